@@ -1,0 +1,62 @@
+# Everything a newcomer needs: `make demo` and `make test`, each from a bare Debian or Ubuntu machine with Python.
+PYTHON ?= python3
+PIP_OPTIONS ?=
+TEST_OPTIONS ?=
+VENV := .venv
+BIN := $(VENV)/bin
+SYSTEM_PACKAGES := tesseract-ocr poppler-utils
+SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+SOURCES := model pipelines jobs tests benchmarks samples
+
+.DEFAULT_GOAL := help
+.PHONY: help setup system demo test test-slow lint format lock clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+system:
+	@missing=""; \
+	for package in $(SYSTEM_PACKAGES); do \
+	  dpkg-query -W -f '$${Status}' $$package 2>/dev/null | grep -q '^install ok installed' || missing="$$missing $$package"; \
+	done; \
+	$(PYTHON) -c 'import ensurepip' 2>/dev/null || missing="$$missing python3-venv"; \
+	if [ -n "$$missing" ]; then \
+	  echo "installing system packages:$$missing"; \
+	  $(SUDO) apt-get update -qq && DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -qq --no-install-recommends $$missing; \
+	fi
+
+$(VENV)/installed: pyproject.toml requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))' || \
+	  { echo "Python 3.10 to 3.13 is needed; choose one with: make PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_OPTIONS) -c requirements.lock -e '.[dev]'
+	@touch $@
+
+setup: system $(VENV)/installed  ## install the system packages and the virtual environment .venv
+
+demo: setup  ## run the extraction job on samples/ and say where its report is
+	$(BIN)/python -m jobs.extract --input samples --output demo-output --overwrite
+
+lint: setup  ## ruff, mypy and the layers of the code
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: lint  ## lint, then every test but the slow ones
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow" $(TEST_OPTIONS)
+
+test-slow: setup  ## the soak and fuzz runs
+	$(BIN)/python -m pytest -m slow $(TEST_OPTIONS)
+
+format: setup  ## format the code
+	$(BIN)/ruff check --fix $(SOURCES)
+	$(BIN)/ruff format $(SOURCES)
+
+lock: setup  ## resolve requirements.lock anew
+	$(BIN)/uv pip compile --universal --python-version 3.10 --extra dev --no-header --upgrade --quiet \
+	  --constraint requirements.pinned --output-file requirements.lock pyproject.toml
+
+clean:  ## remove the virtual environment and the demo's output
+	rm -rf $(VENV) demo-output

@@ -1,0 +1,164 @@
+"""How many pages a second does the extraction job do, beside the plain way of doing the same?
+
+    python -m benchmarks.extract --scans DIR --contracts DIR [--pages 24] [--model FOLDER] [--repeats 3]
+
+Both ways answer the same pages with the same weights. The plain way is what a notebook does: pdf2image at 200 dpi,
+`pytesseract.image_to_data` with its defaults, a sequence padded to 512 tokens, float32, one page at a time in one
+process. Pages a second of the job are told twice: while extracting, and with everything from the command to the
+report, Ray's start included. Each figure is the median of `--repeats` runs; the plain way and the job take turns.
+
+Then each stage's cost a page, alone in one process with one thread.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pdf2image
+import pytesseract
+import torch
+import tyro
+from PIL import Image
+
+from model import LayoutLMv2ImageProcessorPil, LayoutLMv2Tokenizer
+from model.ocr import normalise_boxes
+from model.untrained import UNTRAINED
+from pipelines.extract import ExtractOptions, infer_steps, merge_options, read_steps
+from pipelines.load import load_model, load_tokenizer
+from pipelines.merge import Merge
+from pipelines.page import Row
+from pipelines.storage import Storage
+
+PLAIN_DPI = 200
+
+
+@dataclass(frozen=True)
+class Options:
+    """Options of `python -m benchmarks.extract`."""
+
+    scans: Path
+    """Folder of page images (PNG, JPEG) without text."""
+    contracts: Path
+    """Folder of born-digital PDFs."""
+    pages: int = 24
+    """Pages of each corpus that both ways do."""
+    model: str = UNTRAINED
+    """Checkpoint for both ways."""
+    repeats: int = 3
+    """Runs of each way."""
+
+
+def choose_files(folder: Path, pages: int) -> tuple[list[Path], int]:
+    """Whole files in the order of their names until they hold so many pages; the files and their pages."""
+    chosen, count = [], 0
+    for path in sorted(path for path in folder.iterdir() if path.suffix in (".pdf", ".png", ".jpg")):
+        if count >= pages:
+            break
+        chosen.append(path)
+        count += pdf2image.pdfinfo_from_path(path)["Pages"] if path.suffix == ".pdf" else 1
+    return chosen, count
+
+
+def page_images(paths: list[Path]) -> Iterator[Image.Image]:
+    """Pages as the plain way gets them."""
+    for path in paths:
+        if path.suffix == ".pdf":
+            yield from pdf2image.convert_from_path(path, dpi=PLAIN_DPI)
+        else:
+            yield Image.open(path).convert("RGB")
+
+
+def run_plain_way(paths: list[Path], model: Any, tokenizer: LayoutLMv2Tokenizer) -> list[list[str]]:
+    """The notebook: page by page, words of each page with their labels."""
+    image_processor = LayoutLMv2ImageProcessorPil(apply_ocr=False)
+    found = []
+    for image in page_images(paths):
+        data = pytesseract.image_to_data(image, output_type=pytesseract.Output.DICT)
+        kept = [index for index, text in enumerate(data["text"]) if text.strip()]
+        words = [data["text"][index] for index in kept]
+        corners = [(data["left"][i], data["top"][i], data["left"][i] + data["width"][i], data["top"][i] + data["height"][i]) for i in kept]
+        boxes = normalise_boxes(corners, image.width, image.height)
+        encoding = tokenizer(words, boxes=boxes, padding="max_length", truncation=True, max_length=512, return_tensors="pt")
+        picture = torch.as_tensor(np.asarray(image_processor(image)["pixel_values"][0]))[None]
+        with torch.inference_mode():
+            logits = model(**encoding, image=picture).logits
+        found.append([model.config.id2label[int(label)] for label in logits[0].argmax(-1)])
+    return found
+
+
+def run_job(paths: list[Path], model: str) -> tuple[float, float]:
+    """The job as a user starts it; pages a second while extracting, and seconds from its start to its end."""
+    with tempfile.TemporaryDirectory() as output:
+        command = [sys.executable, "-m", "jobs.extract", "--input", *map(str, paths), "--output", output, "--model", model]
+        started = time.perf_counter()
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        seconds = time.perf_counter() - started
+        if done.returncode != 0:
+            raise RuntimeError(done.stderr[-2000:])
+        record = json.loads((Path(output) / "run.json").read_text())
+    return record["pages_per_second"], seconds
+
+
+def stage_costs(paths: list[Path], model: str) -> dict[str, float]:
+    """Seconds of each step a page, one step at a time over all pages, in this process."""
+    options = ExtractOptions(model=model)
+    rows: list[Row] = [
+        {"document_id": path.name, "uri": str(path), "media_type": "", "page_index": index, "page_count": 0}
+        for path in paths
+        for index in range(pdf2image.pdfinfo_from_path(path)["Pages"] if path.suffix == ".pdf" else 1)
+    ]
+    costs = {"fetch": timed(lambda: [Storage().read(str(path)) for path in paths])[0] / len(rows)}
+    make_steps = (*read_steps(options), *infer_steps(options, threads=1))
+    stages = [(name, make()) for name, make in zip(("rasterize", "ocr", "tokenize", "infer"), make_steps, strict=True)]
+    for name, stage in [*stages, ("merge", Merge(merge_options(options)))]:
+        seconds, rows = timed(lambda stage=stage, rows=rows: list(stage(rows)))
+        costs[name] = seconds / len(rows)
+    return costs
+
+
+def timed(call: Callable[[], Any]) -> tuple[float, Any]:
+    """Seconds and result of a call."""
+    started = time.perf_counter()
+    result = call()
+    return time.perf_counter() - started, result
+
+
+def main() -> None:
+    """Print both tables."""
+    options = tyro.cli(Options, description=__doc__)
+    model = load_model(options.model, "token-classification").model
+    tokenizer = load_tokenizer(options.model)
+    print(f"{os.cpu_count()} CPUs, {len(os.sched_getaffinity(0))} usable; model {options.model}; median of {options.repeats}\n")
+    print("| corpus | pages | plain way, pages/s | job while extracting, pages/s | times | job from start to end, pages/s | times |")
+    print("|---|---|---|---|---|---|---|")
+    costs: dict[str, dict[str, float]] = {}
+    for name, folder in (("scans", options.scans), ("contracts", options.contracts)):
+        paths, pages = choose_files(folder, options.pages)
+        plain, extracting, whole = [], [], []
+        for _ in range(options.repeats):
+            plain.append(pages / timed(lambda paths=paths: run_plain_way(paths, model, tokenizer))[0])
+            rate, seconds = run_job(paths, options.model)
+            extracting.append(rate)
+            whole.append(pages / seconds)
+        base, fast, all_in = (statistics.median(values) for values in (plain, extracting, whole))
+        print(f"| {name} | {pages} | {base:.3f} | {fast:.2f} | {fast / base:.1f} | {all_in:.2f} | {all_in / base:.1f} |", flush=True)
+        costs[name] = stage_costs(paths, options.model)
+    print("\n| milliseconds a page | " + " | ".join(costs["scans"]) + " |")
+    print("|---" * (len(costs["scans"]) + 1) + "|")
+    for name, by_stage in costs.items():
+        print(f"| {name} | " + " | ".join(f"{1000 * seconds:.1f}" for seconds in by_stage.values()) + " |")
+
+
+if __name__ == "__main__":
+    main()

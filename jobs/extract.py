@@ -1,0 +1,172 @@
+"""Read PDFs and images from folders or S3 and write words, boxes and what the model says of them as Parquet.
+
+The same command again goes on where an interrupted run stopped. Exit status: 0 done (failed pages are rows of the
+result), 1 failed, 2 the options make no sense.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import ray
+
+from jobs.session import connect_to_ray, parse_options
+from model.checkpoint import CheckpointError
+from model.ocr import OcrOptions, OcrUnavailableError
+from model.untrained import UNTRAINED
+from pipelines.extract import ExtractOptions, check_options
+from pipelines.infer import DtypeChoice, InferOptions
+from pipelines.listing import ListingOptions
+from pipelines.page import PageError, Task
+from pipelines.rasterize import RasterizeOptions, TextChoice
+from pipelines.rendering import RenderOptions
+from pipelines.run import OutputConflictError, RunOptions, run
+from pipelines.storage import join_uri, normalise_uri
+
+logger = logging.getLogger("jobs.extract")
+
+MEGA = 1_000_000
+
+
+@dataclass(frozen=True)
+class Options:
+    """Options of `python -m jobs.extract`."""
+
+    input: tuple[str, ...]
+    """Folders, files or s3://bucket/prefix with PDF, PNG, JPEG and TIFF files; the type is told by content."""
+    output: str
+    """Folder or s3://bucket/prefix for documents/, pages/, answers/, run.json and report.html."""
+    model: str = UNTRAINED
+    """Folder, hub id or s3:// URI of a LayoutLMv2 checkpoint; "untrained" is a small one with random weights."""
+    task: Task = "token-classification"
+    """What the model is asked of each page."""
+    questions: tuple[str, ...] = ()
+    """Questions for question-answering, asked of every document."""
+    text: TextChoice = "auto"
+    """auto: a page's text layer where it can be trusted, else OCR; ocr: always OCR; layer: never OCR."""
+    dpi: int = 200
+    """Resolution at which PDF pages are rendered for OCR, in dots per inch."""
+    ocr_lang: str = "eng"
+    """Tesseract's languages, such as eng or deu+fra."""
+    ocr_engine: Literal["tesserocr", "pytesseract"] = "tesserocr"
+    """Tesseract in the process, or the program through pytesseract."""
+    rasterizer: Literal["pdfium", "pdf2image"] = "pdfium"
+    """What renders PDF pages."""
+    max_pages_per_document: int | None = None
+    """Take only the first pages of longer documents."""
+    limit: int | None = None
+    """Take no more than this many pages in all."""
+    max_page_megapixels: float = 20.0
+    """Pages that would be larger at --dpi are rendered at less, in millions of pixels."""
+    max_document_megabytes: float = 1000.0
+    """Larger files are not opened, in millions of bytes."""
+    page_time_limit_seconds: float = 120.0
+    """The longest that OCR may take on one page, in seconds."""
+    stride: int = 128
+    """Tokens that neighbouring windows share on pages of more than 512 tokens."""
+    dtype: DtypeChoice = "auto"
+    """Of the model; auto is bfloat16 on a GPU and float32 on a CPU."""
+    device: str = "auto"
+    """cpu, cuda, or auto: a GPU if there is one."""
+    batch_tokens: int = 4096
+    """Tokens of one batch of the model, padding included."""
+    read_workers: int | None = None
+    """Actors that render and read pages; by default one a CPU."""
+    model_workers: int | None = None
+    """Actors that run the model; by default one a GPU, without one, one for 16 CPUs."""
+    overwrite: bool = False
+    """Remove what an earlier run wrote to --output and begin anew."""
+    report_pages: int = 8
+    """Pages that are drawn in report.html."""
+    address: str | None = None
+    """Address of a Ray cluster; by default the one this runs in, or a local one is started."""
+
+    def run_options(self) -> RunOptions:
+        """The options of the pipeline's run.
+
+        Raises:
+            ValueError: they make no sense.
+        """
+        positive = ("dpi", "max_pages_per_document", "limit", "max_page_megapixels", "max_document_megabytes",
+                    "page_time_limit_seconds", "batch_tokens", "read_workers", "model_workers")
+        for name in positive:
+            value = getattr(self, name)
+            if value is not None and value <= 0:
+                raise ValueError(f"--{name.replace('_', '-')} is {value:g}; it must be above 0")
+        render = RenderOptions(dpi=self.dpi, max_pixels=int(self.max_page_megapixels * MEGA), rasterizer=self.rasterizer)
+        extract = ExtractOptions(
+            model=self.model,
+            task=self.task,
+            questions=self.questions,
+            stride=self.stride,
+            page_time_limit_seconds=self.page_time_limit_seconds,
+            rasterize=RasterizeOptions(text=self.text, render=render),
+            ocr=OcrOptions(engine=self.ocr_engine, language=self.ocr_lang),
+            infer=InferOptions(task=self.task, dtype=self.dtype, device=self.device, batch_tokens=self.batch_tokens),
+        )
+        check_options(extract)
+        return RunOptions(
+            inputs=tuple(normalise_uri(uri) for uri in self.input),
+            output=normalise_uri(self.output),
+            extract=extract,
+            listing=ListingOptions(int(self.max_document_megabytes * MEGA), self.max_pages_per_document),
+            limit=self.limit,
+            overwrite=self.overwrite,
+            report_pages=self.report_pages,
+            read_workers=self.read_workers,
+            model_workers=self.model_workers,
+        )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the job; returns the exit status."""
+    options = parse_options(Options, __doc__, arguments)
+    try:
+        run_options = options.run_options()
+    except (ValueError, OcrUnavailableError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except CheckpointError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    try:
+        connect_to_ray(options.address)
+        record = run(run_options)
+    except (PageError, OutputConflictError) as error:
+        kind = f"{error.kind}: " if isinstance(error, PageError) else ""
+        print(f"error: {kind}{error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted; what is written stays, and the same command goes on from there", file=sys.stderr)
+        return 130
+    finally:
+        ray.shutdown()
+    print(summary(record, run_options.output))
+    return 0 if record["status"] == "done" else 1
+
+
+def summary(record: dict[str, Any], output: str) -> str:
+    """A few lines for the terminal."""
+    documents, pages = record["documents"], record["pages"]
+    kinds = {**documents["by_error_kind"]}
+    for kind, count in pages["by_error_kind"].items():
+        kinds[kind] = kinds.get(kind, 0) + count
+    lines = [
+        f"{documents['listed']} documents: {documents['ok']} ok, {documents['failed']} failed",
+        f"{pages['promised']} pages: {pages['ok']} ok, {pages['failed']} failed, {pages['missing']} missing; "
+        f"{record['pages_this_run']} in this run at {record['pages_per_second']} pages/s",
+    ]
+    if kinds:
+        lines.append("failures: " + ", ".join(f"{count} {kind}" for kind, count in kinds.items()))
+    if record["model"] == UNTRAINED:
+        lines.append("the model is small and untrained: words and boxes are real, labels and scores are random")
+    lines.append(f"report: {join_uri(output, 'report.html')}")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

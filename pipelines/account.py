@@ -1,0 +1,97 @@
+"""The account of an output: every promised document and page, by what became of it. Its totals always add up."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from pipelines.ledger import PageKey, pages_promised, read_documents, read_tables, table_files
+from pipelines.storage import Storage
+
+STAGES = ("rasterize", "ocr", "infer")
+EXAMPLES = 3
+_COLUMNS = ("document_id", "uri", "page_index", "status", "error_kind", "error", "text_source", "seconds")
+
+
+@dataclass
+class Account:
+    """Counts over `documents/` and `pages/`.
+
+    Attributes:
+        promised: pages that the documents promise.
+        missing: promised and not written; with none the output is complete.
+        twice: rows beyond the first of a page; always 0 in a sound output.
+        examples: by error kind, up to three of (uri, page_index or None for a document, error).
+        seconds: by stage, summed over pages.
+    """
+
+    documents: Counter[str] = field(default_factory=Counter)
+    document_errors: Counter[str] = field(default_factory=Counter)
+    promised: int = 0
+    pages: Counter[str] = field(default_factory=Counter)
+    page_errors: Counter[str] = field(default_factory=Counter)
+    text_sources: Counter[str] = field(default_factory=Counter)
+    missing: list[PageKey] = field(default_factory=list)
+    twice: int = 0
+    examples: dict[str, list[tuple[str, int | None, str]]] = field(default_factory=dict)
+    seconds: Counter[str] = field(default_factory=Counter)
+
+    def as_json(self) -> dict[str, Any]:
+        """The `documents` and `pages` tables of `run.json`."""
+        return {
+            "documents": {
+                "listed": self.documents.total(),
+                "ok": self.documents["ok"],
+                "failed": self.documents["failed"],
+                "by_error_kind": dict(self.document_errors.most_common()),
+            },
+            "pages": {
+                "promised": self.promised,
+                "ok": self.pages["ok"],
+                "failed": self.pages["failed"],
+                "missing": len(self.missing),
+                "by_error_kind": dict(self.page_errors.most_common()),
+                "by_text_source": dict(self.text_sources.most_common()),
+            },
+        }
+
+    def seconds_by_stage(self) -> dict[str, float]:
+        """Seconds of work by stage over all pages of the output, in all workers together."""
+        return {stage: round(self.seconds[stage], 3) for stage in STAGES}
+
+    def _keep_example(self, kind: str, uri: str, page_index: int | None, error: str) -> None:
+        examples = self.examples.setdefault(kind, [])
+        if len(examples) < EXAMPLES:
+            examples.append((uri, page_index, error))
+
+
+def take_account(storage: Storage, output: str) -> Account:
+    """Read the output's own tables and count; the anti-join of pages promised and pages written included."""
+    account = Account()
+    documents = read_documents(storage, output)
+    for row in documents.to_pylist():
+        account.documents[row["status"]] += 1
+        if row["status"] == "failed":
+            account.document_errors[row["error_kind"]] += 1
+            account._keep_example(row["error_kind"], row["uri"], None, row["error"])
+    promised = {(row["document_id"], row["page_index"]) for row in pages_promised(documents)}
+    account.promised = len(promised)
+    written: set[PageKey] = set()
+    for _, table in read_tables(storage, table_files(storage, output, "pages"), _COLUMNS):
+        for row in table.to_pylist():
+            key = (row["document_id"], row["page_index"])
+            if key in written:
+                account.twice += 1
+                continue
+            written.add(key)
+            account.pages[row["status"]] += 1
+            if row["status"] == "failed":
+                account.page_errors[row["error_kind"]] += 1
+                account._keep_example(row["error_kind"], row["uri"], row["page_index"], row["error"])
+            else:
+                account.text_sources[row["text_source"]] += 1
+            for stage, seconds in (row["seconds"] or {}).items():
+                account.seconds[stage] += seconds or 0.0
+    account.missing = sorted(promised - written)
+    return account

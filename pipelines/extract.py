@@ -1,0 +1,146 @@
+"""The whole pipeline: from pages to do to the rows that are written.
+
+    list -> pages to do -> [ rasterize -> ocr -> tokenize ] -> [ infer ] -> [ merge ] -> Parquet
+                              actors on CPUs                    actors on     tasks
+                                                                GPUs or CPUs
+
+One row is one page throughout; square brackets are Ray Data operators. Rasterize and OCR share one, so that a page
+image is never stored between them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+import pyarrow as pa
+import ray.data
+
+from model import LayoutLMv2Tokenizer
+from model.ocr import OcrOptions
+from pipelines.blocks import Stage, StageOnBlocks, table_of
+from pipelines.infer import Infer, InferOptions
+from pipelines.load import check_head, load_model, load_tokenizer, model_labels
+from pipelines.merge import Merge, MergeOptions
+from pipelines.ocr import Ocr
+from pipelines.page import INFERRED, TOKENIZED, Task, page_schema
+from pipelines.pools import Pools
+from pipelines.rasterize import Rasterize, RasterizeOptions
+from pipelines.tokenize import Tokenize, TokenizeOptions, check_questions
+
+
+@dataclass(frozen=True)
+class ExtractOptions:
+    """What is done with a page, whoever asks: the batch job, the training data or the endpoint.
+
+    Attributes:
+        model: folder, hub id or s3:// URI of a checkpoint.
+        task: what the model is asked of each page.
+        questions: for question answering.
+        stride: tokens that neighbouring windows of a long page share.
+        page_time_limit_seconds: the longest that OCR may take on one page.
+    """
+
+    model: str
+    task: Task = "token-classification"
+    questions: tuple[str, ...] = ()
+    stride: int = 128
+    page_time_limit_seconds: float = 120.0
+    rasterize: RasterizeOptions = field(default_factory=RasterizeOptions)
+    ocr: OcrOptions = field(default_factory=OcrOptions)
+    infer: InferOptions = field(default_factory=InferOptions)
+
+
+def extract_pages(pages: ray.data.Dataset, options: ExtractOptions, pools: Pools) -> ray.data.Dataset:
+    """From a Dataset of pages to a Dataset of rows, lazily.
+
+    Args:
+        pages: rows of `PAGE_TO_DO`: document_id, uri, media_type, page_index, page_count. A block is the unit of work
+            and of retry: 16 to 32 pages each (`pages.repartition(target_num_rows_per_block=16)`) serve well.
+        options: what is done.
+        pools: how many workers of each kind.
+
+    Returns:
+        One row a page, with the columns of `page_schema(options.task)`.
+    """
+    read = pages.map_batches(
+        StageOnBlocks,
+        fn_constructor_args=(read_steps(options), TOKENIZED),
+        batch_size=None,
+        batch_format="pyarrow",
+        num_cpus=pools.read_cpus,
+        compute=ray.data.ActorPoolStrategy(size=pools.read_actors, max_tasks_in_flight_per_actor=2),
+    )
+    inferred = read.map_batches(
+        StageOnBlocks,
+        fn_constructor_args=(infer_steps(options, pools.infer_threads), INFERRED),
+        batch_size=None,
+        batch_format="pyarrow",
+        num_cpus=pools.infer_cpus,
+        num_gpus=pools.infer_gpus,
+        compute=ray.data.ActorPoolStrategy(size=pools.infer_actors, max_tasks_in_flight_per_actor=2),
+    )
+    return inferred.map_batches(
+        partial(merge_block, options=merge_options(options)),
+        batch_size=None,
+        batch_format="pyarrow",
+        num_cpus=pools.task_cpus,
+    )
+
+
+def check_options(options: ExtractOptions) -> None:
+    """Refuse what cannot work, before anything is started.
+
+    Raises:
+        ValueError: questions without their task or the other way round, a question or a stride too long, a model
+            for another task.
+        CheckpointError: the model cannot be read.
+    """
+    if options.task != "question-answering" and options.questions:
+        raise ValueError(f"--questions are for --task question-answering, and the task is {options.task}")
+    check_head(options.model, options.task)
+    tokenizer = load_tokenizer(options.model)
+    windows = tokenize_options(options, tokenizer)
+    if options.task == "question-answering":
+        check_questions(tokenizer, windows)
+    if not 0 <= options.stride < windows.max_length // 2:
+        raise ValueError(f"--stride is {options.stride}; it must be from 0 to {windows.max_length // 2 - 1}")
+
+
+def read_steps(options: ExtractOptions) -> tuple[partial[Stage], ...]:
+    """Rasterize, OCR, tokenize: all that happens to a page on a CPU before the model."""
+    return (
+        partial(Rasterize, options.rasterize),
+        partial(Ocr, options.ocr, options.page_time_limit_seconds),
+        partial(_make_tokenize, options),
+    )
+
+
+def infer_steps(options: ExtractOptions, threads: int | None = None) -> tuple[partial[Stage], ...]:
+    """The model."""
+    return (partial(_make_infer, options.model, replace(options.infer, task=options.task, threads=threads)),)
+
+
+def merge_options(options: ExtractOptions) -> MergeOptions:
+    """The labels are read from the checkpoint's configuration."""
+    return MergeOptions(options.task, model_labels(options.model, options.task), options.questions)
+
+
+def merge_block(block: pa.Table, options: MergeOptions) -> pa.Table:
+    """`INFERRED` in, `page_schema(task)` out."""
+    return table_of(Merge(options)(block.to_pylist()), page_schema(options.task))
+
+
+def tokenize_options(options: ExtractOptions, tokenizer: LayoutLMv2Tokenizer) -> TokenizeOptions:
+    """The windows are as long as the model was made for."""
+    return TokenizeOptions(options.task, options.questions, max_length=tokenizer.model_max_length, stride=options.stride)
+
+
+def _make_tokenize(options: ExtractOptions) -> Tokenize:
+    tokenizer = load_tokenizer(options.model)
+    return Tokenize(tokenizer, tokenize_options(options, tokenizer))
+
+
+def _make_infer(source: str, options: InferOptions) -> Infer:
+    loaded = load_model(source, options.task)
+    return Infer(loaded.model, loaded.name, options)

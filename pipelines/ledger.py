@@ -1,0 +1,100 @@
+"""The ledger: what a run promised (`documents/`) and what it has written (`pages/`). The output is its own record."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from pipelines.page import DOCUMENTS, PAGE_TO_DO
+from pipelines.storage import Storage, join_uri
+
+PageKey = tuple[str, int]
+"""(document_id, page_index)"""
+
+READERS = 16
+"""Files that are read at a time."""
+
+
+def table_files(storage: Storage, output: str, table: str) -> list[str]:
+    """The Parquet files of one of the output's tables (documents, pages, answers), in the order of their names."""
+    listed = storage.list_existing(join_uri(output, table))
+    return sorted(stored.uri for stored in listed if stored.uri.endswith(".parquet"))
+
+
+def read_tables(
+    storage: Storage, uris: Iterable[str], columns: Sequence[str] | None = None
+) -> Iterator[tuple[str, pa.Table]]:
+    """Parquet files with their URIs, several read at a time, given in order."""
+
+    def read(uri: str) -> tuple[str, pa.Table]:
+        with storage.open(uri) as file:
+            return uri, pq.read_table(file, columns=list(columns) if columns is not None else None)
+
+    with ThreadPoolExecutor(READERS) as pool:
+        yield from pool.map(read, uris)
+
+
+def write_table(storage: Storage, uri: str, table: pa.Table) -> None:
+    """Write a Parquet file at once: a reader sees all of it or nothing."""
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer, compression="zstd")
+    storage.write(uri, buffer.getvalue())
+
+
+def read_documents(storage: Storage, output: str) -> pa.Table:
+    """The documents that the output has promised."""
+    tables = [table for _, table in read_tables(storage, table_files(storage, output, "documents"))]
+    return pa.concat_tables(tables) if tables else DOCUMENTS.empty_table()
+
+
+def read_pages_done(storage: Storage, output: str) -> set[PageKey]:
+    """The pages that the output holds, failed ones included."""
+    done: set[PageKey] = set()
+    for _, table in read_tables(storage, table_files(storage, output, "pages"), ("document_id", "page_index")):
+        done.update(zip(table["document_id"].to_pylist(), table["page_index"].to_pylist(), strict=True))
+    return done
+
+
+def pages_promised(documents: pa.Table) -> Iterator[dict[str, Any]]:
+    """A `PAGE_TO_DO` row for each page that the documents promise, document by document."""
+    columns = ("document_id", "uri", "media_type", "page_count", "pages_selected")
+    for batch in documents.select(columns).to_batches():
+        for document in batch.to_pylist():
+            selected = document.pop("pages_selected")
+            for page_index in range(selected):
+                yield {**document, "page_index": page_index}
+
+
+def pages_to_do(documents: pa.Table, done: set[PageKey], pages_per_block: int) -> Iterator[pa.Table]:
+    """The pages promised and not done, in blocks of `PAGE_TO_DO` rows."""
+    block: list[dict[str, Any]] = []
+    for page in pages_promised(documents):
+        if (page["document_id"], page["page_index"]) not in done:
+            block.append(page)
+            if len(block) == pages_per_block:
+                yield _page_table(block)
+                block = []
+    if block:
+        yield _page_table(block)
+
+
+def _page_table(pages: Iterable[dict[str, Any]]) -> pa.Table:
+    return pa.Table.from_pylist(list(pages), schema=PAGE_TO_DO)
+
+
+def forget_documents(storage: Storage, output: str, document_ids: set[str]) -> None:
+    """Take the rows of documents out of all tables, so that they can be done anew."""
+    ids = pa.array(sorted(document_ids))
+    for name in ("pages", "documents"):
+        for uri, table in read_tables(storage, table_files(storage, output, name)):
+            kept = table.filter(pc.invert(pc.is_in(table["document_id"], value_set=ids)))
+            if kept.num_rows == 0:
+                storage.delete(uri)
+            elif kept.num_rows < table.num_rows:
+                write_table(storage, uri, kept)

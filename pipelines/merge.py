@@ -1,0 +1,98 @@
+"""Merge: from the logits of windows back to the words of the page: labels, entities, class, answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from model.decode import NO_ANSWER, Answer, Window, decode_answer, decode_entities, softmax, word_logits
+from pipelines.page import Row, Task, mark_failed, page_schema
+
+
+@dataclass(frozen=True)
+class MergeOptions:
+    """What the logits mean.
+
+    Attributes:
+        task: what the model was asked.
+        labels: the model's labels in the order of its logits; empty for question answering.
+        questions: in the order of `question_index`.
+    """
+
+    task: Task
+    labels: tuple[str, ...] = ()
+    questions: tuple[str, ...] = ()
+
+
+class Merge:
+    """Rows with the columns of `INFERRED` in, `page_schema(task)` out: what is written."""
+
+    def __init__(self, options: MergeOptions) -> None:
+        self.options = options
+        self.columns = page_schema(options.task).names
+
+    def __call__(self, rows: Iterable[Row]) -> Iterator[Row]:
+        for row in rows:
+            result = row
+            if row["status"] == "ok":
+                try:
+                    result = {**row, **self._decode(row)}
+                except Exception as error:  # one page's failure is that page's alone
+                    result = mark_failed(row, error)
+            yield {name: result.get(name) for name in self.columns}
+
+    def _decode(self, row: Row) -> Row:
+        task = self.options.task
+        if task == "token-classification":
+            return token_result(_windows(row), row["words"], row["boxes"], self.options.labels)
+        if task == "sequence-classification":
+            return class_result(row["window_logits"], self.options.labels)
+        return {"answers": answers_result(row, self.options.questions)}
+
+
+def token_result(windows: list[Window], words: list[str], boxes: list[tuple], labels: tuple[str, ...]) -> Row:
+    """`labels` and `scores`, one a word (null for a word without tokens), and `entities`."""
+    if not windows:
+        return {"labels": [None] * len(words), "scores": [None] * len(words), "entities": []}
+    logits, has_tokens = word_logits(windows, len(words))
+    probabilities = softmax(logits)
+    best = probabilities.argmax(axis=1)
+    word_labels = [labels[index] if present else None for index, present in zip(best, has_tokens, strict=True)]
+    scores = [
+        float(probabilities[word, index]) if present else None
+        for word, (index, present) in enumerate(zip(best, has_tokens, strict=True))
+    ]
+    entities = decode_entities(word_labels, scores, words, boxes)
+    return {"labels": word_labels, "scores": scores, "entities": [asdict(entity) for entity in entities]}
+
+
+def class_result(window_logits: list[list[float]], labels: tuple[str, ...]) -> Row:
+    """`label`, its `score` and `label_scores` of a page: the softmax of the mean of its windows' logits."""
+    scores = softmax(np.asarray(window_logits, dtype=np.float32).mean(axis=0))
+    best = int(scores.argmax())
+    return {"label": labels[best], "score": float(scores[best]), "label_scores": list(zip(labels, scores.tolist(), strict=True))}
+
+
+def answers_result(row: Row, questions: tuple[str, ...]) -> list[Row]:
+    """One answer a question, in the order of the questions."""
+    windows = _windows(row)
+    asked = [window["question_index"] for window in row["windows"]]
+    answers = []
+    for index, question in enumerate(questions):
+        own = [window for window, question_index in zip(windows, asked, strict=True) if question_index == index]
+        answer: Answer = decode_answer(own, row["words"], row["boxes"]) if own else NO_ANSWER
+        answers.append({"question": question, **asdict(answer)})
+    return answers
+
+
+def _windows(row: Row) -> list[Window]:
+    return [
+        Window(
+            word_indices=np.asarray(window["word_indices"]),
+            first_token=window["first_token"],
+            logits=np.asarray(logits, dtype=np.float32).reshape(len(window["input_ids"]), -1),
+        )
+        for window, logits in zip(row["windows"], row["window_logits"], strict=True)
+    ]

@@ -1,0 +1,75 @@
+"""How many workers of each kind a cluster gets, and what each of them asks of Ray."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+READ_SHARE, INFER_SHARE, TASK_SHARE = 0.7, 0.2, 0.1
+"""Of the CPUs. The shares are what Ray books; a reading worker really uses one core whenever it reads, and the
+model's threads use what the others leave. Everything fits at once on the smallest machine, so that no operator waits
+for CPUs that the actors of another one hold."""
+
+PAGES_PER_BLOCK = 16
+"""The most pages of one block: one task, one retry, one written file."""
+
+BLOCKS_PER_READER = 4
+"""A small job is cut finer, so that each reading worker has several blocks and none waits long for the last."""
+
+
+@dataclass(frozen=True)
+class Pools:
+    """Sizes of the actor pools and what an actor or task books, in Ray's CPUs and GPUs.
+
+    Attributes:
+        infer_threads: threads of PyTorch in each model actor on a CPU.
+    """
+
+    read_actors: int
+    read_cpus: float
+    infer_actors: int
+    infer_cpus: float
+    infer_gpus: float
+    infer_threads: int
+    task_cpus: float
+
+
+def plan_pools(
+    cluster_cpus: float, cluster_gpus: float, *, read_workers: int | None = None, model_workers: int | None = None
+) -> Pools:
+    """Pools that fit a cluster as it is now.
+
+    Args:
+        cluster_cpus: CPUs of the cluster; at least 1.
+        cluster_gpus: its GPUs; each gets one model actor.
+        read_workers: actors that render and read pages; None gives one a CPU.
+        model_workers: actors that run the model; None gives one a GPU, or one for 16 CPUs.
+
+    Raises:
+        ValueError: no CPU, or fewer than one worker asked for.
+    """
+    if cluster_cpus < 1:
+        raise ValueError(f"the cluster has {cluster_cpus:g} CPUs; at least 1 is needed")
+    if any(workers is not None and workers < 1 for workers in (read_workers, model_workers)):
+        raise ValueError("a stage needs at least one worker")
+    cpus = int(cluster_cpus)
+    read_actors = read_workers or cpus
+    infer_actors = model_workers or (int(cluster_gpus) if cluster_gpus >= 1 else -(-cpus // 16))
+    return Pools(
+        read_actors=read_actors,
+        read_cpus=_share(READ_SHARE * cpus / read_actors),
+        infer_actors=infer_actors,
+        infer_cpus=_share(INFER_SHARE * cpus / infer_actors),
+        infer_gpus=min(1.0, cluster_gpus / infer_actors) if cluster_gpus >= 1 else 0.0,
+        infer_threads=max(1, cpus // infer_actors),
+        task_cpus=_share(TASK_SHARE),
+    )
+
+
+def pages_per_block(pages: int, pools: Pools) -> int:
+    """How many pages a block gets, for a job of so many."""
+    return max(1, min(PAGES_PER_BLOCK, pages // (pools.read_actors * BLOCKS_PER_READER)))
+
+
+def _share(cpus: float) -> float:
+    """Rounded down to what Ray counts in (1/10,000), at most one CPU."""
+    return min(1.0, int(cpus * 1000) / 1000)

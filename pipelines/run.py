@@ -1,0 +1,284 @@
+"""A run: promise the documents, extract the pages, choose the answers, account for every page, report."""
+
+from __future__ import annotations
+
+import json
+import logging
+import platform
+import secrets
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timezone
+from functools import partial
+from importlib.metadata import version
+from typing import Any
+
+import pyarrow as pa
+import ray
+import ray.data
+
+from pipelines.account import Account, take_account
+from pipelines.answers import best_answers
+from pipelines.blocks import StageOnBlocks
+from pipelines.extract import ExtractOptions, extract_pages
+from pipelines.ledger import forget_documents, pages_to_do, read_documents, read_pages_done, write_table
+from pipelines.listing import CountPages, ListingOptions, document_id, list_documents
+from pipelines.load import model_name
+from pipelines.page import DOCUMENTS, PageError
+from pipelines.pools import Pools, pages_per_block, plan_pools
+from pipelines.progress import Progress
+from pipelines.report import write_report
+from pipelines.storage import Storage, StoredObject, join_uri
+
+logger = logging.getLogger(__name__)
+
+TABLES = ("documents", "pages", "answers")
+DOCUMENTS_PER_BLOCK = 16
+DOCUMENTS_PER_FILE = 10_000
+PACKAGES = ("ray", "torch", "tokenizers", "tesserocr", "pypdfium2", "Pillow", "pyarrow")
+UNFINISHED = pa.schema([DOCUMENTS.field(name) for name in ("document_id", "uri", "size_bytes", "etag")])
+
+
+class OutputConflictError(Exception):
+    """The output holds the result of other options; the message names them."""
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """A whole job.
+
+    Attributes:
+        inputs: folders, files, `s3://bucket/prefix`.
+        output: folder or prefix; an earlier run's output of the same options is completed.
+        limit: take no more than this many pages in all; None takes all.
+        overwrite: remove what an earlier run wrote, whatever its options.
+        report_pages: pages drawn in the report.
+        read_workers, model_workers: see `plan_pools`.
+    """
+
+    inputs: tuple[str, ...]
+    output: str
+    extract: ExtractOptions
+    listing: ListingOptions = field(default_factory=ListingOptions)
+    limit: int | None = None
+    overwrite: bool = False
+    report_pages: int = 8
+    read_workers: int | None = None
+    model_workers: int | None = None
+
+    def shaping(self) -> dict[str, Any]:
+        """The options that shape the rows, as plain JSON: a run goes on with an output only if they are equal."""
+        shaping = {"extract": asdict(self.extract), "listing": asdict(self.listing), "limit": self.limit}
+        for name in ("device", "threads", "batch_tokens"):
+            del shaping["extract"]["infer"][name]
+        return json.loads(json.dumps(shaping))
+
+
+def run(options: RunOptions) -> dict[str, Any]:
+    """Do the job on the Ray cluster that is connected; returns what `run.json` holds.
+
+    Raises:
+        PageError: an input or the output cannot be accessed.
+        OutputConflictError: the output was made with other options.
+    """
+    started = time.monotonic()
+    storage = Storage()
+    record: dict[str, Any] = {
+        "run_id": f"{datetime.now(timezone.utc):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}",
+        "status": "running",
+        "started": _now(),
+        "model": model_name(options.extract.model),
+        "inputs": list(options.inputs),
+        "options": options.shaping(),
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+    }
+    _open_output(storage, options, record)
+    pools = plan_pools(
+        ray.cluster_resources().get("CPU", 0),
+        ray.cluster_resources().get("GPU", 0),
+        read_workers=options.read_workers,
+        model_workers=options.model_workers,
+    )
+    record["pools"] = asdict(pools)
+    set_data_context()
+    promise_documents(storage, options, pools, record["run_id"])
+    listed = time.monotonic()
+    pages_now = write_pages(storage, options, pools, record["run_id"])
+    extracted = time.monotonic()
+    if options.extract.task == "question-answering":
+        table = best_answers(storage, options.output)
+        write_table(storage, join_uri(options.output, "answers", "answers.parquet"), table)
+    account = take_account(storage, options.output)
+    record |= {
+        "status": "done" if not account.missing else "incomplete",
+        "finished": _now(),
+        **account.as_json(),
+        "pages_this_run": pages_now,
+        "pages_per_second": round(pages_now / max(extracted - listed, 1e-9), 3),
+        "seconds": {
+            "listing": round(listed - started, 3),
+            "extracting": round(extracted - listed, 3),
+            "total": round(time.monotonic() - started, 3),
+            "by_stage": account.seconds_by_stage(),
+        },
+    }
+    write_report(storage, options.output, record, account, options.report_pages)
+    _write_record(storage, options.output, record)
+    return record
+
+
+def promise_documents(storage: Storage, options: RunOptions, pools: Pools, run_id: str) -> None:
+    """List the inputs, open what is new or changed and write it to `documents/`."""
+    known = read_documents(storage, options.output)
+    marks = {row["document_id"]: (row["size_bytes"], row["etag"]) for row in known.to_pylist()}
+    changed: set[str] = set()
+
+    def unfinished() -> Iterator[dict[str, Any]]:
+        for stored in list_documents(options.inputs, storage):
+            row = _document_row(stored)
+            mark = marks.get(row["document_id"])
+            if mark == (stored.size_bytes, stored.etag):
+                continue
+            if mark is not None:
+                changed.add(row["document_id"])
+            yield row
+
+    blocks = list(_tables(unfinished(), UNFINISHED, DOCUMENTS_PER_BLOCK))
+    if changed:
+        logger.info("%d documents have changed and are done anew", len(changed))
+        forget_documents(storage, options.output, changed)
+    if not blocks:
+        if not marks:
+            raise PageError("not_found", f"no documents under {', '.join(options.inputs)}")
+        return
+    counted = ray.data.from_blocks(blocks).map_batches(
+        StageOnBlocks,
+        fn_constructor_args=((partial(CountPages, options.listing),), DOCUMENTS),
+        batch_size=None,
+        batch_format="pyarrow",
+        num_cpus=pools.read_cpus,
+        compute=ray.data.ActorPoolStrategy(size=pools.read_actors),
+    )
+    counted.context.execution_options.preserve_order = True
+    pages_left = options.limit
+    if pages_left is not None:
+        pages_left -= sum(row["pages_selected"] for row in known.to_pylist())
+    written: list[dict[str, Any]] = []
+    files = 0
+    with Progress(sum(len(block) for block in blocks), "documents") as progress:
+        for row in counted.iter_rows():
+            if pages_left is not None:
+                if pages_left <= 0:
+                    break
+                row["pages_selected"] = min(row["pages_selected"], pages_left)
+                pages_left -= row["pages_selected"]
+            written.append(row)
+            progress.add(1, int(row["status"] == "failed"))
+            if len(written) == DOCUMENTS_PER_FILE:
+                _write_documents(storage, options.output, run_id, files, written)
+                written, files = [], files + 1
+    if written:
+        _write_documents(storage, options.output, run_id, files, written)
+
+
+def write_pages(storage: Storage, options: RunOptions, pools: Pools, run_id: str) -> int:
+    """Extract the pages that are promised and not yet written; returns how many there were."""
+    documents = read_documents(storage, options.output)
+    done = read_pages_done(storage, options.output)
+    to_do = sum(documents["pages_selected"].to_pylist()) - len(done)
+    if to_do <= 0:
+        logger.info("nothing to do: all %d pages are in %s", len(done), options.output)
+        return 0
+    if done:
+        logger.info("%d pages are there already, %d to do", len(done), to_do)
+    blocks = list(pages_to_do(documents, done, pages_per_block(to_do, pools)))
+    rows = extract_pages(ray.data.from_blocks(blocks), options.extract, pools)
+    summaries = rows.map_batches(
+        partial(write_block, storage=storage, folder=join_uri(options.output, "pages"), run_id=run_id),
+        batch_size=None,
+        batch_format="pyarrow",
+        num_cpus=pools.task_cpus,
+    )
+    with Progress(to_do, "pages") as progress:
+        for summary in summaries.iter_rows():
+            progress.add(summary["pages"], summary["failed"])
+    return to_do
+
+
+def write_block(block: pa.Table, storage: Storage, folder: str, run_id: str) -> pa.Table:
+    """Write a block as one file named by its first page, so that a task that is tried again writes the same file."""
+    first = f"{block['document_id'][0]}-{block['page_index'][0].as_py():06d}"
+    write_table(storage, join_uri(folder, f"part-{run_id}-{first}.parquet"), block)
+    failed = sum(status == "failed" for status in block["status"].to_pylist())
+    return pa.table({"pages": [block.num_rows], "failed": [failed]})
+
+
+def set_data_context() -> None:
+    """Ray Data as the pipeline needs it: one block a task, and the pipeline's own progress only."""
+    context = ray.data.DataContext.get_current()
+    context.target_max_block_size = None
+    context.enable_progress_bars = False
+
+
+def _open_output(storage: Storage, options: RunOptions, record: dict[str, Any]) -> None:
+    """Refuse an output of other options, or clear it; leave a mark that a run has begun."""
+    uri = join_uri(options.output, "run.json")
+    if options.overwrite:
+        for table in TABLES:
+            for stored in list(storage.list_existing(join_uri(options.output, table))):
+                storage.delete(stored.uri)
+    elif storage.exists(uri):
+        earlier = json.loads(storage.read(uri))
+        old, new = (_flat({"model": made["model"], **made["options"]}) for made in (earlier, record))
+        differences = [
+            f"{name} was {old.get(name)!r} and is {new.get(name)!r}"
+            for name in sorted(old.keys() | new.keys())
+            if old.get(name) != new.get(name)
+        ]
+        if differences:
+            raise OutputConflictError(
+                f"{options.output} was made with other options ({'; '.join(differences)}): "
+                "choose another --output, or --overwrite to remove what is there"
+            )
+    _write_record(storage, options.output, record)
+
+
+def _flat(options: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in options.items():
+        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
+    return flat
+
+
+def _write_record(storage: Storage, output: str, record: dict[str, Any]) -> None:
+    storage.write(join_uri(output, "run.json"), (json.dumps(record, indent=2) + "\n").encode())
+
+
+def _document_row(stored: StoredObject) -> dict[str, Any]:
+    return {
+        "document_id": document_id(stored.uri),
+        "uri": stored.uri,
+        "size_bytes": stored.size_bytes,
+        "etag": stored.etag,
+    }
+
+
+def _write_documents(storage: Storage, output: str, run_id: str, index: int, rows: list[dict[str, Any]]) -> None:
+    table = pa.Table.from_pylist(rows, schema=DOCUMENTS)
+    write_table(storage, join_uri(output, "documents", f"part-{run_id}-{index:05d}.parquet"), table)
+
+
+def _tables(rows: Iterable[dict[str, Any]], schema: pa.Schema, size: int) -> Iterator[pa.Table]:
+    chunk: list[dict[str, Any]] = []
+    for row in rows:
+        chunk.append(row)
+        if len(chunk) == size:
+            yield pa.Table.from_pylist(chunk, schema=schema)
+            chunk = []
+    if chunk:
+        yield pa.Table.from_pylist(chunk, schema=schema)
+
+
+def _now() -> str:
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")

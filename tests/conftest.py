@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.s3_server import S3Server, start_s3_server
+
+BUCKET = "documents"
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def fixtures_directory() -> Path:
+    """Small files that the tests carry with them."""
+    return REPOSITORY / "tests" / "fixtures"
+
+
+@pytest.fixture(scope="session")
+def samples_directory() -> Path:
+    """The documents that `make demo` runs on."""
+    return REPOSITORY / "samples"
+
+
+@pytest.fixture(scope="session")
+def shared_directory() -> Path:
+    """Real corpora and full-size reference outputs beside the checkout; the larger checks are skipped without them."""
+    directory = REPOSITORY.parent / "shared"
+    if not (directory / "goldens").is_dir():
+        pytest.skip("no reference data beside the checkout")
+    return directory
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """A real S3 server on loopback; the environment says how to get there, in this process and those it starts."""
+    with start_s3_server(tmp_path_factory.mktemp("s3")) as server, pytest.MonkeyPatch.context() as patch:
+        for name, value in server.environment.items():
+            patch.setenv(name, value)
+        server.client().create_bucket(Bucket=BUCKET)
+        yield server
+
+
+@pytest.fixture
+def s3_prefix(s3_server: S3Server) -> str:
+    """An empty `s3://bucket/prefix` of this test's own."""
+    return f"s3://{BUCKET}/{secrets.token_hex(6)}"
+
+
+@pytest.fixture(scope="session")
+def ray_cluster(s3_server: S3Server) -> Iterator[None]:
+    """Ray with two CPUs in this test process; its workers reach the S3 server."""
+    import ray
+
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+    yield
+    ray.shutdown()

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from jobs.extract import Options, main
+from tests.s3_server import S3Server
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+def run_job(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """The job as a user starts it."""
+    return subprocess.run(
+        [sys.executable, "-m", "jobs.extract", *arguments],
+        cwd=REPOSITORY,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+
+
+@pytest.mark.xdist_group("ray")
+def test_the_command_reads_a_folder_and_says_what_it_did(samples_directory: Path, tmp_path: Path) -> None:
+    done = run_job("--input", str(samples_directory / "invoice.png"), str(samples_directory / "supplier-form.pdf"),
+                   "--output", str(tmp_path / "out"))
+    assert done.returncode == 0, done.stderr
+    assert "2 documents: 2 ok, 0 failed" in done.stdout
+    assert "4 pages: 4 ok, 0 failed, 0 missing" in done.stdout
+    assert "untrained" in done.stdout
+    assert f"report: {tmp_path}/out/report.html" in done.stdout
+    assert re.search(r"pages 4/4 \(0 failed\), [\d.]+ pages/s", done.stderr), done.stderr
+    assert json.loads((tmp_path / "out" / "run.json").read_text())["status"] == "done"
+    assert sum(pq.read_metadata(path).num_rows for path in (tmp_path / "out" / "pages").iterdir()) == 4
+
+
+@pytest.mark.xdist_group("ray")
+def test_wrong_credentials_end_the_job_with_one_clear_line(s3_server: S3Server, tmp_path: Path) -> None:
+    done = run_job("--input", "s3://documents/forms", "--output", str(tmp_path), AWS_SECRET_ACCESS_KEY="wrong")
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    errors = [line for line in done.stderr.splitlines() if line.startswith("error:")]
+    assert len(errors) == 1 and "access_denied" in errors[0] and "check the credentials" in errors[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["--task", "question-answering"], "at least one question"),
+        (["--questions", "Why?"], "--task question-answering"),
+        (["--dpi", "0"], "--dpi is 0"),
+        (["--limit", "-3"], "--limit is -3"),
+        (["--stride", "300"], "--stride is 300"),
+        (["--ocr-lang", "tlh"], "tlh"),
+        (["--input", "gs://bucket/x"], "only local paths and s3://"),
+    ],
+)
+def test_options_that_make_no_sense_end_with_status_2_and_the_reason(
+    arguments: list[str], reason: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    given = ["--input", str(tmp_path), "--output", str(tmp_path / "out"), *arguments]
+    assert main(given) == 2
+    assert reason in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [[], ["--input", "x"], ["--input", "x", "--output", "y", "--task", "guess"]])
+def test_options_that_cannot_be_parsed_end_with_status_2(arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2
+
+
+def test_a_model_that_is_not_there_is_said_before_anything_is_started(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert main(["--input", str(tmp_path), "--output", str(tmp_path / "out"), "--model", str(tmp_path / "nothing")]) == 1
+    assert "nothing" in capsys.readouterr().err
+
+
+def test_help_explains_every_option_with_its_default(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["--help"])
+    assert caught.value.code == 0
+    told = capsys.readouterr().out
+    for name in Options.__dataclass_fields__:
+        assert f"--{name.replace('_', '-')}" in told
+    assert "dots per inch" in told and "(default: 200)" in told

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from model import LayoutLMv2Tokenizer
+from pipelines.infer import Infer, InferOptions, WindowPlace, collate, plan_batches
+from pipelines.load import load_model
+from pipelines.page import PICTURE_SHAPE, TASKS, Row, Task
+from pipelines.tokenize import Tokenize, TokenizeOptions
+
+TOKENIZER = LayoutLMv2Tokenizer()
+
+
+def page(word_count: int, task: Task = "token-classification", seed: int = 0) -> Row:
+    random = np.random.default_rng(seed)
+    words = [str(number) for number in random.integers(0, 10_000, word_count)]
+    corners = random.integers(0, 900, (word_count, 2))
+    row = {
+        "status": "ok",
+        "page_index": seed,
+        "words": words,
+        "boxes": [[x, y, x + 50, y + 20] for x, y in corners.tolist()],
+        "picture": random.integers(0, 256, PICTURE_SHAPE, dtype=np.uint8).tobytes(),
+        "seconds": {"rasterize": 0.0, "ocr": 0.0, "infer": 0.0},
+    }
+    questions = ("What?", "Who is it?") if task == "question-answering" else ()
+    return next(Tokenize(TOKENIZER, TokenizeOptions(task, questions))([row]))
+
+
+def infer(task: Task = "token-classification", **options: object) -> Infer:
+    loaded = load_model("untrained", task)
+    return Infer(loaded.model, loaded.name, InferOptions(task=task, **options))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_batched_windows_answer_as_the_model_does_alone(task: Task) -> None:
+    rows = [page(count, task, seed) for seed, count in enumerate((5, 700, 60, 0))]
+    stage = infer(task)
+    for row, result in zip(rows, stage(rows), strict=True):
+        picture = torch.from_numpy(np.frombuffer(row["picture"], np.uint8).reshape(1, *PICTURE_SHAPE).copy())
+        assert len(result["window_logits"]) == len(row["windows"])
+        for window, logits in zip(row["windows"], result["window_logits"], strict=True):
+            with torch.inference_mode():
+                alone = stage.model(**collate([window], 0), image=picture)
+            if task == "question-answering":
+                expected = torch.stack([alone.start_logits, alone.end_logits], -1)[0, : len(window["input_ids"])]
+            elif task == "token-classification":
+                expected = alone.logits[0, : len(window["input_ids"])]
+            else:
+                expected = alone.logits[0]
+            np.testing.assert_allclose(logits, expected.numpy().reshape(-1), atol=1e-4)
+
+
+def test_windows_of_like_length_are_batched_and_none_is_left_out() -> None:
+    lengths = [512, 12, 300, 17, 512, 20, 290, 9]
+    rows = [{"windows": [{"input_ids": [0] * length}]} for length in lengths]
+    places = [WindowPlace(page, 0) for page in range(len(lengths))]
+    batches = plan_batches(rows, places, batch_tokens=1024)
+    assert sorted(place for batch in batches for place in batch) == places
+    assert [[lengths[place.page] for place in batch] for batch in batches] == [[512, 512], [300, 290, 20], [17, 12, 9]]
+
+
+def test_a_window_larger_than_the_batch_goes_alone() -> None:
+    rows = [{"windows": [{"input_ids": [0] * 512}, {"input_ids": [0] * 512}]}]
+    assert len(plan_batches(rows, [WindowPlace(0, 0), WindowPlace(0, 1)], batch_tokens=100)) == 2
+
+
+def test_batches_are_padded_to_their_longest_window_and_no_further() -> None:
+    rows = [page(5), page(40)]
+    tensors = collate([row["windows"][0] for row in rows], pad_token_id=0)
+    longest = max(len(row["windows"][0]["input_ids"]) for row in rows)
+    assert longest <= tensors["input_ids"].shape[1] < longest + 8
+    assert tensors["attention_mask"].sum().item() == sum(len(row["windows"][0]["input_ids"]) for row in rows)
+    assert tensors["bbox"].shape == (*tensors["input_ids"].shape, 4)
+
+
+def test_the_backbone_sees_a_page_once_for_all_its_windows_in_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = infer("question-answering", batch_tokens=100_000)
+    seen: list[int] = []
+    visual = stage.model.layoutlmv2.visual
+    forward = visual.forward
+    monkeypatch.setattr(visual, "forward", lambda images: (seen.append(len(images)), forward(images))[1])
+    rows = [page(1200, "question-answering"), page(0, "question-answering"), page(30, "question-answering")]
+    assert sum(len(row["windows"]) for row in rows) > 4
+    list(stage(rows))
+    assert seen == [2]
+
+
+def test_a_page_that_the_model_cannot_take_fails_alone() -> None:
+    rows = [page(5, seed=0), page(5, seed=1), page(5, seed=2)]
+    rows[1]["windows"][0]["bbox"] = np.full_like(rows[1]["windows"][0]["bbox"], 5000)
+    results = list(infer()(rows))
+    assert [row["status"] for row in results] == ["ok", "failed", "ok"]
+    assert results[1]["error_kind"] == "internal" and "bbox" in results[1]["error"]
+
+
+def test_failed_pages_pass_untouched() -> None:
+    failed = {"status": "failed", "error_kind": "timeout", "error": "slow", "windows": None, "picture": None}
+    (result,) = infer()([failed])
+    assert result["status"] == "failed" and result["error"] == "slow" and result["window_logits"] is None
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float32"])
+def test_lower_precision_gives_finite_logits(dtype: str) -> None:
+    (result,) = infer(dtype=dtype)([page(100)])
+    assert np.isfinite(result["window_logits"][0]).all()
