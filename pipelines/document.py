@@ -259,8 +259,10 @@ class Document:
         self._frame = None
         image = self._seek(page_index)
         try:
-            image.load()
-            upright = ImageOps.exif_transpose(image)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                image.load()
+                upright = ImageOps.exif_transpose(image)
         except MemoryError:
             raise
         except Exception as error:  # a decoder's own errors are of many types
@@ -364,7 +366,9 @@ def _count_frames(image: Image.Image) -> int:
 
 def _orientation(image: Image.Image) -> int:
     try:
-        return int(image.getexif().get(0x0112, 1))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return int(image.getexif().get(0x0112, 1))
     except Exception:  # metadata is not worth a page
         return 1
 

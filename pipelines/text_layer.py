@@ -251,7 +251,7 @@ def _classify(codes: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint8]:
 
 @lru_cache(maxsize=4096)
 def _kind_of(code: int) -> int:
-    if code in _LINE_END_HYPHENS or 0xD800 <= code <= 0xDFFF:
+    if code in _LINE_END_HYPHENS:
         return _GLYPH
     if code > 0x10FFFF:
         return _DAMAGED

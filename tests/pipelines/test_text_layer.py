@@ -100,7 +100,7 @@ def test_a_hyphen_at_a_lines_end_ends_the_word() -> None:
 
 
 def test_a_hyphen_at_the_end_of_a_very_short_line_does_too() -> None:
-    assert words_of(show("ab-", 20, 200, 12) + show("cd", 20, 189, 12)) == ["ab-", "cd"]
+    assert words_of(show("ab-", 20, 200, 12) + show("cd", 20, 190.5, 12)) == ["ab-", "cd"]
 
 
 def test_a_hyphen_within_a_line_does_not() -> None:

@@ -1,0 +1,44 @@
+"""LayoutLMv2 in PyTorch: text, layout and image of a page in one Transformer.
+
+    from model import LayoutLMv2ForTokenClassification, LayoutLMv2Processor
+
+Names are imported on first use, so that processes which only read and tokenize pages never load PyTorch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from model.config import LayoutLMv2Config as LayoutLMv2Config
+    from model.heads import LayoutLMv2ForQuestionAnswering as LayoutLMv2ForQuestionAnswering
+    from model.heads import LayoutLMv2ForSequenceClassification as LayoutLMv2ForSequenceClassification
+    from model.heads import LayoutLMv2ForTokenClassification as LayoutLMv2ForTokenClassification
+    from model.image_processor import LayoutLMv2ImageProcessor as LayoutLMv2ImageProcessor
+    from model.image_processor import LayoutLMv2ImageProcessorPil as LayoutLMv2ImageProcessorPil
+    from model.layoutlmv2 import LayoutLMv2Model as LayoutLMv2Model
+    from model.processor import LayoutLMv2Processor as LayoutLMv2Processor
+    from model.tokenizer import LayoutLMv2Tokenizer as LayoutLMv2Tokenizer
+    from model.tokenizer import LayoutLMv2TokenizerFast as LayoutLMv2TokenizerFast
+
+_HOMES = {
+    "LayoutLMv2Config": "model.config",
+    "LayoutLMv2ForQuestionAnswering": "model.heads",
+    "LayoutLMv2ForSequenceClassification": "model.heads",
+    "LayoutLMv2ForTokenClassification": "model.heads",
+    "LayoutLMv2ImageProcessor": "model.image_processor",
+    "LayoutLMv2ImageProcessorPil": "model.image_processor",
+    "LayoutLMv2Model": "model.layoutlmv2",
+    "LayoutLMv2Processor": "model.processor",
+    "LayoutLMv2Tokenizer": "model.tokenizer",
+    "LayoutLMv2TokenizerFast": "model.tokenizer",
+}
+
+__all__ = list(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

@@ -1,0 +1,311 @@
+"""Where checkpoints come from: a folder, the Hugging Face hub, or S3. All end as a folder on this machine."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shutil
+import tempfile
+from collections.abc import Iterable
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CONFIG_NAME = "config.json"
+SAFETENSORS_FILES = ("model.safetensors", "model.safetensors.index.json", "model-*.safetensors")
+PICKLE_FILES = ("pytorch_model.bin", "pytorch_model.bin.index.json", "pytorch_model-*.bin")
+TOKENIZER_FILES = (
+    "tokenizer.json", "vocab.txt", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
+)  # fmt: skip
+OTHER_FILES = (CONFIG_NAME, "preprocessor_config.json", "processor_config.json", *TOKENIZER_FILES)
+
+_HUB_ID = re.compile(r"[A-Za-z0-9_][\w.-]*(/[\w.-]+)?")
+_DENIED = {"403", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "401"}
+_NOT_FOUND = {"404", "NoSuchBucket", "NoSuchKey"}
+_S3_TRIES = 3
+
+ErrorKind = Literal["not_found", "access_denied", "unreadable", "unreachable"]
+
+
+class CheckpointError(OSError):
+    """A checkpoint that cannot be had or read; the message says what to do.
+
+    `kind`: not_found, access_denied, unreadable (a file is broken or not what it should be), or unreachable (network).
+    """
+
+    def __init__(self, message: str, kind: ErrorKind = "unreadable") -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+def resolve_checkpoint(
+    source: str | PathLike[str],
+    *,
+    cache_dir: str | PathLike[str] | None = None,
+    revision: str | None = None,
+    token: str | bool | None = None,
+    local_files_only: bool = False,
+    weights: bool = True,
+) -> Path:
+    """The folder of a checkpoint on this machine, downloaded if need be.
+
+    From the hub and S3 come only the files that the model, tokenizer and image processor read, and of the weights
+    safetensors if there are any. A download appears in the cache whole or not at all, and once for all processes.
+
+    Args:
+        source: a folder; an id on the Hugging Face hub (`microsoft/layoutlmv2-base-uncased`); or `s3://bucket/prefix`,
+            with credentials and endpoint from the usual AWS environment variables and configuration files.
+        cache_dir: where downloads are kept: the hub's usual cache, and for S3 `~/.cache/layoutlmv2` with a folder for
+            every content (by etag).
+        revision, token: of the hub: a branch, tag or commit; an access token.
+        local_files_only: take what the cache has of a hub id, without the network.
+        weights: False leaves the weights out of a download, for who wants the configuration or the tokenizer.
+
+    Raises:
+        CheckpointError: it does not exist, is refused or out of reach.
+    """
+    text = str(source)
+    if text.startswith("s3://"):
+        cache = Path(cache_dir) if cache_dir else Path.home() / ".cache" / "layoutlmv2"
+        return _download_from_s3(text, cache, weights)
+    folder = Path(text.removeprefix("file://")).expanduser()
+    if folder.is_dir():
+        return folder
+    if folder.exists():
+        raise CheckpointError(f"{source} is a file; give the folder that it is in", "not_found")
+    if isinstance(source, Path) or not _HUB_ID.fullmatch(text):
+        raise CheckpointError(
+            f"there is no folder {source}; give a folder with {CONFIG_NAME} and weights, a hub id such as "
+            "microsoft/layoutlmv2-base-uncased, or s3://bucket/prefix",
+            "not_found",
+        )
+    options = {"cache_dir": cache_dir, "revision": revision, "token": token, "local_files_only": local_files_only}
+    return _download_from_hub(text, options, weights)
+
+
+def read_config_json(source: str | PathLike[str], **options: Any) -> dict[str, Any]:
+    """The content of a checkpoint's `config.json`; `source` and `options` as in `resolve_checkpoint`.
+
+    Raises:
+        CheckpointError: as there; or there is no `config.json`, or it holds no JSON object.
+    """
+    folder = resolve_checkpoint(source, **{"weights": False, **options})
+    return _read_json_object(
+        folder / CONFIG_NAME, f"{source} has no {CONFIG_NAME}, so it is no checkpoint; save one with save_pretrained"
+    )
+
+
+def find_weights(folder: Path) -> list[Path]:
+    """The files that hold a checkpoint's weights, safetensors before the old format.
+
+    Raises:
+        CheckpointError: there are none, or an index names a file that is not there.
+    """
+    for single, index, _ in (SAFETENSORS_FILES, PICKLE_FILES):
+        if (folder / single).is_file():
+            return [folder / single]
+        if (folder / index).is_file():
+            weight_map = _read_json_object(folder / index, "").get("weight_map")
+            if not isinstance(weight_map, dict) or not weight_map:
+                raise CheckpointError(f"{folder / index} has no weight_map; download or copy the checkpoint again")
+            shards = sorted({str(name) for name in weight_map.values()})
+            missing = [name for name in shards if Path(name).name != name or not (folder / name).is_file()]
+            if missing:
+                raise CheckpointError(
+                    f"{folder} lacks {', '.join(missing)}, which {index} names; download or copy the checkpoint again",
+                    "not_found",
+                )
+            return [folder / name for name in shards]
+    raise CheckpointError(
+        f"{folder} has no weights: neither {SAFETENSORS_FILES[0]} nor {PICKLE_FILES[0]} nor an index of shards; "
+        "save the model into it with save_pretrained, or copy its weights there",
+        "not_found",
+    )
+
+
+def checkpoint_fingerprint(folder: str | PathLike[str]) -> str:
+    """Twelve hexadecimal digits that change with what a checkpoint answers: its configuration, weights and tokenizer.
+
+    Equal content gives equal digits, whatever the folder. Reads every byte (a second or two for the full-size model).
+
+    Raises:
+        CheckpointError: no `config.json`, or no weights.
+    """
+    folder = Path(folder)
+    if not (folder / CONFIG_NAME).is_file():
+        raise CheckpointError(f"{folder} has no {CONFIG_NAME}, so it is no checkpoint", "not_found")
+    paths = [folder / CONFIG_NAME, *find_weights(folder), *(folder / name for name in TOKENIZER_FILES)]
+    total = hashlib.sha256()
+    for path in sorted(path for path in paths if path.is_file()):
+        content = hashlib.sha256()
+        with path.open("rb") as file:
+            while block := file.read(1 << 20):
+                content.update(block)
+        total.update(f"{path.name} {content.hexdigest()}\n".encode())
+    return total.hexdigest()[:12]
+
+
+def _read_json_object(path: Path, if_missing: str) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        raise CheckpointError(if_missing or f"there is no {path}", "not_found") from None
+    except PermissionError:
+        raise CheckpointError(f"{path} may not be read; check its permissions", "access_denied") from None
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise CheckpointError(f"{path} is no JSON ({error}); download or copy it again") from None
+    if not isinstance(content, dict):
+        raise CheckpointError(f"{path} must hold a JSON object, not {type(content).__name__}")
+    return content
+
+
+def _has_weights(names: Iterable[str], files: tuple[str, ...]) -> bool:
+    return any(fnmatch(name, pattern) for name in names for pattern in files)
+
+
+def _download_from_hub(hub_id: str, options: dict[str, Any], weights: bool) -> Path:
+    from huggingface_hub import errors, snapshot_download
+
+    try:
+        wanted = [*OTHER_FILES, *(SAFETENSORS_FILES if weights else ())]
+        folder = Path(snapshot_download(hub_id, allow_patterns=wanted, **options))
+        if weights and not _has_weights((path.name for path in folder.iterdir()), (*SAFETENSORS_FILES, *PICKLE_FILES)):
+            folder = Path(snapshot_download(hub_id, allow_patterns=[*OTHER_FILES, *PICKLE_FILES], **options))
+        return folder
+    except errors.GatedRepoError as error:
+        raise CheckpointError(
+            f"{hub_id} on the Hugging Face hub wants its terms accepted: do so on its page, then `hf auth login`",
+            "access_denied",
+        ) from error
+    except errors.RevisionNotFoundError as error:
+        raise CheckpointError(f"{hub_id} has no revision {options['revision']!r}", "not_found") from error
+    except errors.RepositoryNotFoundError as error:
+        raise CheckpointError(
+            f"{hub_id} is neither a folder here nor a model on the Hugging Face hub; check the name, or `hf auth "
+            "login` if it is private",
+            "not_found",
+        ) from error
+    except errors.LocalEntryNotFoundError as error:
+        raise CheckpointError(
+            f"{hub_id} is no folder here, is not in the hub's cache, and the Hugging Face hub is out of reach; "
+            "check the name and the network, or copy the checkpoint to a folder",
+            "unreachable",
+        ) from error
+    except errors.HFValidationError as error:
+        raise CheckpointError(f"{hub_id} is neither a folder here nor a hub id: {error}", "not_found") from error
+    except errors.HfHubHTTPError as error:
+        raise CheckpointError(f"{hub_id}: the Hugging Face hub answered: {error}", "unreachable") from error
+
+
+@dataclass(frozen=True)
+class _StoredFile:
+    key: str
+    name: str
+    etag: str
+    size: int
+
+
+def _download_from_s3(uri: str, cache: Path, weights: bool) -> Path:
+    from filelock import FileLock  # huggingface_hub and torch depend on it
+
+    bucket, _, prefix = uri.removeprefix("s3://").partition("/")
+    if not bucket:
+        raise CheckpointError(f"{uri} names no bucket; write s3://bucket/prefix", "not_found")
+    prefix = prefix.strip("/")
+    with _s3_errors_explained(uri):
+        client = _s3_client()
+        for _ in range(_S3_TRIES):
+            files = _list_checkpoint(client, uri, bucket, prefix, weights)
+            content = hashlib.sha256("".join(f"{file.name} {file.etag}\n" for file in files).encode()).hexdigest()
+            name = re.sub(r"[^\w.-]+", "-", f"{bucket}/{prefix}").strip("-")
+            target = cache / f"{name[:100]}-{content[:16]}"
+            if target.is_dir():
+                return target
+            _make_cache(cache)
+            with FileLock(f"{target}.lock"):
+                if target.is_dir():
+                    return target
+                partial = Path(tempfile.mkdtemp(prefix=f"{target.name}.partial-", dir=cache))
+                try:
+                    for file in files:
+                        client.download_file(bucket, file.key, str(partial / file.name))
+                    # What was written over meanwhile would be a mixture of two checkpoints.
+                    if _list_checkpoint(client, uri, bucket, prefix, weights) == files:
+                        partial.chmod(0o755)
+                        partial.rename(target)
+                        return target
+                finally:
+                    shutil.rmtree(partial, ignore_errors=True)
+    raise CheckpointError(f"{uri} changed during each of {_S3_TRIES} downloads; wait until it is written", "unreadable")
+
+
+def _make_cache(cache: Path) -> None:
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CheckpointError(f"{cache} cannot be made to keep downloads ({error}); set cache_dir or HOME") from error
+
+
+def _s3_client() -> Any:
+    import boto3
+    from botocore.config import Config
+
+    return boto3.client("s3", config=Config(retries={"mode": "standard", "max_attempts": 5}))
+
+
+def _list_checkpoint(client: Any, uri: str, bucket: str, prefix: str, weights: bool) -> list[_StoredFile]:
+    """The objects of a checkpoint right under the prefix, by name."""
+    start = f"{prefix}/" if prefix else ""
+    found: list[_StoredFile] = []
+    for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=start, Delimiter="/"):
+        for entry in page.get("Contents", []):
+            name = entry["Key"].removeprefix(start)
+            found.append(_StoredFile(entry["Key"], name, entry["ETag"], entry["Size"]))
+    if not found:
+        raise CheckpointError(f"nothing is stored right under {uri}; check the bucket and the prefix", "not_found")
+    names = [file.name for file in found]
+    if CONFIG_NAME not in names:
+        raise CheckpointError(
+            f"{uri} has no {CONFIG_NAME} among its {len(names)} objects, so it is no checkpoint; "
+            "give the prefix that a checkpoint was copied to",
+            "not_found",
+        )
+    formats = SAFETENSORS_FILES if _has_weights(names, SAFETENSORS_FILES) else PICKLE_FILES
+    patterns = (*OTHER_FILES, *(formats if weights else ()))
+    return sorted(
+        (file for file in found if any(fnmatch(file.name, pattern) for pattern in patterns)),
+        key=lambda file: file.name,
+    )
+
+
+@contextmanager
+def _s3_errors_explained(uri: str) -> Iterator[None]:
+    from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, PartialCredentialsError
+
+    try:
+        yield
+    except (NoCredentialsError, PartialCredentialsError) as error:
+        raise CheckpointError(
+            f"{uri}: no S3 credentials; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile", "access_denied"
+        ) from error
+    except ClientError as error:
+        code = str(error.response.get("Error", {}).get("Code", ""))
+        if code in _DENIED:
+            raise CheckpointError(
+                f"{uri}: S3 refuses access ({code}); check the credentials, and that they may list and read there",
+                "access_denied",
+            ) from error
+        if code in _NOT_FOUND:
+            raise CheckpointError(f"{uri} does not exist ({code}); check the bucket and prefix", "not_found") from error
+        raise CheckpointError(f"{uri}: S3 answered {error}", "unreachable") from error
+    except BotoCoreError as error:
+        raise CheckpointError(
+            f"{uri}: S3 is out of reach ({error}); check the network and AWS_ENDPOINT_URL", "unreachable"
+        ) from error

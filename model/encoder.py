@@ -1,0 +1,198 @@
+"""The Transformer encoder with spatial-aware self-attention (paper, section 2.2)."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import nn
+from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
+
+from model.activations import activation
+from model.config import LayoutLMv2Config
+from model.relative_bias import page_table, relative_bias, text_table
+
+
+class LayoutLMv2SelfAttention(nn.Module):
+    """Multi-head attention under an additive bias that the encoder computes once for all layers.
+
+    `qkv_linear` has no bias of its own; queries and values have one each, keys none (with `fast_qkv`, the default).
+    """
+
+    def __init__(self, config: LayoutLMv2Config) -> None:
+        super().__init__()
+        size = config.hidden_size
+        self.heads = config.num_attention_heads
+        self.head_size = size // self.heads
+        self.fast_qkv = config.fast_qkv
+        if config.fast_qkv:
+            self.qkv_linear = nn.Linear(size, 3 * size, bias=False)
+            self.q_bias = nn.Parameter(torch.zeros(1, 1, size))
+            self.v_bias = nn.Parameter(torch.zeros(1, 1, size))
+        else:
+            self.query = nn.Linear(size, size)
+            self.key = nn.Linear(size, size)
+            self.value = nn.Linear(size, size)
+        self.dropout = nn.Dropout(config.attention_probs_dropout_prob)
+
+    def _project(self, hidden: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        if self.fast_qkv:
+            offset = torch.cat([self.q_bias, torch.zeros_like(self.q_bias), self.v_bias], dim=-1).flatten()
+            parts = functional.linear(hidden, self.qkv_linear.weight, offset).chunk(3, dim=-1)
+        else:
+            parts = (self.query(hidden), self.key(hidden), self.value(hidden))
+        query, key, value = (part.unflatten(-1, (self.heads, self.head_size)).transpose(1, 2) for part in parts)
+        return query, key, value
+
+    def forward(
+        self, hidden: torch.Tensor, bias: torch.Tensor, output_attentions: bool
+    ) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """The context [b, s, hidden_size] of tokens of that shape under a bias [b, heads, s, s] or [b, 1, 1, s].
+
+        The second result is the probabilities [b, heads, s, s] if they are wanted, else None.
+        """
+        query, key, value = self._project(hidden)
+        if output_attentions:
+            scores = (query / math.sqrt(self.head_size)) @ key.transpose(-1, -2)
+            probabilities = self.dropout(torch.softmax(scores.float() + bias, dim=-1).to(value.dtype))
+            context = probabilities @ value
+        else:
+            probabilities = None
+            dropout = self.dropout.p if self.training else 0.0
+            context = functional.scaled_dot_product_attention(query, key, value, attn_mask=bias, dropout_p=dropout)
+        return context.transpose(1, 2).flatten(2), probabilities
+
+
+class LayoutLMv2Output(nn.Module):
+    """A projection, then the residual and its norm: the end of both halves of a layer."""
+
+    def __init__(self, config: LayoutLMv2Config, input_size: int) -> None:
+        super().__init__()
+        self.dense = nn.Linear(input_size, config.hidden_size)
+        self.LayerNorm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+
+    def forward(self, hidden: torch.Tensor, residual: torch.Tensor) -> torch.Tensor:
+        return self.LayerNorm(self.dropout(self.dense(hidden)) + residual)
+
+
+class LayoutLMv2Attention(nn.Module):
+    """Self-attention and its output projection, under the names of the checkpoints."""
+
+    def __init__(self, config: LayoutLMv2Config) -> None:
+        super().__init__()
+        self.self = LayoutLMv2SelfAttention(config)
+        self.output = LayoutLMv2Output(config, config.hidden_size)
+
+
+class LayoutLMv2Intermediate(nn.Module):
+    """The wide middle of the feed-forward half."""
+
+    def __init__(self, config: LayoutLMv2Config) -> None:
+        super().__init__()
+        self.dense = nn.Linear(config.hidden_size, config.intermediate_size)
+        self.intermediate_act_fn = activation(config.hidden_act)
+
+    def forward(self, hidden: torch.Tensor) -> torch.Tensor:
+        return self.intermediate_act_fn(self.dense(hidden))
+
+
+class LayoutLMv2Layer(nn.Module):
+    """One layer: attention, then feed-forward, each with residual and norm after it."""
+
+    def __init__(self, config: LayoutLMv2Config) -> None:
+        super().__init__()
+        self.chunk = config.chunk_size_feed_forward
+        self.attention = LayoutLMv2Attention(config)
+        self.intermediate = LayoutLMv2Intermediate(config)
+        self.output = LayoutLMv2Output(config, config.intermediate_size)
+
+    def forward(
+        self, hidden: torch.Tensor, bias: torch.Tensor, output_attentions: bool
+    ) -> tuple[torch.Tensor, torch.Tensor | None]:
+        context, probabilities = self.attention.self(hidden, bias, output_attentions)
+        attended = self.attention.output(context, hidden)
+        # In pieces of so many tokens if the configuration says so: less memory, the same numbers.
+        pieces = attended.split(self.chunk, dim=1) if self.chunk else (attended,)
+        results = [self.output(self.intermediate(piece), piece) for piece in pieces]
+        return (torch.cat(results, dim=1) if len(results) > 1 else results[0]), probabilities
+
+
+class EncoderOutput(NamedTuple):
+    """last_hidden_state: [b, s, hidden_size]; hidden_states: the input and every layer's output; attentions: one a
+    layer, [b, heads, s, s]. The last two are None unless asked for."""
+
+    last_hidden_state: torch.Tensor
+    hidden_states: tuple[torch.Tensor, ...] | None
+    attentions: tuple[torch.Tensor, ...] | None
+
+
+class LayoutLMv2Encoder(nn.Module):
+    """The layers, and the tables of the relative biases that they share."""
+
+    def __init__(self, config: LayoutLMv2Config) -> None:
+        super().__init__()
+        self.layer = nn.ModuleList([LayoutLMv2Layer(config) for _ in range(config.num_hidden_layers)])
+        if config.has_relative_attention_bias:
+            self.rel_pos_bias = text_table(config)
+        if config.has_spatial_attention_bias:
+            self.rel_pos_x_bias = page_table(config)
+            self.rel_pos_y_bias = page_table(config)
+        self.has_relative_attention_bias = config.has_relative_attention_bias
+        self.has_spatial_attention_bias = config.has_spatial_attention_bias
+        self.gradient_checkpointing = False
+
+    def attention_bias(
+        self, position_ids: torch.Tensor, bbox: torch.Tensor, visible: torch.Tensor, dtype: torch.dtype
+    ) -> torch.Tensor:
+        """The additive bias of all layers; arguments and result as in `relative_bias`."""
+        in_text = self.rel_pos_bias if self.has_relative_attention_bias else None
+        on_page = (self.rel_pos_x_bias, self.rel_pos_y_bias) if self.has_spatial_attention_bias else None
+        return relative_bias(in_text, on_page, position_ids, bbox, visible, dtype)
+
+    def forward(
+        self,
+        hidden: torch.Tensor,
+        position_ids: torch.Tensor,
+        bbox: torch.Tensor,
+        visible: torch.Tensor,
+        *,
+        output_attentions: bool = False,
+        output_hidden_states: bool = False,
+    ) -> EncoderOutput:
+        """Encode tokens.
+
+        Args:
+            hidden: [b, s, hidden_size].
+            position_ids: int64 [b or 1, s], 0 to max_position_embeddings - 1.
+            bbox: int64 [b, s, 4], 0..1000.
+            visible: bool [b, s], False for padding.
+            output_attentions: give the attention probabilities, which the fused attention does not compute: the same
+                result to rounding by the explicit softmax, slower and with more memory.
+            output_hidden_states: give what goes into the first layer and comes out of each.
+        """
+        bias = self.attention_bias(position_ids, bbox, visible, _attention_dtype(hidden))
+        hidden_states = [hidden]
+        attentions: list[torch.Tensor] = []
+        for layer in self.layer:
+            if self.gradient_checkpointing and self.training and torch.is_grad_enabled():
+                hidden, probabilities = checkpoint(layer, hidden, bias, output_attentions, use_reentrant=False)
+            else:
+                hidden, probabilities = layer(hidden, bias, output_attentions)
+            if output_hidden_states:
+                hidden_states.append(hidden)
+            if probabilities is not None:
+                attentions.append(probabilities)
+        return EncoderOutput(
+            hidden,
+            tuple(hidden_states) if output_hidden_states else None,
+            tuple(attentions) if output_attentions else None,
+        )
+
+
+def _attention_dtype(hidden: torch.Tensor) -> torch.dtype:
+    # Under autocast the projections, and so the scores, have its dtype, whose least value the mask must be.
+    device = hidden.device.type
+    return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else hidden.dtype

@@ -1,0 +1,180 @@
+"""Page pictures in whatever form they come - Pillow images, arrays, tensors - as RGB, and resized."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+# Pillow's numbers for its filters, and what torch calls the ones it has.
+_TORCH_FILTERS = {
+    int(Image.Resampling.NEAREST): "nearest-exact",
+    int(Image.Resampling.BILINEAR): "bilinear",
+    int(Image.Resampling.BICUBIC): "bicubic",
+}
+
+
+def list_images(images: Any) -> list[Any]:
+    """One image, a batch (list, tuple, array or tensor of four dimensions) or a list of batches, as a flat list.
+
+    Raises:
+        TypeError: for what is no image.
+        ValueError: if there is none, or for an array of other than two to four dimensions.
+    """
+    if isinstance(images, (list, tuple)):
+        flat = [image for item in images for image in list_images(item)]
+        if not flat:
+            raise ValueError("there are no images")
+        return flat
+    if isinstance(images, Image.Image):
+        return [images]
+    if isinstance(images, (np.ndarray, torch.Tensor)):
+        if images.ndim == 4:
+            return list(images)
+        if images.ndim in (2, 3):
+            return [images]
+        raise ValueError(f"an image has two or three dimensions and a batch four, not {tuple(images.shape)}")
+    raise TypeError(
+        f"{type(images).__name__} is no image: pass a Pillow image (PIL.Image.open reads one), an array or a tensor"
+    )
+
+
+def to_rgb(image: Any, input_data_format: str | None = None) -> torch.Tensor:
+    """An image as RGB channels. Transparent parts become white, as on paper; 16-bit greys become 8-bit ones.
+
+    Args:
+        image: a Pillow image of any mode, or an array or tensor (height, width), (height, width, channels) or
+            (channels, height, width) with 1, 3 (RGB) or 4 (RGBA) channels.
+        input_data_format: "channels_first" or "channels_last" for arrays whose shape leaves it open; such are otherwise
+            taken as channels first.
+
+    Returns:
+        (3, height, width), on the tensor's device: uint8, or float with the values that were there. Its memory may be
+        laid out pixel by pixel, as Pillow's is, which saves copying a whole page twice.
+
+    Raises:
+        ValueError: for other shapes, and for integers outside 0-255.
+    """
+    if isinstance(image, Image.Image):
+        return torch.from_numpy(np.array(_pillow_to_rgb(image))).permute(2, 0, 1)
+    pixels = torch.from_numpy(np.require(image, requirements=("C", "W"))) if isinstance(image, np.ndarray) else image
+    if pixels.ndim == 2:
+        pixels = pixels[None]
+    elif _channels_last(tuple(pixels.shape), input_data_format):
+        pixels = pixels.permute(2, 0, 1)
+    if pixels.dtype == torch.bool:
+        pixels = pixels.to(torch.uint8) * 255
+    elif not pixels.is_floating_point() and pixels.dtype != torch.uint8:
+        values = pixels.to(torch.int64)
+        if values.numel() and (values.min() < 0 or values.max() > 255):
+            raise ValueError(
+                f"pixels are {pixels.dtype} from {values.min()} to {values.max()}: bring them to 0-255 first"
+            )
+        pixels = values.to(torch.uint8)
+    if pixels.shape[0] == 1:
+        pixels = pixels.expand(3, -1, -1)
+    elif pixels.shape[0] == 4:
+        white = 1.0 if pixels.is_floating_point() else 255.0
+        alpha = pixels[3:].to(torch.float64) / white
+        blended = alpha * pixels[:3] + (1 - alpha) * white
+        pixels = (blended if pixels.is_floating_point() else blended.round()).to(pixels.dtype)
+    return pixels
+
+
+def to_pillow(pixels: torch.Tensor) -> tuple[Image.Image, bool]:
+    """(3, height, width) as an 8-bit Pillow image without metadata, and whether its values were 0-1 before.
+
+    Raises:
+        ValueError: for floats that are neither whole numbers in 0-255 nor all in 0-1.
+    """
+    array = pixels.cpu().numpy().transpose(1, 2, 0)
+    scaled = False
+    if array.dtype != np.uint8:
+        low, high = (array.min(), array.max()) if array.size else (0, 0)
+        whole = low >= 0 and high <= 255 and np.allclose(array, np.trunc(array))
+        if not whole and not (low >= 0 and high <= 1):
+            raise ValueError(
+                f"pixels are {array.dtype} from {low} to {high}: Pillow takes floats only in 0-1, or whole in 0-255"
+            )
+        scaled = not whole
+        array = (array * 255 if scaled else array).astype(np.uint8)
+    return Image.fromarray(np.ascontiguousarray(array)), scaled
+
+
+def resize_tensor(pixels: torch.Tensor, height: int, width: int, resample: int) -> torch.Tensor:
+    """(channels, height, width) resized by torch with antialiasing, as torchvision does it.
+
+    Args:
+        resample: 0 nearest, 2 bilinear or 3 bicubic (Pillow's numbers).
+
+    Raises:
+        ValueError: for Pillow's other filters.
+    """
+    if resample not in _TORCH_FILTERS:
+        raise ValueError(
+            f"resample={resample} is not one of torch's filters (0 nearest, 2 bilinear, 3 bicubic); "
+            "LayoutLMv2ImageProcessorPil has them all"
+        )
+    if pixels.shape[-2:] == (height, width):
+        return pixels
+    mode = _TORCH_FILTERS[resample]
+    if mode == "nearest-exact":
+        return torch.nn.functional.interpolate(pixels[None], size=(height, width), mode=mode)[0]
+    # torch resizes bytes directly on a CPU only; elsewhere they are rounded afterwards.
+    direct = pixels.is_floating_point() or pixels.device.type == "cpu"
+    resized = torch.nn.functional.interpolate(
+        (pixels if direct else pixels.float())[None],
+        size=(height, width),
+        mode=mode,
+        align_corners=False,
+        antialias=True,
+    )[0]
+    return resized if direct else resized.clamp(0, 255).round().to(pixels.dtype)
+
+
+def resize_pillow(pixels: torch.Tensor, height: int, width: int, resample: int) -> torch.Tensor:
+    """(3, height, width) resized by Pillow; floats in 0-1 come back as float32 in 0-1.
+
+    Raises:
+        ValueError: as `to_pillow`, and for an unknown filter.
+    """
+    picture, scaled = to_pillow(pixels)
+    array = np.array(picture.resize((width, height), resample=resample)).transpose(2, 0, 1)
+    if scaled:
+        array = (array.astype(np.float64) / 255).astype(np.float32)
+    return torch.from_numpy(np.ascontiguousarray(array))
+
+
+def _pillow_to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode == "RGB":
+        return image
+    if image.mode.startswith(("I", "F")):
+        grey = np.asarray(image).astype(np.float64)
+        highest = grey.max() if grey.size else 0
+        # Floats may be 0-1; integers beyond a byte are 16-bit scans.
+        factor = 255 if image.mode == "F" and highest <= 1 else 1 if highest <= 255 else 1 / 256
+        return Image.fromarray(np.clip(grey * factor, 0, 255).astype(np.uint8)).convert("RGB")
+    if "A" in image.getbands() or "a" in image.getbands() or image.info.get("transparency") is not None:
+        page = Image.new("RGBA", image.size, (255, 255, 255, 255))
+        return Image.alpha_composite(page, image.convert("RGBA")).convert("RGB")
+    return image.convert("RGB")
+
+
+def _channels_last(shape: Sequence[int], input_data_format: str | None) -> bool:
+    if input_data_format is not None:
+        if input_data_format not in ("channels_first", "channels_last"):
+            raise ValueError(f"input_data_format={input_data_format!r}: use 'channels_first' or 'channels_last'")
+        last = input_data_format == "channels_last"
+        if shape[2 if last else 0] not in (1, 3, 4):
+            raise ValueError(
+                f"an image of shape {tuple(shape)} has no 1, 3 or 4 channels where {input_data_format} are"
+            )
+        return last
+    if shape[0] in (1, 3, 4):
+        return False
+    if shape[2] in (1, 3, 4):
+        return True
+    raise ValueError(f"an image of shape {tuple(shape)} has its 1, 3 or 4 channels neither first nor last")

@@ -1,0 +1,100 @@
+"""What every model class shares: reading and writing checkpoints, the base model inside, gradient checkpointing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar, cast
+
+import torch
+from torch import nn
+
+from model.config import LayoutLMv2Config
+from model.relative_bias import DistanceTable
+
+ModelType = TypeVar("ModelType", bound="LayoutLMv2PreTrainedModel")
+
+
+class LayoutLMv2PreTrainedModel(nn.Module):
+    """The base of the model classes. `config` is checked when a model is built, so a model always has a sound one."""
+
+    base_model_prefix: ClassVar[str] = "layoutlmv2"
+    config_class: ClassVar[type[LayoutLMv2Config]] = LayoutLMv2Config
+
+    def __init__(self, config: LayoutLMv2Config) -> None:
+        super().__init__()
+        if not isinstance(config, LayoutLMv2Config):
+            raise TypeError(
+                f"{type(self).__name__} is built from a LayoutLMv2Config; to read a checkpoint use "
+                f"{type(self).__name__}.from_pretrained(folder, hub id or s3://...)"
+            )
+        config.validate()
+        self.config = config
+
+    @classmethod
+    def from_pretrained(cls: type[ModelType], source: str | Path, **kwargs: Any) -> ModelType:
+        """A model in evaluation mode with the weights of a checkpoint.
+
+        Args:
+            source: a folder, a hub id, or `s3://bucket/prefix`.
+            kwargs: `config`, a LayoutLMv2Config to use instead of the checkpoint's; others as `load_pretrained` in
+                `model.checkpoint` explains, the rest replace values of the configuration (`num_labels=7`).
+        """
+        from model.checkpoint import load_pretrained  # that module works for any model class, and knows none
+
+        return cast(ModelType, load_pretrained(cls, source, **kwargs))
+
+    def save_pretrained(self, folder: str | Path) -> None:
+        """Write `config.json` and `model.safetensors` into `folder`, as the reference reads them."""
+        from model.checkpoint import save_pretrained
+
+        save_pretrained(self, folder)
+
+    @property
+    def base_model(self) -> LayoutLMv2PreTrainedModel:
+        """The `LayoutLMv2Model` inside a model with a head, or the model itself."""
+        return cast(LayoutLMv2PreTrainedModel, getattr(self, self.base_model_prefix, self))
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the weights (the first floating one)."""
+        return next(parameter.dtype for parameter in self.parameters() if parameter.is_floating_point())
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights (the first one) are."""
+        return next(self.parameters()).device
+
+    def get_input_embeddings(self) -> nn.Embedding:
+        """The table of word embeddings, [vocab_size, hidden_size]."""
+        return cast(Any, self.base_model).embeddings.word_embeddings
+
+    def set_input_embeddings(self, value: nn.Embedding) -> None:
+        """Use another table of word embeddings; `config.vocab_size` follows."""
+        base = cast(Any, self.base_model)
+        base.embeddings.word_embeddings = value
+        self.config.vocab_size = base.config.vocab_size = value.num_embeddings
+
+    def gradient_checkpointing_enable(self) -> None:
+        """When training, keep only each layer's input and compute the layer again for its gradient: less memory."""
+        cast(Any, self.base_model).encoder.gradient_checkpointing = True
+
+    def gradient_checkpointing_disable(self) -> None:
+        cast(Any, self.base_model).encoder.gradient_checkpointing = False
+
+    @property
+    def is_gradient_checkpointing(self) -> bool:
+        return bool(cast(Any, self.base_model).encoder.gradient_checkpointing)
+
+
+def initialize(module: nn.Module, standard_deviation: float) -> None:
+    """Random weights as the reference starts from: normal for linear layers and tables, zero biases, plain norms."""
+    for part in module.modules():
+        if isinstance(part, nn.Linear | nn.Embedding | DistanceTable):
+            nn.init.normal_(part.weight, std=standard_deviation)
+        if isinstance(part, nn.Linear) and part.bias is not None:
+            nn.init.zeros_(part.bias)
+        if isinstance(part, nn.Embedding) and part.padding_idx is not None:
+            with torch.no_grad():
+                part.weight[part.padding_idx].zero_()
+        if isinstance(part, nn.LayerNorm):
+            part.reset_parameters()

@@ -1,0 +1,114 @@
+"""Relative attention bias: what a pair of tokens adds to its attention score for the distance between the two.
+
+In the text (1-D) and on the page (2-D), paper section 2.2; the bins are T5's. One bias, with the mask in it, serves
+every layer, so it is computed once a forward pass.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import nn
+
+from model.config import LayoutLMv2Config
+from model.inputs import BOX_LIMIT
+
+_ALIGNMENT = 8
+"""Rows of the bias start at multiples of so many elements: the fused GPU kernels copy a bias that does not."""
+
+
+def relative_position_bucket(relative_position: torch.Tensor, num_buckets: int, max_distance: int) -> torch.Tensor:
+    """The bin of each signed distance, 0 to num_buckets - 1, int64 of the same shape.
+
+    Half of the bins are for positive distances. In each half the first half are for single steps, the others grow
+    logarithmically up to `max_distance`, and what is farther shares the last one. Float32 decides at the edges, as in
+    the reference.
+    """
+    half = num_buckets // 2
+    exact = half // 2
+    distance = relative_position.abs()
+    octaves = torch.log(distance.float() / exact) / math.log(max_distance / exact) * (half - exact)
+    far = exact + octaves.clamp(min=0).to(torch.long)
+    bucket = torch.where(distance < exact, distance, far.clamp(max=half - 1))
+    return bucket + (relative_position > 0).long() * half
+
+
+class DistanceTable(nn.Module):
+    """One learned number for every attention head and bin of distance; `weight` is [heads, bins].
+
+    Checkpoints hold it as a linear layer without bias over one-hot bins; it is never computed so.
+    """
+
+    def __init__(self, heads: int, bins: int, bin_limit: int, largest: int) -> None:
+        """Bins of distances up to `bin_limit` told apart; distances from -largest to largest may come."""
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(heads, bins))
+        self.largest = largest
+        # Computed once, on the CPU: no logarithm in the forward pass, and every device rounds alike.
+        lookup = relative_position_bucket(torch.arange(-largest, largest + 1, device="cpu"), bins, bin_limit)
+        if not self.weight.is_meta:
+            lookup = lookup.to(self.weight.device)
+        self.register_buffer("bins", lookup, persistent=False)
+        self.bins: torch.Tensor
+
+    def forward(self, queries: torch.Tensor, keys: torch.Tensor) -> torch.Tensor:
+        """The bias of each pair: [b, q] and [b, k] integer positions to [b, heads, q, k]; trains `weight`."""
+        heads, bins = self.weight.shape
+        distance = keys.unsqueeze(-2) - queries.unsqueeze(-1)
+        index = self.bins[distance + self.largest].unsqueeze(1).expand(-1, heads, -1, -1)
+        # A gather along rows of the expanded table, because its gradient first sums within each row: looking the
+        # table up directly is slow to train, which is why the reference leaves the gradient out.
+        table = self.weight.view(1, heads, 1, bins).expand(index.shape[0], -1, index.shape[2], -1)
+        return table.gather(-1, index)
+
+
+def relative_bias(
+    in_text: DistanceTable | None,
+    on_page: tuple[DistanceTable, DistanceTable] | None,
+    position_ids: torch.Tensor,
+    bbox: torch.Tensor,
+    visible: torch.Tensor,
+    dtype: torch.dtype,
+) -> torch.Tensor:
+    """The sum of what applies: distance in the text, distance on the page, and the mask.
+
+    Args:
+        in_text: the 1-D table, if the model has one.
+        on_page: the tables of x and y, if the model has them. Columns are compared by x0, lines by y1: the bottom of a
+            box, not its top, as in the reference.
+        position_ids: int64 [b or 1, s].
+        bbox: int64 [b, s, 4], 0..1000.
+        visible: bool [b, s], False where a token must not be attended to.
+        dtype: of the result, in which hidden tokens get the least finite value (minus infinity would make a row with
+            nothing to attend to NaN).
+
+    Returns:
+        [b, heads, s, s], queries by keys; without any table [b, 1, 1, s].
+    """
+    keys = visible.shape[1]
+    padding = -keys % _ALIGNMENT
+    hidden = nn.functional.pad(~visible, (0, padding))[:, None, None, :]
+    positions = nn.functional.pad(position_ids, (0, padding))
+    boxes = nn.functional.pad(bbox, (0, 0, 0, padding))
+    bias: torch.Tensor | None = None
+    if on_page is not None:
+        x, y = boxes[..., 0], boxes[..., 3]
+        bias = on_page[0](x[:, :keys], x).add_(on_page[1](y[:, :keys], y))
+    if in_text is not None:
+        part = in_text(positions[:, :keys], positions)
+        bias = part.expand(len(visible), -1, -1, -1).clone() if bias is None else bias.add_(part)
+    if bias is None:
+        bias = torch.zeros(hidden.shape, dtype=dtype, device=hidden.device)
+    return bias.to(dtype).masked_fill_(hidden, torch.finfo(dtype).min)[..., :keys]
+
+
+def text_table(config: LayoutLMv2Config) -> DistanceTable:
+    """The 1-D table of a configuration."""
+    furthest = config.max_position_embeddings - 1
+    return DistanceTable(config.num_attention_heads, config.rel_pos_bins, config.max_rel_pos, furthest)
+
+
+def page_table(config: LayoutLMv2Config) -> DistanceTable:
+    """One of the two 2-D tables of a configuration."""
+    return DistanceTable(config.num_attention_heads, config.rel_2d_pos_bins, config.max_rel_2d_pos, BOX_LIMIT)

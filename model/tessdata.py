@@ -1,0 +1,88 @@
+"""Where Tesseract's language data lies."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+SYSTEM_FOLDERS = (
+    "/usr/share/tesseract-ocr/*/tessdata",  # Debian, Ubuntu
+    "/usr/share/tesseract/tessdata",  # Fedora
+    "/usr/share/tessdata",  # Arch, Alpine
+    "/usr/local/share/tessdata",
+    "/opt/homebrew/share/tessdata",
+)
+
+
+class OcrUnavailableError(RuntimeError):
+    """Tesseract, or the data of a language, is not installed."""
+
+
+def languages_of(language: str) -> list[str]:
+    """The languages of "eng+~deu": eng and deu."""
+    return [name.lstrip("~") for name in language.split("+")]
+
+
+def find_tessdata(language: str, folder: str | None = None) -> Path:
+    """The folder that has the data of every language asked for.
+
+    Looked for in this order: `folder` alone if given; TESSDATA_PREFIX; where the `tesseract` program on the PATH
+    keeps its own; where systems keep it.
+
+    Args:
+        language: as Tesseract takes it, such as "eng+deu".
+        folder: the one folder to look in.
+
+    Raises:
+        OcrUnavailableError: there is none; the message names the Debian package.
+    """
+    best: set[str] = set()
+    for candidate in [Path(folder)] if folder is not None else _candidates():
+        installed = {name for name in languages_of(language) if (candidate / f"{name}.traineddata").is_file()}
+        if len(installed) == len(set(languages_of(language))):
+            return candidate
+        best = max(best, installed, key=len)
+    require_language(language, best, folder)
+    raise OcrUnavailableError(f"no one folder holds the data of all of {language!r}: set tessdata to one that does")
+
+
+def require_language(language: str, installed: Collection[str], folder: str | None = None) -> None:
+    """Refuses languages that are not installed.
+
+    Raises:
+        OcrUnavailableError: names the Debian package of what is missing.
+    """
+    missing = [name for name in languages_of(language) if name not in installed]
+    if missing:
+        packages = " ".join(f"tesseract-ocr-{name.rsplit('/', 1)[-1].lower().replace('_', '-')}" for name in missing)
+        where = "" if folder is None else f" in {folder}"
+        raise OcrUnavailableError(
+            f"no Tesseract data{where} for {', '.join(missing)}: on Debian or Ubuntu, apt-get install {packages}; "
+            f"elsewhere put the .traineddata files in a folder and name it in TESSDATA_PREFIX"
+        )
+
+
+def _candidates() -> Iterator[Path]:
+    prefix = os.environ.get("TESSDATA_PREFIX")
+    if prefix:
+        yield Path(prefix)
+        yield Path(prefix) / "tessdata"
+    program = _folder_of_program()
+    if program is not None:
+        yield program
+    for pattern in SYSTEM_FOLDERS:
+        yield from sorted(Path("/").glob(pattern.lstrip("/")), reverse=True)
+
+
+def _folder_of_program() -> Path | None:
+    try:
+        listed = subprocess.run(
+            ["tesseract", "--list-langs"], capture_output=True, text=True, timeout=30, check=False
+        ).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    quoted = re.search(r'in "([^"]+)"', listed)
+    return Path(quoted.group(1)) if quoted else None

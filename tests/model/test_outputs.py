@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch.utils import _pytree
+
+from model.outputs import BaseModelOutputWithPooling, TokenClassifierOutput
+
+
+def test_a_field_is_had_by_attribute_by_name_and_by_position() -> None:
+    logits = torch.zeros(1, 2, 3)
+    output = TokenClassifierOutput(logits=logits)
+    assert output.logits is output["logits"] is output[0] is output.to_tuple()[0]
+    assert output.loss is None
+    assert output[:2] == (logits,)
+
+
+def test_what_is_none_has_no_place_in_the_tuple_and_no_key() -> None:
+    output = TokenClassifierOutput(loss=torch.tensor(1.0), logits=torch.zeros(1), attentions=(torch.zeros(2),))
+    assert output.keys() == ["loss", "logits", "attentions"]
+    assert list(output) == output.keys()
+    assert len(output) == len(output.to_tuple()) == 3
+    assert "hidden_states" not in output
+    assert output.get("hidden_states", "none") == "none"
+    assert dict(output)["loss"] == 1
+    with pytest.raises(KeyError):
+        output["hidden_states"]
+
+
+def test_distributed_training_finds_the_tensors() -> None:
+    output = BaseModelOutputWithPooling(torch.zeros(1), torch.ones(1), hidden_states=(torch.ones(2), torch.ones(3)))
+    leaves, structure = _pytree.tree_flatten(output)
+    assert [len(leaf) for leaf in leaves] == [1, 1, 2, 3]
+    assert _pytree.tree_unflatten(leaves, structure) == output
