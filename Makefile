@@ -36,7 +36,7 @@ $(VENV)/installed: pyproject.toml requirements.lock
 setup: system $(VENV)/installed  ## install the system packages and the virtual environment .venv
 
 demo: setup  ## run the extraction job on samples/ and say where its report is
-	$(BIN)/python -m jobs.extract --input samples --output demo-output --overwrite
+	$(BIN)/python -m jobs.extract --input samples/documents --output demo-output --overwrite
 
 lint: setup  ## ruff, mypy and the layers of the code
 	$(BIN)/ruff check $(SOURCES)

@@ -257,7 +257,8 @@ def _s3_client() -> Any:
     import boto3
     from botocore.config import Config
 
-    return boto3.client("s3", config=Config(retries={"mode": "standard", "max_attempts": 5}))
+    # A session of its own: boto3's shared one is not thread-safe, and keeps the credentials it found first.
+    return boto3.Session().client("s3", config=Config(retries={"mode": "standard", "max_attempts": 5}))
 
 
 def _list_checkpoint(client: Any, uri: str, bucket: str, prefix: str, weights: bool) -> list[_StoredFile]:

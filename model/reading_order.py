@@ -111,28 +111,42 @@ def _share_a_line(first: Box, second: Box) -> bool:
 
 
 def _columns(segments: list[_Segment], depth: int) -> list[_Segment]:
+    return _cut_to_columns(segments, depth) or _rows(segments)
+
+
+def _cut_to_columns(segments: list[_Segment], depth: int) -> list[_Segment] | None:
+    """The segments in order, if there are columns of running text anywhere; else None."""
     if depth == 0 or len(segments) < 2 * LEAST_COLUMN_LINES:
-        return _rows(segments)
+        return None
     gutter = _gutter(segments)
     if gutter is None:
-        return _rows(segments)
+        return None
     crossing = sorted((s for s in segments if s.x0 < gutter < s.x1), key=lambda s: (s.middle, s.x0))
     beside = [s for s in segments if not s.x0 < gutter < s.x1]
     ordered: list[_Segment] = []
-    waiting: list[_Segment] = []  # what is read by rows, until columns interrupt it
+    waiting: list[_Segment] = []  # what is read by rows, unless columns come first
+    found = False
     for above in [*crossing, None]:
         band = [s for s in beside if above is None or s.middle < above.middle]
         beside = [s for s in beside if above is not None and s.middle >= above.middle]
-        left = [s for s in band if s.x1 <= gutter]
-        right = [s for s in band if s.x1 > gutter]
-        if _is_running_text(left) and _is_running_text(right):
-            ordered += _rows(waiting) + _columns(left, depth - 1) + _columns(right, depth - 1)
-            waiting = []
+        left = _column([s for s in band if s.x1 <= gutter], depth - 1)
+        right = _column([s for s in band if s.x1 > gutter], depth - 1)
+        if left is not None and right is not None:
+            ordered += _rows(waiting) + left + right
+            waiting, found = [], True
         else:
             waiting += band
         if above is not None:
             waiting.append(above)
-    return ordered + _rows(waiting)
+    return ordered + _rows(waiting) if found else None
+
+
+def _column(segments: list[_Segment], depth: int) -> list[_Segment] | None:
+    """The segments in order, if they are a column or several; else None."""
+    inner = _cut_to_columns(segments, depth)
+    if inner is None and _is_running_text(segments):
+        return _rows(segments)
+    return inner
 
 
 def _gutter(segments: list[_Segment]) -> float | None:

@@ -219,6 +219,7 @@ def set_data_context() -> None:
     context = ray.data.DataContext.get_current()
     context.target_max_block_size = None
     context.enable_progress_bars = False
+    context.issue_detectors_config.detectors = []  # their advice is for the writer of a pipeline, not for its user
 
 
 def _open_output(storage: Storage, options: RunOptions, record: dict[str, Any]) -> None:

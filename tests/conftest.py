@@ -23,7 +23,7 @@ def fixtures_directory() -> Path:
 @pytest.fixture(scope="session")
 def samples_directory() -> Path:
     """The documents that `make demo` runs on."""
-    return REPOSITORY / "samples"
+    return REPOSITORY / "samples" / "documents"
 
 
 @pytest.fixture(scope="session")

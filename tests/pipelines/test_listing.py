@@ -40,11 +40,12 @@ def test_documents_get_their_type_by_content_and_their_pages(samples_directory: 
     assert told["invoice.png"] == ("image/png", 1, 1)
 
 
-def test_what_cannot_be_opened_is_a_row_with_its_reason(samples_directory: Path) -> None:
-    rows = count(samples_directory)
+def test_what_cannot_be_opened_is_a_row_with_its_reason(samples_directory: Path, tmp_path: Path) -> None:
+    (tmp_path / "page.pdf").write_text("<!doctype html><p>Please log in")
+    rows = count(samples_directory) | count(tmp_path)
     assert (rows["form-with-password.pdf"]["status"], rows["form-with-password.pdf"]["error_kind"]) == ("failed", "encrypted")
     assert rows["agreement-cut-short.pdf"]["error_kind"] == "unreadable"
-    assert rows["make_samples.py"]["error_kind"] == "unsupported"
+    assert rows["page.pdf"]["error_kind"] == "unsupported"
     for row in rows.values():
         assert (row["status"] == "failed") == (row["error"] is not None)
         if row["status"] == "failed":
