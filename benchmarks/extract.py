@@ -87,9 +87,14 @@ def run_plain_way(paths: list[Path], model: Any, tokenizer: LayoutLMv2Tokenizer)
         data = pytesseract.image_to_data(image, output_type=pytesseract.Output.DICT)
         kept = [index for index, text in enumerate(data["text"]) if text.strip()]
         words = [data["text"][index] for index in kept]
-        corners = [(data["left"][i], data["top"][i], data["left"][i] + data["width"][i], data["top"][i] + data["height"][i]) for i in kept]
+        corners = [
+            (data["left"][i], data["top"][i], data["left"][i] + data["width"][i], data["top"][i] + data["height"][i])
+            for i in kept
+        ]
         boxes = normalise_boxes(corners, image.width, image.height)
-        encoding = tokenizer(words, boxes=boxes, padding="max_length", truncation=True, max_length=512, return_tensors="pt")
+        encoding = tokenizer(
+            words, boxes=boxes, padding="max_length", truncation=True, max_length=512, return_tensors="pt"
+        )
         picture = torch.as_tensor(np.asarray(image_processor(image)["pixel_values"][0]))[None]
         with torch.inference_mode():
             logits = model(**encoding, image=picture).logits
@@ -100,7 +105,17 @@ def run_plain_way(paths: list[Path], model: Any, tokenizer: LayoutLMv2Tokenizer)
 def run_job(paths: list[Path], model: str) -> tuple[float, float]:
     """The job as a user starts it; pages a second while extracting, and seconds from its start to its end."""
     with tempfile.TemporaryDirectory() as output:
-        command = [sys.executable, "-m", "jobs.extract", "--input", *map(str, paths), "--output", output, "--model", model]
+        command = [
+            sys.executable,
+            "-m",
+            "jobs.extract",
+            "--input",
+            *map(str, paths),
+            "--output",
+            output,
+            "--model",
+            model,
+        ]
         started = time.perf_counter()
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         seconds = time.perf_counter() - started
@@ -139,9 +154,10 @@ def main() -> None:
     options = tyro.cli(Options, description=__doc__)
     model = load_model(options.model, "token-classification").model
     tokenizer = load_tokenizer(options.model)
-    print(f"{os.cpu_count()} CPUs, {len(os.sched_getaffinity(0))} usable; model {options.model}; median of {options.repeats}\n")
-    print("| corpus | pages | plain way, pages/s | job while extracting, pages/s | times | job from start to end, pages/s | times |")
-    print("|---|---|---|---|---|---|---|")
+    print(f"{len(os.sched_getaffinity(0))} CPUs; model {options.model}; median of {options.repeats}\n")
+    columns = ("corpus", "pages", "plain way, pages/s", "job while extracting, pages/s", "times")
+    print(_line(*columns, "job from start to end, pages/s", "times"))
+    print(_line(*["---"] * 7))
     costs: dict[str, dict[str, float]] = {}
     for name, folder in (("scans", options.scans), ("contracts", options.contracts)):
         paths, pages = choose_files(folder, options.pages)
@@ -152,12 +168,17 @@ def main() -> None:
             extracting.append(rate)
             whole.append(pages / seconds)
         base, fast, all_in = (statistics.median(values) for values in (plain, extracting, whole))
-        print(f"| {name} | {pages} | {base:.3f} | {fast:.2f} | {fast / base:.1f} | {all_in:.2f} | {all_in / base:.1f} |", flush=True)
+        told = (f"{base:.3f}", f"{fast:.2f}", f"{fast / base:.1f}", f"{all_in:.2f}", f"{all_in / base:.1f}")
+        print(_line(name, str(pages), *told), flush=True)
         costs[name] = stage_costs(paths, options.model)
-    print("\n| milliseconds a page | " + " | ".join(costs["scans"]) + " |")
-    print("|---" * (len(costs["scans"]) + 1) + "|")
+    print("\n" + _line("milliseconds a page", *costs["scans"]))
+    print(_line(*["---"] * (len(costs["scans"]) + 1)))
     for name, by_stage in costs.items():
-        print(f"| {name} | " + " | ".join(f"{1000 * seconds:.1f}" for seconds in by_stage.values()) + " |")
+        print(_line(name, *(f"{1000 * seconds:.1f}" for seconds in by_stage.values())))
+
+
+def _line(*cells: str) -> str:
+    return "| " + " | ".join(cells) + " |"
 
 
 if __name__ == "__main__":

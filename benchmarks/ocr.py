@@ -80,10 +80,12 @@ def candidates() -> dict[str, OcrOptions]:
         "tesserocr as it comes": tesserocr,
     }
     for pixels in (1500, 1750, 2000):
-        for mode in (3, 4, 11):
-            rows[f"enlarged to {pixels}, psm {mode}"] = replace(
+        for mode in (3, 4, 11) if pixels == default.enlarge_to_pixels else (3, 11):
+            rows[f"{pixels} pixels, psm {mode}"] = replace(
                 tesserocr, enlarge_to_pixels=pixels, page_segmentation_mode=mode, resolution_dpi=default.resolution_dpi
             )
+    sparse = replace(rows["2000 pixels, psm 11"], reading_order="boxes")
+    rows["2000 pixels, psm 11, order from boxes"] = sparse
     rows["default, the engine's order"] = replace(default, reading_order="engine")
     rows["default, all words kept"] = replace(
         default, minimum_confidence=0.0, minimum_symbol_confidence=0.0, trim_rules=False

@@ -91,13 +91,24 @@ class Options:
         Raises:
             ValueError: they make no sense.
         """
-        positive = ("dpi", "max_pages_per_document", "limit", "max_page_megapixels", "max_document_megabytes",
-                    "page_time_limit_seconds", "batch_tokens", "read_workers", "model_workers")
+        positive = (
+            "dpi",
+            "max_pages_per_document",
+            "limit",
+            "max_page_megapixels",
+            "max_document_megabytes",
+            "page_time_limit_seconds",
+            "batch_tokens",
+            "read_workers",
+            "model_workers",
+        )
         for name in positive:
             value = getattr(self, name)
             if value is not None and value <= 0:
                 raise ValueError(f"--{name.replace('_', '-')} is {value:g}; it must be above 0")
-        render = RenderOptions(dpi=self.dpi, max_pixels=int(self.max_page_megapixels * MEGA), rasterizer=self.rasterizer)
+        render = RenderOptions(
+            dpi=self.dpi, max_pixels=int(self.max_page_megapixels * MEGA), rasterizer=self.rasterizer
+        )
         extract = ExtractOptions(
             model=self.model,
             task=self.task,

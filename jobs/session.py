@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Sequence
 from typing import TypeVar
 
@@ -21,9 +20,6 @@ def parse_options(kind: type[Options], description: str | None, arguments: Seque
 def connect_to_ray(address: str | None) -> None:
     """Connect to the cluster at `address`, else to the one this process runs in, else start one on this machine."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S")
-    # For every actor pool Ray's core prints an error line about how it restarts actors. What matters, dying workers
-    # above all, is told by Ray's Python log as well.
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
-    ray.init(address=address, logging_level=logging.ERROR, log_to_driver=True)
+    ray.init(address=address, include_dashboard=False, logging_level=logging.ERROR, log_to_driver=True)
     logging.getLogger("ray.data").setLevel(logging.WARNING)
     logging.getLogger("ray.data._internal.progress").setLevel(logging.ERROR)  # it says that there are no Ray bars

@@ -10,6 +10,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from model.config_rules import ACTIVATION_NAMES
+
 
 class Elementwise(nn.Module):
     """An activation without weights, from a function of one tensor."""
@@ -52,9 +54,6 @@ _FUNCTIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "swish": functional.silu,
     "tanh": torch.tanh,
 }
-
-ACTIVATION_NAMES: tuple[str, ...] = tuple(sorted([*_FUNCTIONS, "prelu"]))
-"""Every value that `hidden_act` may take."""
 
 
 def activation(name: str) -> nn.Module:

@@ -214,7 +214,9 @@ class LayoutLMv2Config:
         Raises:
             OSError, ValueError, TypeError: the file cannot be had, or says what `from_dict` refuses.
         """
-        from model.checkpoint import read_config_json  # that module imports this one
+        from model.checkpoint_source import (
+            read_config_json,
+        )  # here, so that a configuration alone needs no network code
 
         return cls.from_dict(read_config_json(source), **overrides)
 

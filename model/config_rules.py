@@ -5,12 +5,17 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from model.activations import ACTIVATION_NAMES
-
 if TYPE_CHECKING:
     from model.config import LayoutLMv2Config
 
 PROBLEM_TYPES = ("regression", "single_label_classification", "multi_label_classification")
+
+# The names of the functions in `model.activations`, here so that a configuration can be read without PyTorch.
+ACTIVATION_NAMES = (
+    "gelu", "gelu_10", "gelu_accurate", "gelu_fast", "gelu_new", "gelu_python", "gelu_python_tanh", "gelu_pytorch_tanh",
+    "hardswish", "laplace", "leaky_relu", "linear", "mish", "prelu", "quick_gelu", "relu", "relu2", "relu6", "sigmoid",
+    "silu", "swish", "tanh",
+)  # fmt: skip
 
 _SIZES = (
     "vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size",

@@ -8,11 +8,8 @@ defaults were chosen by `benchmarks/ocr.py`; `OcrOptions.plain()` is Tesseract a
 from __future__ import annotations
 
 import logging
-import os
 import re
-import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Literal, Protocol
@@ -20,6 +17,7 @@ from typing import Any, Literal, Protocol
 from PIL import Image
 
 from model.ocr_words import Word, keep_text
+from model.openmp import one_openmp_thread
 from model.reading_order import reading_order
 from model.tessdata import OcrUnavailableError, find_tessdata, require_language
 
@@ -29,6 +27,9 @@ logger = logging.getLogger(__name__)
 
 LARGEST_SIDE = 32767
 """Tesseract takes no picture with a longer side, in pixels."""
+
+HIGHEST_RESOLUTION = 2400
+"""Tesseract believes no more, in dpi."""
 
 
 @dataclass(frozen=True)
@@ -43,14 +44,15 @@ class OcrOptions:
     """Tesseract's --psm, 1 to 13: 3 finds columns and blocks, 4 takes one column, 11 collects sparse text."""
     reading_order: Literal["boxes", "engine"] = "boxes"
     """"boxes" restores it with `model.reading_order`, "engine" leaves the words as Tesseract gives them."""
-    enlarge_to_pixels: int = 1750
+    enlarge_to_pixels: int = 2000
     """A smaller page is enlarged until its longer side has so many pixels; 0: never."""
     most_enlargement: float = 2.0
     """But never by more than this factor."""
-    reduce_to_pixels: int = 3300
-    """A larger page is reduced until its longer side has so many pixels; 0: never."""
-    resolution_dpi: int = 150
-    """What Tesseract is told the resolution is; 0 lets it guess."""
+    reduce_to_pixels: int = 3600
+    """A larger page is reduced until its longer side has so many pixels; 0: never. A4 at 300 dpi has 3508."""
+    resolution_dpi: int = 250
+    """What Tesseract is told of a page of `enlarge_to_pixels`, and of larger ones in proportion; 0 lets it guess. Text
+    over a third of it in pixels loses its ascenders; left to guess, Tesseract loses them on ordinary text too."""
     minimum_confidence: float = 0.2
     """Words read with less confidence (0-1) are dropped, and counted in `OcrResult.dropped`; 0 keeps all."""
     minimum_symbol_confidence: float = 0.6
@@ -132,8 +134,8 @@ class OcrEngine:
 
         Args:
             image: upright page; grey ("L") or RGB, other modes are made grey.
-            time_limit_seconds: the longest that recognition may take. tesserocr can look at the clock only between
-                lines, so that it may overrun by some seconds; a native hang must be stopped from outside.
+            time_limit_seconds: the longest that recognition may take. tesserocr looks at the clock only after the
+                layout analysis (a quarter of a second on a usual page); a native hang must be stopped from outside.
 
         Raises:
             TimeoutError: it took longer.
@@ -152,7 +154,9 @@ class OcrEngine:
                 f"an image of {image.width}x{image.height} pixels is larger than Tesseract takes ({LARGEST_SIDE} a "
                 f"side): set reduce_to_pixels, or give it a smaller one"
             )
-        found = self._tesseract.read(scaled, time_limit_seconds)
+        found = self._tesseract.read(
+            scaled, told_resolution(scaled.width, scaled.height, self.options), time_limit_seconds
+        )
         kept = keep_text(
             found,
             trim_rules=self.options.trim_rules,
@@ -195,7 +199,6 @@ def normalise_boxes(boxes: Sequence[Sequence[float]], width: int, height: int) -
         raise ValueError(f"a page of {width}x{height} pixels has no boxes")
     normalised = []
     for x0, y0, x1, y1 in boxes:
-        # divided first: 1000 * x / width differs in the last bit, and so now and then by one
         left, right = sorted(min(max(int(1000 * (x / width)), 0), 1000) for x in (x0, x1))
         top, bottom = sorted(min(max(int(1000 * (y / height)), 0), 1000) for y in (y0, y1))
         normalised.append([left, top, right, bottom])
@@ -215,6 +218,17 @@ def working_size(width: int, height: int, options: OcrOptions) -> tuple[int, int
     elif options.reduce_to_pixels and longer > options.reduce_to_pixels:
         scale = options.reduce_to_pixels / longer
     return max(round(width * scale), 1), max(round(height * scale), 1)
+
+
+def told_resolution(width: int, height: int, options: OcrOptions) -> int:
+    """The resolution in dpi that Tesseract is told of a page read at `width` x `height` pixels; 0: none.
+
+    It bounds the size of letters and of specks. The page's longer side stands for it, as in `working_size`.
+    """
+    if not options.resolution_dpi or not options.enlarge_to_pixels:
+        return options.resolution_dpi
+    scale = max(width, height) / options.enlarge_to_pixels
+    return min(round(options.resolution_dpi * max(scale, 1.0)), HIGHEST_RESOLUTION)
 
 
 def resize(image: Image.Image, size: tuple[int, int]) -> Image.Image:
@@ -242,7 +256,7 @@ def _to_image(
 
 
 class _Tesseract(Protocol):
-    def read(self, image: Image.Image, time_limit_seconds: float | None) -> list[Word]: ...
+    def read(self, image: Image.Image, resolution_dpi: int, time_limit_seconds: float | None) -> list[Word]: ...
 
     def close(self) -> None: ...
 
@@ -264,7 +278,6 @@ class _InProcess:
 
     def __init__(self, tesserocr: Any, options: OcrOptions) -> None:
         self._tesserocr = tesserocr
-        self._resolution_dpi = options.resolution_dpi
         tessdata = find_tessdata(options.language, options.tessdata)
         try:
             self._api: Any = tesserocr.PyTessBaseAPI(
@@ -275,14 +288,14 @@ class _InProcess:
                 f"Tesseract does not take the data of {options.language!r} in {tessdata}: {error}"
             ) from error
 
-    def read(self, image: Image.Image, time_limit_seconds: float | None) -> list[Word]:
+    def read(self, image: Image.Image, resolution_dpi: int, time_limit_seconds: float | None) -> list[Word]:
         if self._api is None:
             raise RuntimeError("this OCR engine is closed")
         api, grey = self._api, image.convert("L")
         api.SetImageBytes(grey.tobytes(), grey.width, grey.height, 1, grey.width)
         try:
-            if self._resolution_dpi:
-                api.SetSourceResolution(self._resolution_dpi)
+            if resolution_dpi:
+                api.SetSourceResolution(resolution_dpi)
             if not api.Recognize(max(int(time_limit_seconds * 1000), 1) if time_limit_seconds else 0):
                 if time_limit_seconds:
                     raise TimeoutError(f"OCR took longer than {time_limit_seconds:g} s")
@@ -335,18 +348,16 @@ class _Program:
             require_language(options.language, set(installed))
         if options.page_segmentation_mode != 3:
             arguments += ["--psm", str(options.page_segmentation_mode)]
-        if options.resolution_dpi:
-            arguments += ["--dpi", str(options.resolution_dpi)]
         self._config = " ".join(arguments)
 
-    def read(self, image: Image.Image, time_limit_seconds: float | None) -> list[Word]:
+    def read(self, image: Image.Image, resolution_dpi: int, time_limit_seconds: float | None) -> list[Word]:
         pytesseract = self._pytesseract
         try:
             with one_openmp_thread():
                 table = pytesseract.image_to_data(
                     image,
                     lang=self._language,
-                    config=self._config,
+                    config=f"{self._config} --dpi {resolution_dpi}" if resolution_dpi else self._config,
                     output_type=pytesseract.Output.DICT,
                     timeout=time_limit_seconds or 0,
                 )
@@ -365,32 +376,3 @@ class _Program:
 
     def close(self) -> None:
         return
-
-
-_openmp_lock = threading.Lock()
-_openmp_users: list[str | None] = []
-"""One entry for each thread inside `one_openmp_thread`; the first is the limit to restore."""
-
-
-@contextmanager
-def one_openmp_thread() -> Iterator[None]:
-    """OMP_THREAD_LIMIT=1 for libraries loaded and programs started meanwhile, and as it was for all later ones.
-
-    The variable is the only way to tell Tesseract, which asks for its threads by number. Left in place it would
-    also hold back a PyTorch that is loaded later.
-    """
-    name = "OMP_THREAD_LIMIT"
-    with _openmp_lock:
-        _openmp_users.append(os.environ.get(name) if not _openmp_users else None)
-        before = _openmp_users[0]
-        os.environ[name] = "1"
-    try:
-        yield
-    finally:
-        with _openmp_lock:
-            _openmp_users.pop()
-            if not _openmp_users:
-                if before is None:
-                    os.environ.pop(name, None)
-                else:
-                    os.environ[name] = before

@@ -113,8 +113,9 @@ class WordPieceTokenizer:
         clean_up_tokenization_spaces: bool | None = None,
     ) -> str | list[str]:
         """The text of a sequence of ids, or the texts of a batch of sequences."""
-        is_array = isinstance(token_ids, (np.ndarray, np.generic)) or is_tensor(token_ids)
-        ids: Any = token_ids.tolist() if is_array else token_ids
+        ids: Any = token_ids
+        if isinstance(token_ids, (np.ndarray, np.generic)) or is_tensor(token_ids):
+            ids = ids.tolist()
         if isinstance(ids, int):
             ids = [ids]
         ids = [item.tolist() if hasattr(item, "tolist") else item for item in ids]

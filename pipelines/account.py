@@ -35,7 +35,7 @@ class Account:
     missing: list[PageKey] = field(default_factory=list)
     twice: int = 0
     examples: dict[str, list[tuple[str, int | None, str]]] = field(default_factory=dict)
-    seconds: Counter[str] = field(default_factory=Counter)
+    seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(STAGES, 0.0))
 
     def as_json(self) -> dict[str, Any]:
         """The `documents` and `pages` tables of `run.json`."""

@@ -13,6 +13,7 @@ import pyarrow as pa
 from pipelines.page import Row
 
 Stage = Callable[[Iterable[Row]], Iterator[Row]]
+MakeStage = Callable[[], Stage]
 
 
 class StageOnBlocks:
@@ -21,7 +22,7 @@ class StageOnBlocks:
     Between stages of one `StageOnBlocks` rows pass one at a time, so that a page image lives only until it is read.
     """
 
-    def __init__(self, make_stages: tuple[Callable[[], Stage], ...], schema: pa.Schema) -> None:
+    def __init__(self, make_stages: tuple[MakeStage, ...], schema: pa.Schema) -> None:
         """`make_stages` are called in the worker, once; `schema` is that of the last stage's rows."""
         self.stages = [make() for make in make_stages]
         self.schema = schema
@@ -31,6 +32,11 @@ class StageOnBlocks:
         for stage in self.stages:
             rows = stage(rows)
         return table_of(rows, self.schema)
+
+
+def stage_on_block(block: pa.Table, make_stage: MakeStage, schema: pa.Schema) -> pa.Table:
+    """The same in a Ray task, for a stage that costs nothing to make."""
+    return StageOnBlocks((make_stage,), schema)(block)
 
 
 def table_of(rows: Iterable[Row], schema: pa.Schema) -> pa.Table:

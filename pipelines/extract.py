@@ -13,12 +13,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-import pyarrow as pa
 import ray.data
 
 from model import LayoutLMv2Tokenizer
 from model.ocr import OcrOptions
-from pipelines.blocks import Stage, StageOnBlocks, table_of
+from pipelines.blocks import MakeStage, StageOnBlocks, stage_on_block
 from pipelines.infer import Infer, InferOptions
 from pipelines.load import check_head, load_model, load_tokenizer, model_labels
 from pipelines.merge import Merge, MergeOptions
@@ -81,7 +80,7 @@ def extract_pages(pages: ray.data.Dataset, options: ExtractOptions, pools: Pools
         compute=ray.data.ActorPoolStrategy(size=pools.infer_actors, max_tasks_in_flight_per_actor=2),
     )
     return inferred.map_batches(
-        partial(merge_block, options=merge_options(options)),
+        partial(stage_on_block, make_stage=partial(Merge, merge_options(options)), schema=page_schema(options.task)),
         batch_size=None,
         batch_format="pyarrow",
         num_cpus=pools.task_cpus,
@@ -107,7 +106,7 @@ def check_options(options: ExtractOptions) -> None:
         raise ValueError(f"--stride is {options.stride}; it must be from 0 to {windows.max_length // 2 - 1}")
 
 
-def read_steps(options: ExtractOptions) -> tuple[partial[Stage], ...]:
+def read_steps(options: ExtractOptions) -> tuple[MakeStage, ...]:
     """Rasterize, OCR, tokenize: all that happens to a page on a CPU before the model."""
     return (
         partial(Rasterize, options.rasterize),
@@ -116,7 +115,7 @@ def read_steps(options: ExtractOptions) -> tuple[partial[Stage], ...]:
     )
 
 
-def infer_steps(options: ExtractOptions, threads: int | None = None) -> tuple[partial[Stage], ...]:
+def infer_steps(options: ExtractOptions, threads: int | None = None) -> tuple[MakeStage, ...]:
     """The model."""
     return (partial(_make_infer, options.model, replace(options.infer, task=options.task, threads=threads)),)
 
@@ -126,14 +125,11 @@ def merge_options(options: ExtractOptions) -> MergeOptions:
     return MergeOptions(options.task, model_labels(options.model, options.task), options.questions)
 
 
-def merge_block(block: pa.Table, options: MergeOptions) -> pa.Table:
-    """`INFERRED` in, `page_schema(task)` out."""
-    return table_of(Merge(options)(block.to_pylist()), page_schema(options.task))
-
-
 def tokenize_options(options: ExtractOptions, tokenizer: LayoutLMv2Tokenizer) -> TokenizeOptions:
     """The windows are as long as the model was made for."""
-    return TokenizeOptions(options.task, options.questions, max_length=tokenizer.model_max_length, stride=options.stride)
+    return TokenizeOptions(
+        options.task, options.questions, max_length=tokenizer.model_max_length, stride=options.stride
+    )
 
 
 def _make_tokenize(options: ExtractOptions) -> Tokenize:

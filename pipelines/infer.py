@@ -17,6 +17,8 @@ from pipelines.page import PICTURE_SHAPE, Row, Task, mark_failed
 if TYPE_CHECKING:
     import torch
 
+    from model.pretrained import LayoutLMv2PreTrainedModel
+
 DtypeChoice = Literal["auto", "float32", "bfloat16", "float16"]
 
 LENGTH_MULTIPLE = 8
@@ -27,7 +29,7 @@ class WindowPlace(NamedTuple):
     """Which window of which row of a block."""
 
     page: int
-    index: int
+    window: int
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class InferOptions:
 class Infer:
     """Rows with the columns of `TOKENIZED` in, `INFERRED` out: the logits of each window."""
 
-    def __init__(self, model: torch.nn.Module, model_name: str, options: InferOptions) -> None:
+    def __init__(self, model: LayoutLMv2PreTrainedModel, model_name: str, options: InferOptions) -> None:
         """`model` has the head of `options.task`; `model_name` goes into the rows."""
         import torch
 
@@ -68,7 +70,9 @@ class Infer:
     def __call__(self, rows: Iterable[Row]) -> Iterator[Row]:
         rows = list(rows)
         started = time.perf_counter()
-        windows = [WindowPlace(page, index) for page, row in enumerate(rows) for index in range(len(row["windows"] or ()))]
+        windows = [
+            WindowPlace(page, index) for page, row in enumerate(rows) for index in range(len(row["windows"] or ()))
+        ]
         answers: dict[WindowPlace, np.ndarray] = {}
         failures: dict[int, BaseException] = {}
         for batch in plan_batches(rows, windows, self.options.batch_tokens):
@@ -106,7 +110,7 @@ class Infer:
     def _logits(self, rows: list[Row], batch: list[WindowPlace]) -> list[np.ndarray]:
         import torch
 
-        windows = [rows[place.page]["windows"][place.index] for place in batch]
+        windows = [rows[place.page]["windows"][place.window] for place in batch]
         pages = sorted({place.page for place in batch})  # the windows of a page share its picture
         pictures = np.stack([np.frombuffer(rows[page]["picture"], dtype=np.uint8) for page in pages])
         tensors = collate(windows, self.model.config.pad_token_id or 0)
@@ -137,7 +141,7 @@ def choose_dtype(choice: DtypeChoice, device: torch.device) -> torch.dtype:
 
 def plan_batches(rows: list[Row], windows: list[WindowPlace], batch_tokens: int) -> list[list[WindowPlace]]:
     """Windows of like length together: sorted by length, cut where the padded batch would pass `batch_tokens`."""
-    lengths = {place: len(rows[place.page]["windows"][place.index]["input_ids"]) for place in windows}
+    lengths = {place: len(rows[place.page]["windows"][place.window]["input_ids"]) for place in windows}
     batches: list[list[WindowPlace]] = []
     for place in sorted(windows, key=lambda place: (-lengths[place], place)):
         longest = padded_length(lengths[batches[-1][0]]) if batches else 0

@@ -54,9 +54,9 @@ class CountPages:
         self.options = options
         self.storage = Storage()
 
-    def __call__(self, rows: list[Row]) -> list[Row]:
+    def __call__(self, rows: Iterable[Row]) -> Iterator[Row]:
         """`rows`: document_id, uri, size_bytes, etag. Gives them with the other columns of `DOCUMENTS`."""
-        return [self._count(row) for row in rows]
+        return map(self._count, rows)
 
     def _count(self, row: Row) -> Row:
         counted = {**row, "media_type": None, "page_count": None, "pages_selected": 0}

@@ -33,7 +33,7 @@ def load_config(source: str, task: Task) -> LayoutLMv2Config:
     """The configuration of a checkpoint, or of the untrained model."""
     if source == UNTRAINED:
         return untrained_config(task)
-    return LayoutLMv2Config.from_pretrained(resolve_checkpoint(source))
+    return LayoutLMv2Config.from_pretrained(resolve_checkpoint(source, weights=False))
 
 
 def check_head(source: str, task: Task) -> None:
@@ -85,14 +85,16 @@ def load_tokenizer(source: str) -> LayoutLMv2Tokenizer:
     """
     if source == UNTRAINED:
         return LayoutLMv2Tokenizer()
-    folder = resolve_checkpoint(source)
+    folder = resolve_checkpoint(source, weights=False)
     config = LayoutLMv2Config.from_pretrained(folder)
     if any((folder / name).is_file() for name in TOKENIZER_FILES):
         tokenizer = LayoutLMv2Tokenizer.from_pretrained(folder)
     else:
         tokenizer = LayoutLMv2Tokenizer()
     if tokenizer.vocab_size > config.vocab_size:
-        raise ValueError(f"{source}: the tokenizer has {tokenizer.vocab_size} entries and the model {config.vocab_size}; "
-                         "put the vocab.txt or tokenizer.json of the model into its folder")
+        raise ValueError(
+            f"{source}: the tokenizer has {tokenizer.vocab_size} entries and the model {config.vocab_size}; "
+            "put the vocab.txt or tokenizer.json of the model into its folder"
+        )
     tokenizer.model_max_length = min(tokenizer.model_max_length, config.max_position_embeddings)
     return tokenizer

@@ -72,7 +72,11 @@ def class_result(window_logits: list[list[float]], labels: tuple[str, ...]) -> R
     """`label`, its `score` and `label_scores` of a page: the softmax of the mean of its windows' logits."""
     scores = softmax(np.asarray(window_logits, dtype=np.float32).mean(axis=0))
     best = int(scores.argmax())
-    return {"label": labels[best], "score": float(scores[best]), "label_scores": list(zip(labels, scores.tolist(), strict=True))}
+    return {
+        "label": labels[best],
+        "score": float(scores[best]),
+        "label_scores": list(zip(labels, scores.tolist(), strict=True)),
+    }
 
 
 def answers_result(row: Row, questions: tuple[str, ...]) -> list[Row]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 READ_SHARE, INFER_SHARE, TASK_SHARE = 0.7, 0.2, 0.1
 """Of the CPUs. The shares are what Ray books; a reading worker really uses one core whenever it reads, and the
@@ -63,6 +63,11 @@ def plan_pools(
         infer_threads=max(1, cpus // infer_actors),
         task_cpus=_share(TASK_SHARE),
     )
+
+
+def fit_pools(pools: Pools, blocks: int) -> Pools:
+    """No more actors than there are blocks for them."""
+    return replace(pools, read_actors=min(pools.read_actors, blocks), infer_actors=min(pools.infer_actors, blocks))
 
 
 def pages_per_block(pages: int, pools: Pools) -> int:

@@ -24,9 +24,7 @@ PREVIEW_PIXELS = 1100
 """The longer side of a drawn page."""
 
 
-def write_report(
-    storage: Storage, output: str, record: dict[str, Any], account: Account, page_limit: int
-) -> None:
+def write_report(storage: Storage, output: str, record: dict[str, Any], account: Account, page_limit: int) -> None:
     """Write `report.html` beside `run.json`; `page_limit` pages are drawn."""
     pages = [draw_page(storage, row) for row in sample_pages(storage, output, page_limit)]
     html = "\n".join(
@@ -85,12 +83,18 @@ def draw_page(storage: Storage, row: Row) -> str:
 def _marks(row: Row) -> list[str]:
     if row.get("entities") is not None:
         return [
-            _rectangle(entity["box"], label_color(entity["label"]), f"{entity['label']} {entity['score']:.2f}: {entity['text']}")
+            _rectangle(
+                entity["box"],
+                label_color(entity["label"]),
+                f"{entity['label']} {entity['score']:.2f}: {entity['text']}",
+            )
             for entity in row["entities"]
         ]
     if row.get("answers") is not None:
         return [
-            _rectangle(box, label_color(answer["question"]), f"{answer['question']} {answer['score']:.2f}: {answer['text']}")
+            _rectangle(
+                box, label_color(answer["question"]), f"{answer['question']} {answer['score']:.2f}: {answer['text']}"
+            )
             for answer in row["answers"]
             for box in answer["boxes"]
         ]
@@ -108,15 +112,18 @@ def _rectangle(box: Sequence[int], color: str, title: str) -> str:
 def _found(row: Row) -> str:
     if row.get("entities") is not None:
         labels = sorted({entity["label"] for entity in row["entities"]})
-        legend = " ".join(f"<span class='label' style='background:{label_color(label)}'>{escape(label)}</span>" for label in labels)
-        return f" · {len(row['entities'])} entities {legend}"
+        return f" · {len(row['entities'])} entities {' '.join(map(_legend, labels))}"
     if row.get("answers") is not None:
-        return "".join(
-            f"<br><span class='label' style='background:{label_color(answer['question'])}'>{escape(answer['question'])}</span> "
-            + (f"{escape(answer['text'])} ({answer['score']:.2f})" if answer["text"] is not None else "<i>no answer</i>")
-            for answer in row["answers"]
-        )
+        return "".join(f"<br>{_legend(answer['question'])} {_answer(answer)}" for answer in row["answers"])
     return f" · {escape(row['label'])} ({row['score']:.2f})"
+
+
+def _legend(label: str) -> str:
+    return f"<span class='label' style='background:{label_color(label)}'>{escape(label)}</span>"
+
+
+def _answer(answer: Row) -> str:
+    return "<i>no answer</i>" if answer["text"] is None else f"{escape(answer['text'])} ({answer['score']:.2f})"
 
 
 def _heading(record: dict[str, Any]) -> str:
@@ -128,17 +135,22 @@ def _heading(record: dict[str, Any]) -> str:
             "labels and scores are random. Give <code>--model</code> a fine-tuned checkpoint for real ones.</p>"
         )
     if pages["missing"]:
-        notice += f"<p class='notice'>{pages['missing']} promised pages are not written; run the same command again.</p>"
+        notice += (
+            f"<p class='notice'>{pages['missing']} promised pages are not written; run the same command again.</p>"
+        )
+    rate = f"{record['pages_per_second']:.2f} pages/s while extracting"
     return (
         f"<header><h1>{pages['ok']:,} pages of {documents['ok']:,} documents</h1>"
-        f"<p>{pages['failed']:,} pages and {documents['failed']:,} documents failed. This run did "
-        f"{record['pages_this_run']:,} pages in {seconds['total']:.1f} s ({record['pages_per_second']:.2f} pages/s while "
-        f"extracting). Model: <code>{escape(record['model'])}</code>. Finished {escape(record['finished'])}.</p>{notice}</header>"
+        f"<p>{pages['failed']:,} pages and {documents['failed']:,} documents failed. "
+        f"This run did {record['pages_this_run']:,} pages in {seconds['total']:.1f} s ({rate}). "
+        f"Model: <code>{escape(record['model'])}</code>. Finished {escape(record['finished'])}.</p>{notice}</header>"
     )
 
 
 def _documents_table(documents: dict[str, Any]) -> str:
-    rows = [("ok", documents["ok"])] + [(f"failed: {kind}", count) for kind, count in documents["by_error_kind"].items()]
+    rows = [("ok", documents["ok"])] + [
+        (f"failed: {kind}", count) for kind, count in documents["by_error_kind"].items()
+    ]
     return _table("Documents", rows, ("listed", documents["listed"]))
 
 
@@ -164,7 +176,8 @@ def _stages_table(seconds: dict[str, float]) -> str:
         f"<td><span class='bar' style='width:{100 * seconds[stage] / total:.1f}px'></span></td></tr>"
         for stage in STAGES
     )
-    return f"<div><h2>Work by stage</h2><table>{body}</table><p class='small'>Seconds over all pages and workers.</p></div>"
+    note = "<p class='small'>Seconds over all pages and workers.</p>"
+    return f"<div><h2>Work by stage</h2><table>{body}</table>{note}</div>"
 
 
 def _failures(account: Account) -> str:
@@ -188,6 +201,13 @@ def _samples(pages: Sequence[str]) -> str:
 
 
 def _details(record: dict[str, Any]) -> str:
-    lines = {**record["versions"], "inputs": ", ".join(record["inputs"]), "options": record["options"], "pools": record["pools"]}
-    body = "".join(f"<tr><td>{escape(name)}</td><td><code>{escape(str(value))}</code></td></tr>" for name, value in lines.items())
+    lines = {
+        **record["versions"],
+        "inputs": ", ".join(record["inputs"]),
+        "options": record["options"],
+        "pools": record["pools"],
+    }
+    body = "".join(
+        f"<tr><td>{escape(name)}</td><td><code>{escape(str(value))}</code></td></tr>" for name, value in lines.items()
+    )
     return f"<details><summary>Options and versions</summary><table class='wide'>{body}</table></details>"

@@ -21,13 +21,18 @@ h1 { margin: 0; font-size: 1.8rem; } h2 { font-size: 1.1rem; margin: 1.5rem 0 .4
 .columns { display: flex; flex-wrap: wrap; gap: 0 3rem; }
 table { border-collapse: collapse; } td { padding: .15rem .8rem .15rem 0; vertical-align: top; }
 td:nth-child(2) { text-align: right; font-variant-numeric: tabular-nums; }
-.wide td { border-top: 1px solid var(--line); } .wide td:last-child { overflow-wrap: anywhere; } .wide td:nth-child(2) { text-align: left; }
+.wide td { border-top: 1px solid var(--line); }
+.wide td:last-child { overflow-wrap: anywhere; } .wide td:nth-child(2) { text-align: left; }
 .total td { border-top: 1px solid currentColor; font-weight: 600; }
 .bar { display: inline-block; height: .7rem; background: #2563eb; border-radius: 2px; }
 .small, figcaption { font-size: .85rem; }
 .pages { display: grid; grid-template-columns: repeat(auto-fill, minmax(340px, 1fr)); gap: 1.5rem; }
-figure { margin: 0; } .page { position: relative; border: 1px solid var(--line); background: #fff; }
-.page img { display: block; width: 100%; } .page svg { position: absolute; inset: 0; width: 100%; height: 100%; }
+figure { margin: 0; }
+.page { position: relative; border: 1px solid var(--line); background: #fff; }
+.page img { display: block; width: 100%; }
+.page svg { position: absolute; inset: 0; width: 100%; height: 100%; }
 .page rect { stroke-width: 1; vector-effect: non-scaling-stroke; } .page rect:hover { fill-opacity: .2; }
-.label { border-radius: 3px; padding: 0 .35rem; white-space: nowrap; } code { font-size: .9em; overflow-wrap: anywhere; }
+
+.label { border-radius: 3px; padding: 0 .35rem; white-space: nowrap; }
+code { font-size: .9em; overflow-wrap: anywhere; }
 """

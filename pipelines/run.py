@@ -18,15 +18,15 @@ import pyarrow as pa
 import ray
 import ray.data
 
-from pipelines.account import Account, take_account
+from pipelines.account import take_account
 from pipelines.answers import best_answers
-from pipelines.blocks import StageOnBlocks
+from pipelines.blocks import stage_on_block
 from pipelines.extract import ExtractOptions, extract_pages
 from pipelines.ledger import forget_documents, pages_to_do, read_documents, read_pages_done, write_table
 from pipelines.listing import CountPages, ListingOptions, document_id, list_documents
 from pipelines.load import model_name
 from pipelines.page import DOCUMENTS, PageError
-from pipelines.pools import Pools, pages_per_block, plan_pools
+from pipelines.pools import Pools, fit_pools, pages_per_block, plan_pools
 from pipelines.progress import Progress
 from pipelines.report import write_report
 from pipelines.storage import Storage, StoredObject, join_uri
@@ -69,10 +69,10 @@ class RunOptions:
 
     def shaping(self) -> dict[str, Any]:
         """The options that shape the rows, as plain JSON: a run goes on with an output only if they are equal."""
-        shaping = {"extract": asdict(self.extract), "listing": asdict(self.listing), "limit": self.limit}
+        extract = asdict(self.extract)
         for name in ("device", "threads", "batch_tokens"):
-            del shaping["extract"]["infer"][name]
-        return json.loads(json.dumps(shaping))
+            del extract["infer"][name]
+        return json.loads(json.dumps({"extract": extract, "listing": asdict(self.listing), "limit": self.limit}))
 
 
 def run(options: RunOptions) -> dict[str, Any]:
@@ -153,12 +153,10 @@ def promise_documents(storage: Storage, options: RunOptions, pools: Pools, run_i
             raise PageError("not_found", f"no documents under {', '.join(options.inputs)}")
         return
     counted = ray.data.from_blocks(blocks).map_batches(
-        StageOnBlocks,
-        fn_constructor_args=((partial(CountPages, options.listing),), DOCUMENTS),
+        partial(stage_on_block, make_stage=partial(CountPages, options.listing), schema=DOCUMENTS),
         batch_size=None,
         batch_format="pyarrow",
         num_cpus=pools.read_cpus,
-        compute=ray.data.ActorPoolStrategy(size=pools.read_actors),
     )
     counted.context.execution_options.preserve_order = True
     pages_left = options.limit
@@ -193,7 +191,7 @@ def write_pages(storage: Storage, options: RunOptions, pools: Pools, run_id: str
     if done:
         logger.info("%d pages are there already, %d to do", len(done), to_do)
     blocks = list(pages_to_do(documents, done, pages_per_block(to_do, pools)))
-    rows = extract_pages(ray.data.from_blocks(blocks), options.extract, pools)
+    rows = extract_pages(ray.data.from_blocks(blocks), options.extract, fit_pools(pools, len(blocks)))
     summaries = rows.map_batches(
         partial(write_block, storage=storage, folder=join_uri(options.output, "pages"), run_id=run_id),
         batch_size=None,

@@ -26,7 +26,14 @@ if TYPE_CHECKING:
 S3_ATTEMPTS = 5
 """Tries of one S3 request before it counts as failed; boto3's `standard` mode waits longer between them each time."""
 
-_ACCESS_DENIED_CODES = {"403", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "AccountProblem"}
+_ACCESS_DENIED_CODES = {
+    "403",
+    "AccessDenied",
+    "InvalidAccessKeyId",
+    "SignatureDoesNotMatch",
+    "ExpiredToken",
+    "AccountProblem",
+}
 _NOT_FOUND_CODES = {"404", "NoSuchKey", "NoSuchBucket", "NotFound"}
 _TEMPORARY_SUFFIX = ".partial"
 
@@ -67,7 +74,7 @@ def join_uri(folder: str, *names: str) -> str:
 
 
 class Storage:
-    """Access to folders and buckets. Cheap to make and to pickle: the S3 client is made on first use, a process each."""
+    """Access to folders and buckets. Cheap to make and to pickle: each process makes its S3 client on first use."""
 
     def __init__(self) -> None:
         self._client: S3Client | None = None
@@ -85,7 +92,9 @@ class Storage:
             import boto3
             from botocore.config import Config
 
-            config = Config(retries={"max_attempts": S3_ATTEMPTS, "mode": "standard"}, connect_timeout=10, read_timeout=60)
+            config = Config(
+                retries={"max_attempts": S3_ATTEMPTS, "mode": "standard"}, connect_timeout=10, read_timeout=60
+            )
             self._client = boto3.session.Session().client("s3", config=config)
         return self._client
 
@@ -271,13 +280,17 @@ def _translated_s3_errors(uri: str) -> Iterator[None]:
     try:
         yield
     except (NoCredentialsError, PartialCredentialsError) as error:
-        raise PageError("access_denied", f"{uri}: no AWS credentials found; set AWS_ACCESS_KEY_ID and "
-                        "AWS_SECRET_ACCESS_KEY, or a profile or an instance role") from error
+        raise PageError(
+            "access_denied",
+            f"{uri}: no AWS credentials found; set AWS_ACCESS_KEY_ID and "
+            "AWS_SECRET_ACCESS_KEY, or a profile or an instance role",
+        ) from error
     except ClientError as error:
         code = str(error.response.get("Error", {}).get("Code", ""))
         if code in _ACCESS_DENIED_CODES:
-            raise PageError("access_denied", f"{uri}: S3 refused access ({code}); check the credentials and the "
-                            "bucket's policy") from error
+            raise PageError(
+                "access_denied", f"{uri}: S3 refused access ({code}); check the credentials and the bucket's policy"
+            ) from error
         if code in _NOT_FOUND_CODES:
             raise PageError("not_found", f"{uri}: no such object or bucket ({code})") from error
         raise PageError("unreadable", f"{uri}: S3 answered {code}: {error}") from error

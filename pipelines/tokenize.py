@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from model import LayoutLMv2Tokenizer
+from model.encoding import BatchEncoding
 from pipelines.page import Row, Task, mark_failed
 
 
@@ -119,11 +120,13 @@ def check_questions(tokenizer: LayoutLMv2Tokenizer, options: TokenizeOptions) ->
             raise ValueError("a question is empty")
         length, longest = question_length(tokenizer, question), options.max_length // 2
         if length > longest:
-            raise ValueError(f"a question of {length} tokens leaves too little of a window to the page; at most {longest}: "
-                             f"{question[:60]!r}...")
+            raise ValueError(
+                f"a question of {length} tokens leaves too little of a window to the page; at most {longest}: "
+                f"{question[:60]!r}..."
+            )
 
 
-def _windows_of(encoding: object, *, first_word_sequence: int, stride: int, question_index: int) -> list[Row]:
+def _windows_of(encoding: BatchEncoding, *, first_word_sequence: int, stride: int, question_index: int) -> list[Row]:
     windows: list[Row] = []
     first_token = 0
     for index, input_ids in enumerate(encoding["input_ids"]):

@@ -31,8 +31,13 @@ def run_job(*arguments: str, **environment: str) -> subprocess.CompletedProcess[
 
 @pytest.mark.xdist_group("ray")
 def test_the_command_reads_a_folder_and_says_what_it_did(samples_directory: Path, tmp_path: Path) -> None:
-    done = run_job("--input", str(samples_directory / "invoice.png"), str(samples_directory / "supplier-form.pdf"),
-                   "--output", str(tmp_path / "out"))
+    done = run_job(
+        "--input",
+        str(samples_directory / "invoice.png"),
+        str(samples_directory / "supplier-form.pdf"),
+        "--output",
+        str(tmp_path / "out"),
+    )
     assert done.returncode == 0, done.stderr
     assert "2 documents: 2 ok, 0 failed" in done.stdout
     assert "4 pages: 4 ok, 0 failed, 0 missing" in done.stdout
@@ -79,8 +84,12 @@ def test_options_that_cannot_be_parsed_end_with_status_2(arguments: list[str]) -
     assert caught.value.code == 2
 
 
-def test_a_model_that_is_not_there_is_said_before_anything_is_started(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    assert main(["--input", str(tmp_path), "--output", str(tmp_path / "out"), "--model", str(tmp_path / "nothing")]) == 1
+def test_a_model_that_is_not_there_is_said_before_anything_is_started(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert (
+        main(["--input", str(tmp_path), "--output", str(tmp_path / "out"), "--model", str(tmp_path / "nothing")]) == 1
+    )
     assert "nothing" in capsys.readouterr().err
 
 

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from model.activations import ACTIVATION_NAMES, activation
+from model.activations import activation
+from model.config_rules import ACTIVATION_NAMES
 
 
 @pytest.mark.parametrize("name", ACTIVATION_NAMES)

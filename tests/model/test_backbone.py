@@ -158,6 +158,7 @@ def test_gradients_are_those_of_the_normalisation_without_shortcuts() -> None:
 
 
 def test_initial_weights_have_the_spread_of_detectron2s_fills() -> None:
+    torch.manual_seed(0)
     state = small_backbone(RESNETS__WIDTH_PER_GROUP=64).state_dict()
     for name, fan in (("bottom_up.stem.conv1", 8 * 49), ("bottom_up.res5.0.conv2", 512 * 9)):
         weight = state[f"backbone.{name}.weight"]
@@ -201,7 +202,7 @@ def test_without_options_detectron2s_defaults_hold() -> None:
 
 
 def test_channels_that_contradict_the_pool_shape_are_refused() -> None:
-    with pytest.raises(ValueError, match="image_feature_pool_shape .*99"):
+    with pytest.raises(ValueError, match=r"image_feature_pool_shape .*99"):
         small_backbone((7, 7, 99))
 
 
@@ -259,7 +260,7 @@ def test_detectron2_that_is_not_installed_is_asked_for_with_the_way_to_install_i
 ) -> None:
     for name in ("detectron2", "detectron2.config", "detectron2.modeling"):
         monkeypatch.setitem(sys.modules, name, None)
-    with pytest.raises(ImportError, match="pip install .*facebookresearch/detectron2"):
+    with pytest.raises(ImportError, match=r"pip install .*facebookresearch/detectron2"):
         VisualBackbone(LayoutLMv2Config(visual_backbone="detectron2"))
 
 

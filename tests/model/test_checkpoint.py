@@ -1,4 +1,4 @@
-"""Checkpoints: every format and source, what does not fit, and what the reference can read."""
+"""Checkpoints: every format, heads that come and go, what does not fit, and what is written."""
 
 from __future__ import annotations
 
@@ -10,9 +10,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-import huggingface_hub
 import pytest
 import torch
 from safetensors import safe_open
@@ -32,11 +30,8 @@ from model.checkpoint import (
     checkpoint_fingerprint,
     load_pretrained,
     match_weights,
-    read_config_json,
-    resolve_checkpoint,
     save_pretrained,
 )
-from tests.s3_server import S3Server
 
 BASE_KEY = "pooler.dense.weight"
 HEAD_KEY = "layoutlmv2.pooler.dense.weight"
@@ -148,7 +143,7 @@ def test_saving_that_fails_leaves_the_old_checkpoint_whole(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("model.checkpoint.save_file", full_disk)
-    with pytest.raises(CheckpointError, match="cannot be written: .*No space left"):
+    with pytest.raises(CheckpointError, match=r"cannot be written: .*No space left"):
         save_pretrained(model, folder)
     assert checkpoint_fingerprint(folder) == before
     assert sorted(path.name for path in folder.iterdir()) == ["config.json", "model.safetensors"]
@@ -249,9 +244,7 @@ def test_another_number_of_labels_is_refused_with_the_shapes(token_folder: Path)
 def test_another_number_of_labels_gets_a_new_head_on_demand(
     token_folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    model = load_pretrained(
-        LayoutLMv2ForTokenClassification, token_folder, num_labels=3, ignore_mismatched_sizes=True
-    )
+    model = load_pretrained(LayoutLMv2ForTokenClassification, token_folder, num_labels=3, ignore_mismatched_sizes=True)
     assert model.classifier.weight.shape == (3, 48)
     assert model.config.id2label == {0: "LABEL_0", 1: "LABEL_1", 2: "LABEL_2"}
     (line,) = warnings_of(caplog)
@@ -376,7 +369,7 @@ def numbers_instead_of_tensors(folder: Path) -> None:
         ),
         (cut_pickle, "pytorch_model.bin is broken", "unreadable"),
         (code_in_pickle, "Python objects beside tensors, which are not run here", "unreadable"),
-        (shard_missing, "lacks model-00002-of-00002.safetensors, which model.safetensors.index.json names", "not_found"),
+        (shard_missing, "lacks model-00002-of-00002.safetensors, which .*index.json names", "not_found"),
         (numbers_instead_of_tensors, "holds no tensors by name", "unreadable"),
     ],
 )
@@ -395,218 +388,5 @@ def test_an_index_cannot_name_files_outside_the_folder(folder: Path) -> None:
     shutil.move(folder / "model.safetensors", folder.parent / "outside.safetensors")
     index = {"weight_map": {HEAD_KEY: "../outside.safetensors"}}
     (folder / "model.safetensors.index.json").write_text(json.dumps(index))
-    with pytest.raises(CheckpointError, match="lacks ../outside.safetensors"):
+    with pytest.raises(CheckpointError, match=r"lacks \.\./outside\.safetensors"):
         load_pretrained(LayoutLMv2ForTokenClassification, folder)
-
-
-def test_a_folder_that_is_not_there_is_told_with_what_may_be_given(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match=r"there is no folder .*/nowhere; give a folder .* or s3://bucket/prefix"):
-        resolve_checkpoint(str(tmp_path / "nowhere"))
-
-
-def test_a_file_is_told_from_its_folder(token_folder: Path) -> None:
-    with pytest.raises(CheckpointError, match="is a file; give the folder"):
-        resolve_checkpoint(token_folder / "model.safetensors")
-
-
-def test_the_fingerprint_follows_the_content_and_not_the_place(folder: Path, token_folder: Path) -> None:
-    first = checkpoint_fingerprint(token_folder)
-    assert len(first) == 12 and int(first, 16) >= 0
-    assert checkpoint_fingerprint(folder) == first
-    (folder / "README.md").write_text("of no influence")
-    assert checkpoint_fingerprint(folder) == first
-    (folder / "vocab.txt").write_text("[PAD]\n")
-    with_vocabulary = checkpoint_fingerprint(folder)
-    rewrite(folder, lambda weights: weights | {HEAD_KEY: weights[HEAD_KEY] + 1})
-    assert len({first, with_vocabulary, checkpoint_fingerprint(folder)}) == 3
-
-
-@pytest.mark.parametrize("missing", ["config.json", "model.safetensors"])
-def test_there_is_no_fingerprint_of_half_a_checkpoint(folder: Path, missing: str) -> None:
-    (folder / missing).unlink()
-    with pytest.raises(CheckpointError, match=f"has no (weights|{missing})"):
-        checkpoint_fingerprint(folder)
-
-
-# The hub
-
-
-def as_hub_cache(folder: Path, cache: Path, hub_id: str) -> None:
-    """Lay a checkpoint out as huggingface_hub's cache does after a download."""
-    repository = cache / f"models--{hub_id.replace('/', '--')}"
-    (repository / "refs").mkdir(parents=True)
-    (repository / "refs" / "main").write_text("0" * 40)
-    shutil.copytree(folder, repository / "snapshots" / ("0" * 40))
-
-
-@pytest.mark.parametrize("name", ["model.safetensors", "pytorch_model.bin"])
-def test_a_hub_id_is_read_from_the_cache_without_a_network(
-    folder: Path, token_folder: Path, tmp_path: Path, name: str
-) -> None:
-    FORMATS[name](folder)
-    as_hub_cache(folder, tmp_path / "hub", "someone/forms")
-    model = load_pretrained(
-        LayoutLMv2ForTokenClassification, "someone/forms", cache_dir=tmp_path / "hub", local_files_only=True
-    )
-    assert_same_weights(model, load_pretrained(LayoutLMv2ForTokenClassification, token_folder))
-
-
-@pytest.mark.parametrize(
-    ("name", "wanted"), [("model.safetensors", "model.safetensors"), ("pytorch_model.bin", "pytorch_model.bin")]
-)
-def test_only_the_files_that_are_needed_are_asked_of_the_hub(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, wanted: str
-) -> None:
-    FORMATS[name](folder)
-    if wanted == "model.safetensors":
-        (folder / "pytorch_model.bin").write_bytes(b"the same again")
-    (folder / "training_args.bin").write_bytes(b"of no use")
-    target = tmp_path / "snapshot"
-    target.mkdir()
-
-    def snapshot_download(hub_id: str, *, allow_patterns: list[str], **_: object) -> str:
-        assert hub_id == "someone/forms"
-        for path in folder.iterdir():
-            if any(path.match(pattern) for pattern in allow_patterns):
-                shutil.copy(path, target)
-        return str(target)
-
-    monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot_download)
-    assert resolve_checkpoint("someone/forms") == target
-    assert sorted(path.name for path in target.iterdir()) == ["config.json", wanted]
-
-
-def test_the_configuration_is_had_without_the_weights(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked: list[str] = []
-
-    def snapshot_download(_: str, *, allow_patterns: list[str], **__: object) -> str:
-        asked.extend(allow_patterns)
-        return str(folder)
-
-    monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot_download)
-    assert read_config_json("someone/forms")["model_type"] == "layoutlmv2"
-    assert "config.json" in asked and not [pattern for pattern in asked if "model" in pattern]
-
-
-def test_a_hub_id_that_cannot_be_had_is_told(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match="someone/forms is no folder here, is not in the hub's cache") as caught:
-        resolve_checkpoint("someone/forms", cache_dir=tmp_path, local_files_only=True)
-    assert caught.value.kind == "unreachable"
-
-
-# S3
-
-
-@pytest.fixture
-def stored(s3_server: S3Server, s3_prefix: str, token_folder: Path) -> str:
-    """The token classifier in a bucket, and beside it what is no part of it."""
-    parts = urlsplit(s3_prefix)
-    client, prefix = s3_server.client(), parts.path.strip("/")
-    for path in token_folder.iterdir():
-        client.upload_file(str(path), parts.netloc, f"{prefix}/model/{path.name}")
-    client.put_object(Bucket=parts.netloc, Key=f"{prefix}/model/pytorch_model.bin", Body=b"the same again")
-    client.put_object(Bucket=parts.netloc, Key=f"{prefix}/model/runs/config.json", Body=b"not this one")
-    client.put_object(Bucket=parts.netloc, Key=f"{prefix}/model-2/config.json", Body=b"nor this one")
-    return f"{s3_prefix}/model"
-
-
-def put(server: S3Server, uri: str, body: bytes) -> None:
-    parts = urlsplit(uri)
-    server.client().put_object(Bucket=parts.netloc, Key=parts.path.strip("/"), Body=body)
-
-
-@pytest.mark.parametrize("ending", ["", "/"])
-def test_a_prefix_in_a_bucket_is_a_checkpoint(stored: str, token_folder: Path, tmp_path: Path, ending: str) -> None:
-    model = load_pretrained(LayoutLMv2ForTokenClassification, stored + ending, cache_dir=tmp_path)
-    assert_same_weights(model, load_pretrained(LayoutLMv2ForTokenClassification, token_folder))
-    (folder,) = (path for path in tmp_path.iterdir() if path.is_dir())
-    assert sorted(path.name for path in folder.iterdir()) == ["config.json", "model.safetensors"]
-    assert checkpoint_fingerprint(folder) == checkpoint_fingerprint(token_folder)
-
-
-def test_a_checkpoint_in_a_bucket_is_downloaded_once_and_again_when_it_changes(
-    stored: str, s3_server: S3Server, tmp_path: Path
-) -> None:
-    first = resolve_checkpoint(stored, cache_dir=tmp_path)
-    (first / "mark").write_text("still here")
-    assert resolve_checkpoint(stored, cache_dir=tmp_path) == first
-    assert (first / "mark").exists()
-    put(s3_server, f"{stored}/vocab.txt", b"[PAD]\n")
-    second = resolve_checkpoint(stored, cache_dir=tmp_path)
-    assert second != first and (second / "vocab.txt").read_bytes() == b"[PAD]\n"
-    assert not list(tmp_path.glob("*partial*"))
-
-
-def test_a_checkpoint_that_is_written_over_during_the_download_is_fetched_again(
-    stored: str, s3_server: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    put(s3_server, f"{stored}/vocab.txt", b"old\n")
-    client = s3_server.client()
-    download = client.download_file
-    writes = iter([b"new\n"])
-
-    def write_meanwhile(*arguments: object) -> None:
-        download(*arguments)
-        for body in writes:
-            put(s3_server, f"{stored}/vocab.txt", body)
-
-    monkeypatch.setattr(client, "download_file", write_meanwhile)
-    monkeypatch.setattr("model.checkpoint_source._s3_client", lambda: client)
-    folder = resolve_checkpoint(stored, cache_dir=tmp_path)
-    assert (folder / "vocab.txt").read_bytes() == b"new\n"
-    assert [path for path in tmp_path.iterdir() if path.is_dir()] == [folder]
-
-
-def test_the_configuration_is_read_from_a_bucket_without_the_weights(
-    stored: str, tmp_path: Path, token_folder: Path
-) -> None:
-    content = read_config_json(stored, cache_dir=tmp_path)
-    assert content == json.loads((token_folder / "config.json").read_text())
-    assert not list(tmp_path.rglob("*.safetensors"))
-
-
-@pytest.mark.parametrize(
-    ("place", "message"),
-    [
-        ("{prefix}/nothing-here", "nothing is stored right under .*; check the bucket and the prefix"),
-        ("s3://no-such-bucket/model", "does not exist .NoSuchBucket."),
-        ("s3://", "names no bucket"),
-    ],
-)
-def test_a_place_that_is_not_there_is_told(s3_prefix: str, tmp_path: Path, place: str, message: str) -> None:
-    with pytest.raises(CheckpointError, match=message) as caught:
-        resolve_checkpoint(place.format(prefix=s3_prefix), cache_dir=tmp_path)
-    assert caught.value.kind == "not_found"
-
-
-def test_a_prefix_without_a_configuration_is_no_checkpoint(
-    s3_server: S3Server, s3_prefix: str, tmp_path: Path
-) -> None:
-    put(s3_server, f"{s3_prefix}/notes.txt", b"")
-    with pytest.raises(CheckpointError, match="has no config.json among its 1 objects"):
-        resolve_checkpoint(s3_prefix, cache_dir=tmp_path)
-
-
-@pytest.mark.parametrize("variable", ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"])
-def test_wrong_keys_are_refused_access(
-    stored: str, tmp_path: Path, variable: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv(variable, "wrong")
-    with pytest.raises(CheckpointError, match="S3 refuses access .*check the credentials") as caught:
-        resolve_checkpoint(stored, cache_dir=tmp_path)
-    assert caught.value.kind == "access_denied"
-
-
-def test_a_server_that_does_not_answer_is_told(s3_prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import boto3
-    from botocore.config import Config
-
-    client = boto3.client(
-        "s3", endpoint_url="http://127.0.0.1:9", config=Config(retries={"total_max_attempts": 1}, connect_timeout=1)
-    )
-    monkeypatch.setattr("model.checkpoint_source._s3_client", lambda: client)
-    with pytest.raises(CheckpointError, match="out of reach .*check the network and AWS_ENDPOINT_URL") as caught:
-        resolve_checkpoint(s3_prefix, cache_dir=tmp_path)
-    assert caught.value.kind == "unreachable"

@@ -11,7 +11,7 @@ BOXES = [(10 * i, 0, 10 * i + 8, 10) for i in range(200)]
 
 
 def cut(token_words: list[int], capacity: int, stride: int, special: int = 1) -> list[Window]:
-    """Windows over a page's tokens as the tokenizer cuts them; each logit row says which token of which window it is."""
+    """Windows over a page's tokens as the tokenizer cuts them; each logit row says its window and token."""
     windows, first = [], 0
     while True:
         words = token_words[first : first + capacity]
@@ -90,7 +90,11 @@ def test_labels_become_entities_with_text_box_and_score() -> None:
 def test_an_inside_label_without_a_beginning_begins_an_entity() -> None:
     labels = ["I-HEADER", "I-HEADER", "I-ANSWER", "O", "I-ANSWER"]
     entities = decode_entities(labels, [1.0] * 5, list("abcde"), BOXES)
-    assert [(e.label, e.first_word, e.last_word) for e in entities] == [("HEADER", 0, 1), ("ANSWER", 2, 2), ("ANSWER", 4, 4)]
+    assert [(e.label, e.first_word, e.last_word) for e in entities] == [
+        ("HEADER", 0, 1),
+        ("ANSWER", 2, 2),
+        ("ANSWER", 4, 4),
+    ]
 
 
 def test_a_word_without_a_prediction_does_not_split_an_entity() -> None:
@@ -100,7 +104,14 @@ def test_a_word_without_a_prediction_does_not_split_an_entity() -> None:
 
 @pytest.mark.parametrize(
     ("label", "expected"),
-    [("O", ("O", "")), ("B-X", ("B", "X")), ("E-X", ("I", "X")), ("S-X", ("B", "X")), ("LABEL_3", ("I", "LABEL_3")), ("B-", ("I", "B-"))],
+    [
+        ("O", ("O", "")),
+        ("B-X", ("B", "X")),
+        ("E-X", ("I", "X")),
+        ("S-X", ("B", "X")),
+        ("LABEL_3", ("I", "LABEL_3")),
+        ("B-", ("I", "B-")),
+    ],
 )
 def test_label_prefixes(label: str, expected: tuple[str, str]) -> None:
     assert split_label(label) == expected

@@ -7,17 +7,19 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import pytesseract
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from model.ocr import OcrEngine, OcrOptions, OcrUnavailableError, normalise_boxes, working_size
+from model.ocr import OcrEngine, OcrOptions, OcrUnavailableError, normalise_boxes, told_resolution, working_size
 
 TEXT = ["Purchase order 4711", "Delivery date: 12 March 2024", "Total amount due 1,250.00"]
 WORDS = " ".join(TEXT).split()
 
 Box = tuple[int, int, int, int]
+EngineName = Literal["tesserocr", "pytesseract"]
 
 
 def drawn(width: int = 1200, height: int = 1600, size: int = 36, mode: str = "L") -> tuple[Image.Image, list[Box]]:
@@ -30,7 +32,8 @@ def drawn(width: int = 1200, height: int = 1600, size: int = 36, mode: str = "L"
         x, y = width * 0.1, height * 0.1 + row * size * 2.5
         for word in line.split():
             canvas.text((x, y), word, fill="black", font=font)
-            boxes.append(tuple(round(value) for value in canvas.textbbox((x, y), word, font=font)))
+            x0, y0, x1, y1 = canvas.textbbox((x, y), word, font=font)
+            boxes.append((round(x0), round(y0), round(x1), round(y1)))
             x += canvas.textlength(word + " ", font=font)
     return image, boxes
 
@@ -65,6 +68,17 @@ def test_text_is_read_at_any_resolution_and_its_boxes_lie_where_it_was_drawn(
     ]
     assert near.count(False) <= 1, (result.boxes, truth)  # at 60 dpi Tesseract itself gives half a box for "12"
     assert all(0.5 < confidence <= 1 for confidence in result.confidences)
+
+
+@pytest.mark.parametrize("size", [32, 50, 60, 80])
+def test_large_letters_keep_their_ascenders(engine: OcrEngine, size: int) -> None:
+    """Told too low a resolution, Tesseract reads "enoug" and "severa" of letters of these sizes."""
+    words = ["words", "enough", "for", "several", "threads", "to", "share"]
+    image = Image.new("L", (26 * size, 2000), 255)
+    for row in range(4):
+        position = (100, 100 + 2 * size * row)
+        ImageDraw.Draw(image).text(position, " ".join(words), fill=0, font=ImageFont.load_default(size=size))
+    assert engine.read(image).words == words * 4
 
 
 def test_boxes_lie_inside_the_image_even_where_text_is_cut_off(engine: OcrEngine) -> None:
@@ -216,7 +230,7 @@ def test_the_program_is_started_with_one_thread_and_the_environment_is_left_alon
 
 
 @pytest.mark.parametrize("engine_name", ["tesserocr", "pytesseract"])
-def test_a_language_that_is_not_installed_names_its_package(engine_name: str) -> None:
+def test_a_language_that_is_not_installed_names_its_package(engine_name: EngineName) -> None:
     options = replace(OcrOptions(language="eng+chi_xyz"), engine=engine_name)
     with pytest.raises(OcrUnavailableError, match=r"chi_xyz.*apt-get install tesseract-ocr-chi-xyz"):
         OcrEngine(options)
@@ -234,7 +248,7 @@ def test_a_missing_program_names_its_package(monkeypatch: pytest.MonkeyPatch, tm
 
 
 @pytest.mark.parametrize("engine_name", ["tesserocr", "pytesseract"])
-def test_a_page_that_takes_longer_than_its_time_is_a_timeout_and_the_next_is_read(engine_name: str) -> None:
+def test_a_page_that_takes_longer_than_its_time_is_a_timeout_and_the_next_is_read(engine_name: EngineName) -> None:
     image = Image.new("L", (2000, 2500), 255)
     font = ImageFont.load_default(size=30)
     for row in range(40):
@@ -264,6 +278,15 @@ def test_small_pages_are_enlarged_and_large_ones_reduced_to_a_bound() -> None:
     assert working_size(100, 60000, OcrOptions.plain()) == (100, 60000)
 
 
+def test_larger_pages_are_told_to_have_a_higher_resolution() -> None:
+    options = OcrOptions(enlarge_to_pixels=2000, resolution_dpi=250)
+    assert told_resolution(1500, 2000, options) == 250
+    assert told_resolution(3000, 1500, options) == 375
+    assert told_resolution(100, 50, options) == 250
+    assert told_resolution(30000, 50, options) == 2400
+    assert told_resolution(3000, 1500, OcrOptions.plain()) == 0
+
+
 def test_words_of_little_confidence_are_dropped_and_counted() -> None:
     image, _ = drawn()
     with OcrEngine(OcrOptions(minimum_confidence=1.0, minimum_symbol_confidence=1.0)) as strict:
@@ -291,7 +314,7 @@ def test_options_that_make_no_sense_are_refused(settings: dict[str, object], mes
 
 
 def test_boxes_are_normalised_as_the_reference_does() -> None:
-    assert normalise_boxes([(0, 0, 50, 100), (57, 1, 99, 2)], 100, 200) == [[0, 0, 500, 500], [569, 5, 990, 10]]
+    assert normalise_boxes([(0, 0, 50, 100), (57, 1, 99, 2)], 100, 200) == [[0, 0, 500, 500], [570, 5, 990, 10]]
 
 
 def test_normalised_boxes_are_clipped_and_ordered() -> None:

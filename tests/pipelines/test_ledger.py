@@ -50,8 +50,14 @@ def write(output: Path, table: str, name: str, rows: list[Row]) -> None:
 
 
 def test_documents_promise_the_pages_that_the_caps_left() -> None:
-    promised = pages_promised(documents(document("a", 2), document("b", 9, selected=1), document("c", 0, error_kind="empty")))
-    assert [(row["document_id"], row["page_index"], row["page_count"]) for row in promised] == [("a", 0, 2), ("a", 1, 2), ("b", 0, 9)]
+    promised = pages_promised(
+        documents(document("a", 2), document("b", 9, selected=1), document("c", 0, error_kind="empty"))
+    )
+    assert [(row["document_id"], row["page_index"], row["page_count"]) for row in promised] == [
+        ("a", 0, 2),
+        ("a", 1, 2),
+        ("b", 0, 9),
+    ]
 
 
 def test_pages_to_do_are_those_promised_and_not_done_in_even_blocks() -> None:
@@ -88,7 +94,12 @@ def test_the_account_adds_up_and_names_what_is_missing(tmp_path: Path) -> None:
     account = take_account(Storage(), str(tmp_path))
     told = account.as_json()
     assert told["documents"] == {"listed": 2, "ok": 1, "failed": 1, "by_error_kind": {"encrypted": 1}}
-    assert (told["pages"]["promised"], told["pages"]["ok"], told["pages"]["failed"], told["pages"]["missing"]) == (3, 1, 1, 1)
+    assert (told["pages"]["promised"], told["pages"]["ok"], told["pages"]["failed"], told["pages"]["missing"]) == (
+        3,
+        1,
+        1,
+        1,
+    )
     assert account.missing == [("a", 1)]
     assert account.examples["timeout"] == [("/in/a.pdf", 2, "a reason")]
     assert account.seconds_by_stage() == {"rasterize": 1.0, "ocr": 0.0, "infer": 0.5}

@@ -11,7 +11,12 @@ from pipelines.storage import Storage
 
 def listed(path: Path) -> list[Row]:
     return [
-        {"document_id": document_id(stored.uri), "uri": stored.uri, "size_bytes": stored.size_bytes, "etag": stored.etag}
+        {
+            "document_id": document_id(stored.uri),
+            "uri": stored.uri,
+            "size_bytes": stored.size_bytes,
+            "etag": stored.etag,
+        }
         for stored in list_documents([str(path)], Storage())
     ]
 
@@ -27,7 +32,10 @@ def test_an_identity_is_of_the_uri_alone_and_stays() -> None:
 
 
 def test_inputs_that_overlap_give_each_document_once(samples_directory: Path) -> None:
-    uris = [stored.uri for stored in list_documents([str(samples_directory), str(samples_directory / "invoice.png")], Storage())]
+    uris = [
+        stored.uri
+        for stored in list_documents([str(samples_directory), str(samples_directory / "invoice.png")], Storage())
+    ]
     assert len(uris) == len(set(uris)) and str(samples_directory / "invoice.png") in uris
 
 
@@ -43,7 +51,10 @@ def test_documents_get_their_type_by_content_and_their_pages(samples_directory: 
 def test_what_cannot_be_opened_is_a_row_with_its_reason(samples_directory: Path, tmp_path: Path) -> None:
     (tmp_path / "page.pdf").write_text("<!doctype html><p>Please log in")
     rows = count(samples_directory) | count(tmp_path)
-    assert (rows["form-with-password.pdf"]["status"], rows["form-with-password.pdf"]["error_kind"]) == ("failed", "encrypted")
+    assert (rows["form-with-password.pdf"]["status"], rows["form-with-password.pdf"]["error_kind"]) == (
+        "failed",
+        "encrypted",
+    )
     assert rows["agreement-cut-short.pdf"]["error_kind"] == "unreadable"
     assert rows["page.pdf"]["error_kind"] == "unsupported"
     for row in rows.values():

@@ -12,7 +12,12 @@ IDENTITY = {"document_id": "d", "uri": "/d.pdf", "page_index": 0, "page_count": 
 
 
 def page(word_indices: list[int], logits: list[list[float]], words: list[str], question_index: int = -1) -> Row:
-    window = {"question_index": question_index, "first_token": 0, "input_ids": [0] * len(word_indices), "word_indices": word_indices}
+    window = {
+        "question_index": question_index,
+        "first_token": 0,
+        "input_ids": [0] * len(word_indices),
+        "word_indices": word_indices,
+    }
     return {
         **IDENTITY,
         "status": "ok",
@@ -30,12 +35,20 @@ def merge(row: Row, options: MergeOptions) -> Row:
 
 
 def test_words_get_labels_scores_and_entities() -> None:
-    row = page([-1, 0, 1, 1, 2, -1], [[9, 0, 0], [5, 0, 0], [0, 5, 0], [9, 0, 0], [0, 0, 5], [0, 0, 0]], ["a", "bb", "c"])
+    row = page(
+        [-1, 0, 1, 1, 2, -1], [[9, 0, 0], [5, 0, 0], [0, 5, 0], [9, 0, 0], [0, 0, 5], [0, 0, 0]], ["a", "bb", "c"]
+    )
     result = merge(row, MergeOptions("token-classification", LABELS))
     assert result["labels"] == ["O", "B-ANSWER", "I-ANSWER"]
     assert result["scores"] == pytest.approx([np.exp(5) / (np.exp(5) + 2)] * 3)
     (entity,) = result["entities"]
-    assert (entity["label"], entity["text"], entity["box"], entity["first_word"], entity["last_word"]) == ("ANSWER", "bb c", [10, 0, 29, 9], 1, 2)
+    assert (entity["label"], entity["text"], entity["box"], entity["first_word"], entity["last_word"]) == (
+        "ANSWER",
+        "bb c",
+        [10, 0, 29, 9],
+        1,
+        2,
+    )
 
 
 def test_a_page_without_words_has_empty_lists() -> None:
@@ -48,19 +61,33 @@ def test_a_class_is_the_mean_of_the_windows() -> None:
     row = {**page([0], [[0]], ["a"]), "window_logits": [[2.0, 0.0], [0.0, 1.0]]}
     result = merge(row, MergeOptions("sequence-classification", ("form", "letter")))
     assert result["label"] == "form"
-    assert dict(result["label_scores"]) == pytest.approx({"form": 1 / (1 + np.exp(-0.5)), "letter": 1 / (1 + np.exp(0.5))})
+    assert dict(result["label_scores"]) == pytest.approx(
+        {"form": 1 / (1 + np.exp(-0.5)), "letter": 1 / (1 + np.exp(0.5))}
+    )
     assert result["score"] == pytest.approx(dict(result["label_scores"])["form"])
 
 
 def test_answers_come_in_the_order_of_the_questions_also_where_nothing_was_asked_of_the_page() -> None:
-    row = page([-1, -1, -1, 0, 1, -1], [[0, 0], [0, 0], [0, 0], [5, 5], [1, 1], [0, 0]], ["Anna", "Berg"], question_index=1)
+    row = page(
+        [-1, -1, -1, 0, 1, -1], [[0, 0], [0, 0], [0, 0], [5, 5], [1, 1], [0, 0]], ["Anna", "Berg"], question_index=1
+    )
     result = merge(row, MergeOptions("question-answering", questions=("What?", "Who?")))
-    assert [(a["question"], a["text"], a["first_word"]) for a in result["answers"]] == [("What?", None, -1), ("Who?", "Anna", 0)]
+    assert [(a["question"], a["text"], a["first_word"]) for a in result["answers"]] == [
+        ("What?", None, -1),
+        ("Who?", "Anna", 0),
+    ]
     assert result["answers"][0]["score"] == 0.0 and result["answers"][1]["boxes"] == [[0, 0, 9, 9]]
 
 
 def test_failed_pages_keep_their_reason_and_nothing_else() -> None:
-    row = {**IDENTITY, "status": "failed", "error_kind": "timeout", "error": "slow", "windows": None, "window_logits": None}
+    row = {
+        **IDENTITY,
+        "status": "failed",
+        "error_kind": "timeout",
+        "error": "slow",
+        "windows": None,
+        "window_logits": None,
+    }
     result = merge(row, MergeOptions("token-classification", LABELS))
     assert (result["status"], result["error_kind"], result["error"]) == ("failed", "timeout", "slow")
     assert result["words"] is None and result["labels"] is None and result["entities"] is None

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipelines.pools import PAGES_PER_BLOCK, pages_per_block, plan_pools
+from pipelines.pools import PAGES_PER_BLOCK, fit_pools, pages_per_block, plan_pools
 
 
 @pytest.mark.parametrize("cpus", [1, 2, 3, 4, 16, 64, 200])
@@ -42,3 +42,8 @@ def test_small_jobs_are_cut_finer_and_large_ones_into_even_blocks() -> None:
     assert pages_per_block(3, pools) == 1
     assert pages_per_block(40, pools) == 5
     assert pages_per_block(10_000, pools) == PAGES_PER_BLOCK
+
+
+def test_no_actor_waits_without_a_block() -> None:
+    pools = fit_pools(plan_pools(16, 4), blocks=3)
+    assert (pools.read_actors, pools.infer_actors) == (3, 3)

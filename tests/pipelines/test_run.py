@@ -44,7 +44,13 @@ def without_clock(rows: list[Row]) -> list[Row]:
 def few_samples(samples_directory: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of small samples: born digital, scanned, an image of two frames, and the two that cannot be read."""
     folder = tmp_path_factory.mktemp("samples")
-    for name in ("supplier-form.pdf", "receipt-photo.jpg", "fax-two-pages.tiff", "form-with-password.pdf", "agreement-cut-short.pdf"):
+    for name in (
+        "supplier-form.pdf",
+        "receipt-photo.jpg",
+        "fax-two-pages.tiff",
+        "form-with-password.pdf",
+        "agreement-cut-short.pdf",
+    ):
         shutil.copy(samples_directory / name, folder / name)
     return folder
 
@@ -76,7 +82,13 @@ def test_rows_have_the_schema_and_its_ranges(first_run: tuple[Path, dict[str, An
         assert pq.read_schema(file).equals(page_schema("token-classification"))
     for row in rows_of(output, "pages"):
         assert row["status"] == "ok", row["error"]
-        assert len(row["words"]) == len(row["boxes"]) == len(row["word_confidences"]) == len(row["labels"]) == len(row["scores"])
+        assert (
+            len(row["words"])
+            == len(row["boxes"])
+            == len(row["word_confidences"])
+            == len(row["labels"])
+            == len(row["scores"])
+        )
         for x0, y0, x1, y1 in row["boxes"]:
             assert 0 <= x0 <= x1 <= 1000 and 0 <= y0 <= y1 <= 1000
         for entity in row["entities"]:
@@ -129,7 +141,9 @@ def test_the_same_run_again_does_nothing(few_samples: Path, first_run: tuple[Pat
     assert sorted(path.name for path in (output / "pages").iterdir()) == files
 
 
-def test_pages_that_are_missing_are_completed_and_only_they(few_samples: Path, first_run: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
+def test_pages_that_are_missing_are_completed_and_only_they(
+    few_samples: Path, first_run: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
     output = tmp_path / "output"
     shutil.copytree(first_run[0], output)
     lost = sorted((output / "pages").iterdir())[0]
@@ -140,7 +154,9 @@ def test_pages_that_are_missing_are_completed_and_only_they(few_samples: Path, f
     assert without_clock(rows_of(output, "pages")) == without_clock(rows_of(first_run[0], "pages"))
 
 
-def test_new_documents_are_added_and_changed_ones_done_anew(few_samples: Path, samples_directory: Path, tmp_path: Path) -> None:
+def test_new_documents_are_added_and_changed_ones_done_anew(
+    few_samples: Path, samples_directory: Path, tmp_path: Path
+) -> None:
     inputs, output = tmp_path / "in", tmp_path / "out"
     inputs.mkdir()
     shutil.copy(few_samples / "receipt-photo.jpg", inputs / "a.jpg")
@@ -150,7 +166,14 @@ def test_new_documents_are_added_and_changed_ones_done_anew(few_samples: Path, s
     shutil.copy(few_samples / "fax-two-pages.tiff", inputs / "c.tiff")
     run(RunOptions((str(inputs),), str(output), TOKENS))
     pages = {(Path(row["uri"]).name, row["page_index"]): row["text_source"] for row in rows_of(output, "pages")}
-    assert pages == {("a.jpg", 0): "ocr", ("b.jpg", 0): "layer", ("b.jpg", 1): "layer", ("b.jpg", 2): "layer", ("c.tiff", 0): "ocr", ("c.tiff", 1): "ocr"}
+    assert pages == {
+        ("a.jpg", 0): "ocr",
+        ("b.jpg", 0): "layer",
+        ("b.jpg", 1): "layer",
+        ("b.jpg", 2): "layer",
+        ("c.tiff", 0): "ocr",
+        ("c.tiff", 1): "ocr",
+    }
 
 
 def test_other_options_on_an_old_output_are_refused_by_name_unless_it_is_overwritten(
@@ -167,14 +190,23 @@ def test_other_options_on_an_old_output_are_refused_by_name_unless_it_is_overwri
 
 
 def test_caps_are_kept_and_told(few_samples: Path, tmp_path: Path) -> None:
-    options = RunOptions((str(few_samples / "supplier-form.pdf"), str(few_samples / "fax-two-pages.tiff")), str(tmp_path), TOKENS, limit=4)
+    options = RunOptions(
+        (str(few_samples / "supplier-form.pdf"), str(few_samples / "fax-two-pages.tiff")),
+        str(tmp_path),
+        TOKENS,
+        limit=4,
+    )
     run(options)
     assert [(row["page_count"], row["pages_selected"]) for row in rows_of(tmp_path, "documents")] == [(3, 3), (2, 1)]
     assert len(rows_of(tmp_path, "pages")) == 4
 
 
 def test_classes_of_pages(few_samples: Path, tmp_path: Path) -> None:
-    run(RunOptions((str(few_samples / "supplier-form.pdf"),), str(tmp_path), replace(TOKENS, task="sequence-classification")))
+    run(
+        RunOptions(
+            (str(few_samples / "supplier-form.pdf"),), str(tmp_path), replace(TOKENS, task="sequence-classification")
+        )
+    )
     for row in rows_of(tmp_path, "pages"):
         scores = dict(row["label_scores"])
         assert row["label"] == max(scores, key=lambda label: scores[label])
@@ -184,7 +216,11 @@ def test_classes_of_pages(few_samples: Path, tmp_path: Path) -> None:
 def test_answers_of_pages_and_the_best_of_them_for_the_document(few_samples: Path, tmp_path: Path) -> None:
     questions = ("What is the date?", "Who signed?")
     extract = replace(TOKENS, task="question-answering", questions=questions)
-    run(RunOptions((str(few_samples / "supplier-form.pdf"), str(few_samples / "fax-two-pages.tiff")), str(tmp_path), extract))
+    run(
+        RunOptions(
+            (str(few_samples / "supplier-form.pdf"), str(few_samples / "fax-two-pages.tiff")), str(tmp_path), extract
+        )
+    )
     pages, answers = rows_of(tmp_path, "pages"), rows_of(tmp_path, "answers")
     assert [(Path(row["uri"]).name, row["question"]) for row in answers] == [
         (name, question) for name in ("fax-two-pages.tiff", "supplier-form.pdf") for question in questions
@@ -219,5 +255,8 @@ def test_the_pipeline_is_a_function_from_a_dataset_of_pages_to_a_dataset_of_rows
     options = replace(TOKENS, rasterize=RasterizeOptions(text="layer"))
     dataset = ray.data.from_arrow(pa.Table.from_pylist(pages, schema=PAGE_TO_DO))
     rows = extract_pages(dataset, options, plan_pools(2, 0)).take_all()
-    assert [(row["document_id"], row["page_index"], row["status"]) for row in rows] == [("mine", 2, "ok"), ("mine", 0, "ok")]
+    assert [(row["document_id"], row["page_index"], row["status"]) for row in rows] == [
+        ("mine", 2, "ok"),
+        ("mine", 0, "ok"),
+    ]
     assert all(row["words"] for row in rows)

@@ -64,7 +64,7 @@ def test_names_with_odd_characters_are_only_names(root: str) -> None:
 
 def test_what_is_not_there_is_not_found(root: str) -> None:
     storage = Storage()
-    with pytest.raises(PageError, match="missing.pdf") as caught:
+    with pytest.raises(PageError, match=r"missing\.pdf") as caught:
         storage.read(join_uri(root, "missing.pdf"))
     assert caught.value.kind == "not_found"
     assert not storage.exists(join_uri(root, "missing.pdf"))

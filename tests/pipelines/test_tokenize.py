@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -41,7 +43,7 @@ def test_a_long_page_becomes_windows_that_share_the_stride() -> None:
     windows = windows_of([str(index) for index in range(10)] * 200, max_length=512, stride=128)
     assert [len(window["input_ids"]) for window in windows][:-1] == [512] * (len(windows) - 1)
     assert [window["first_token"] for window in windows] == [index * (510 - 128) for index in range(len(windows))]
-    for left, right in zip(windows, windows[1:], strict=False):
+    for left, right in pairwise(windows):
         assert left["word_indices"][-129:-1] == right["word_indices"][1:129]
 
 
@@ -65,7 +67,10 @@ def test_each_question_stands_whole_in_each_of_its_windows() -> None:
     windows = windows_of(["word"] * 600, task="question-answering", questions=questions)
     assert {window["question_index"] for window in windows} == {0, 1}
     for window in windows:
-        question_ids = TOKENIZER(questions[window["question_index"]].split(), boxes=[[0] * 4] * len(questions[window["question_index"]].split()))["input_ids"]
+        question_ids = TOKENIZER(
+            questions[window["question_index"]].split(),
+            boxes=[[0] * 4] * len(questions[window["question_index"]].split()),
+        )["input_ids"]
         assert window["input_ids"][: len(question_ids)] == question_ids
         assert set(window["word_indices"][: len(question_ids)]) == {-1}
     assert {word for window in windows for word in window["word_indices"]} == set(range(-1, 600))

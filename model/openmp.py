@@ -1,0 +1,36 @@
+"""One OpenMP thread for Tesseract, and only for it."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+_lock = threading.Lock()
+_users: list[str | None] = []
+"""One entry for each thread inside `one_openmp_thread`; the first is the limit to restore."""
+
+
+@contextmanager
+def one_openmp_thread() -> Iterator[None]:
+    """OMP_THREAD_LIMIT=1 for libraries loaded and programs started meanwhile, and as it was for all later ones.
+
+    The variable is the only way to tell Tesseract, which asks for its threads by number. Left in place it would
+    also hold back a PyTorch that is loaded later.
+    """
+    name = "OMP_THREAD_LIMIT"
+    with _lock:
+        _users.append(os.environ.get(name) if not _users else None)
+        before = _users[0]
+        os.environ[name] = "1"
+    try:
+        yield
+    finally:
+        with _lock:
+            _users.pop()
+            if not _users:
+                if before is None:
+                    os.environ.pop(name, None)
+                else:
+                    os.environ[name] = before
