@@ -84,8 +84,8 @@ def candidates() -> dict[str, OcrOptions]:
             rows[f"{pixels} pixels, psm {mode}"] = replace(
                 tesserocr, enlarge_to_pixels=pixels, page_segmentation_mode=mode, resolution_dpi=default.resolution_dpi
             )
-    sparse = replace(rows["2000 pixels, psm 11"], reading_order="boxes")
-    rows["2000 pixels, psm 11, order from boxes"] = sparse
+    sparse = f"{default.enlarge_to_pixels} pixels, psm 11"
+    rows[f"{sparse}, order from boxes"] = replace(rows[sparse], reading_order="boxes")
     rows["default, the engine's order"] = replace(default, reading_order="engine")
     rows["default, all words kept"] = replace(
         default, minimum_confidence=0.0, minimum_symbol_confidence=0.0, trim_rules=False
@@ -93,6 +93,8 @@ def candidates() -> dict[str, OcrOptions]:
     rows["default, resolution guessed"] = replace(default, resolution_dpi=0)
     rows["default through pytesseract"] = replace(default, engine="pytesseract")
     rows["default"] = default
+    for pixels in (1500, 2000):
+        rows[f"default, {pixels} pixels"] = replace(default, enlarge_to_pixels=pixels)
     return rows
 
 

@@ -54,6 +54,8 @@ class Options:
     """Tesseract's languages, such as eng or deu+fra."""
     ocr_engine: Literal["tesserocr", "pytesseract"] = "tesserocr"
     """Tesseract in the process, or the program through pytesseract."""
+    ocr_settings: Literal["measured", "plain"] = "measured"
+    """measured: the resolution, order and filters chosen by benchmarks/ocr.py; plain: Tesseract as it comes."""
     rasterizer: Literal["pdfium", "pdf2image"] = "pdfium"
     """What renders PDF pages."""
     max_pages_per_document: int | None = None
@@ -109,6 +111,8 @@ class Options:
         render = RenderOptions(
             dpi=self.dpi, max_pixels=int(self.max_page_megapixels * MEGA), rasterizer=self.rasterizer
         )
+        plain = OcrOptions.plain(self.ocr_engine, self.ocr_lang)
+        measured = OcrOptions(engine=self.ocr_engine, language=self.ocr_lang)
         extract = ExtractOptions(
             model=self.model,
             task=self.task,
@@ -116,7 +120,7 @@ class Options:
             stride=self.stride,
             page_time_limit_seconds=self.page_time_limit_seconds,
             rasterize=RasterizeOptions(text=self.text, render=render),
-            ocr=OcrOptions(engine=self.ocr_engine, language=self.ocr_lang),
+            ocr=plain if self.ocr_settings == "plain" else measured,
             infer=InferOptions(task=self.task, dtype=self.dtype, device=self.device, batch_tokens=self.batch_tokens),
         )
         check_options(extract)

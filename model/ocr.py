@@ -44,13 +44,13 @@ class OcrOptions:
     """Tesseract's --psm, 1 to 13: 3 finds columns and blocks, 4 takes one column, 11 collects sparse text."""
     reading_order: Literal["boxes", "engine"] = "boxes"
     """"boxes" restores it with `model.reading_order`, "engine" leaves the words as Tesseract gives them."""
-    enlarge_to_pixels: int = 2000
+    enlarge_to_pixels: int = 1750
     """A smaller page is enlarged until its longer side has so many pixels; 0: never."""
     most_enlargement: float = 2.0
     """But never by more than this factor."""
     reduce_to_pixels: int = 3600
     """A larger page is reduced until its longer side has so many pixels; 0: never. A4 at 300 dpi has 3508."""
-    resolution_dpi: int = 250
+    resolution_dpi: int = 220
     """What Tesseract is told of a page of `enlarge_to_pixels`, and of larger ones in proportion; 0 lets it guess. Text
     over a third of it in pixels loses its ascenders; left to guess, Tesseract loses them on ordinary text too."""
     minimum_confidence: float = 0.2
@@ -235,7 +235,7 @@ def resize(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     """Unchanged where it has the size already, so that Tesseract sees the very image given."""
     if image.size == size:
         return image
-    return image.convert("L").resize(size, Image.Resampling.LANCZOS)
+    return image.convert("L").resize(size, Image.Resampling.BICUBIC)
 
 
 def _to_image(

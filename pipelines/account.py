@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipelines.ledger import PageKey, pages_promised, read_documents, read_tables, table_files
+from pipelines.ledger import PageKey, page_key, pages_promised, read_documents, read_tables, table_files
 from pipelines.storage import Storage
 
 STAGES = ("rasterize", "ocr", "infer")
@@ -75,12 +75,12 @@ def take_account(storage: Storage, output: str) -> Account:
         if row["status"] == "failed":
             account.document_errors[row["error_kind"]] += 1
             account._keep_example(row["error_kind"], row["uri"], None, row["error"])
-    promised = {(row["document_id"], row["page_index"]) for row in pages_promised(documents)}
+    promised = {page_key(row) for row in pages_promised(documents)}
     account.promised = len(promised)
     written: set[PageKey] = set()
     for _, table in read_tables(storage, table_files(storage, output, "pages"), _COLUMNS):
         for row in table.to_pylist():
-            key = (row["document_id"], row["page_index"])
+            key = page_key(row)
             if key in written:
                 account.twice += 1
                 continue

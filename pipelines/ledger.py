@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -61,6 +61,11 @@ def read_pages_done(storage: Storage, output: str) -> set[PageKey]:
     return done
 
 
+def page_key(row: Mapping[str, Any]) -> PageKey:
+    """What tells a page's row from all others."""
+    return row["document_id"], row["page_index"]
+
+
 def pages_promised(documents: pa.Table) -> Iterator[dict[str, Any]]:
     """A `PAGE_TO_DO` row for each page that the documents promise, document by document."""
     columns = ("document_id", "uri", "media_type", "page_count", "pages_selected")
@@ -75,7 +80,7 @@ def pages_to_do(documents: pa.Table, done: set[PageKey], pages_per_block: int) -
     """The pages promised and not done, in blocks of `PAGE_TO_DO` rows."""
     block: list[dict[str, Any]] = []
     for page in pages_promised(documents):
-        if (page["document_id"], page["page_index"]) not in done:
+        if page_key(page) not in done:
             block.append(page)
             if len(block) == pages_per_block:
                 yield _page_table(block)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from pipelines.document import Document
 from pipelines.page import PageError, Row, describe_error
-from pipelines.storage import Storage, StoredObject
+from pipelines.storage import Storage, StoredObject, join_uri
 
 
 @dataclass(frozen=True)
@@ -32,15 +32,18 @@ def document_id(uri: str) -> str:
     return hashlib.blake2b(uri.encode("utf-8", "surrogateescape"), digest_size=8).hexdigest()
 
 
-def list_documents(inputs: Iterable[str], storage: Storage) -> Iterator[StoredObject]:
-    """Everything under the inputs, lazily, each URI once.
+def list_documents(inputs: Iterable[str], storage: Storage, *, leave_out: str | None = None) -> Iterator[StoredObject]:
+    """Everything under the inputs, lazily, each URI once; what lies under `leave_out` (the output, say) is none of it.
 
     Raises:
         PageError: an input does not exist or may not be listed.
     """
     seen: set[str] = set()
+    left_out = join_uri(leave_out, "") if leave_out is not None else None
     for uri in inputs:
         for stored in storage.list(uri):
+            if left_out is not None and stored.uri.startswith(left_out):
+                continue
             identity = document_id(stored.uri)
             if identity not in seen:
                 seen.add(identity)

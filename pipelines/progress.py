@@ -22,6 +22,7 @@ class Progress:
         self.total, self.unit, self.interval_seconds = total, unit, interval_seconds
         self.done = self.failed = 0
         self._started = self._logged = time.monotonic()
+        self._first: tuple[float, int] | None = None
         self._bar: tqdm | None = None
         if sys.stderr.isatty():
             self._bar = tqdm(total=total, unit=f" {unit}", dynamic_ncols=True, smoothing=0.1)
@@ -41,6 +42,8 @@ class Progress:
         """`done` more units, of which `failed` failed."""
         self.done += done
         self.failed += failed
+        if self._first is None:
+            self._first = time.monotonic(), done
         if self._bar is not None:
             self._bar.set_postfix_str(f"{self.failed} failed", refresh=False)
             self._bar.update(done)
@@ -48,10 +51,19 @@ class Progress:
             self._logged = time.monotonic()
             logger.info(self.line())
 
+    @property
+    def rate(self) -> float:
+        """Units a second since the first were done, so that the start of workers does not count; 0 before that."""
+        if self._first is None:
+            return 0.0
+        began, first = self._first
+        if self.done > first:
+            return (self.done - first) / max(time.monotonic() - began, 1e-9)
+        return self.done / max(time.monotonic() - self._started, 1e-9)
+
     def line(self) -> str:
         """The figures so far: `pages 120/400 (3 failed), 4.1 pages/s, 68 s left`."""
-        seconds = time.monotonic() - self._started
-        rate = self.done / seconds if seconds > 0 else 0.0
+        rate = self.rate
         line = f"{self.unit} {self.done}" + (f"/{self.total}" if self.total is not None else "")
         line += f" ({self.failed} failed), {rate:.1f} {self.unit}/s"
         if self.total is not None and rate > 0 and self.done < self.total:

@@ -22,7 +22,15 @@ from pipelines.account import take_account
 from pipelines.answers import best_answers
 from pipelines.blocks import stage_on_block
 from pipelines.extract import ExtractOptions, extract_pages
-from pipelines.ledger import forget_documents, pages_to_do, read_documents, read_pages_done, write_table
+from pipelines.ledger import (
+    forget_documents,
+    page_key,
+    pages_promised,
+    pages_to_do,
+    read_documents,
+    read_pages_done,
+    write_table,
+)
 from pipelines.listing import CountPages, ListingOptions, document_id, list_documents
 from pipelines.load import model_name
 from pipelines.page import DOCUMENTS, PageError
@@ -104,7 +112,7 @@ def run(options: RunOptions) -> dict[str, Any]:
     set_data_context()
     promise_documents(storage, options, pools, record["run_id"])
     listed = time.monotonic()
-    pages_now = write_pages(storage, options, pools, record["run_id"])
+    pages_now, rate = write_pages(storage, options, pools, record["run_id"])
     extracted = time.monotonic()
     if options.extract.task == "question-answering":
         table = best_answers(storage, options.output)
@@ -115,7 +123,7 @@ def run(options: RunOptions) -> dict[str, Any]:
         "finished": _now(),
         **account.as_json(),
         "pages_this_run": pages_now,
-        "pages_per_second": round(pages_now / max(extracted - listed, 1e-9), 3),
+        "pages_per_second": round(rate, 3),
         "seconds": {
             "listing": round(listed - started, 3),
             "extracting": round(extracted - listed, 3),
@@ -135,7 +143,7 @@ def promise_documents(storage: Storage, options: RunOptions, pools: Pools, run_i
     changed: set[str] = set()
 
     def unfinished() -> Iterator[dict[str, Any]]:
-        for stored in list_documents(options.inputs, storage):
+        for stored in list_documents(options.inputs, storage, leave_out=options.output):
             row = _document_row(stored)
             mark = marks.get(row["document_id"])
             if mark == (stored.size_bytes, stored.etag):
@@ -148,9 +156,12 @@ def promise_documents(storage: Storage, options: RunOptions, pools: Pools, run_i
     if changed:
         logger.info("%d documents have changed and are done anew", len(changed))
         forget_documents(storage, options.output, changed)
-    if not blocks:
-        if not marks:
-            raise PageError("not_found", f"no documents under {', '.join(options.inputs)}")
+    if not blocks and not marks:
+        raise PageError("not_found", f"no documents under {', '.join(options.inputs)}")
+    pages_left = None
+    if options.limit is not None:
+        pages_left = options.limit - sum(read_documents(storage, options.output)["pages_selected"].to_pylist())
+    if not blocks or (pages_left is not None and pages_left <= 0):
         return
     counted = ray.data.from_blocks(blocks).map_batches(
         partial(stage_on_block, make_stage=partial(CountPages, options.listing), schema=DOCUMENTS),
@@ -159,9 +170,6 @@ def promise_documents(storage: Storage, options: RunOptions, pools: Pools, run_i
         num_cpus=pools.read_cpus,
     )
     counted.context.execution_options.preserve_order = True
-    pages_left = options.limit
-    if pages_left is not None:
-        pages_left -= sum(row["pages_selected"] for row in known.to_pylist())
     written: list[dict[str, Any]] = []
     files = 0
     with Progress(sum(len(block) for block in blocks), "documents") as progress:
@@ -180,14 +188,14 @@ def promise_documents(storage: Storage, options: RunOptions, pools: Pools, run_i
         _write_documents(storage, options.output, run_id, files, written)
 
 
-def write_pages(storage: Storage, options: RunOptions, pools: Pools, run_id: str) -> int:
-    """Extract the pages that are promised and not yet written; returns how many there were."""
+def write_pages(storage: Storage, options: RunOptions, pools: Pools, run_id: str) -> tuple[int, float]:
+    """Extract the pages that are promised and not yet written; returns how many there were, and pages a second."""
     documents = read_documents(storage, options.output)
     done = read_pages_done(storage, options.output)
-    to_do = sum(documents["pages_selected"].to_pylist()) - len(done)
-    if to_do <= 0:
+    to_do = sum(page_key(page) not in done for page in pages_promised(documents))
+    if not to_do:
         logger.info("nothing to do: all %d pages are in %s", len(done), options.output)
-        return 0
+        return 0, 0.0
     if done:
         logger.info("%d pages are there already, %d to do", len(done), to_do)
     blocks = list(pages_to_do(documents, done, pages_per_block(to_do, pools)))
@@ -201,7 +209,7 @@ def write_pages(storage: Storage, options: RunOptions, pools: Pools, run_id: str
     with Progress(to_do, "pages") as progress:
         for summary in summaries.iter_rows():
             progress.add(summary["pages"], summary["failed"])
-    return to_do
+    return to_do, progress.rate
 
 
 def write_block(block: pa.Table, storage: Storage, folder: str, run_id: str) -> pa.Table:
