@@ -1,7 +1,7 @@
 """Read PDFs and images from folders or S3 and write words, boxes and what the model says of them as Parquet.
 
 The same command again goes on where an interrupted run stopped. Exit status: 0 done (failed pages are rows of the
-result), 1 failed, 2 the options make no sense.
+result), 1 failed, 2 the options make no sense, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import ray
+from ray.exceptions import RayError, RayTaskError
 
 from jobs.session import connect_to_ray, parse_options
 from model.checkpoint import CheckpointError
@@ -106,8 +107,8 @@ class Options:
         )
         for name in positive:
             value = getattr(self, name)
-            if value is not None and value <= 0:
-                raise ValueError(f"--{name.replace('_', '-')} is {value:g}; it must be above 0")
+            if value is not None and not 0 < value < float("inf"):
+                raise ValueError(f"--{name.replace('_', '-')} is {value:g}; it must be a number above 0")
         render = RenderOptions(
             dpi=self.dpi, max_pixels=int(self.max_page_megapixels * MEGA), rasterizer=self.rasterizer
         )
@@ -151,9 +152,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         connect_to_ray(options.address)
         record = run(run_options)
-    except (PageError, OutputConflictError) as error:
-        kind = f"{error.kind}: " if isinstance(error, PageError) else ""
-        print(f"error: {kind}{error}", file=sys.stderr)
+    except (PageError, OutputConflictError, CheckpointError, RayError, ConnectionError, ValueError) as error:
+        print(f"error: {reason(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("interrupted; what is written stays, and the same command goes on from there", file=sys.stderr)
@@ -162,6 +162,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         ray.shutdown()
     print(summary(record, run_options.output))
     return 0 if record["status"] == "done" else 1
+
+
+def reason(error: BaseException) -> str:
+    """Why a run failed, in a line: what Ray's workers raised is taken out of what Ray wraps it in."""
+    if isinstance(error, RayTaskError) and isinstance(error.cause, BaseException):
+        error = error.cause
+    if isinstance(error, PageError):
+        return f"{error.kind}: {error.message}"
+    return str(error).strip() or type(error).__name__
 
 
 def summary(record: dict[str, Any], output: str) -> str:

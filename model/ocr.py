@@ -235,7 +235,7 @@ def resize(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     """Unchanged where it has the size already, so that Tesseract sees the very image given."""
     if image.size == size:
         return image
-    return image.convert("L").resize(size, Image.Resampling.BICUBIC)
+    return image.convert("L").resize(size, Image.Resampling.LANCZOS)
 
 
 def _to_image(

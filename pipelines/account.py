@@ -21,7 +21,8 @@ class Account:
     Attributes:
         promised: pages that the documents promise.
         missing: promised and not written; with none the output is complete.
-        twice: rows beyond the first of a page; always 0 in a sound output.
+        twice: rows beyond the first of a page, and `unpromised`: rows of pages that no document promises; counted
+            nowhere else, and 0 in a sound output.
         examples: by error kind, up to three of (uri, page_index or None for a document, error).
         seconds: by stage, summed over pages.
     """
@@ -34,8 +35,14 @@ class Account:
     text_sources: Counter[str] = field(default_factory=Counter)
     missing: list[PageKey] = field(default_factory=list)
     twice: int = 0
+    unpromised: int = 0
     examples: dict[str, list[tuple[str, int | None, str]]] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(STAGES, 0.0))
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether each promised page is there exactly once, and nothing else."""
+        return not (self.missing or self.twice or self.unpromised)
 
     def as_json(self) -> dict[str, Any]:
         """The `documents` and `pages` tables of `run.json`."""
@@ -51,6 +58,8 @@ class Account:
                 "ok": self.pages["ok"],
                 "failed": self.pages["failed"],
                 "missing": len(self.missing),
+                "twice": self.twice,
+                "unpromised": self.unpromised,
                 "by_error_kind": dict(self.page_errors.most_common()),
                 "by_text_source": dict(self.text_sources.most_common()),
             },
@@ -83,6 +92,9 @@ def take_account(storage: Storage, output: str) -> Account:
             key = page_key(row)
             if key in written:
                 account.twice += 1
+                continue
+            if key not in promised:
+                account.unpromised += 1
                 continue
             written.add(key)
             account.pages[row["status"]] += 1

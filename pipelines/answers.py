@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pyarrow as pa
 
-from pipelines.ledger import read_tables, table_files
+from pipelines.ledger import read_documents, read_tables, table_files
 from pipelines.page import ANSWERS, Row
 from pipelines.storage import Storage
 
 
-def best_answers(storage: Storage, output: str) -> pa.Table:
-    """The rows of `answers/*.parquet`: one a document and question, from the pages that were read.
+def best_answers(storage: Storage, output: str, questions: Sequence[str]) -> pa.Table:
+    """The rows of `answers/*.parquet`: one for each document that could be opened and question.
 
     Scores are comparable between pages, so the highest wins; on a tie the first page does.
     """
@@ -23,11 +25,18 @@ def best_answers(storage: Storage, output: str) -> pa.Table:
                 key = (page["document_id"], index)
                 if key not in best or _rank(candidate) < _rank(best[key]):
                     best[key] = candidate
-    rows = [best[key] for key in sorted(best, key=lambda key: (best[key]["uri"], key[1]))]
-    for row in rows:
-        if row["text"] is None:
-            row["page_index"] = None
+    rows: list[Row] = []
+    documents = [row for row in read_documents(storage, output).to_pylist() if row["status"] == "ok"]
+    for document in sorted(documents, key=lambda row: row["uri"]):
+        for index, question in enumerate(questions):
+            unread = {**document, "page_index": None}
+            row = best.get((document["document_id"], index)) or _document_answer(unread, _unread_answer(question))
+            rows.append({**row, "page_index": row["page_index"] if row["text"] is not None else None})
     return pa.Table.from_pylist(rows, schema=ANSWERS)
+
+
+def _unread_answer(question: str) -> Row:
+    return {"question": question, "text": None, "score": None, "boxes": []}
 
 
 def _document_answer(page: Row, answer: Row) -> Row:

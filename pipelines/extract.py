@@ -20,7 +20,7 @@ from model import LayoutLMv2Tokenizer
 from model.ocr import OcrEngine, OcrOptions
 from pipelines.blocks import MakeStage, StageOnBlocks, stage_on_block
 from pipelines.infer import Infer, InferOptions
-from pipelines.load import check_head, load_model, load_tokenizer, model_labels
+from pipelines.load import check_head, load_config, load_model, load_tokenizer, model_labels
 from pipelines.merge import Merge, MergeOptions
 from pipelines.ocr import Ocr
 from pipelines.page import INFERRED, TOKENIZED, Task, page_schema
@@ -54,6 +54,9 @@ class ExtractOptions:
 def extract_pages(pages: ray.data.Dataset, options: ExtractOptions, pools: Pools) -> ray.data.Dataset:
     """From a Dataset of pages to a Dataset of rows, lazily.
 
+    One task gives one block: `target_max_block_size` of the Dataset's own context is set to None, for tasks that give
+    several blocks can lose rows when a worker dies.
+
     Args:
         pages: rows of `PAGE_TO_DO`: document_id, uri, media_type, page_index, page_count. A block is the unit of work
             and of retry: 16 to 32 pages each (`pages.repartition(target_num_rows_per_block=16)`) serve well.
@@ -63,6 +66,7 @@ def extract_pages(pages: ray.data.Dataset, options: ExtractOptions, pools: Pools
     Returns:
         One row a page, with the columns of `page_schema(options.task)`.
     """
+    pages.context.target_max_block_size = None
     read = pages.map_batches(
         StageOnBlocks,
         fn_constructor_args=(read_steps(options), TOKENIZED),
@@ -111,10 +115,11 @@ def check_options(options: ExtractOptions) -> None:
 
 
 def read_steps(options: ExtractOptions) -> tuple[MakeStage, ...]:
-    """Rasterize, OCR, tokenize: all that happens to a page on a CPU before the model."""
+    """Rasterize, OCR (unless it is forbidden), tokenize: all that happens to a page on a CPU before the model."""
+    ocr: tuple[MakeStage, ...] = (partial(Ocr, options.ocr, options.page_time_limit_seconds),)
     return (
         partial(Rasterize, options.rasterize),
-        partial(Ocr, options.ocr, options.page_time_limit_seconds),
+        *(ocr if options.rasterize.text != "layer" else ()),
         partial(_make_tokenize, options),
     )
 
@@ -125,8 +130,10 @@ def infer_steps(options: ExtractOptions, threads: int | None = None) -> tuple[Ma
 
 
 def merge_options(options: ExtractOptions) -> MergeOptions:
-    """The labels are read from the checkpoint's configuration."""
-    return MergeOptions(options.task, model_labels(options.model, options.task), options.questions)
+    """What the logits mean is read from the checkpoint's configuration."""
+    labels = model_labels(options.model, options.task)
+    several = load_config(options.model, options.task).problem_type == "multi_label_classification"
+    return MergeOptions(options.task, labels, options.questions, several)
 
 
 def tokenize_options(options: ExtractOptions, tokenizer: LayoutLMv2Tokenizer) -> TokenizeOptions:

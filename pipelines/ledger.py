@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import re
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import pyarrow as pa
@@ -17,8 +19,19 @@ from pipelines.storage import Storage, join_uri
 PageKey = tuple[str, int]
 """(document_id, page_index)"""
 
+OWN_NAMES = re.compile(
+    r"run\.json|report\.html|answers/answers\.parquet|(documents|pages)/part-\d{8}T\d{6}-[0-9a-f]{6}-[^/]+\.parquet"
+)
+"""What a run writes under its output."""
+
 READERS = 16
 """Files that are read at a time."""
+
+
+def is_own_file(uri: str, output: str) -> bool:
+    """Whether a run wrote this file under its output: never an input, and the only ones that `--overwrite` removes."""
+    folder = join_uri(output, "")
+    return uri.startswith(folder) and OWN_NAMES.fullmatch(uri.removeprefix(folder)) is not None
 
 
 def table_files(storage: Storage, output: str, table: str) -> list[str]:
@@ -37,7 +50,13 @@ def read_tables(
             return uri, pq.read_table(file, columns=list(columns) if columns is not None else None)
 
     with ThreadPoolExecutor(READERS) as pool:
-        yield from pool.map(read, uris)
+        reading: deque[Future[tuple[str, pa.Table]]] = deque()
+        for uri in uris:
+            reading.append(pool.submit(read, uri))
+            if len(reading) == READERS:
+                yield reading.popleft().result()
+        while reading:
+            yield reading.popleft().result()
 
 
 def write_table(storage: Storage, uri: str, table: pa.Table) -> None:
@@ -97,9 +116,10 @@ def forget_documents(storage: Storage, output: str, document_ids: set[str]) -> N
     """Take the rows of documents out of all tables, so that they can be done anew."""
     ids = pa.array(sorted(document_ids))
     for name in ("pages", "documents"):
-        for uri, table in read_tables(storage, table_files(storage, output, name)):
-            kept = table.filter(pc.invert(pc.is_in(table["document_id"], value_set=ids)))
-            if kept.num_rows == 0:
+        for uri, identities in read_tables(storage, table_files(storage, output, name), ("document_id",)):
+            kept = pc.invert(pc.is_in(identities["document_id"], value_set=ids))
+            if not pc.any(kept).as_py():
                 storage.delete(uri)
-            elif kept.num_rows < table.num_rows:
-                write_table(storage, uri, kept)
+            elif not pc.all(kept).as_py():
+                ((_, table),) = read_tables(storage, [uri])
+                write_table(storage, uri, table.filter(kept))

@@ -10,8 +10,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from pipelines.document import Document
+from pipelines.ledger import is_own_file
 from pipelines.page import PageError, Row, describe_error
-from pipelines.storage import Storage, StoredObject, join_uri
+from pipelines.storage import Storage, StoredObject
 
 
 @dataclass(frozen=True)
@@ -32,22 +33,25 @@ def document_id(uri: str) -> str:
     return hashlib.blake2b(uri.encode("utf-8", "surrogateescape"), digest_size=8).hexdigest()
 
 
-def list_documents(inputs: Iterable[str], storage: Storage, *, leave_out: str | None = None) -> Iterator[StoredObject]:
-    """Everything under the inputs, lazily, each URI once; what lies under `leave_out` (the output, say) is none of it.
+def list_documents(inputs: Iterable[str], storage: Storage, *, output: str | None = None) -> Iterator[StoredObject]:
+    """Everything under the inputs, lazily, each URI once, but what a run wrote under `output`.
 
     Raises:
-        PageError: an input does not exist or may not be listed.
+        PageError: an input does not exist, holds nothing, or may not be listed.
     """
     seen: set[str] = set()
-    left_out = join_uri(leave_out, "") if leave_out is not None else None
     for uri in inputs:
+        is_empty = True
         for stored in storage.list(uri):
-            if left_out is not None and stored.uri.startswith(left_out):
+            is_empty = False
+            if output is not None and is_own_file(stored.uri, output):
                 continue
             identity = document_id(stored.uri)
             if identity not in seen:
                 seen.add(identity)
                 yield stored
+        if is_empty:
+            raise PageError("not_found", f"no documents under {uri}")
 
 
 class CountPages:

@@ -45,12 +45,15 @@ def check_head(source: str, task: Task) -> None:
     """
     if source == UNTRAINED:
         return
-    architectures = load_config(source, task).architectures or []
-    if architectures and MODEL_CLASSES[task] not in architectures:
+    config = load_config(source, task)
+    architectures = config.architectures or ["model without a head (no architectures in its config.json)"]
+    if MODEL_CLASSES[task] not in architectures:
         raise ValueError(
             f"{source} is a {' or '.join(architectures)}, and the task {task} needs a {MODEL_CLASSES[task]}: "
             "choose the task that the model was fine-tuned for, or fine-tune it for this one"
         )
+    if task == "sequence-classification" and config.problem_type == "regression":
+        raise ValueError(f"{source} gives a number and no class (problem_type is regression), which is not supported")
 
 
 def model_labels(source: str, task: Task) -> tuple[str, ...]:
@@ -74,7 +77,8 @@ def model_name(source: str) -> str:
     """The name of a model and the hash of its content: what `model` says in the rows."""
     if source == UNTRAINED:
         return UNTRAINED
-    return f"{Path(source.rstrip('/')).name}@{checkpoint_fingerprint(resolve_checkpoint(source))}"
+    name = source.rstrip("/").rsplit("/", 1)[-1] if "://" in source else Path(source).resolve().name
+    return f"{name}@{checkpoint_fingerprint(resolve_checkpoint(source))}"
 
 
 def load_tokenizer(source: str) -> LayoutLMv2Tokenizer:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from model.decode import NO_ANSWER, Answer, Window, decode_answer, decode_entities, softmax, word_logits
-from pipelines.page import Row, Task, mark_failed, page_schema
+from pipelines.page import PageError, Row, Task, mark_failed, page_schema
 
 
 @dataclass(frozen=True)
@@ -19,11 +19,14 @@ class MergeOptions:
         task: what the model was asked.
         labels: the model's labels in the order of its logits; empty for question answering.
         questions: in the order of `question_index`.
+        several_labels: whether each label of a page stands for itself (a multi-label classifier): probabilities by
+            the sigmoid, which do not add up to 1.
     """
 
     task: Task
     labels: tuple[str, ...] = ()
     questions: tuple[str, ...] = ()
+    several_labels: bool = False
 
 
 class Merge:
@@ -45,10 +48,12 @@ class Merge:
 
     def _decode(self, row: Row) -> Row:
         task = self.options.task
+        if not all(np.isfinite(logits).all() for logits in row["window_logits"]):
+            raise PageError("internal", "the model gave no numbers (NaN); try --dtype float32")
         if task == "token-classification":
             return token_result(_windows(row), row["words"], row["boxes"], self.options.labels)
         if task == "sequence-classification":
-            return class_result(row["window_logits"], self.options.labels)
+            return class_result(row["window_logits"], self.options.labels, self.options.several_labels)
         return {"answers": answers_result(row, self.options.questions)}
 
 
@@ -68,9 +73,10 @@ def token_result(windows: list[Window], words: list[str], boxes: list[tuple], la
     return {"labels": word_labels, "scores": scores, "entities": [asdict(entity) for entity in entities]}
 
 
-def class_result(window_logits: list[list[float]], labels: tuple[str, ...]) -> Row:
-    """`label`, its `score` and `label_scores` of a page: the softmax of the mean of its windows' logits."""
-    scores = softmax(np.asarray(window_logits, dtype=np.float32).mean(axis=0))
+def class_result(window_logits: list[list[float]], labels: tuple[str, ...], several_labels: bool = False) -> Row:
+    """`label`, its `score` and `label_scores` of a page, from the mean of its windows' logits."""
+    logits = np.asarray(window_logits, dtype=np.float32).mean(axis=0)
+    scores = 1 / (1 + np.exp(-logits)) if several_labels else softmax(logits)
     best = int(scores.argmax())
     return {
         "label": labels[best],

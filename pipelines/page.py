@@ -61,11 +61,17 @@ def describe_error(error: BaseException) -> tuple[ErrorKind, str]:
     Foreseen reasons carry theirs; anything else is `internal` (or `out_of_memory`) with the place it came from.
     """
     if isinstance(error, PageError):
-        return error.kind, error.message
-    kind: ErrorKind = "out_of_memory" if isinstance(error, MemoryError) else "internal"
+        return error.kind, _printable(error.message)
+    out_of_memory = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"  # PyTorch's
+    kind: ErrorKind = "out_of_memory" if out_of_memory else "internal"
     frames = traceback.extract_tb(error.__traceback__)
     place = f" ({frames[-1].filename.rsplit('/', 1)[-1]}:{frames[-1].lineno})" if frames else ""
-    return kind, f"{type(error).__name__}: {error}{place}"
+    return kind, _printable(f"{type(error).__name__}: {error}{place}")
+
+
+def _printable(text: str) -> str:
+    """Text that any encoding takes: file names can hold bytes that are no UTF-8."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def mark_failed(row: Row, error: BaseException) -> Row:
@@ -205,9 +211,10 @@ ANSWERS = pa.schema(
         pa.field("uri", pa.string(), nullable=False),
         pa.field("question", pa.string(), nullable=False),
         pa.field("text", pa.string()),
-        pa.field("score", pa.float32(), nullable=False),
+        pa.field("score", pa.float32()),
         pa.field("page_index", pa.int32()),
         pa.field("boxes", pa.list_(BOX)),
     ]
 )
-"""The columns of `answers/*.parquet`; without an answer `text` and `page_index` are null."""
+"""The columns of `answers/*.parquet`; without an answer `text` and `page_index` are null, and `score` too if no page of
+the document could be read."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-READ_SHARE, INFER_SHARE, TASK_SHARE = 0.7, 0.2, 0.1
-"""Of the CPUs. The shares are what Ray books; a reading worker really uses one core whenever it reads, and the
-model's threads use what the others leave. Everything fits at once on the smallest machine, so that no operator waits
-for CPUs that the actors of another one hold."""
+READ_CPUS, INFER_CPUS, TASK_CPUS = 0.7, 0.2, 0.1
+"""What Ray books for each worker. A reading worker really uses one core whenever it reads, and the model's threads use
+what the others leave. Everything fits at once on the smallest machine, so that no operator waits for CPUs that the
+actors of another one hold."""
 
 PAGES_PER_BLOCK = 16
 """The most pages of one block: one task, one retry, one written file."""
@@ -34,13 +34,19 @@ class Pools:
 
 
 def plan_pools(
-    cluster_cpus: float, cluster_gpus: float, *, read_workers: int | None = None, model_workers: int | None = None
+    cluster_cpus: float,
+    cluster_gpus: float,
+    *,
+    node_cpus: float | None = None,
+    read_workers: int | None = None,
+    model_workers: int | None = None,
 ) -> Pools:
     """Pools that fit a cluster as it is now.
 
     Args:
         cluster_cpus: CPUs of the cluster; at least 1.
         cluster_gpus: its GPUs; each gets one model actor.
+        node_cpus: CPUs of its largest node, for the threads of a model on a CPU; None where there is one node.
         read_workers: actors that render and read pages; None gives one a CPU.
         model_workers: actors that run the model; None gives one a GPU, or one for 16 CPUs.
 
@@ -51,17 +57,17 @@ def plan_pools(
         raise ValueError(f"the cluster has {cluster_cpus:g} CPUs; at least 1 is needed")
     if any(workers is not None and workers < 1 for workers in (read_workers, model_workers)):
         raise ValueError("a stage needs at least one worker")
-    cpus = int(cluster_cpus)
+    cpus, gpus = int(cluster_cpus), int(cluster_gpus)
     read_actors = read_workers or cpus
-    infer_actors = model_workers or (int(cluster_gpus) if cluster_gpus >= 1 else -(-cpus // 16))
+    infer_actors = model_workers or gpus or -(-cpus // 16)
     return Pools(
         read_actors=read_actors,
-        read_cpus=_share(READ_SHARE * cpus / read_actors),
+        read_cpus=_booked(READ_CPUS * cpus / read_actors, READ_CPUS),
         infer_actors=infer_actors,
-        infer_cpus=_share(INFER_SHARE * cpus / infer_actors),
-        infer_gpus=min(1.0, cluster_gpus / infer_actors) if cluster_gpus >= 1 else 0.0,
-        infer_threads=max(1, cpus // infer_actors),
-        task_cpus=_share(TASK_SHARE),
+        infer_cpus=_booked(INFER_CPUS * cpus / infer_actors, INFER_CPUS),
+        infer_gpus=1 / -(-infer_actors // gpus) if gpus else 0.0,
+        infer_threads=max(1, int(min(cpus, node_cpus or cpus)) // infer_actors),
+        task_cpus=TASK_CPUS,
     )
 
 
@@ -75,6 +81,6 @@ def pages_per_block(pages: int, pools: Pools) -> int:
     return max(1, min(PAGES_PER_BLOCK, pages // (pools.read_actors * BLOCKS_PER_READER)))
 
 
-def _share(cpus: float) -> float:
-    """Rounded down to what Ray counts in (1/10,000), at most one CPU."""
-    return min(1.0, int(cpus * 1000) / 1000)
+def _booked(cpus: float, most: float) -> float:
+    """Rounded down, for Ray counts in ten-thousandths of a CPU."""
+    return min(most, int(cpus * 1000) / 1000)

@@ -13,7 +13,7 @@ from model.untrained import UNTRAINED
 from pipelines.account import STAGES, Account
 from pipelines.document import Document
 from pipelines.ledger import read_tables, table_files
-from pipelines.page import PageError, Row
+from pipelines.page import Row, describe_error
 from pipelines.rendering import render_preview
 from pipelines.report_style import STYLE, label_color
 from pipelines.storage import Storage, join_uri
@@ -67,8 +67,9 @@ def draw_page(storage: Storage, row: Row) -> str:
     try:
         with Document(storage.read(row["uri"])) as document:
             image = render_preview(document, row["page_index"], PREVIEW_PIXELS)
-    except PageError as error:
-        return f"<figure><figcaption>{caption}: cannot be drawn: {escape(error.message)}</figcaption></figure>"
+    except Exception as error:  # the source may have changed since; the page's row stands
+        reason = escape(describe_error(error)[1])
+        return f"<figure><figcaption>{caption}: cannot be drawn: {reason}</figcaption></figure>"
     jpeg = io.BytesIO()
     image.save(jpeg, "JPEG", quality=72)
     source = "data:image/jpeg;base64," + base64.b64encode(jpeg.getvalue()).decode()

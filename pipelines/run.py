@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import platform
@@ -11,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from functools import partial
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import pyarrow as pa
@@ -24,16 +25,18 @@ from pipelines.blocks import stage_on_block
 from pipelines.extract import ExtractOptions, extract_pages
 from pipelines.ledger import (
     forget_documents,
+    is_own_file,
     page_key,
     pages_promised,
     pages_to_do,
     read_documents,
     read_pages_done,
+    table_files,
     write_table,
 )
 from pipelines.listing import CountPages, ListingOptions, document_id, list_documents
 from pipelines.load import model_name
-from pipelines.page import DOCUMENTS, PageError
+from pipelines.page import DOCUMENTS, PageError, describe_error
 from pipelines.pools import Pools, fit_pools, pages_per_block, plan_pools
 from pipelines.progress import Progress
 from pipelines.report import write_report
@@ -80,6 +83,7 @@ class RunOptions:
         extract = asdict(self.extract)
         for name in ("device", "threads", "batch_tokens"):
             del extract["infer"][name]
+        del extract["page_time_limit_seconds"]
         return json.loads(json.dumps({"extract": extract, "listing": asdict(self.listing), "limit": self.limit}))
 
 
@@ -99,12 +103,25 @@ def run(options: RunOptions) -> dict[str, Any]:
         "model": model_name(options.extract.model),
         "inputs": list(options.inputs),
         "options": options.shaping(),
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+        "versions": {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}},
     }
     _open_output(storage, options, record)
+    try:
+        _run_phases(storage, options, record, started)
+    except BaseException as error:
+        record |= {"status": "failed", "finished": _now(), "error": describe_error(error)[1]}
+        with contextlib.suppress(PageError):  # the output may be what failed; the error itself goes on
+            _write_record(storage, options.output, record)
+        raise
+    return record
+
+
+def _run_phases(storage: Storage, options: RunOptions, record: dict[str, Any], started: float) -> None:
+    """The phases of `run`, one after the other; what they tell goes into `record`."""
     pools = plan_pools(
         ray.cluster_resources().get("CPU", 0),
         ray.cluster_resources().get("GPU", 0),
+        node_cpus=max(node["Resources"].get("CPU", 0) for node in ray.nodes() if node["Alive"]),
         read_workers=options.read_workers,
         model_workers=options.model_workers,
     )
@@ -112,18 +129,18 @@ def run(options: RunOptions) -> dict[str, Any]:
     set_data_context()
     promise_documents(storage, options, pools, record["run_id"])
     listed = time.monotonic()
-    pages_now, rate = write_pages(storage, options, pools, record["run_id"])
+    pages_now = write_pages(storage, options, pools, record["run_id"])
     extracted = time.monotonic()
     if options.extract.task == "question-answering":
-        table = best_answers(storage, options.output)
+        table = best_answers(storage, options.output, options.extract.questions)
         write_table(storage, join_uri(options.output, "answers", "answers.parquet"), table)
     account = take_account(storage, options.output)
     record |= {
-        "status": "done" if not account.missing else "incomplete",
+        "status": "done" if account.is_complete else "incomplete",
         "finished": _now(),
         **account.as_json(),
         "pages_this_run": pages_now,
-        "pages_per_second": round(rate, 3),
+        "pages_per_second": round(pages_now / max(extracted - listed, 1e-9), 3),
         "seconds": {
             "listing": round(listed - started, 3),
             "extracting": round(extracted - listed, 3),
@@ -131,9 +148,8 @@ def run(options: RunOptions) -> dict[str, Any]:
             "by_stage": account.seconds_by_stage(),
         },
     }
-    write_report(storage, options.output, record, account, options.report_pages)
     _write_record(storage, options.output, record)
-    return record
+    write_report(storage, options.output, record, account, options.report_pages)
 
 
 def promise_documents(storage: Storage, options: RunOptions, pools: Pools, run_id: str) -> None:
@@ -143,7 +159,7 @@ def promise_documents(storage: Storage, options: RunOptions, pools: Pools, run_i
     changed: set[str] = set()
 
     def unfinished() -> Iterator[dict[str, Any]]:
-        for stored in list_documents(options.inputs, storage, leave_out=options.output):
+        for stored in list_documents(options.inputs, storage, output=options.output):
             row = _document_row(stored)
             mark = marks.get(row["document_id"])
             if mark == (stored.size_bytes, stored.etag):
@@ -188,14 +204,14 @@ def promise_documents(storage: Storage, options: RunOptions, pools: Pools, run_i
         _write_documents(storage, options.output, run_id, files, written)
 
 
-def write_pages(storage: Storage, options: RunOptions, pools: Pools, run_id: str) -> tuple[int, float]:
-    """Extract the pages that are promised and not yet written; returns how many there were, and pages a second."""
+def write_pages(storage: Storage, options: RunOptions, pools: Pools, run_id: str) -> int:
+    """Extract the pages that are promised and not yet written; returns how many there were."""
     documents = read_documents(storage, options.output)
     done = read_pages_done(storage, options.output)
     to_do = sum(page_key(page) not in done for page in pages_promised(documents))
     if not to_do:
         logger.info("nothing to do: all %d pages are in %s", len(done), options.output)
-        return 0, 0.0
+        return 0
     if done:
         logger.info("%d pages are there already, %d to do", len(done), to_do)
     blocks = list(pages_to_do(documents, done, pages_per_block(to_do, pools)))
@@ -209,7 +225,7 @@ def write_pages(storage: Storage, options: RunOptions, pools: Pools, run_id: str
     with Progress(to_do, "pages") as progress:
         for summary in summaries.iter_rows():
             progress.add(summary["pages"], summary["failed"])
-    return to_do, progress.rate
+    return to_do
 
 
 def write_block(block: pa.Table, storage: Storage, folder: str, run_id: str) -> pa.Table:
@@ -233,11 +249,12 @@ def _open_output(storage: Storage, options: RunOptions, record: dict[str, Any]) 
     uri = join_uri(options.output, "run.json")
     if options.overwrite:
         for table in TABLES:
-            for stored in list(storage.list_existing(join_uri(options.output, table))):
-                storage.delete(stored.uri)
+            for uri in table_files(storage, options.output, table):
+                if is_own_file(uri, options.output):
+                    storage.delete(uri)
     elif storage.exists(uri):
         earlier = json.loads(storage.read(uri))
-        old, new = (_flat({"model": made["model"], **made["options"]}) for made in (earlier, record))
+        old, new = (_flat({"model": made.get("model"), **made.get("options", {})}) for made in (earlier, record))
         differences = [
             f"{name} was {old.get(name)!r} and is {new.get(name)!r}"
             for name in sorted(old.keys() | new.keys())
@@ -285,6 +302,13 @@ def _tables(rows: Iterable[dict[str, Any]], schema: pa.Schema, size: int) -> Ite
             chunk = []
     if chunk:
         yield pa.Table.from_pylist(chunk, schema=schema)
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
 
 
 def _now() -> str:

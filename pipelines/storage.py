@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,6 +29,8 @@ S3_ATTEMPTS = 5
 
 _ACCESS_DENIED_CODES = {
     "403",
+    "InvalidToken",
+    "RequestTimeTooSkewed",
     "AccessDenied",
     "InvalidAccessKeyId",
     "SignatureDoesNotMatch",
@@ -35,6 +38,8 @@ _ACCESS_DENIED_CODES = {
     "AccountProblem",
 }
 _NOT_FOUND_CODES = {"404", "NoSuchKey", "NoSuchBucket", "NotFound"}
+_UNDECODED = re.compile("[\udc80-\udcff]")
+_ESCAPED = re.compile("%([89A-F][0-9A-F])")
 _TEMPORARY_SUFFIX = ".partial"
 
 
@@ -95,7 +100,8 @@ class Storage:
             config = Config(
                 retries={"max_attempts": S3_ATTEMPTS, "mode": "standard"}, connect_timeout=10, read_timeout=60
             )
-            self._client = boto3.session.Session().client("s3", config=config)
+            with _translated_s3_errors("s3://"):
+                self._client = boto3.session.Session().client("s3", config=config)
         return self._client
 
     def list(self, uri: str) -> Iterator[StoredObject]:
@@ -119,7 +125,10 @@ class Storage:
             with _translated_s3_errors(uri):
                 return self.client.get_object(Bucket=bucket, Key=key)["Body"].read()
         with _translated_file_errors(uri):
-            return Path(uri).read_bytes()
+            path = _local_path(uri)
+            if path.exists() and not path.is_file():
+                raise PageError("unsupported", f"{uri}: not a regular file")
+            return path.read_bytes()
 
     def open(self, uri: str) -> pa.NativeFile:
         """For reading parts: a seekable file; of an object only what is asked for is fetched.
@@ -186,8 +195,8 @@ class Storage:
     def _list_s3(self, uri: str) -> Iterator[StoredObject]:
         bucket, prefix = _split(uri)
         folder = prefix if not prefix or prefix.endswith("/") else prefix + "/"
-        pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
         with _translated_s3_errors(uri):
+            pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
             for page in pages:
                 for entry in page.get("Contents", []):
                     key = entry["Key"]
@@ -197,11 +206,12 @@ class Storage:
     def _list_folder(self, path: Path) -> Iterator[StoredObject]:
         with _translated_file_errors(str(path)):
             if not path.is_dir():
+                path.stat()
                 yield _stored_file(path)
                 return
             os.scandir(path).close()
         visited: set[str] = set()
-        for folder, folders, names in os.walk(path, followlinks=True):
+        for folder, folders, names in os.walk(path, followlinks=True, onerror=_raise_translated):
             real = os.path.realpath(folder)
             if real in visited:
                 folders.clear()
@@ -209,7 +219,7 @@ class Storage:
             visited.add(real)
             folders.sort()
             for name in sorted(names):
-                if not name.endswith(_TEMPORARY_SUFFIX):
+                if not (name.startswith(".") and name.endswith(_TEMPORARY_SUFFIX)):
                     yield _stored_file(Path(folder, name))
 
 
@@ -247,13 +257,25 @@ class _ObjectReader(io.RawIOBase):
 
 
 def _stored_file(path: Path) -> StoredObject:
+    uri = _UNDECODED.sub(lambda byte: f"%{ord(byte[0]) - 0xDC00:02X}", str(path))
     try:
         status = path.stat()
-    except FileNotFoundError:
-        if not path.is_symlink():
-            raise
-        status = path.lstat()  # a broken link: listed, and `not_found` when it is read
-    return StoredObject(str(path), status.st_size, f"{status.st_size:x}-{status.st_mtime_ns:x}")
+    except OSError:  # a broken link, a loop of links, a file that vanished: listed, and its reason told when it is read
+        return StoredObject(uri, 0, "")
+    return StoredObject(uri, status.st_size, f"{status.st_size:x}-{status.st_mtime_ns:x}")
+
+
+def _local_path(uri: str) -> Path:
+    """The file of a listed URI; bytes of its name that are no UTF-8 stand there as %XX."""
+    path = Path(uri)
+    if path.exists() or not _ESCAPED.search(uri):
+        return path
+    return Path(_ESCAPED.sub(lambda escaped: chr(0xDC00 + int(escaped[1], 16)), uri))
+
+
+def _raise_translated(error: OSError) -> None:
+    with _translated_file_errors(str(error.filename)):
+        raise error
 
 
 def _split(uri: str) -> tuple[str, str]:
@@ -294,5 +316,5 @@ def _translated_s3_errors(uri: str) -> Iterator[None]:
         if code in _NOT_FOUND_CODES:
             raise PageError("not_found", f"{uri}: no such object or bucket ({code})") from error
         raise PageError("unreadable", f"{uri}: S3 answered {code}: {error}") from error
-    except BotoCoreError as error:
+    except (BotoCoreError, ValueError) as error:  # ValueError: an endpoint that is no URL
         raise PageError("unreadable", f"{uri}: {error}") from error

@@ -67,6 +67,18 @@ def test_a_class_is_the_mean_of_the_windows() -> None:
     assert result["score"] == pytest.approx(dict(result["label_scores"])["form"])
 
 
+def test_labels_of_a_multi_label_classifier_stand_for_themselves() -> None:
+    row = {**page([0], [[0]], ["a"]), "window_logits": [[2.0, 1.0]]}
+    result = merge(row, MergeOptions("sequence-classification", ("form", "letter"), several_labels=True))
+    assert dict(result["label_scores"]) == pytest.approx({"form": 1 / (1 + np.exp(-2)), "letter": 1 / (1 + np.exp(-1))})
+
+
+def test_a_page_of_which_the_model_says_no_number_fails() -> None:
+    row = page([0], [[np.nan, 0, 0]], ["a"])
+    result = merge(row, MergeOptions("token-classification", LABELS))
+    assert (result["status"], result["error_kind"]) == ("failed", "internal") and "NaN" in result["error"]
+
+
 def test_answers_come_in_the_order_of_the_questions_also_where_nothing_was_asked_of_the_page() -> None:
     row = page(
         [-1, -1, -1, 0, 1, -1], [[0, 0], [0, 0], [0, 0], [5, 5], [1, 1], [0, 0]], ["Anna", "Berg"], question_index=1

@@ -206,11 +206,22 @@ def test_caps_are_kept_and_told(few_samples: Path, tmp_path: Path) -> None:
         assert len(rows_of(tmp_path, "pages")) == record["pages"]["promised"] == 4
 
 
-def test_an_output_inside_the_input_is_not_read(few_samples: Path, tmp_path: Path) -> None:
-    shutil.copy(few_samples / "fax-two-pages.tiff", tmp_path)
-    for _ in range(2):
-        record = run(RunOptions((str(tmp_path),), str(tmp_path / "out"), TOKENS))
-        assert record["documents"]["listed"] == 1
+def test_what_a_run_wrote_is_never_an_input_and_inputs_are_never_overwritten(few_samples: Path, tmp_path: Path) -> None:
+    source = tmp_path / "documents" / "fax.tiff"  # a folder of the name that the output gives its own table
+    source.parent.mkdir()
+    shutil.copy(few_samples / "fax-two-pages.tiff", source)
+    for overwrite in (False, False, True):
+        record = run(RunOptions((str(tmp_path),), str(tmp_path), TOKENS, overwrite=overwrite))
+        assert (record["status"], record["documents"]["listed"], record["pages"]["ok"]) == ("done", 1, 2)
+        assert source.is_file()
+
+
+def test_a_run_that_fails_says_so_in_its_record(few_samples: Path, tmp_path: Path) -> None:
+    options = RunOptions((str(few_samples), str(tmp_path / "typo")), str(tmp_path / "out"), TOKENS)
+    with pytest.raises(PageError, match="typo"):
+        run(options)
+    record = json.loads((tmp_path / "out" / "run.json").read_text())
+    assert record["status"] == "failed" and "typo" in record["error"]
 
 
 def test_classes_of_pages(few_samples: Path, tmp_path: Path) -> None:

@@ -153,3 +153,38 @@ def test_local_paths_become_absolute(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     monkeypatch.chdir(tmp_path)
     assert normalise_uri("a/../b") == str(tmp_path / "b")
     assert normalise_uri(f"file://{tmp_path}/c") == str(tmp_path / "c")
+
+
+def test_a_name_that_is_no_utf8_is_listed_and_read(tmp_path: Path) -> None:
+    name = os.fsdecode(b"caf\xe9 100%E9.pdf")
+    (tmp_path / name).write_bytes(b"x")
+    (stored,) = Storage().list(str(tmp_path))
+    assert stored.uri == f"{tmp_path}/caf%E9 100%E9.pdf"
+    with pytest.raises(PageError):  # what stood there already as %E9 and what was a byte cannot be told apart
+        Storage().read(stored.uri)
+    (tmp_path / os.fsdecode(b"na\xefve.pdf")).write_bytes(b"y")
+    assert Storage().read(f"{tmp_path}/na%EFve.pdf") == b"y"
+
+
+def test_what_is_no_file_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.pdf")
+    (stored,) = Storage().list(str(tmp_path))
+    with pytest.raises(PageError, match="not a regular file") as caught:
+        Storage().read(stored.uri)
+    assert caught.value.kind == "unsupported"
+
+
+def test_a_link_to_itself_is_listed_and_unreadable(tmp_path: Path) -> None:
+    (tmp_path / "self.pdf").symlink_to(tmp_path / "self.pdf")
+    (stored,) = Storage().list(str(tmp_path))
+    with pytest.raises(PageError):
+        Storage().read(stored.uri)
+
+
+@pytest.mark.parametrize(("name", "value"), [("AWS_PROFILE", "nobody"), ("AWS_ENDPOINT_URL", "no url")])
+def test_settings_that_lead_nowhere_are_said_in_words(
+    s3_prefix: str, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(PageError):
+        list(Storage().list(s3_prefix))
