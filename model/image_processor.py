@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +21,7 @@ from PIL import Image
 from model.checkpoint_source import resolve_checkpoint
 from model.encoding import TENSOR_TYPES, BatchEncoding
 from model.images import list_images, resize_pillow, resize_tensor, to_pillow, to_rgb
+from model.openmp import one_openmp_thread
 
 CONFIG_FILE = "preprocessor_config.json"
 PROCESSOR_FILE = "processor_config.json"
@@ -212,7 +211,7 @@ def apply_tesseract(
         pytesseract.TesseractError: where it fails, as for a language that is not installed.
     """
     page, _ = to_pillow(to_rgb(image, input_data_format))
-    with _one_openmp_thread():
+    with one_openmp_thread():
         data = pytesseract.image_to_data(page, lang=lang, config=tesseract_config or "", output_type="dict")
     words, boxes = [], []
     rows = zip(data["text"], data["left"], data["top"], data["width"], data["height"], strict=True)
@@ -222,35 +221,6 @@ def apply_tesseract(
             edges = (left / page.width, top / page.height, (left + width) / page.width, (top + height) / page.height)
             boxes.append([int(1000 * edge) for edge in edges])
     return words, boxes
-
-
-_environment_lock = threading.Lock()
-_environment_users = 0
-
-
-@contextmanager
-def _one_openmp_thread() -> Iterator[None]:
-    """OMP_THREAD_LIMIT=1 for the programs started inside, unless it is set already.
-
-    More threads make Tesseract several times slower, not faster. pytesseract hands on this process's environment and
-    takes no other, so the variable is set there for as long as any thread is inside, and then removed.
-    """
-    global _environment_users
-    with _environment_lock:
-        if _environment_users == 0 and "OMP_THREAD_LIMIT" in os.environ:
-            ours = False
-        else:
-            ours = True
-            _environment_users += 1
-            os.environ["OMP_THREAD_LIMIT"] = "1"
-    try:
-        yield
-    finally:
-        if ours:
-            with _environment_lock:
-                _environment_users -= 1
-                if _environment_users == 0:
-                    os.environ.pop("OMP_THREAD_LIMIT", None)
 
 
 def _as_size(size: int | Sequence[int] | Mapping[str, int]) -> dict[str, int]:

@@ -253,7 +253,7 @@ def test_tesseract_runs_on_one_thread_and_the_environment_is_left_as_it_was(monk
     assert "OMP_THREAD_LIMIT" not in os.environ
 
 
-def test_a_thread_limit_of_the_users_own_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_thread_limit_of_the_users_own_is_there_again_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_THREAD_LIMIT", "3")
     seen: list[str] = []
 
@@ -263,7 +263,7 @@ def test_a_thread_limit_of_the_users_own_stays(monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(pytesseract, "image_to_data", fake_call)
     apply_tesseract(printed_page())
-    assert seen == ["3"]
+    assert seen == ["1"]
     assert os.environ["OMP_THREAD_LIMIT"] == "3"
 
 

@@ -1,0 +1,127 @@
+"""Rasterize and OCR as one operator of Ray Data, or as two with page images stored between them?
+
+    python -m benchmarks.operators --contracts DIR [--pages 32] [--repeats 3]
+
+All pages are read by OCR. Both ways have as many OCR actors as the machine has CPUs; as two operators, rendering runs
+in tasks beside them. Printed: pages a second from the first block to the last, and the most that was in the object
+store.
+"""
+
+from __future__ import annotations
+
+import logging
+import statistics
+import threading
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pdf2image
+import pyarrow as pa
+import ray
+import tyro
+from ray._private.internal_api import node_stats
+
+from model.untrained import UNTRAINED
+from pipelines.blocks import StageOnBlocks, stage_on_block
+from pipelines.extract import ExtractOptions, read_steps
+from pipelines.page import PAGE_TO_DO, RASTERIZED, TOKENIZED, Row
+from pipelines.pools import Pools, plan_pools
+from pipelines.rasterize import RasterizeOptions
+from pipelines.run import set_data_context
+
+PAGES_PER_BLOCK = 4
+MEGABYTE = 1_000_000
+
+
+@dataclass(frozen=True)
+class Options:
+    """Options of `python -m benchmarks.operators`."""
+
+    contracts: Path
+    """Folder of PDFs."""
+    pages: int = 32
+    """Pages to read."""
+    repeats: int = 3
+    """Runs of each way; they take turns."""
+
+
+def pages_of(folder: Path, count: int) -> list[Row]:
+    """`PAGE_TO_DO` rows of the first documents."""
+    rows: list[Row] = []
+    for path in sorted(folder.glob("*.pdf")):
+        pages = pdf2image.pdfinfo_from_path(path)["Pages"]
+        identity = {"document_id": path.name, "uri": str(path), "media_type": "application/pdf", "page_count": pages}
+        rows += [{**identity, "page_index": index} for index in range(pages)]
+        if len(rows) >= count:
+            break
+    return rows[:count]
+
+
+def read(rows: list[Row], pools: Pools, operators: int) -> ray.data.Dataset:
+    """The reading part of the pipeline as one operator or as two."""
+    blocks = [
+        pa.Table.from_pylist(rows[first : first + PAGES_PER_BLOCK], schema=PAGE_TO_DO)
+        for first in range(0, len(rows), PAGES_PER_BLOCK)
+    ]
+    options = replace(ExtractOptions(model=UNTRAINED), rasterize=RasterizeOptions(text="ocr"))
+    rasterize, *others = read_steps(options)
+    dataset = ray.data.from_blocks(blocks)
+    if operators == 2:
+        dataset = dataset.map_batches(
+            stage_on_block,
+            fn_args=(rasterize, RASTERIZED),
+            batch_size=None,
+            batch_format="pyarrow",
+            num_cpus=pools.task_cpus,
+        )
+    return dataset.map_batches(
+        StageOnBlocks,
+        fn_constructor_args=((rasterize, *others) if operators == 1 else tuple(others), TOKENIZED),
+        batch_size=None,
+        batch_format="pyarrow",
+        num_cpus=pools.read_cpus,
+        compute=ray.data.ActorPoolStrategy(size=pools.read_actors),
+    )
+
+
+def measure(rows: list[Row], pools: Pools, operators: int) -> tuple[float, float]:
+    """Pages a second after the first block, and megabytes in the object store at most."""
+    most = 0
+    finished = threading.Event()
+
+    def watch() -> None:
+        nonlocal most
+        while not finished.wait(0.2):
+            most = max(most, node_stats().store_stats.object_store_bytes_used)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    times = []
+    for batch in read(rows, pools, operators).iter_batches(batch_size=None, batch_format="pyarrow"):
+        times.append((time.monotonic(), batch.num_rows))
+    finished.set()
+    watcher.join()
+    return sum(count for _, count in times[1:]) / (times[-1][0] - times[0][0]), most / MEGABYTE
+
+
+def main() -> None:
+    """Print the table."""
+    options = tyro.cli(Options, description=__doc__)
+    ray.init(include_dashboard=False, logging_level=logging.ERROR)
+    set_data_context()
+    cpus = ray.cluster_resources()["CPU"]
+    rows, pools = pages_of(options.contracts, options.pages), plan_pools(cpus, 0)
+    measured: dict[int, list[tuple[float, float]]] = {1: [], 2: []}
+    for _ in range(options.repeats):
+        for operators, results in measured.items():
+            results.append(measure(rows, pools, operators))
+    print(f"{len(rows)} pages, {cpus:g} CPUs, median of {options.repeats}\n")
+    print("| operators | pages/s | object store at most, MB |\n|---|---|---|")
+    for operators, results in measured.items():
+        rate, store = (statistics.median(column) for column in zip(*results, strict=True))
+        print(f"| {operators} | {rate:.2f} | {store:.0f} |")
+
+
+if __name__ == "__main__":
+    main()
