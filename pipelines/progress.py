@@ -12,6 +12,8 @@ from tqdm import tqdm
 logger = logging.getLogger(__name__)
 
 LOG_INTERVAL_SECONDS = 10.0
+SETTLED_SECONDS = 1.0
+"""So long after the first units the start of the workers is left out of the rate; before, it says too little."""
 
 
 class Progress:
@@ -57,9 +59,10 @@ class Progress:
         if self._first is None:
             return 0.0
         began, first = self._first
-        if self.done > first:
-            return (self.done - first) / max(time.monotonic() - began, 1e-9)
-        return self.done / max(time.monotonic() - self._started, 1e-9)
+        now = time.monotonic()
+        if now - began >= SETTLED_SECONDS:
+            return (self.done - first) / (now - began)
+        return self.done / max(now - self._started, 1e-9)
 
     def line(self) -> str:
         """The figures so far: `pages 120/400 (3 failed), 4.1 pages/s, 68 s left`."""

@@ -35,6 +35,15 @@ def test_the_start_of_workers_does_not_count(clock: list[float]) -> None:
     assert progress.rate == 10.0
 
 
+def test_what_comes_all_at_once_is_measured_from_the_beginning(clock: list[float]) -> None:
+    progress = Progress(10, "documents")
+    clock.append(104.0)
+    progress.add(1)
+    clock.append(104.001)
+    progress.add(9)
+    assert progress.rate == pytest.approx(2.5, rel=0.01)
+
+
 def test_off_a_terminal_a_line_is_logged_every_few_seconds_and_at_the_end(
     clock: list[float], caplog: pytest.LogCaptureFixture
 ) -> None:
