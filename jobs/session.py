@@ -18,8 +18,16 @@ def parse_options(kind: type[Options], description: str | None, arguments: Seque
 
 
 def connect_to_ray(address: str | None) -> None:
-    """Connect to the cluster at `address`, else to the one this process runs in, else start one on this machine."""
+    """Connect to the cluster at `address`, else to the one this process runs in, else start one on this machine.
+
+    Raises:
+        ConnectionError: it cannot be reached, or not be started.
+    """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S")
-    ray.init(address=address, include_dashboard=False, logging_level=logging.ERROR, log_to_driver=True)
+    try:
+        ray.init(address=address, include_dashboard=False, logging_level=logging.ERROR, log_to_driver=True)
+    except Exception as error:  # Ray raises bare exceptions here, among others
+        what = "started" if address is None else f"reached at {address}"
+        raise ConnectionError(f"Ray cannot be {what}: {error}") from error
     logging.getLogger("ray.data").setLevel(logging.WARNING)
     logging.getLogger("ray.data._internal.progress").setLevel(logging.ERROR)  # it says that there are no Ray bars
