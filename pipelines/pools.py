@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-READ_CPUS, INFER_CPUS, TASK_CPUS = 0.7, 0.2, 0.1
+READ_CPUS, INFER_CPUS, TASK_CPUS = 0.35, 0.2, 0.1
 """What Ray books for each worker. A reading worker really uses one core whenever it reads, and the model's threads use
-what the others leave. Everything fits at once on the smallest machine, so that no operator waits for CPUs that the
-actors of another one hold."""
+what the others leave. Everything fits at once on the smallest machine, and from two CPUs on a whole one is left for
+operators that stand before the pipeline: none waits for CPUs that the actors of another one hold for ever."""
 
 PAGES_PER_BLOCK = 16
 """The most pages of one block: one task, one retry, one written file."""
@@ -64,7 +64,7 @@ def plan_pools(
         read_actors=read_actors,
         read_cpus=_booked(READ_CPUS * cpus / read_actors, READ_CPUS),
         infer_actors=infer_actors,
-        infer_cpus=_booked(INFER_CPUS * cpus / infer_actors, INFER_CPUS),
+        infer_cpus=_booked(INFER_CPUS / 2 * cpus / infer_actors, INFER_CPUS),
         infer_gpus=1 / -(-infer_actors // gpus) if gpus else 0.0,
         infer_threads=max(1, int(min(cpus, node_cpus or cpus)) // infer_actors),
         task_cpus=TASK_CPUS,
