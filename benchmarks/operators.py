@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 import statistics
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pdf2image
@@ -30,6 +30,7 @@ from pipelines.run import set_data_context
 
 PAGES_PER_BLOCK = 4
 MEGABYTE = 1_000_000
+OCR_ALWAYS = ExtractOptions(model=UNTRAINED, rasterize=RasterizeOptions(text="ocr"))
 
 
 @dataclass(frozen=True)
@@ -62,8 +63,7 @@ def read(rows: list[Row], pools: Pools, operators: int) -> ray.data.Dataset:
         pa.Table.from_pylist(rows[first : first + PAGES_PER_BLOCK], schema=PAGE_TO_DO)
         for first in range(0, len(rows), PAGES_PER_BLOCK)
     ]
-    options = replace(ExtractOptions(model=UNTRAINED), rasterize=RasterizeOptions(text="ocr"))
-    rasterize, *others = read_steps(options)
+    rasterize, *others = read_steps(OCR_ALWAYS)
     dataset = ray.data.from_blocks(blocks)
     if operators == 2:
         dataset = dataset.map_batches(
@@ -93,9 +93,8 @@ def pages_per_second(rows: list[Row], pools: Pools, operators: int) -> float:
 
 def stored_bytes_a_page(rows: list[Row]) -> float:
     """What two operators store of a page between them."""
-    options = replace(ExtractOptions(model=UNTRAINED), rasterize=RasterizeOptions(text="ocr"))
     block = pa.Table.from_pylist(rows[:PAGES_PER_BLOCK], schema=PAGE_TO_DO)
-    return stage_on_block(block, read_steps(options)[0], RASTERIZED).nbytes / block.num_rows
+    return stage_on_block(block, read_steps(OCR_ALWAYS)[0], RASTERIZED).nbytes / block.num_rows
 
 
 def main() -> None:
