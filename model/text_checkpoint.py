@@ -1,0 +1,148 @@
+"""Start from a text model: the weights of a BERT-like checkpoint in a LayoutLMv2 whose layout and picture are new.
+
+LayoutLMv2 is BERT's encoder with more going in (paper, section 2: "initialized with" a text model's weights), so every
+tensor of the text model has its place. Keys of the attention have a bias in BERT and none here: it adds the same to
+all scores of a query, which softmax does not see, so leaving it out changes nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from os import PathLike
+from typing import Any
+
+import torch
+
+from model.checkpoint import CheckpointError, CheckpointMismatchError, read_weights
+from model.checkpoint_source import find_weights, resolve_checkpoint
+from model.config import LayoutLMv2Config
+from model.pretrained import LayoutLMv2PreTrainedModel
+
+TEXT_MODEL_TYPES = ("bert", "electra")
+"""Values of `model_type` whose encoders are BERT's, with its position ids from 0."""
+
+EMBEDDING_KEYS = {
+    "embeddings.word_embeddings.weight": "embeddings.word_embeddings.weight",
+    "embeddings.position_embeddings.weight": "embeddings.position_embeddings.weight",
+    "embeddings.token_type_embeddings.weight": "embeddings.token_type_embeddings.weight",
+    "embeddings.LayerNorm.weight": "embeddings.LayerNorm.weight",
+    "embeddings.LayerNorm.bias": "embeddings.LayerNorm.bias",
+}
+LAYER_KEYS = {
+    "attention.self.query.weight": "attention.self.query.weight",
+    "attention.self.query.bias": "attention.self.query.bias",
+    "attention.self.key.weight": "attention.self.key.weight",
+    "attention.self.value.weight": "attention.self.value.weight",
+    "attention.self.value.bias": "attention.self.value.bias",
+    "attention.output.dense.weight": "attention.output.dense.weight",
+    "attention.output.dense.bias": "attention.output.dense.bias",
+    "attention.output.LayerNorm.weight": "attention.output.LayerNorm.weight",
+    "attention.output.LayerNorm.bias": "attention.output.LayerNorm.bias",
+    "intermediate.dense.weight": "intermediate.dense.weight",
+    "intermediate.dense.bias": "intermediate.dense.bias",
+    "output.dense.weight": "output.dense.weight",
+    "output.dense.bias": "output.dense.bias",
+    "output.LayerNorm.weight": "output.LayerNorm.weight",
+    "output.LayerNorm.bias": "output.LayerNorm.bias",
+}
+"""From the text model's names to this model's, within the embeddings and within each layer of the encoder. With
+`fast_qkv` the three projections then become one `qkv_linear`, `q_bias` and `v_bias`."""
+
+_SHARED_PARAMETERS = {
+    "vocab_size": "vocab_size",
+    "hidden_size": "hidden_size",
+    "num_hidden_layers": "num_hidden_layers",
+    "num_attention_heads": "num_attention_heads",
+    "intermediate_size": "intermediate_size",
+    "hidden_act": "hidden_act",
+    "max_position_embeddings": "max_position_embeddings",
+    "type_vocab_size": "type_vocab_size",
+    "layer_norm_eps": "layer_norm_eps",
+    "pad_token_id": "pad_token_id",
+}
+
+
+def text_config(source: str | PathLike[str], **values: Any) -> LayoutLMv2Config:
+    """A configuration with the sizes of a text checkpoint.
+
+    The six parts of a box's embedding share the width evenly, as in the published model (128 of 768 each).
+
+    Args:
+        source: folder, hub id or s3:// URI of the text checkpoint.
+        values: everything else, such as `id2label`, `image_feature_pool_shape` and `detectron2_config_args`.
+
+    Raises:
+        CheckpointError: it cannot be read, or is no BERT-like model.
+        ValueError: no LayoutLMv2 can have its sizes.
+    """
+    path = resolve_checkpoint(source, weights=False) / "config.json"
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{path} cannot be read: {error}") from error
+    if stored.get("model_type") not in TEXT_MODEL_TYPES:
+        raise CheckpointError(
+            f"{source} has model_type {stored.get('model_type')!r}; a text checkpoint to start from is one of "
+            f"{', '.join(TEXT_MODEL_TYPES)}, and a LayoutLMv2 checkpoint is given as --model"
+        )
+    shared = {ours: stored[theirs] for theirs, ours in _SHARED_PARAMETERS.items() if theirs in stored}
+    part = shared["hidden_size"] // 6
+    rest = shared["hidden_size"] - 4 * part
+    if rest % 2:
+        raise ValueError(f"{source}: hidden_size {shared['hidden_size']} is odd, so boxes cannot be embedded in it")
+    return LayoutLMv2Config(**{**shared, "coordinate_size": part, "shape_size": rest // 2, **values})
+
+
+def load_text_checkpoint(model: LayoutLMv2PreTrainedModel, source: str | PathLike[str]) -> frozenset[str]:
+    """Put the weights of a text checkpoint into a model, in place.
+
+    Returns:
+        The names of the model's parameters that were loaded; all others are as they were.
+
+    Raises:
+        CheckpointError: the checkpoint cannot be read.
+        CheckpointMismatchError: a tensor is missing or of another shape than the model's.
+    """
+    stored: dict[str, torch.Tensor] = {}
+    for path in find_weights(resolve_checkpoint(source)):
+        stored.update(read_weights(path))
+    stored = {_plain_name(name): tensor for name, tensor in stored.items()}
+    base = model.base_model
+    names = dict(EMBEDDING_KEYS)
+    for index in range(base.config.num_hidden_layers):
+        layer = f"encoder.layer.{index}."
+        names |= {layer + theirs: layer + ours for theirs, ours in LAYER_KEYS.items()}
+    missing = [theirs for theirs in names if theirs not in stored]
+    if missing:
+        raise CheckpointMismatchError(f"{source} is no BERT-like text model: it lacks {', '.join(missing[:4])}")
+    weights = {ours: stored[theirs] for theirs, ours in names.items()}
+    if base.config.fast_qkv:
+        weights = _joined_projections(weights, base.config.num_hidden_layers)
+    state = base.state_dict()
+    for name, tensor in weights.items():
+        if tensor.shape != state[name].shape:
+            raise CheckpointMismatchError(
+                f"{source}: {name} has shape {list(tensor.shape)}, wanted {list(state[name].shape)}; "
+                "take the configuration from the text checkpoint"
+            )
+    base.load_state_dict(weights, strict=False)
+    prefix = "" if base is model else f"{model.base_model_prefix}."
+    return frozenset(prefix + name for name in weights)
+
+
+def _plain_name(name: str) -> str:
+    for prefix in ("bert.", "electra."):
+        name = name.removeprefix(prefix)
+    return name.replace("LayerNorm.gamma", "LayerNorm.weight").replace("LayerNorm.beta", "LayerNorm.bias")
+
+
+def _joined_projections(weights: dict[str, torch.Tensor], layers: int) -> dict[str, torch.Tensor]:
+    """The weights as a model with `fast_qkv` has them: queries, keys and values side by side."""
+    joined = {name: tensor for name, tensor in weights.items() if ".attention.self." not in name}
+    for index in range(layers):
+        attention = f"encoder.layer.{index}.attention.self."
+        parts = [weights[f"{attention}{name}.weight"] for name in ("query", "key", "value")]
+        joined[f"{attention}qkv_linear.weight"] = torch.cat(parts)
+        joined[f"{attention}q_bias"] = weights[f"{attention}query.bias"].view(1, 1, -1)
+        joined[f"{attention}v_bias"] = weights[f"{attention}value.bias"].view(1, 1, -1)
+    return joined
