@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
 
 from model.decode import NO_ANSWER, Answer, Window, decode_answer, decode_entities, softmax, word_logits
-from pipelines.page import PageError, Row, Task, mark_failed, page_schema
+from pipelines.page import PageError, Row, Task, mark_failed, page_questions, page_schema
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class MergeOptions:
     Attributes:
         task: what the model was asked.
         labels: the model's labels in the order of its logits; empty for question answering.
-        questions: in the order of `question_index`.
+        questions: in the order of `question_index`; empty where each page brings its own.
         several_labels: whether each label of a page stands for itself (a multi-label classifier): probabilities by
             the sigmoid, which do not add up to 1.
     """
@@ -32,9 +32,10 @@ class MergeOptions:
 class Merge:
     """Rows with the columns of `INFERRED` in, `page_schema(task)` out: what is written."""
 
-    def __init__(self, options: MergeOptions) -> None:
+    def __init__(self, options: MergeOptions, kept: Sequence[str] = ()) -> None:
+        """`kept`: columns that pass through beside those of the result, such as what is true of a labelled page."""
         self.options = options
-        self.columns = page_schema(options.task).names
+        self.columns = [*page_schema(options.task).names, *kept]
 
     def __call__(self, rows: Iterable[Row]) -> Iterator[Row]:
         for row in rows:
@@ -54,7 +55,7 @@ class Merge:
             return token_result(_windows(row), row["words"], row["boxes"], self.options.labels)
         if task == "sequence-classification":
             return class_result(row["window_logits"], self.options.labels, self.options.several_labels)
-        return {"answers": answers_result(row, self.options.questions)}
+        return {"answers": answers_result(row, page_questions(row, self.options.questions))}
 
 
 def token_result(windows: list[Window], words: list[str], boxes: list[tuple], labels: tuple[str, ...]) -> Row:
@@ -85,7 +86,7 @@ def class_result(window_logits: list[list[float]], labels: tuple[str, ...], seve
     }
 
 
-def answers_result(row: Row, questions: tuple[str, ...]) -> list[Row]:
+def answers_result(row: Row, questions: Sequence[str]) -> list[Row]:
     """One answer a question, in the order of the questions."""
     windows = _windows(row)
     asked = [window["question_index"] for window in row["windows"]]

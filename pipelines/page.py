@@ -7,6 +7,7 @@ that fails on a page marks the row (`status`, `error_kind`, `error`) and passes 
 from __future__ import annotations
 
 import traceback
+from collections.abc import Sequence
 from typing import Any, Literal, get_args
 
 import pyarrow as pa
@@ -79,6 +80,11 @@ def mark_failed(row: Row, error: BaseException) -> Row:
     kind, message = describe_error(error)
     kept = {name: row.get(name) for name in ("width", "height", "model", "seconds")}
     return {**row, **EMPTY_RESULT, **kept, "status": "failed", "error_kind": kind, "error": message}
+
+
+def page_questions(row: Row, asked: Sequence[str]) -> Sequence[str]:
+    """What is asked of a page: the same of all pages, or else what a labelled page itself brings."""
+    return asked or [question["text"] for question in row.get("questions") or ()]
 
 
 SECONDS = pa.struct([("rasterize", pa.float32()), ("ocr", pa.float32()), ("infer", pa.float32())])

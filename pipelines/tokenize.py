@@ -9,7 +9,7 @@ import numpy as np
 
 from model import LayoutLMv2Tokenizer
 from model.encoding import BatchEncoding
-from pipelines.page import Row, Task, mark_failed
+from pipelines.page import Row, Task, mark_failed, page_questions
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class TokenizeOptions:
 
     Attributes:
         task: what the model is asked; question answering gives windows for each question.
-        questions: asked of every page.
+        questions: asked of every page; empty where each page brings its own (`questions` of a labelled page).
         max_length: tokens of one window, special and question tokens included; at most what the model was made for.
         stride: tokens that neighbouring windows share.
     """
@@ -45,18 +45,18 @@ class Tokenize:
                 yield {**row, "windows": None}
                 continue
             try:
-                yield {**row, "windows": self._windows(row["words"], row["boxes"])}
+                yield {**row, "windows": self._windows(row)}
             except Exception as error:  # one page's failure is that page's alone
                 yield mark_failed(row, error)
 
-    def _windows(self, words: list[str], boxes: list[Sequence[int]]) -> list[Row]:
-        options = self.options
+    def _windows(self, row: Row) -> list[Row]:
+        options, words, boxes = self.options, row["words"], row["boxes"]
         if options.task == "question-answering":
             if not words:
                 return []
             return [
                 window
-                for index, question in enumerate(options.questions)
+                for index, question in enumerate(page_questions(row, options.questions))
                 for window in question_windows(self.tokenizer, question, words, boxes, options, index)
             ]
         if not words and options.task == "token-classification":

@@ -1,0 +1,189 @@
+"""Measure a model on a labelled corpus: entities, fields of receipts and contracts, answers, or classes.
+
+Figures go to standard output, the last line being one JSON object with all of them; with --output also to metrics.json
+and to a report with the worst pages drawn. Exit status: 0 done (pages that failed count as missed), 1 failed, 2 the
+options make no sense or the model does not fit the data set, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import ray
+from ray.exceptions import RayError
+
+from jobs.extract import reason
+from jobs.session import connect_to_ray, parse_options
+from model.checkpoint import CheckpointError
+from model.ocr import OcrOptions, OcrUnavailableError
+from model.untrained import UNTRAINED
+from pipelines.corpora.corpus import BrokenAnnotationError
+from pipelines.evaluate import EmptyCorpusError, EvaluateOptions, MissingPagesError, evaluate, read_split
+from pipelines.infer import DtypeChoice, InferOptions
+from pipelines.page import PageError, Task
+from pipelines.rasterize import RasterizeOptions, TextChoice
+from pipelines.storage import join_uri, normalise_uri
+
+
+@dataclass(frozen=True)
+class Options:
+    """Options of `python -m jobs.evaluate`."""
+
+    dataset: str
+    """funsd, cord, sroie, kleister-nda, docvqa, rvl-cdip, class-folders or labelled-pages."""
+    data: str
+    """Folder or s3://bucket/prefix with the corpus in its published layout."""
+    split: str
+    """Part of the corpus, such as dev or test."""
+    model: str = UNTRAINED
+    """Folder, hub id or s3:// URI of a checkpoint that was fine-tuned for the task and the labels of the data set."""
+    task: Task = "token-classification"
+    """What the model is asked of each page."""
+    output: str | None = None
+    """Folder or s3://bucket/prefix for metrics.json, report.html and pictures/ of the worst pages."""
+    predictions: bool = False
+    """Also write every page with its words, predictions and truth under --output as predictions/*.parquet."""
+    report_pages: int = 24
+    """Pages that are drawn, the worst first."""
+    limit: int | None = None
+    """Take no more than the first so many pages of the split."""
+    strict: bool = False
+    """A broken annotation ends the run; by default it is named, and what it spoils is left out."""
+    stride: int = 128
+    """Tokens that neighbouring windows share on pages of more than 512 tokens."""
+    text: TextChoice = "auto"
+    """Where the corpus has no words: auto: a page's text layer where it can be trusted, else OCR; ocr; layer."""
+    ocr_lang: str = "eng"
+    """Tesseract's languages, such as eng or deu+fra, where the corpus has no words."""
+    dtype: DtypeChoice = "auto"
+    """Of the model; auto is bfloat16 on a GPU and float32 on a CPU."""
+    device: str = "auto"
+    """cpu, cuda, or auto: a GPU if there is one."""
+    batch_tokens: int = 4096
+    """Tokens of one batch of the model, padding included."""
+    page_time_limit_seconds: float = 120.0
+    """The longest that OCR may take on one page, in seconds."""
+    read_workers: int | None = None
+    """Actors that render and read pages; by default one a CPU."""
+    model_workers: int | None = None
+    """Actors that run the model; by default one a GPU, without one, one for 16 CPUs."""
+    address: str | None = None
+    """Address of a Ray cluster; by default the one this runs in, or a local one is started."""
+
+    def evaluate_options(self) -> EvaluateOptions:
+        """The options of the evaluation.
+
+        Raises:
+            ValueError: they make no sense.
+        """
+        for name in ("limit", "batch_tokens", "page_time_limit_seconds", "read_workers", "model_workers"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < float("inf"):
+                raise ValueError(f"--{name.replace('_', '-')} is {value:g}; it must be a number above 0")
+        if self.report_pages < 0:
+            raise ValueError(f"--report-pages is {self.report_pages}; it must be 0 or more")
+        if self.predictions and self.output is None:
+            raise ValueError("--predictions are written under --output, which is missing")
+        return EvaluateOptions(
+            dataset=self.dataset,
+            data=normalise_uri(self.data),
+            split=self.split,
+            model=self.model,
+            task=self.task,
+            stride=self.stride,
+            limit=self.limit,
+            strict=self.strict,
+            output=normalise_uri(self.output) if self.output is not None else None,
+            predictions=self.predictions,
+            report_pages=self.report_pages,
+            page_time_limit_seconds=self.page_time_limit_seconds,
+            rasterize=RasterizeOptions(text=self.text),
+            ocr=OcrOptions(language=self.ocr_lang),
+            infer=InferOptions(task=self.task, dtype=self.dtype, device=self.device, batch_tokens=self.batch_tokens),
+            read_workers=self.read_workers,
+            model_workers=self.model_workers,
+        )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the job; returns the exit status."""
+    options = parse_options(Options, __doc__, arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S")
+    try:
+        evaluate_options = options.evaluate_options()
+        corpus = read_split(evaluate_options)
+    except (ValueError, OcrUnavailableError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except (PageError, BrokenAnnotationError, CheckpointError) as error:
+        print(f"error: {reason(error)}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return _interrupted()
+    try:
+        connect_to_ray(options.address)
+        record = evaluate(evaluate_options, corpus)
+    except (
+        PageError,
+        CheckpointError,
+        EmptyCorpusError,
+        MissingPagesError,
+        RayError,
+        ConnectionError,
+        ValueError,
+    ) as error:
+        print(f"error: {reason(error)}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return _interrupted()
+    finally:
+        ray.shutdown()
+    print(summary(record))
+    if evaluate_options.output is not None:
+        print(f"report: {join_uri(evaluate_options.output, 'report.html')}")
+    print(json.dumps(record, allow_nan=False))
+    return 0
+
+
+def _interrupted() -> int:
+    print("interrupted", file=sys.stderr)
+    return 130
+
+
+def summary(record: Mapping[str, Any]) -> str:
+    """The figures as a table for the terminal, by label or key and overall."""
+    lines = []
+    for title, figures in (("by label", record.get("by_label")), ("by key", record.get("by_key"))):
+        if figures:
+            lines += _table(title, {**figures, "overall": record})
+    if record.get("entities", {}).get("by_label"):
+        lines += _table("entities", {**record["entities"]["by_label"], "overall": record["entities"]})
+    names = [record["metric"], *(name for name in ("exact_match", "accuracy", "macro_f1") if name in record)]
+    lines.append(", ".join(f"{name} {record[name]:.4f}" for name in dict.fromkeys(names)))
+    lines.append(
+        f"{record['pages']} pages of {record['documents']} documents ({record['failed_pages']} failed), "
+        f"{record['words']} words, {record['problems']} problems with annotations"
+    )
+    if record["model"] == UNTRAINED:
+        lines.append("the model is small and untrained: these are the figures of chance")
+    return "\n".join(lines)
+
+
+def _table(title: str, figures: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    names = ("precision", "recall", "f1", "support")
+    width = max(map(len, (title, *figures)))
+    lines = [f"{title:{width}}  " + "  ".join(f"{name:>9}" for name in names)]
+    for label, row in figures.items():
+        cells = (row.get(name) for name in names)
+        told = ("" if cell is None else f"{cell:.4f}" if isinstance(cell, float) else str(cell) for cell in cells)
+        lines.append(f"{label:{width}}  " + "  ".join(f"{cell:>9}" for cell in told))
+    return [*lines, ""]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
