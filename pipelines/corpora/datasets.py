@@ -17,7 +17,6 @@ from pipelines.corpora import (
     sroie,
 )
 from pipelines.corpora.corpus import BrokenAnnotationError, Corpus, LabelledPage, Problem, Report
-from pipelines.corpora.locate import locate_answers
 from pipelines.page import Row, Task
 from pipelines.storage import Storage, normalise_uri
 
@@ -63,7 +62,7 @@ def _locate_in_contract(row: Row) -> Row:
     keys = [(pair["key"], pair["value"]) for pair in row["keys"]]
     return {
         "true_labels": kleister_nda.label_words(row["words"], row["boxes"], keys),
-        "questions": locate_answers(row["words"], row["questions"]),
+        "questions": kleister_nda.kleister_nda.locate_answers(row["words"], row["questions"]),
     }
 
 

@@ -10,15 +10,13 @@ On disk: `training_data/` and `testing_data/` (as in the published archive, ther
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from PIL import Image
-
+from pipelines.corpora.annotation import coordinates, image_size, left_out_if_broken, member, shortened
 from pipelines.corpora.corpus import Box, BoxRepairs, LabelledPage, Question, Report, bio_labels
-from pipelines.page import PageError, Task
+from pipelines.page import Task
 from pipelines.storage import Storage, join_uri
 
 TASKS: tuple[Task, ...] = ("token-classification", "question-answering")
@@ -35,34 +33,33 @@ class _Block(NamedTuple):
     kind: str
     first: int
     last: int
-    links: tuple[tuple[int, int], ...]
 
 
 def read(storage: Storage, data: str, split: str, task: Task, report: Report) -> tuple[LabelledPage, ...]:
     """The forms of a split, by file name. Questions of a form are its question blocks that are linked to answers.
 
     Raises:
-        ValueError: the data has no such folder.
+        ValueError: the data has no such folder, or too few forms to hold some out.
     """
     folder = "testing_data" if split == "test" else "training_data"
     names = _annotations(storage, data, folder)
     if split == "train":
+        if len(names) <= DEV_FORMS:
+            raise ValueError(f"{data} has {len(names)} training forms, all held out as dev; train on train+dev")
         names = names[:-DEV_FORMS]
     elif split == "dev":
         names = names[-DEV_FORMS:]
-    pages = []
+    pages: list[LabelledPage] = []
     for uri in names:
-        try:
+        with left_out_if_broken(uri, report):
             pages.append(_read_form(storage, uri, folder, report))
-        except (PageError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            report(uri, f"left out: {_reason(error)}")
     return tuple(pages)
 
 
 def _annotations(storage: Storage, data: str, folder: str) -> list[str]:
     for root in (data, join_uri(data, "dataset")):
         listed = storage.list_existing(join_uri(root, folder, "annotations"))
-        names = [stored.uri for stored in listed if stored.uri.endswith(".json")]
+        names = sorted(stored.uri for stored in listed if stored.uri.endswith(".json"))
         if names:
             return names
     raise ValueError(
@@ -74,30 +71,33 @@ def _annotations(storage: Storage, data: str, folder: str) -> list[str]:
 def _read_form(storage: Storage, uri: str, folder: str, report: Report) -> LabelledPage:
     name = uri.rsplit("/", 1)[-1].removesuffix(".json")
     image_uri = join_uri(uri.rsplit("/", 2)[0], "images", f"{name}.png")
-    annotation = json.loads(storage.read(uri))
-    with Image.open(io.BytesIO(storage.read(image_uri))) as image:
-        width, height = image.size
+    form = member(json.loads(storage.read(uri)), "form", list)
+    width, height = image_size(storage, image_uri)
     words: list[str] = []
     boxes: list[Box] = []
     labels: list[str] = []
-    blocks: dict[int, _Block] = {}
+    blocks: dict[Any, _Block | None] = {}
     repairs = BoxRepairs()
-    for number, block in enumerate(annotation["form"]):
-        kind = block["label"]
+    for number, block in enumerate(form):
+        kind, first, identity = member(block, "label", str), len(words), block.get("id", number)
+        if not isinstance(identity, int):
+            raise ValueError(f"'id' is {shortened(identity)}, and not a number")
         if kind not in _KINDS:
-            report(uri, f"block {block.get('id', number)} has the label {kind!r}, which is none of {', '.join(_KINDS)}")
+            report(
+                uri, f"block {identity} has the label {kind!r}, which is none of {', '.join(_KINDS)}: taken as other"
+            )
             kind = "other"
-        first = len(words)
-        for word in block["words"]:
-            if not word["text"].strip():
+        for word in member(block, "words", list):
+            text = member(word, "text", str)
+            if not text.strip():
                 continue
+            x0, y0, x1, y1 = coordinates(word.get("box"), 4)
             inside = "I" if len(words) > first else "B"
-            words.append(word["text"])
-            boxes.append(repairs.box(*word["box"], width, height))
+            words.append(text)
+            boxes.append(repairs.box(x0, y0, x1, y1, width, height))
             labels.append("O" if kind == "other" else f"{inside}-{kind.upper()}")
-        if len(words) > first:
-            links = tuple((source, target) for source, target in block.get("linking", ()))
-            blocks[block.get("id", number)] = _Block(kind, first, len(words) - 1, links)
+        has_words = len(words) > first
+        blocks[identity] = _Block(kind, first, len(words) - 1) if has_words else None
     repairs.tell(uri, report)
     return LabelledPage(
         document_id=f"funsd/{folder}/{name}",
@@ -106,42 +106,57 @@ def _read_form(storage: Storage, uri: str, folder: str, report: Report) -> Label
         words=tuple(words),
         boxes=tuple(boxes),
         labels=tuple(labels),
-        questions=tuple(_questions(blocks, words)),
+        questions=tuple(_questions(blocks, _links(form, blocks, uri, report), words)),
     )
 
 
-def _questions(blocks: Mapping[int, _Block], words: list[str]) -> Iterator[Question]:
+def _links(form: list[Any], blocks: Mapping[Any, _Block | None], uri: str, report: Report) -> list[tuple[Any, Any]]:
+    """The pairs of linked blocks; a link that is no pair of the form's blocks is reported."""
+    links: list[tuple[Any, Any]] = []
+    broken: list[Any] = []
+    for block in form:
+        linking = block.get("linking") or []
+        for link in linking if isinstance(linking, list) else [linking]:
+            if (
+                isinstance(link, list)
+                and len(link) == 2
+                and all(isinstance(one, int) and one in blocks for one in link)
+            ):
+                links.append((link[0], link[1]))
+            else:
+                broken.append(link)
+    if broken:
+        report(uri, f"{len(broken)} links that are no pair of the form's blocks count for nothing: {shortened(broken)}")
+    return links
+
+
+def _questions(
+    blocks: Mapping[Any, _Block | None], links: list[tuple[Any, Any]], words: list[str]
+) -> Iterator[Question]:
     """One question for each question block that is linked to answers.
 
     Answers that follow each other without a gap are one answer of several lines; of answers apart (the cells of a
-    column) each counts as right, and the first is the one to point at. Links are written from either end.
+    column) each counts as right, and the first is the one to point at. Links are written from either end, on either
+    block or on both, and some go to blocks without words.
     """
-    answers: dict[int, set[int]] = {}
-    for block in blocks.values():
-        for pair in block.links:
-            for question, answer in (pair, pair[::-1]):
-                if _kind(blocks, question) == "question" and _kind(blocks, answer) == "answer":
-                    answers.setdefault(question, set()).add(answer)
+    answers: dict[Any, set[tuple[int, int]]] = {}
+    for pair in links:
+        for source, target in (pair, pair[::-1]):
+            question, answer = blocks[source], blocks[target]
+            if question and answer and (question.kind, answer.kind) == ("question", "answer"):
+                answers.setdefault(source, set()).add((answer.first, answer.last))
     for identity, block in blocks.items():
+        if block is None or identity not in answers:
+            continue
         runs: list[tuple[int, int]] = []
-        for answer in sorted((blocks[identity] for identity in answers.get(identity, ())), key=lambda one: one.first):
-            if runs and runs[-1][1] + 1 == answer.first:
-                runs[-1] = runs[-1][0], answer.last
+        for first, last in sorted(answers[identity]):
+            if runs and runs[-1][1] + 1 == first:
+                runs[-1] = runs[-1][0], last
             else:
-                runs.append((answer.first, answer.last))
-        if runs:
-            yield Question(
-                text=" ".join(words[block.first : block.last + 1]),
-                answers=tuple(" ".join(words[first : last + 1]) for first, last in runs),
-                first_word=runs[0][0],
-                last_word=runs[0][1],
-            )
-
-
-def _kind(blocks: Mapping[int, _Block], identity: int) -> str:
-    return blocks[identity].kind if identity in blocks else ""
-
-
-def _reason(error: BaseException) -> str:
-    known: dict[type[BaseException], Any] = {KeyError: f"it lacks {error}"}
-    return str(known.get(type(error), error)) or type(error).__name__
+                runs.append((first, last))
+        yield Question(
+            text=" ".join(words[block.first : block.last + 1]),
+            answers=tuple(" ".join(words[first : last + 1]) for first, last in runs),
+            first_word=runs[0][0],
+            last_word=runs[0][1],
+        )

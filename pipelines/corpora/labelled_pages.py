@@ -9,14 +9,17 @@ at `uri`. Rows that failed are left out.
 
 from __future__ import annotations
 
-import json
+import mimetypes
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.corpora.corpus import QUESTION, LabelledPage, Question, Report, hashed_split
+from model.decode import split_label
+from pipelines.corpora.annotation import coordinates, shortened
+from pipelines.corpora.corpus import QUESTION, Box, BoxRepairs, LabelledPage, Question, Report, hashed_split
 from pipelines.page import BOX, PageError, Row, Task
 from pipelines.storage import Storage, join_uri
 
@@ -41,39 +44,52 @@ LABELLED_PAGE_FILE = pa.schema(
 )
 """The columns that `write_labelled_pages` writes."""
 
-_READ = ("document_id", "uri", "page_index", "page_count", "words", "boxes", "labels", "label", "answers", "questions")
-_READ_TOO = ("keys", "split", "status")
+_IDENTITY = ("document_id", "uri", "page_index", "page_count")
+_READ = (*_IDENTITY, "words", "boxes", "labels", "label", "answers", "questions", "keys", "split", "status")
 _MARK = ".parquet#"
 
 
 def read(storage: Storage, data: str, split: str, task: Task, report: Report) -> tuple[LabelledPage, ...]:
     """The pages of a split ("all" takes every one), in the order of files and rows.
 
+    Boxes are thousandths of the page already; one that is inverted or leaves the page is repaired and reported. A row
+    that lacks what the task is about, or does not fit together, is reported and left out.
+
     Raises:
         ValueError: there is no Parquet file.
     """
-    pages = []
-    for uri, row_number, row in _rows(storage, data, (*_READ, *_READ_TOO), report):
-        name = f"{uri}, row {row_number}"
-        if row.get("status") == "failed" or split not in ("all", row.get("split") or hashed_split(row["document_id"])):
+    pages: dict[tuple[str, int], LabelledPage] = {}
+    for uri, number, row in _rows(storage, data, _READ, report, images=True):
+        if row.get("status") == "failed":
             continue
+        place = f"{uri}#{number}"
         try:
-            pages.append(_page(row, f"{uri}#{row_number}" if row["has_image"] else row["uri"]))
+            if split not in ("all", _split(row)):
+                continue
+            page = _page(row, place, task, report)
+            identity = page.document_id, page.page_index
+            if identity in pages:
+                raise ValueError(f"page {page.page_index} of {page.document_id} came before")
+            pages[identity] = page
         except (ValueError, TypeError, KeyError) as error:
-            report(name, f"left out: {error}")
-    return tuple(pages)
+            report(place, f"left out: {error}")
+    return tuple(pages.values())
 
 
 def labels(storage: Storage, data: str, task: Task) -> tuple[str, ...]:
-    """All labels that occur, in every split: of words "O" first, then by name, B- before I-; of pages by name."""
+    """All labels that occur, in every split: of words "O" first, then by name, B- before I-; of pages by name.
+
+    Raises:
+        ValueError: as `read`.
+    """
     if task == "question-answering":
         return ()
     if task == "sequence-classification":
-        found = {row["label"] for _, _, row in _rows(storage, data, ("label",), _ignore) if row.get("label")}
+        found = {row["label"] for _, _, row in _rows(storage, data, ("label", "status"), _ignore) if row.get("label")}
         return tuple(sorted(found))
-    words = {label for _, _, row in _rows(storage, data, ("labels",), _ignore) for label in row.get("labels") or ()}
-    names = words - {"O", None}
-    return ("O", *sorted(names, key=lambda label: (label.partition("-")[2], label)))
+    rows = _rows(storage, data, ("labels", "status"), _ignore)
+    words = {label for _, _, row in rows for label in row.get("labels") or ()}
+    return ("O", *sorted(words - {"O", None}, key=lambda label: (split_label(label)[1], label)))
 
 
 def is_embedded_image(uri: str) -> bool:
@@ -84,31 +100,39 @@ def is_embedded_image(uri: str) -> bool:
 def read_embedded_image(storage: Storage, uri: str) -> bytes:
     """The picture file of a page at `FILE.parquet#ROW`; of the file only the row group that holds it is read.
 
+    The column `image` holds the picture, or is a struct with the picture as `bytes` (as Hugging Face's data sets have
+    it).
+
     Raises:
-        PageError: `not_found` where there is no such row or it has no picture; else as `Storage.open`.
+        PageError: `not_found` where there is no such row or it has no picture; `unreadable`; else as `Storage.open`.
     """
     file_uri, _, number = uri.rpartition("#")
     row = int(number)
-    with _open(storage, file_uri) as parquet:
-        for group in range(parquet.num_row_groups):
+    with _opened(storage, file_uri) as parquet:
+        for group in range(parquet.num_row_groups if "image" in parquet.schema_arrow.names else 0):
             rows = parquet.metadata.row_group(group).num_rows
             if row < rows:
                 image = parquet.read_row_group(group, columns=["image"])["image"][row].as_py()
-                if image is not None:
-                    return image
+                picture = image.get("bytes") if isinstance(image, dict) else image
+                if isinstance(picture, bytes):
+                    return picture
                 break
             row -= rows
     raise PageError("not_found", f"{uri}: no picture of a page there")
 
 
-def write_labelled_pages(storage: Storage, uri: str, pages: Iterable[tuple[LabelledPage, bytes | None, str]]) -> int:
-    """Write pages, each with its picture (or None where a file lies at its uri) and its split, as one Parquet file.
+def write_labelled_pages(
+    storage: Storage, uri: str, pages: Iterable[tuple[LabelledPage, bytes | None, str | None]]
+) -> int:
+    """Write pages, each with its picture (or None where a file lies at its uri) and its split (or None), to a file.
 
-    Every page is a row group, so that its picture is read alone. Returns how many pages there were.
+    Every page is a row group, so that its picture is read alone. The file's footer names them all and is read with each
+    picture, so let a file hold hundreds of pages, not tens of thousands. Returns how many pages there were.
     """
     sink = pa.BufferOutputStream()
     count = 0
-    with pq.ParquetWriter(sink, LABELLED_PAGE_FILE) as writer:
+    # Statistics of the other columns would only lengthen the footer; those of `image` tell rows without a picture.
+    with pq.ParquetWriter(sink, LABELLED_PAGE_FILE, write_statistics=["image"]) as writer:
         for page, image, split in pages:
             row = {
                 "document_id": page.document_id,
@@ -130,66 +154,124 @@ def write_labelled_pages(storage: Storage, uri: str, pages: Iterable[tuple[Label
     return count
 
 
-def _rows(storage: Storage, data: str, columns: tuple[str, ...], report: Report) -> Iterator[tuple[str, int, Row]]:
-    """(file, row number, row) of all files; `has_image` says whether the row holds a picture."""
-    files = []
-    for folder in (join_uri(data, "pages"), data):
-        files = [stored.uri for stored in storage.list_existing(folder) if stored.uri.endswith(".parquet")]
-        if files:
-            break
-    if not files:
-        raise ValueError(f"{data} has no *.parquet, nor pages/*.parquet: labelled pages are laid out as an extraction")
-    for uri in files:
+def _rows(
+    storage: Storage, data: str, columns: tuple[str, ...], report: Report, *, images: bool = False
+) -> Iterator[tuple[str, int, Row]]:
+    """(file, row number, row) of all files; with `images`, `has_image` says whether the row holds a picture."""
+    for uri in _files(storage, data):
         try:
-            with _open(storage, uri) as parquet:
-                there = parquet.schema_arrow.names
-                images = "image" in there
+            with _opened(storage, uri) as parquet:
+                names = [name for name in columns if name in parquet.schema_arrow.names]
+                pictures = _have_images(parquet) if images else [False] * parquet.metadata.num_rows
                 number = 0
-                for batch in parquet.iter_batches(64, columns=[name for name in columns if name in there]):
+                for batch in parquet.iter_batches(64, columns=names):
                     for row in batch.to_pylist():
-                        yield uri, number, {**row, "has_image": images}
+                        yield uri, number, {**row, "has_image": pictures[number]}
                         number += 1
-        except (PageError, OSError, pa.ArrowException) as error:
+        except PageError as error:
             report(uri, f"left out: {error}")
 
 
-def _open(storage: Storage, uri: str) -> pq.ParquetFile:
-    return pq.ParquetFile(storage.open(uri))
+def _files(storage: Storage, data: str) -> list[str]:
+    folders = [data] if data.endswith(".parquet") else [join_uri(data, "pages"), data]
+    for folder in folders:
+        found = sorted(stored.uri for stored in storage.list_existing(folder) if stored.uri.endswith(".parquet"))
+        if found:
+            return found
+    raise ValueError(f"{data} has no *.parquet, nor pages/*.parquet: labelled pages are laid out as an extraction")
 
 
-def _page(row: Row, uri: str) -> LabelledPage:
+def _have_images(parquet: pq.ParquetFile) -> list[bool]:
+    """For each row whether it holds a picture; the pictures are read only where the file's statistics do not tell."""
+    if "image" not in parquet.schema_arrow.names:
+        return [False] * parquet.metadata.num_rows
+    have: list[bool] = []
+    for group in range(parquet.num_row_groups):
+        rows = parquet.metadata.row_group(group)
+        columns = (rows.column(index) for index in range(rows.num_columns))
+        told = next((column.statistics for column in columns if column.path_in_schema == "image"), None)
+        if told is not None and told.has_null_count and told.null_count in (0, rows.num_rows):
+            have += [told.null_count == 0] * rows.num_rows
+        else:
+            have += parquet.read_row_group(group, columns=["image"])["image"].is_valid().to_pylist()
+    return have
+
+
+@contextmanager
+def _opened(storage: Storage, uri: str) -> Iterator[pq.ParquetFile]:
+    try:
+        with pq.ParquetFile(storage.open(uri)) as parquet:
+            yield parquet
+    except (OSError, pa.ArrowException) as error:
+        raise PageError("unreadable", f"{uri}: {error}") from error
+
+
+def _split(row: Row) -> str:
+    split = row.get("split")
+    if split is None:
+        if "document_id" not in row:
+            raise ValueError("the column document_id is missing")
+        return hashed_split(row["document_id"])
+    if split not in SPLITS[:3]:
+        raise ValueError(f"the split is {split!r}, which is none of {', '.join(SPLITS[:3])}")
+    return split
+
+
+def _page(row: Row, place: str, task: Task, report: Report) -> LabelledPage:
+    missing = [name for name in _IDENTITY if row.get(name) is None]
+    if missing:
+        raise ValueError(f"no {' and no '.join(missing)}")
     words, boxes, word_labels = row.get("words"), row.get("boxes"), row.get("labels")
-    if words is not None and (boxes is None or len(boxes) != len(words)):
-        raise ValueError(f"{len(words)} words and {len(boxes or ())} boxes")
-    if word_labels is not None and len(word_labels) != len(words or ()):
-        raise ValueError(f"{len(words or ())} words and {len(word_labels)} labels")
-    for box in boxes or ():
-        if not (0 <= box[0] <= box[2] <= 1000 and 0 <= box[1] <= box[3] <= 1000):
-            raise ValueError(f"the box {json.dumps(box)} is not x0 y0 x1 y1 from 0 to 1000")
+    if task == "token-classification" and word_labels is None:
+        raise ValueError("no labels of words, which the task is about")
+    if task == "sequence-classification" and not row.get("label"):
+        raise ValueError("no label of the page, which the task is about")
+    count = len(words or ())
+    if len(boxes or ()) != count:
+        raise ValueError(f"{count} words and {len(boxes or ())} boxes")
+    if word_labels is not None and len(word_labels) != count:
+        raise ValueError(f"{count} words and {len(word_labels)} labels")
+    if not all(isinstance(word, str) for word in words or ()):
+        raise ValueError("a word is no text")
+    uri = place if row["has_image"] else row["uri"]
     return LabelledPage(
         document_id=row["document_id"],
         uri=uri,
-        media_type="",
+        media_type="image/png" if row["has_image"] else mimetypes.guess_type(uri)[0] or "",
         page_index=row["page_index"],
         page_count=row["page_count"],
         words=None if words is None else tuple(words),
-        boxes=None if boxes is None else tuple((box[0], box[1], box[2], box[3]) for box in boxes),
+        boxes=None if words is None else _boxes(boxes, place, report),
         labels=None if word_labels is None else tuple(label or "O" for label in word_labels),
         label=row.get("label"),
-        questions=tuple(_questions(row)),
+        questions=tuple(_questions(row, count)),
         keys=tuple((pair["key"], pair["value"]) for pair in row.get("keys") or ()),
     )
 
 
-def _questions(row: Row) -> Iterator[Question]:
+def _boxes(boxes: Any, place: str, report: Report) -> tuple[Box, ...]:
+    repairs = BoxRepairs()
+    checked = [coordinates(box, 4) for box in boxes]
+    repaired = tuple(repairs.box(x0, y0, x1, y1, width=1000, height=1000) for x0, y0, x1, y1 in checked)
+    repairs.tell(place, report)
+    return repaired
+
+
+def _questions(row: Row, words: int) -> Iterator[Question]:
     for given in row.get("questions") or ():
-        yield Question(given["text"], tuple(given["answers"] or ()), given["first_word"], given["last_word"])
+        yield _question(given, given["text"], tuple(given["answers"] or ()), words)
     if row.get("questions"):
         return
     for answer in row.get("answers") or ():
-        texts = () if answer["text"] is None else (answer["text"],)
-        yield Question(answer["question"], texts, answer["first_word"], answer["last_word"])
+        yield _question(answer, answer["question"], () if answer["text"] is None else (answer["text"],), words)
 
 
-def _ignore(uri: str, message: str) -> Any:
+def _question(given: Row, text: str, answers: tuple[str, ...], words: int) -> Question:
+    first, last = (-1 if given[name] is None else given[name] for name in ("first_word", "last_word"))
+    if (first, last) != (-1, -1) and not 0 <= first <= last < words:
+        raise ValueError(f"the answer to {shortened(text)} is words {first} to {last} of {words}")
+    return Question(text, answers, first, last)
+
+
+def _ignore(uri: str, message: str) -> None:
     """What `read` reports needs no second telling."""

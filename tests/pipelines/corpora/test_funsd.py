@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,31 @@ def test_a_linked_question_block_is_a_question_and_its_answers_tell_their_place(
     assert (question.first_word, question.last_word) == (1, 2)
 
 
+def test_links_that_lead_nowhere_are_told_and_cost_nothing_else(tmp_path: Path) -> None:
+    form = [
+        block(0, "question", ("Name", [0, 0, 9, 9]), linking=[[0, 1], [0, 77], [0], "1"]),
+        block(1, "answer", ("Ann", [0, 10, 9, 19]), linking=[[1, 1], [1, 2]]),
+        block(2, "answer", (" ", [0, 20, 9, 29])),
+    ]
+    write_form(tmp_path / "testing_data", "one", form)
+    (page,), (problem,) = read(tmp_path)
+    assert [(question.text, question.answers) for question in page.questions] == [("Name", ("Ann",))]
+    assert "3 links that are no pair of the form's blocks count for nothing" in problem
+
+
+def test_a_file_that_is_no_image_is_named(tmp_path: Path) -> None:
+    write_form(tmp_path / "testing_data", "one", FORM, image=False)
+    (tmp_path / "testing_data" / "images" / "one.png").write_bytes(b"GIF89a")
+    pages, (problem,) = read(tmp_path)
+    assert pages == () and "one.png: no PNG, JPEG or TIFF image" in problem
+
+
+def test_too_few_forms_to_hold_some_out_are_refused(tmp_path: Path) -> None:
+    write_form(tmp_path / "training_data", "one", FORM)
+    with pytest.raises(ValueError, match=r"1 training forms, all held out as dev; train on train\+dev"):
+        read(tmp_path, "train")
+
+
 def test_splits_hold_out_the_last_29_training_forms_by_name(tmp_path: Path) -> None:
     for number in range(31):
         write_form(tmp_path / "training_data", f"{number:03d}", FORM)
@@ -114,11 +140,23 @@ def test_broken_boxes_are_repaired_and_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "image", "reason"),
     [
-        ("{", True, "left out: Expecting property name"),
-        ('{"forms": []}', True, "left out: it lacks 'form'"),
-        ("[]", True, "left out: list indices must be"),
-        ('{"form": [{"label": "answer", "words": [{"text": "a", "box": [1, 2]}]}]}', True, "left out: "),
-        ('{"form": [{"label": "answer", "words": [{"text": 7, "box": [1, 2, 3, 4]}]}]}', True, "left out: "),
+        ("{", True, "left out: it is no JSON: Expecting property name"),
+        ("[" * 100_000, True, "left out: it is nested too deeply"),
+        ('{"forms": []}', True, "left out: 'form' is missing"),
+        ("[]", True, "left out: [] stands where an object with 'form' is expected"),
+        (
+            '{"form": [{"label": "answer", "words": [{"text": "a", "box": [1, 2]}]}]}',
+            True,
+            "[1, 2] stands where 4 numbers",
+        ),
+        ('{"form": [{"label": "answer", "words": [{"text": "a", "box": [1, 2, 1e999, 4]}]}]}', True, "no coordinate"),
+        ('{"form": [{"label": "answer", "words": [{"text": "a", "box": [1, 2, "3", 4]}]}]}', True, '"3" in [1, 2, "3"'),
+        (
+            '{"form": [{"label": "answer", "words": [{"text": 7, "box": [1, 2, 3, 4]}]}]}',
+            True,
+            "'text' is 7, and not a text",
+        ),
+        ('{"form": [{"label": "answer", "words": null}]}', True, "'words' is null, and not a list"),
         (json.dumps({"form": FORM}), False, "no such file"),
     ],
 )
@@ -153,10 +191,15 @@ def test_forms_in_a_bucket_are_the_same(tmp_path: Path, s3_prefix: str) -> None:
 
 def test_the_real_forms_are_read_whole(shared_directory: Path) -> None:
     data = shared_directory / "corpora" / "funsd"
-    train, _ = read(data, "train")
-    dev, _ = read(data, "dev")
+    train, train_problems = read(data, "train")
+    dev, dev_problems = read(data, "dev")
+    assert train_problems == dev_problems == []
     assert (len(train), len(dev)) == (120, 29)
     assert max(page.document_id for page in train) < min(page.document_id for page in dev)
     words = [len(page.words or ()) for page in train + dev]
     assert sum(words) == 21888
-    assert sum(len(page.questions) for page in train + dev) > 2000
+    assert sum(len(page.questions) for page in train + dev) == 2047
+    labels = Counter(label for page in train + dev for label in page.labels or ())
+    assert [labels[f"B-{kind}"] for kind in ("HEADER", "QUESTION", "ANSWER")] == [441, 3253, 2732]
+    for question in (question for page in train + dev for question in page.questions):
+        assert 0 <= question.first_word <= question.last_word

@@ -54,6 +54,7 @@ def extracted(**values: Any) -> dict[str, Any]:
         "page_count": 1,
         "words": ["a", "b"],
         "boxes": [[0, 0, 10, 10], [20, 0, 30, 10]],
+        "labels": ["O", "B-TOTAL"],
         "status": "ok",
         **values,
     }
@@ -104,7 +105,7 @@ def test_classes_and_answers_of_an_extraction_are_taken(tmp_path: Path) -> None:
         {"question": "Who?", "text": "b", "score": 1.0, "boxes": [[20, 0, 30, 10]], "first_word": 1, "last_word": 1},
         {"question": "When?", "text": None, "score": 0.1, "boxes": [], "first_word": -1, "last_word": -1},
     ]
-    write_extraction(tmp_path / "answers", "question-answering", [extracted(answers=answers)])
+    write_extraction(tmp_path / "answers", "question-answering", [extracted(labels=None, answers=answers)])
     (page,), _ = read(str(tmp_path / "answers"), "all", "question-answering")
     assert page.questions == (Question("Who?", ("b",), 1, 1), Question("When?", (), -1, -1))
 
@@ -136,7 +137,10 @@ def test_without_a_split_the_hash_of_the_document_decides() -> None:
     [
         ({"labels": ["O"]}, "2 words and 1 labels"),
         ({"boxes": [[0, 0, 10, 10]]}, "2 words and 1 boxes"),
-        ({"boxes": [[0, 0, 10, 10], [30, 0, 20, 10]]}, r"the box [30, 0, 20, 10] is not x0 y0 x1 y1 from 0 to 1000"),
+        ({"boxes": None}, "2 words and 0 boxes"),
+        ({"words": None, "boxes": None}, "0 words and 2 labels"),
+        ({"words": ["a", None]}, "a word is no text"),
+        ({"labels": None}, "no labels of words, which the task is about"),
     ],
 )
 def test_a_row_that_does_not_fit_together_is_left_out_and_named(
@@ -145,7 +149,66 @@ def test_a_row_that_does_not_fit_together_is_left_out_and_named(
     write_extraction(tmp_path, "token-classification", [extracted(**values), extracted()])
     pages, (problem,) = read(str(tmp_path), "all")
     assert len(pages) == 1
-    assert problem == f"{tmp_path}/pages/one.parquet, row 0: left out: {reason}"
+    assert problem == f"{tmp_path}/pages/one.parquet#0: left out: {reason}"
+
+
+def test_broken_boxes_are_repaired_and_told(tmp_path: Path) -> None:
+    write_extraction(tmp_path, "token-classification", [extracted(boxes=[[30, 0, 20, 10], [990, -5, 1020, 10]])])
+    (page,), (problem,) = read(str(tmp_path), "all")
+    assert page.boxes == ((20, 0, 30, 10), (990, 0, 1000, 10))
+    assert problem.endswith(
+        "one.parquet#0: 1 inverted boxes were put in order; 1 boxes off the page were clipped to it"
+    )
+
+
+def write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
+    """Rows as they are, in a file whose columns are those of the rows."""
+    pq.write_table(pa.Table.from_pylist(rows), path)
+
+
+def test_an_unknown_split_a_missing_column_and_a_false_span_are_named(tmp_path: Path) -> None:
+    page = {**extracted(), "split": "dev", "questions": []}
+    question = {"text": "Who?", "answers": ["b"], "first_word": 1, "last_word": 2}
+    write_rows(tmp_path / "a.parquet", [page, {**page, "split": "valid"}, {**page, "questions": [question]}])
+    write_rows(tmp_path / "b.parquet", [{name: value for name, value in page.items() if name != "document_id"}])
+    pages, problems = read(str(tmp_path), "dev")
+    assert len(pages) == 1
+    assert [problem.removeprefix(f"{tmp_path}/") for problem in problems] == [
+        "a.parquet#1: left out: the split is 'valid', which is none of train, dev, test",
+        'a.parquet#2: left out: the answer to "Who?" is words 1 to 2 of 2',
+        "b.parquet#0: left out: no document_id",
+    ]
+
+
+def test_a_page_that_comes_again_is_named_and_taken_once(tmp_path: Path) -> None:
+    write_extraction(tmp_path, "token-classification", [extracted(), extracted(page_index=1), extracted()])
+    pages, (problem,) = read(str(tmp_path), "all")
+    assert [page.page_index for page in pages] == [0, 1]
+    assert problem.endswith("one.parquet#2: left out: page 0 of doc came before")
+
+
+def test_a_row_without_a_picture_keeps_its_file(tmp_path: Path) -> None:
+    storage, uri = Storage(), str(tmp_path / "a.parquet")
+    labelled_pages.write_labelled_pages(storage, uri, [(drawn(0), png(0), None), (drawn(1, uri="/x.tif"), None, None)])
+    first, second = read(str(tmp_path), "all")[0]
+    assert (first.uri, first.media_type) == (f"{uri}#0", "image/png")
+    assert (second.uri, second.media_type) == ("/x.tif", "image/tiff")
+
+
+def test_a_picture_is_found_in_any_row_group_and_in_a_struct(tmp_path: Path) -> None:
+    rows = [{**extracted(page_index=number), "image": {"bytes": png(number), "path": None}} for number in range(5)]
+    rows[1]["image"] = None
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "a.parquet", row_group_size=2)
+    pages, _ = read(str(tmp_path / "a.parquet"), "all")
+    assert [labelled_pages.is_embedded_image(page.uri) for page in pages] == [True, False, True, True, True]
+    assert labelled_pages.read_embedded_image(Storage(), pages[3].uri) == png(3)
+
+
+def test_a_picture_in_a_broken_file_is_a_page_error(tmp_path: Path) -> None:
+    (tmp_path / "a.parquet").write_bytes(b"PAR1 and no more")
+    with pytest.raises(PageError) as raised:
+        labelled_pages.read_embedded_image(Storage(), f"{tmp_path}/a.parquet#0")
+    assert raised.value.kind == "unreadable"
 
 
 def test_a_file_that_is_no_parquet_is_named_and_the_others_are_read(tmp_path: Path) -> None:
