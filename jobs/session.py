@@ -17,15 +17,18 @@ def parse_options(kind: type[Options], description: str | None, arguments: Seque
     return tyro.cli(kind, args=arguments, description=description)
 
 
-def connect_to_ray(address: str | None) -> None:
+def connect_to_ray(address: str | None, *, workers_log: bool = True) -> None:
     """Connect to the cluster at `address`, else to the one this process runs in, else start one on this machine.
+
+    Args:
+        workers_log: show what the workers print and log; it is kept in Ray's own log files in any case.
 
     Raises:
         ConnectionError: it cannot be reached, or not be started.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S")
     try:
-        ray.init(address=address, include_dashboard=False, logging_level=logging.ERROR, log_to_driver=True)
+        ray.init(address=address, include_dashboard=False, logging_level=logging.ERROR, log_to_driver=workers_log)
     except Exception as error:  # Ray raises bare exceptions here, among others
         what = "started" if address is None else f"reached at {address}"
         raise ConnectionError(f"Ray cannot be {what}: {error}") from error

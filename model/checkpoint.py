@@ -90,7 +90,8 @@ def load_pretrained(
     """A model in evaluation mode with a checkpoint's weights.
 
     A checkpoint of the model without a head, or with another head, is taken too: the head is then new, with random
-    weights. What is new and what was not used is said in one warning.
+    weights. What is new and what was not used is said in one warning; the names of the new tensors are kept as
+    `new_tensors`.
 
     Args:
         model_class: a subclass of LayoutLMv2PreTrainedModel.
@@ -124,6 +125,8 @@ def load_pretrained(
     matched = match_weights(model, weights)
     _check_match(matched, model, source, weights, ignore_mismatched_sizes)
     model.load_state_dict(matched.fitting, strict=False)
+    new_tensors: Any = frozenset((*matched.missing, *matched.mismatched))
+    model.new_tensors = new_tensors
     _warn_of_differences(matched, model, source)
     _warn_of_other_pixels(model, weights, source)
     return model.to(wanted).eval()

@@ -20,6 +20,9 @@ class LayoutLMv2PreTrainedModel(nn.Module):
     base_model_prefix: ClassVar[str] = "layoutlmv2"
     config_class: ClassVar[type[LayoutLMv2Config]] = LayoutLMv2Config
 
+    new_tensors: frozenset[str] = frozenset()
+    """After `from_pretrained`: the names of the tensors that the checkpoint did not bring, which are random."""
+
     def __init__(self, config: LayoutLMv2Config) -> None:
         super().__init__()
         if not isinstance(config, LayoutLMv2Config):

@@ -1,0 +1,264 @@
+"""Train a model on labelled pages: from a LayoutLMv2 checkpoint, from a text model, or from nothing.
+
+The same command again goes on where an interrupted run stopped. Exit status: 0 done, 1 failed, 2 the options make no
+sense, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import ray
+from ray.exceptions import RayError
+from ray.train.v2.api.exceptions import TrainingFailedError
+
+from jobs.extract import reason
+from jobs.session import connect_to_ray, parse_options
+from model.checkpoint import CheckpointError
+from model.ocr import OcrOptions, OcrUnavailableError
+from pipelines.augment import AugmentOptions
+from pipelines.batches import BatchOptions
+from pipelines.corpora.corpus import BrokenAnnotationError
+from pipelines.corpora.datasets import DATASETS
+from pipelines.labelled import LabelledOptions
+from pipelines.page import PageError, Task
+from pipelines.rasterize import RasterizeOptions, TextChoice
+from pipelines.rendering import RenderOptions
+from pipelines.run import OutputConflictError
+from pipelines.storage import normalise_uri
+from pipelines.training import TrainingOptions
+from pipelines.training_optimizer import OptimizerOptions
+from pipelines.training_run import FinetuneOptions, TrainingError, finetune
+from pipelines.training_start import ANY_LABELS, check_start, choose_start, start_config, start_tokenizer
+
+
+@dataclass(frozen=True)
+class Options:
+    """Options of `python -m jobs.finetune`."""
+
+    dataset: str
+    """Format of the corpus: funsd, cord, sroie, kleister-nda, docvqa, rvl-cdip, class-folders or labelled-pages."""
+    data: str
+    """Folder or s3://bucket/prefix of the corpus, as it is published."""
+    output: str
+    """Folder or s3://bucket/prefix for checkpoints/, model/, examples/, metrics.jsonl and curve.png."""
+    task: Task = "token-classification"
+    """What the model learns."""
+    model: str | None = None
+    """Folder, hub id or s3:// URI of a LayoutLMv2 checkpoint to start from."""
+    init_text: str | None = None
+    """The same of a BERT-like text checkpoint: layout and picture are then new."""
+    config: str | None = None
+    """Without --model: a config.json (or its folder) with the sizes of what is new; by default with --init-text those
+    of the published model, without it a small model's."""
+    train_split: str = "train"
+    """Split that is learned."""
+    dev_split: str = "dev"
+    """Split by which checkpoints are compared; "" for none: the last checkpoint is then the result."""
+    epochs: int | None = None
+    """Passes over the training split; 10 where --steps is not given."""
+    steps: int | None = None
+    """Updates of the weights, instead of --epochs."""
+    batch_size: int = 8
+    """The most windows of one step, all workers together."""
+    micro_batch_size: int | None = None
+    """Windows that a worker computes at once; the gradients of a step add up. By default a worker's whole share."""
+    learning_rate: float = 5e-5
+    """Highest learning rate of the parts that a checkpoint brought."""
+    new_parts_learning_rate: float = 5e-4
+    """Highest learning rate of the parts that are new."""
+    warmup_fraction: float = 0.1
+    """Share of the steps, 0 to 1, in which the learning rates rise; then they fall in a line."""
+    weight_decay: float = 0.01
+    """Of matrices and tables; biases and norms have none."""
+    gradient_clip: float = 1.0
+    """The greatest norm of a step's gradients; 0 clips nothing."""
+    average_weights: float = 0.0
+    """Decay of the moving average of the weights, below 1, which is then evaluated and saved; 0 keeps none."""
+    freeze_backbone: bool = False
+    """Leave the visual backbone as it is."""
+    freeze_word_embeddings: bool = False
+    """Leave the table of word embeddings as it is."""
+    gradient_checkpointing: bool = False
+    """Compute each layer twice and keep less of it: less memory."""
+    synchronize_batch_norm: bool = False
+    """Train the normalisation of the backbone with statistics shared by all workers; GPUs only."""
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    """Of the arithmetic (autocast); weights stay float32."""
+    mask_words: float = 0.0
+    """Share of the words, 0 to 1, that are hidden or exchanged, others in every epoch."""
+    shift: float = 0.0
+    """The farthest that a page is moved, in thousandths of its sides."""
+    scale: float = 0.0
+    """The most by which a page is made larger or smaller; 0.15 is 85% to 115%."""
+    jitter: int = 0
+    """The farthest that each edge of a box is moved, in thousandths of the page."""
+    seed: int = 0
+    """Of new parts, the order of the examples, dropout and augmentation."""
+    evaluate_every: int | None = None
+    """Steps between evaluations; by default once an epoch."""
+    checkpoint_every: int = 200
+    """Steps between checkpoints; every evaluation makes one too."""
+    log_every: int = 10
+    """Steps between lines of metrics.jsonl."""
+    cache: str | None = None
+    """Folder or s3:// prefix for the pages as they are read, for several runs to share; by default OUTPUT/examples."""
+    text: TextChoice = "auto"
+    """Where the corpus gives no words; auto: a page's text layer where it can be trusted, else OCR; ocr; layer."""
+    dpi: int = 200
+    """Resolution at which PDF pages are rendered for OCR, in dots per inch."""
+    ocr_lang: str = "eng"
+    """Tesseract's languages, such as eng or deu+fra."""
+    stride: int = 128
+    """Tokens that neighbouring windows share on pages of more than 512 tokens."""
+    page_time_limit_seconds: float = 120.0
+    """The longest that OCR may take on one page, in seconds."""
+    strict: bool = False
+    """End at a broken annotation or a page that cannot be read, instead of leaving it out."""
+    workers: int = 1
+    """Processes that train together; each takes a GPU where the cluster has them."""
+    threads: int | None = None
+    """Threads of PyTorch in each worker; by default the cores of the machine are shared."""
+    overwrite: bool = False
+    """Remove what an earlier run wrote to --output and begin anew."""
+    address: str | None = None
+    """Address of a Ray cluster; by default the one this runs in, or a local one is started."""
+
+    def finetune_options(self) -> FinetuneOptions:
+        """The options of the run.
+
+        Raises:
+            ValueError: they make no sense.
+            CheckpointError: the checkpoint to start from cannot be read.
+        """
+        self._check_numbers()
+        if self.dataset not in DATASETS:
+            raise ValueError(f"--dataset is {self.dataset!r}; it is one of {', '.join(DATASETS)}")
+        if self.epochs is not None and self.steps is not None:
+            raise ValueError("--epochs and --steps both say how long to train; give one of them")
+        if self.train_split == "":
+            raise ValueError("--train-split is empty; it names what is learned")
+        batches = BatchOptions(
+            self.batch_size, self.micro_batch_size or max(1, self.batch_size // self.workers), self.seed
+        )
+        batches.check(self.workers)
+        start = choose_start(self.model, self.init_text, self.config)
+        check_start(start, self.task)
+        tokenizer = start_tokenizer(start, start_config(start, self.task, ANY_LABELS))
+        if not 0 <= self.stride < tokenizer.model_max_length // 2:
+            raise ValueError(f"--stride is {self.stride}; it must be from 0 to {tokenizer.model_max_length // 2 - 1}")
+        return FinetuneOptions(
+            data=normalise_uri(self.data),
+            output=normalise_uri(self.output),
+            start=start,
+            labelled=LabelledOptions(
+                dataset=self.dataset,
+                task=self.task,
+                tokenizer="",
+                stride=self.stride,
+                page_time_limit_seconds=self.page_time_limit_seconds,
+                rasterize=RasterizeOptions(text=self.text, render=RenderOptions(dpi=self.dpi)),
+                ocr=OcrOptions(language=self.ocr_lang),
+            ),
+            training=TrainingOptions(
+                task=self.task,
+                epochs=None if self.steps is not None else self.epochs or 10,
+                steps=self.steps,
+                dtype=self.dtype,
+                gradient_checkpointing=self.gradient_checkpointing,
+                synchronize_batch_norm=self.synchronize_batch_norm,
+                seed=self.seed,
+                evaluate_every=self.evaluate_every,
+                checkpoint_every=self.checkpoint_every,
+                log_every=self.log_every,
+                batches=batches,
+                optimizer=OptimizerOptions(
+                    learning_rate=self.learning_rate,
+                    new_parts_learning_rate=self.new_parts_learning_rate,
+                    warmup_fraction=self.warmup_fraction,
+                    weight_decay=self.weight_decay,
+                    gradient_clip=self.gradient_clip,
+                    average_weights=self.average_weights,
+                    freeze_backbone=self.freeze_backbone,
+                    freeze_word_embeddings=self.freeze_word_embeddings,
+                ),
+                augment=AugmentOptions(self.mask_words, self.shift, self.scale, self.jitter),
+            ),
+            train_split=self.train_split,
+            dev_split=self.dev_split,
+            cache=normalise_uri(self.cache) if self.cache else None,
+            workers=self.workers,
+            threads=self.threads,
+            strict=self.strict,
+            overwrite=self.overwrite,
+        )
+
+    def _check_numbers(self) -> None:
+        whole = ("epochs", "steps", "batch_size", "micro_batch_size", "evaluate_every", "checkpoint_every", "log_every")
+        positive = (*whole, "workers", "threads", "dpi", "page_time_limit_seconds", "learning_rate")
+        for name in (*positive, "new_parts_learning_rate"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < float("inf"):
+                raise ValueError(f"--{name.replace('_', '-')} is {value:g}; it must be a number above 0")
+        for name, most in (("warmup_fraction", 1.0), ("average_weights", 1.0), ("weight_decay", float("inf"))):
+            value = getattr(self, name)
+            if not 0 <= value < most:
+                raise ValueError(f"--{name.replace('_', '-')} is {value:g}; it must be from 0 to below {most:g}")
+        if not 0 <= self.gradient_clip < float("inf"):
+            raise ValueError(f"--gradient-clip is {self.gradient_clip:g}; it must be 0 or above")
+        if self.seed < 0:
+            raise ValueError(f"--seed is {self.seed}; it must be 0 or above")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the job; returns the exit status."""
+    options = parse_options(Options, __doc__, arguments)
+    try:
+        finetune_options = options.finetune_options()
+    except (ValueError, OcrUnavailableError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except CheckpointError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    try:
+        connect_to_ray(options.address, workers_log=False)  # Ray Train's chatter; failures are told in any case
+        record = finetune(finetune_options)
+    except TrainingFailedError as error:
+        print(f"error: {training_reason(error)}", file=sys.stderr)
+        return 1
+    except (
+        PageError,
+        OutputConflictError,
+        BrokenAnnotationError,
+        TrainingError,
+        CheckpointError,
+        RayError,
+        ConnectionError,
+        ValueError,
+    ) as error:
+        print(f"error: {reason(error)}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted; the same command goes on from the last checkpoint", file=sys.stderr)
+        return 130
+    finally:
+        ray.shutdown()
+    best = {name: value for name, value in record["best"].items() if name != "values"}
+    print(json.dumps({"model": record["model"], "steps": record["steps"], "best": best}))
+    return 0
+
+
+def training_reason(error: TrainingFailedError) -> str:
+    """Why the workers failed, in a line each: what they raised is taken out of what Ray Train wraps it in."""
+    failures: dict[int, Any] = getattr(error, "worker_failures", {})
+    told = {reason(failure) for failure in failures.values()} or {str(error).strip().splitlines()[-1]}
+    return "training failed: " + "; ".join(sorted(told))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

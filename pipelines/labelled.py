@@ -1,0 +1,152 @@
+"""Labelled pages through the stages of the batch job: the same words, picture and windows, with what is true beside.
+
+labelled pages -> [ read: picture, and words where none are given -> annotate -> tokenize ]
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import groupby
+
+import pyarrow as pa
+
+from model.ocr import OcrOptions
+from pipelines.blocks import MakeStage
+from pipelines.corpora.corpus import LABELLED_PAGE
+from pipelines.corpora.datasets import DATASETS
+from pipelines.corpora.labelled_pages import is_embedded_image, read_embedded_image
+from pipelines.document import Document
+from pipelines.load import load_tokenizer
+from pipelines.ocr import Ocr
+from pipelines.page import TOKENIZED, Row, Task, mark_failed
+from pipelines.rasterize import Rasterize, RasterizeOptions, rasterize_page
+from pipelines.rendering import page_size, render_picture
+from pipelines.storage import Storage
+from pipelines.tokenize import Tokenize, TokenizeOptions
+
+TRUTH = [field for field in LABELLED_PAGE if field.name in ("true_labels", "true_label", "questions", "keys")]
+
+EXAMPLE = pa.schema([*TOKENIZED, *TRUTH])
+"""A labelled page ready for the model: picture, words, windows, and what is true of it."""
+
+
+@dataclass(frozen=True)
+class LabelledOptions:
+    """How labelled pages become examples.
+
+    Attributes:
+        dataset: one of `pipelines.corpora.datasets.DATASETS`.
+        task: what the model learns or is asked.
+        tokenizer: folder, hub id or s3:// URI of the checkpoint whose tokenizer is used.
+        stride: tokens that neighbouring windows of a long page share.
+        page_time_limit_seconds: the longest that OCR may take on one page.
+    """
+
+    dataset: str
+    task: Task
+    tokenizer: str
+    stride: int = 128
+    page_time_limit_seconds: float = 120.0
+    rasterize: RasterizeOptions = field(default_factory=RasterizeOptions)
+    ocr: OcrOptions = field(default_factory=OcrOptions)
+
+
+class ReadLabelled:
+    """Rows of `LABELLED_PAGE` in, with the columns of `PAGE_IMAGE` out.
+
+    Where the corpus gives the words, the file is opened for its picture alone and `text_source` is "given"; else the
+    page is read as the batch job reads it.
+    """
+
+    def __init__(self, options: LabelledOptions) -> None:
+        self.options = options
+        self.storage = Storage()
+        self._ocr: Ocr | None = None
+
+    def __call__(self, rows: Iterable[Row]) -> Iterator[Row]:
+        for unread, neighbours in groupby(rows, key=lambda row: row["given_words"] is None):
+            if unread:
+                yield from self._read(neighbours)
+            else:
+                yield from map(self._with_given_words, neighbours)
+
+    def _read(self, rows: Iterable[Row]) -> Iterator[Row]:
+        rasterized = self._rasterized(rows)
+        if self.options.rasterize.text == "layer":
+            return rasterized
+        if self._ocr is None:
+            self._ocr = Ocr(self.options.ocr, self.options.page_time_limit_seconds)
+        return self._ocr(rasterized)
+
+    def _rasterized(self, rows: Iterable[Row]) -> Iterator[Row]:
+        for embedded, neighbours in groupby(rows, key=lambda row: is_embedded_image(row["uri"])):
+            if not embedded:
+                yield from Rasterize(self.options.rasterize)(neighbours)
+                continue
+            for row in neighbours:
+                try:
+                    with Document(read_embedded_image(self.storage, row["uri"])) as document:
+                        rasterized = rasterize_page(document, {**row, "page_index": 0}, self.options.rasterize)
+                        yield {**rasterized, "page_index": row["page_index"]}
+                except Exception as error:  # one page's failure is that page's alone
+                    yield mark_failed(row, error)
+
+    def _with_given_words(self, row: Row) -> Row:
+        try:
+            return {**row, **self._picture(row)}
+        except Exception as error:  # one page's failure is that page's alone
+            return mark_failed(row, error)
+
+    def _picture(self, row: Row) -> Row:
+        started = time.perf_counter()
+        uri, index = row["uri"], row["page_index"]
+        embedded = is_embedded_image(uri)
+        content = read_embedded_image(self.storage, uri) if embedded else self.storage.read(uri)
+        with Document(content) as document:
+            place = 0 if embedded else index
+            size = page_size(document, place, self.options.rasterize.render)
+            picture = render_picture(document, place, self.options.rasterize.render).tobytes()
+        return {
+            "width": size.width,
+            "height": size.height,
+            "text_source": "given",
+            "words": row["given_words"],
+            "boxes": row["given_boxes"],
+            "word_confidences": [None] * len(row["given_words"]),
+            "picture": picture,
+            "status": "ok",
+            "error_kind": None,
+            "error": None,
+            "seconds": {"rasterize": time.perf_counter() - started, "ocr": 0.0, "infer": 0.0},
+        }
+
+
+class Annotate:
+    """Rows as `ReadLabelled` gives them; labels and answers that the corpus tells by value are located in the words."""
+
+    def __init__(self, options: LabelledOptions) -> None:
+        self.dataset = DATASETS[options.dataset]
+
+    def __call__(self, rows: Iterable[Row]) -> Iterator[Row]:
+        for row in rows:
+            if row["status"] != "ok" or row["given_words"] is not None:
+                yield row
+                continue
+            try:
+                yield {**row, **self.dataset.locate(row)} if self.dataset.locate else row
+            except Exception as error:  # one page's failure is that page's alone
+                yield mark_failed(row, error)
+
+
+def example_steps(options: LabelledOptions) -> tuple[MakeStage, ...]:
+    """Read, annotate, tokenize: from rows of `LABELLED_PAGE` to rows of `EXAMPLE`."""
+    return partial(ReadLabelled, options), partial(Annotate, options), partial(_make_tokenize, options)
+
+
+def _make_tokenize(options: LabelledOptions) -> Tokenize:
+    tokenizer = load_tokenizer(options.tokenizer)
+    length = tokenizer.model_max_length
+    return Tokenize(tokenizer, TokenizeOptions(options.task, max_length=length, stride=options.stride))

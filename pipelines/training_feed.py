@@ -1,0 +1,289 @@
+"""The feed: from the plan of batches to tensors, through Ray Data, one worker's micro batches in their order.
+
+micro batches of the plan -> [ load pages -> augment -> collate ] -> rows of MICRO_BATCH -> tensors
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import ray.data
+
+from model import LayoutLMv2Tokenizer
+from pipelines.augment import AugmentedVocabulary, AugmentOptions, WindowArrays, augment_window
+from pipelines.batches import BatchPlan, share_of
+from pipelines.examples import ExampleReader
+from pipelines.infer import padded_length
+from pipelines.page import PICTURE_SHAPE, Row, Task
+from pipelines.storage import Storage
+from pipelines.training_targets import IGNORED_TARGET, answer_span, token_targets
+
+if TYPE_CHECKING:
+    import torch
+
+TASK_CPUS = 0.1
+"""What Ray books for a task that loads micro batches."""
+
+TASKS_AT_A_TIME = 2
+WINDOWS_PER_TASK = 16
+STEPS_PER_DATASET = 512
+"""Steps that one Dataset feeds; the next one begins when it is used up."""
+
+STORE_BYTES = 256 * 2**20
+"""Of Ray's object store for loaded micro batches of one worker: how far loading may run ahead."""
+
+PLANNED = pa.schema(
+    [
+        ("step", pa.int64()),
+        ("place", pa.int32()),
+        ("epoch", pa.int32()),
+        ("targets", pa.int64()),
+        ("idle", pa.bool_()),
+        ("window_ids", pa.list_(pa.int64())),
+        ("files", pa.list_(pa.string())),
+        ("row_groups", pa.list_(pa.int32())),
+        ("windows", pa.list_(pa.int32())),
+    ]
+)
+"""A micro batch of the plan. `idle` marks one without windows of its own: another window stands in with no weight, so
+that every worker takes part in every step."""
+
+ARRAYS: dict[str, npt.DTypeLike] = {
+    "input_ids": np.int32,
+    "token_type_ids": np.int8,
+    "attention_mask": np.int8,
+    "bbox": np.int16,
+    "labels": np.int32,
+    "start_positions": np.int32,
+    "end_positions": np.int32,
+    "image": np.uint8,
+    "image_of_row": np.int32,
+}
+
+MICRO_BATCH = pa.schema(
+    [
+        ("step", pa.int64()),
+        ("place", pa.int32()),
+        ("epoch", pa.int32()),
+        ("targets", pa.int64()),
+        ("own_targets", pa.int64()),
+        ("rows", pa.int32()),
+        *((name, pa.list_(pa.from_numpy_dtype(np.dtype(dtype)))) for name, dtype in ARRAYS.items()),
+    ]
+)
+"""A loaded micro batch: flat arrays under the names of the model's arguments; those of other tasks are null.
+`own_targets` are those of this micro batch alone, 0 for an idle one."""
+
+
+@dataclass(frozen=True)
+class FeedOptions:
+    """What is loaded, and how.
+
+    Attributes:
+        task: decides the targets.
+        label_ids: of words or pages; empty for questions.
+        pad_token_id: of the tokenizer.
+        seed: of the augmentation.
+        augment: how much a window is changed, differently in every epoch.
+        vocabulary: for masked words.
+    """
+
+    task: Task
+    label_ids: Mapping[str, int]
+    pad_token_id: int
+    vocabulary: AugmentedVocabulary
+    seed: int = 0
+    augment: AugmentOptions = field(default_factory=AugmentOptions)
+
+
+@dataclass(frozen=True)
+class TrainingBatch:
+    """A micro batch as the model takes it: `tensors` are its keyword arguments, the targets included."""
+
+    step: int
+    place: int
+    epoch: int
+    targets: int
+    own_targets: int
+    tensors: dict[str, torch.Tensor]
+
+
+def feed(
+    plan: BatchPlan, first: int, end: int, rank: int, workers: int, storage: Storage, options: FeedOptions
+) -> Iterator[TrainingBatch]:
+    """One worker's micro batches of the steps from `first` to `end` (excluded), in order, loaded ahead of their use."""
+    for start in range(first, end, STEPS_PER_DATASET):
+        rows = planned_rows(plan, start, min(end, start + STEPS_PER_DATASET), rank, workers)
+        size = max(1, WINDOWS_PER_TASK // plan.options.micro_batch_size)
+        blocks = []
+        while chunk := list(islice(rows, size)):
+            blocks.append(pa.Table.from_pylist(chunk, schema=PLANNED))
+        # from_arrow would start a task of a whole CPU for each, and wait for ever where the workers hold most of them.
+        dataset = ray.data.from_blocks(blocks)
+        context = dataset.context
+        context.target_max_block_size = None
+        context.enable_progress_bars = False
+        context.execution_options.preserve_order = True
+        context.execution_options.resource_limits = ray.data.ExecutionResources(object_store_memory=STORE_BYTES)
+        loaded = dataset.map_batches(
+            partial(load_micro_batches, storage=storage, options=options),
+            batch_size=None,
+            batch_format="pyarrow",
+            num_cpus=TASK_CPUS,
+            compute=ray.data.TaskPoolStrategy(size=TASKS_AT_A_TIME),
+        )
+        for block in loaded.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=1):
+            for row in range(block.num_rows):
+                yield training_batch(block.slice(row, 1))
+
+
+def planned_rows(plan: BatchPlan, first: int, end: int, rank: int, workers: int) -> Iterator[Row]:
+    """Rows of `PLANNED` for one worker."""
+    index = plan.index
+    for step in plan.steps(first, end):
+        some_window = next(batch.windows[:1] for batch in step if len(batch.windows))
+        for batch in share_of(step, rank, workers):
+            windows = batch.windows if len(batch.windows) else some_window
+            places = [index.pages[page] for page in index.page[windows]]
+            yield {
+                "step": batch.step,
+                "place": batch.place,
+                "epoch": batch.epoch,
+                "targets": batch.targets,
+                "idle": not len(batch.windows),
+                "window_ids": windows,
+                "files": [index.files[place.file] for place in places],
+                "row_groups": [place.row_group for place in places],
+                "windows": index.window[windows],
+            }
+
+
+def load_micro_batches(block: pa.Table, storage: Storage, options: FeedOptions) -> pa.Table:
+    """Rows of `PLANNED` in, `MICRO_BATCH` out."""
+    reader = ExampleReader(storage)
+    rows = [_load(row, reader, options) for row in block.to_pylist()]
+    columns = [pa.array([row.get(field.name) for row in rows], type=field.type) for field in MICRO_BATCH]
+    return pa.Table.from_arrays(columns, schema=MICRO_BATCH)
+
+
+def _load(planned: Row, reader: ExampleReader, options: FeedOptions) -> Row:
+    pages: dict[tuple[str, int], Row] = {}
+    windows: list[WindowArrays] = []
+    types: list[npt.NDArray[np.int64]] = []
+    targets: list[Any] = []
+    for identity, *place, index in zip(
+        planned["window_ids"], planned["files"], planned["row_groups"], planned["windows"], strict=True
+    ):
+        key = (place[0], place[1])
+        if key not in pages:
+            page = reader.read(*key)
+            picture = np.frombuffer(page["picture"], dtype=np.uint8).reshape(PICTURE_SHAPE)
+            pages[key] = {**page, "picture": picture}
+        page = pages[key]
+        random = np.random.default_rng([options.seed, planned["epoch"], identity])
+        windows.append(load_window(page, index, options, random))
+        types.append(np.asarray(page["windows"][index]["token_type_ids"]))
+        targets.append(window_targets(page, index, options))
+    arrays = collate(windows, types, targets, options)
+    own = _count(arrays)
+    if planned["idle"]:
+        own = 0
+    flat = {name: np.ascontiguousarray(array, dtype=ARRAYS[name]).reshape(-1) for name, array in arrays.items()}
+    kept = {name: planned[name] for name in ("step", "place", "epoch", "targets")}
+    return {**kept, "own_targets": own, "rows": len(windows), **flat}
+
+
+def load_window(page: Row, index: int, options: FeedOptions, random: np.random.Generator) -> WindowArrays:
+    """A window and its page's picture as training sees them: changed at random, if that is asked for."""
+    window = page["windows"][index]
+    arrays = WindowArrays(
+        input_ids=np.asarray(window["input_ids"], dtype=np.int64),
+        bbox=np.asarray(window["bbox"], dtype=np.int64).reshape(-1, 4),
+        word_indices=np.asarray(window["word_indices"], dtype=np.int64),
+        picture=page["picture"],
+    )
+    return augment_window(arrays, options.vocabulary, random, options.augment)
+
+
+def window_targets(page: Row, index: int, options: FeedOptions) -> Any:
+    """What the model should say of a window: label ids int64 [tokens], a `Span`, or the id of the page's class."""
+    if options.task == "token-classification":
+        return token_targets(page, index, options.label_ids)
+    if options.task == "question-answering":
+        return answer_span(page, index)
+    return options.label_ids[page["true_label"]]
+
+
+def collate(
+    windows: list[WindowArrays], types: list[npt.NDArray[np.int64]], targets: list[Any], options: FeedOptions
+) -> dict[str, npt.NDArray[Any]]:
+    """The arguments of the model for these windows, padded on the right to the longest; windows that have the very same
+    picture share it."""
+    shape = len(windows), padded_length(max(len(window.input_ids) for window in windows))
+    arrays: dict[str, npt.NDArray[Any]] = {
+        "input_ids": np.full(shape, options.pad_token_id),
+        "token_type_ids": np.zeros(shape, dtype=np.int64),
+        "attention_mask": np.zeros(shape, dtype=np.int64),
+        "bbox": np.zeros((*shape, 4), dtype=np.int64),
+    }
+    for row, (window, token_types) in enumerate(zip(windows, types, strict=True)):
+        count = len(window.input_ids)
+        arrays["input_ids"][row, :count] = window.input_ids
+        arrays["token_type_ids"][row, :count] = token_types
+        arrays["attention_mask"][row, :count] = 1
+        arrays["bbox"][row, :count] = window.bbox
+    if options.task == "token-classification":
+        arrays["labels"] = np.full(shape, IGNORED_TARGET)
+        for row, labels in enumerate(targets):
+            arrays["labels"][row, : len(labels)] = labels
+    elif options.task == "question-answering":
+        arrays["start_positions"], arrays["end_positions"] = np.asarray(targets).T
+    else:
+        arrays["labels"] = np.asarray(targets)
+    pictures = {id(window.picture): window.picture for window in windows}
+    arrays["image"] = np.stack(list(pictures.values()))
+    arrays["image_of_row"] = np.asarray([list(pictures).index(id(window.picture)) for window in windows])
+    return arrays
+
+
+def _count(arrays: Mapping[str, npt.NDArray[Any]]) -> int:
+    if "labels" in arrays:
+        return int((arrays["labels"] != IGNORED_TARGET).sum())
+    return len(arrays["start_positions"])
+
+
+def training_batch(row: pa.Table) -> TrainingBatch:
+    """One row of `MICRO_BATCH` as int64 tensors (the image: uint8)."""
+    import torch
+
+    (record,) = row.combine_chunks().to_batches()
+    (numbers,) = record.select(["step", "place", "epoch", "targets", "own_targets", "rows"]).to_pylist()
+    rows = numbers.pop("rows")
+    tensors: dict[str, torch.Tensor] = {}
+    for name in ARRAYS:
+        column = record.column(name)
+        if column.null_count:
+            continue
+        flat = torch.from_numpy(column.flatten().to_numpy(zero_copy_only=False).copy())
+        if name == "image":
+            tensors[name] = flat.view(-1, *PICTURE_SHAPE)
+        elif name == "bbox":
+            tensors[name] = flat.view(rows, -1, 4).long()
+        elif len(flat) == rows:
+            tensors[name] = flat.long()
+        else:
+            tensors[name] = flat.view(rows, -1).long()
+    return TrainingBatch(**numbers, tensors=tensors)
+
+
+def augmented_vocabulary(tokenizer: LayoutLMv2Tokenizer) -> AugmentedVocabulary:
+    """For words that are masked or exchanged: [MASK], and the ids after BERT's special and unused ones."""
+    first = tokenizer.mask_token_id + 1
+    return AugmentedVocabulary(tokenizer.mask_token_id, first, tokenizer.vocab_size)

@@ -1,0 +1,116 @@
+"""What changes the weights: AdamW with two learning rates, warm-up and linear decay, and the average of the weights."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+
+@dataclass(frozen=True)
+class OptimizerOptions:
+    """How the weights change.
+
+    Attributes:
+        learning_rate: highest rate of the parts that a checkpoint brought.
+        new_parts_learning_rate: of those that are new.
+        warmup_fraction: share (0 to 1) of all steps in which the rates rise from 0, before they fall to 0 again.
+        weight_decay: of matrices and tables; biases and norms have none.
+        gradient_clip: the greatest norm of a step's gradients, all parameters together; 0 clips nothing.
+        average_weights: decay of the exponential moving average of the weights, 0 to 1; 0 keeps none. The average is
+            what is evaluated and saved.
+        freeze_backbone: leave the visual backbone as it is.
+        freeze_word_embeddings: leave the table of word embeddings as it is.
+    """
+
+    learning_rate: float = 5e-5
+    new_parts_learning_rate: float = 5e-4
+    warmup_fraction: float = 0.1
+    weight_decay: float = 0.01
+    gradient_clip: float = 1.0
+    average_weights: float = 0.0
+    freeze_backbone: bool = False
+    freeze_word_embeddings: bool = False
+
+
+def freeze(model: Any, options: OptimizerOptions, unused: Iterable[str]) -> None:
+    """Take the gradient off what stays as it is: what is asked for, and the parameters that the task does not use."""
+    unused = set(unused)
+    for name, parameter in model.named_parameters():
+        if name in unused:
+            parameter.requires_grad_(False)
+    if options.freeze_backbone:
+        model.base_model.visual.requires_grad_(False)
+    if options.freeze_word_embeddings:
+        model.get_input_embeddings().requires_grad_(False)
+
+
+def make_optimizer(model: nn.Module, options: OptimizerOptions, new: Collection[str]) -> torch.optim.AdamW:
+    """AdamW over the parameters that train, in groups by learning rate and decay.
+
+    Raises:
+        ValueError: nothing trains.
+    """
+    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            groups.setdefault((name in new, has_decay(name, parameter)), []).append(parameter)
+    if not groups:
+        raise ValueError("every part of the model is frozen, so nothing would train")
+    return torch.optim.AdamW(
+        [
+            {
+                "params": parameters,
+                "peak": options.new_parts_learning_rate if is_new else options.learning_rate,
+                "weight_decay": options.weight_decay if decays else 0.0,
+                "is_new": is_new,
+            }
+            for (is_new, decays), parameters in sorted(groups.items())
+        ],
+        lr=0.0,
+    )
+
+
+def has_decay(name: str, parameter: nn.Parameter) -> bool:
+    """Whether weight decay is for a parameter: not for biases (q_bias and v_bias too) and norms, as BERT does."""
+    return parameter.dim() > 1 and not name.endswith("bias")
+
+
+def schedule(step: int, steps: int, warmup_fraction: float) -> float:
+    """The share of the highest learning rate in a step (from 0): up to 1 in the warm-up, then down to 0 in a line."""
+    warmup = round(steps * warmup_fraction)
+    if step < warmup:
+        return (step + 1) / warmup
+    return (steps - step) / max(1, steps - warmup)
+
+
+def set_learning_rates(optimizer: torch.optim.Optimizer, share: float) -> dict[str, float]:
+    """Give every group its rate in a step; returns the rates as they are logged."""
+    rates: dict[str, float] = {}
+    for group in optimizer.param_groups:
+        group["lr"] = group["peak"] * share
+        rates["new_parts_learning_rate" if group["is_new"] else "learning_rate"] = group["lr"]
+    return rates
+
+
+class AverageWeights:
+    """The exponential moving average of a model's weights, as a model of its own."""
+
+    def __init__(self, model: nn.Module, decay: float) -> None:
+        import copy
+
+        self.decay = decay
+        self.model = copy.deepcopy(model).eval().requires_grad_(False)
+
+    @torch.no_grad()
+    def update(self, model: nn.Module, steps: int) -> None:
+        """Take in the weights after so many steps. The first ones count more, for they start far off."""
+        decay = min(self.decay, (1 + steps) / (10 + steps))
+        for average, current in zip(self.model.parameters(), model.parameters(), strict=True):
+            if current.requires_grad:
+                average.lerp_(current, 1 - decay)
+        for kept, buffer in zip(self.model.buffers(), model.buffers(), strict=True):
+            kept.copy_(buffer)

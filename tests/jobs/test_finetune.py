@@ -1,0 +1,299 @@
+"""Fine-tuning as users run it: on one worker and two, killed in part and as a whole, on a folder and on S3."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load
+
+import model as model_package
+from jobs.finetune import Options, main
+from pipelines.load import check_head, load_model, load_tokenizer, model_labels
+from pipelines.run import OutputConflictError
+from pipelines.storage import Storage, join_uri
+from pipelines.training_record import read_metrics
+from pipelines.training_run import TrainingError, finetune
+from tests.conftest import REPOSITORY
+from tests.pipelines.drawn_corpus import draw_corpus, write_tiny_config
+
+pytestmark = pytest.mark.xdist_group("ray")
+on_ray = pytest.mark.usefixtures("ray_cluster")
+
+STEPS, EVALUATED_EVERY = 24, 8
+WAIT_SECONDS = 180
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A run that ended: its options, what it returned, its lines and its weights."""
+
+    options: Options
+    record: dict[str, Any]
+
+    @property
+    def lines(self) -> list[dict[str, Any]]:
+        return read_metrics(Storage(), self.options.output)
+
+    @property
+    def weights(self) -> dict[str, torch.Tensor]:
+        return load(Storage().read(join_uri(self.options.output, "model", "model.safetensors")))
+
+    @property
+    def curve(self) -> list[tuple[int, float]]:
+        return [(line["step"], line["loss"]) for line in self.lines if "loss" in line]
+
+    @property
+    def evaluations(self) -> list[tuple[int, dict[str, Any]]]:
+        return [(line["step"], line["dev_values"]) for line in self.lines if "dev" in line]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("finetune")
+    draw_corpus(folder / "corpus")
+    write_tiny_config(folder)
+    return folder
+
+
+def options_for(home: Path, output: str | Path, **values: Any) -> Options:
+    defaults: dict[str, Any] = {
+        "dataset": "funsd",
+        "data": str(home / "corpus"),
+        "output": str(output),
+        "config": str(home / "tiny.json"),
+        "train_split": "train+dev",
+        "dev_split": "test",
+        "steps": STEPS,
+        "batch_size": 4,
+        "micro_batch_size": 2,
+        "new_parts_learning_rate": 3e-3,
+        "average_weights": 0.5,
+        "mask_words": 0.1,
+        "evaluate_every": EVALUATED_EVERY,
+        "log_every": 1,
+        "cache": str(home / "examples"),
+        "threads": 1,
+    }
+    return Options(**{**defaults, **values})
+
+
+def run(options: Options) -> Finished:
+    return Finished(options, finetune(options.finetune_options()))
+
+
+@pytest.fixture(scope="module")
+def undisturbed(home: Path, ray_cluster: None) -> Finished:
+    return run(options_for(home, home / "undisturbed"))
+
+
+def arguments_of(options: Options) -> list[str]:
+    arguments = []
+    for name, value in vars(options).items():
+        if value is not None and value is not False:
+            arguments += [f"--{name.replace('_', '-')}", str(value)]
+    return arguments
+
+
+@contextlib.contextmanager
+def once(condition: Callable[[], bool], action: Callable[[], None]) -> Iterator[list[bool]]:
+    """While the block runs, wait for a condition and act on it; yields a list that is not empty when that was done."""
+    done: list[bool] = []
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(0.02):
+            if condition():
+                action()
+                done.append(True)
+                return
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield done
+    finally:
+        over.set()
+        thread.join()
+
+
+def training_processes() -> list[int]:
+    """The processes of Ray Train's workers below this one."""
+    parents: dict[int, int] = {}
+    titles: dict[int, str] = {}
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            with contextlib.suppress(OSError):  # it has ended meanwhile
+                status = (folder / "status").read_text()
+                parents[int(folder.name)] = int(status.split("PPid:")[1].split()[0])
+                titles[int(folder.name)] = (folder / "cmdline").read_bytes().decode(errors="replace")
+
+    def is_below(process: int) -> bool:
+        while process in parents:
+            process = parents[process]
+            if process == os.getpid():
+                return True
+        return False
+
+    return sorted(pid for pid, title in titles.items() if title.startswith("ray::RayTrainWorker") and is_below(pid))
+
+
+def has_evaluated(output: str) -> bool:
+    return any("dev" in line for line in read_metrics(Storage(), output))
+
+
+@on_ray
+def test_the_loss_falls_and_the_best_checkpoint_is_a_model_for_extraction(undisturbed: Finished) -> None:
+    losses = [loss for _, loss in undisturbed.curve]
+    assert losses[-1] < 0.7 * losses[0]
+    output = Path(undisturbed.options.output)
+    best = max(undisturbed.evaluations, key=lambda each: each[1]["f1"])
+    assert undisturbed.record["best"]["dev"] == best[1]["f1"]
+    model = str(output / "model")
+    check_head(model, "token-classification")
+    assert (
+        model_labels(model, "token-classification")[0] == "O" and len(model_labels(model, "token-classification")) == 7
+    )
+    assert load_tokenizer(model).tokenize("Invoice")
+    loaded = load_model(model, "token-classification").model
+    assert torch.equal(loaded.state_dict()["classifier.weight"], undisturbed.weights["classifier.weight"])
+    names = {path.name for path in (output / "model").iterdir()}
+    assert "training_state.pt" not in names and {"config.json", "vocab.txt"} <= names
+    for checkpoint in output.glob("checkpoints/step-*"):
+        model_package.LayoutLMv2ForTokenClassification.from_pretrained(checkpoint)
+
+
+@on_ray
+def test_metrics_and_curve_tell_of_every_step_once(undisturbed: Finished) -> None:
+    assert [step for step, _ in undisturbed.curve] == list(range(1, STEPS + 1))
+    assert [step for step, _ in undisturbed.evaluations] == [8, 16, 24]
+    assert all(line["windows_per_second"] > 0 for line in undisturbed.lines if "loss" in line)
+    rates = [line["new_parts_learning_rate"] for line in undisturbed.lines if "loss" in line]
+    assert max(rates) == pytest.approx(3e-3) and rates.index(max(rates)) in (1, 2) and rates[-1] < rates[-2]
+    assert Path(undisturbed.options.output, "curve.png").read_bytes().startswith(b"\x89PNG")
+
+
+@on_ray
+def test_a_finished_run_is_not_done_again_and_another_one_not_mixed_in(undisturbed: Finished) -> None:
+    output = Path(undisturbed.options.output)
+    before = {path: path.stat().st_mtime_ns for path in output.rglob("*") if path.is_file()}
+    assert run(undisturbed.options).record == undisturbed.record
+    with pytest.raises(OutputConflictError, match=r"options.training.optimizer.learning_rate was 5e-05 and is 0.001"):
+        run(replace(undisturbed.options, learning_rate=1e-3))
+    assert {path: path.stat().st_mtime_ns for path in output.rglob("*") if path.is_file()} == before
+
+
+@on_ray
+def test_two_workers_of_which_one_dies_come_to_the_same_curve_as_one(home: Path, undisturbed: Finished) -> None:
+    options = options_for(home, home / "two", workers=2)
+
+    def kill_one() -> None:
+        os.kill(training_processes()[-1], signal.SIGKILL)
+
+    with once(lambda: has_evaluated(options.output), kill_one) as killed:
+        finished = run(options)
+    assert killed, "the run ended before a worker was killed"
+    steps, losses = zip(*finished.curve, strict=True)
+    assert list(steps) == list(range(1, STEPS + 1))
+    assert list(losses) == pytest.approx([loss for _, loss in undisturbed.curve], rel=1e-4)
+    for name, tensor in finished.weights.items():
+        torch.testing.assert_close(tensor, undisturbed.weights[name], rtol=1e-2, atol=1e-4)
+
+
+@on_ray
+def test_a_run_killed_as_a_whole_goes_on_to_the_very_same_weights(home: Path, undisturbed: Finished) -> None:
+    options = options_for(home, home / "killed")
+    command = [sys.executable, "-m", "jobs.finetune", *arguments_of(options), "--address", "local"]
+    with (home / "killed.log").open("wb") as log:
+        process = subprocess.Popen(command, cwd=REPOSITORY, stdout=log, stderr=log)
+        try:
+            deadline = time.monotonic() + WAIT_SECONDS
+            while not has_evaluated(options.output) and process.poll() is None and time.monotonic() < deadline:
+                time.sleep(0.02)
+        finally:
+            process.kill()
+            process.wait()
+    killed = Finished(options, {})
+    assert killed.evaluations and not Path(options.output, "model").exists(), (home / "killed.log").read_text()[-3000:]
+    finished = run(options)
+    assert finished.curve == undisturbed.curve
+    assert finished.evaluations == undisturbed.evaluations
+    assert finished.weights.keys() == undisturbed.weights.keys()
+    assert all(torch.equal(tensor, undisturbed.weights[name]) for name, tensor in finished.weights.items())
+
+
+@on_ray
+def test_questions_are_learned_on_s3_from_another_checkpoint(home: Path, s3_prefix: str, undisturbed: Finished) -> None:
+    options = options_for(
+        home,
+        s3_prefix,
+        task="question-answering",
+        model=join_uri(undisturbed.options.output, "model"),
+        config=None,
+        cache=None,
+        steps=8,
+        evaluate_every=None,
+        dev_split="",
+        dtype="bfloat16",
+        gradient_checkpointing=True,
+        freeze_backbone=True,
+    )
+    finished = run(options)
+    assert finished.record["best"] == {"step": 8}
+    weights, start = finished.weights, undisturbed.weights
+    frozen = [name for name in weights if ".visual." in name]
+    assert frozen and all(torch.equal(weights[name], start[name]) for name in frozen)
+    word = "layoutlmv2.encoder.layer.0.intermediate.dense.weight"
+    assert not torch.equal(weights[word], start[word]) and torch.allclose(weights[word], start[word], atol=0.01)
+    assert Storage().exists(join_uri(s3_prefix, "curve.png"))
+    check_head(join_uri(s3_prefix, "model"), "question-answering")
+
+
+@pytest.mark.slow
+@on_ray
+def test_a_loss_that_is_no_number_ends_the_run_with_the_way_out(home: Path) -> None:
+    options = options_for(home, home / "diverged", new_parts_learning_rate=1e30, gradient_clip=0.0, warmup_fraction=0.0)
+    with pytest.raises(TrainingError, match=r"no number at step .*--new-parts-learning-rate"):
+        run(options)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"dataset": "mnist"}, "--dataset is 'mnist'; it is one of funsd"),
+        ({"epochs": 2}, "--epochs and --steps both"),
+        ({"model": "microsoft/layoutlmv2-base-uncased", "init_text": "bert-base-uncased"}, "give one of them"),
+        ({"workers": 4, "micro_batch_size": 2}, "4 workers cannot share evenly"),
+        ({"learning_rate": 0.0}, "--learning-rate is 0"),
+        ({"warmup_fraction": 1.5}, "--warmup-fraction is 1.5"),
+        ({"stride": 400}, "--stride is 400"),
+        ({"mask_words": 2.0}, "mask-words is 2"),
+    ],
+)
+def test_options_that_make_no_sense_end_with_status_2_before_anything_starts(
+    home: Path, tmp_path: Path, values: dict[str, Any], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments_of(options_for(home, tmp_path / "out", **values))) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_sizes_that_make_no_model_end_with_status_2(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    odd = json.loads((home / "tiny.json").read_text()) | {"hidden_size": 33}
+    (tmp_path / "odd.json").write_text(json.dumps(odd))
+    assert main(arguments_of(options_for(home, tmp_path / "out", config=str(tmp_path / "odd.json")))) == 2
+    assert "hidden_size" in capsys.readouterr().err
