@@ -27,6 +27,7 @@ from pipelines.corpora.datasets import DATASETS
 from pipelines.labelled import LabelledOptions
 from pipelines.page import PageError, Task
 from pipelines.rasterize import RasterizeOptions, TextChoice
+from pipelines.remix import RemixOptions
 from pipelines.rendering import RenderOptions
 from pipelines.run import OutputConflictError
 from pipelines.storage import normalise_uri
@@ -34,6 +35,7 @@ from pipelines.training import TrainingOptions
 from pipelines.training_optimizer import OptimizerOptions
 from pipelines.training_run import FinetuneOptions, TrainingError, finetune
 from pipelines.training_start import ANY_LABELS, check_start, choose_start, start_config, start_tokenizer
+from pipelines.training_targets import Objective
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,9 @@ class Options:
     """Folder or s3://bucket/prefix for checkpoints/, model/, examples/, metrics.jsonl and curve.png."""
     task: Task = "token-classification"
     """What the model learns."""
+    objective: Objective = "labels"
+    """labels: what the corpus says; masked-words: to tell the words that --mask-words hides, for which no label is
+    needed: a way to know new kinds of pages before the labelled ones. Nothing is evaluated then."""
     model: str | None = None
     """Folder, hub id or s3:// URI of a LayoutLMv2 checkpoint to start from."""
     init_text: str | None = None
@@ -97,6 +102,17 @@ class Options:
     """The most by which a page is made larger or smaller; 0.15 is 85% to 115%."""
     jitter: int = 0
     """The farthest that each edge of a box is moved, in thousandths of the page."""
+    splice: float = 0.0
+    """Share of the pages, 0 to 1, whose lower part is taken from another page; this and the next four are for
+    token-classification."""
+    reorder: float = 0.0
+    """Share of the pages, 0 to 1, whose blocks are read in another order: by lines, by columns, or in pieces."""
+    exchange: float = 0.0
+    """Share of the blocks, 0 to 1, that get the text of a block of another page with the same label and length."""
+    digits: float = 0.0
+    """Share of the blocks, 0 to 1, whose digits are drawn anew."""
+    drop: float = 0.0
+    """Share of the blocks, 0 to 1, that are left out."""
     seed: int = 0
     """Of new parts, the order of the examples, dropout and augmentation."""
     evaluate_every: int | None = None
@@ -146,6 +162,13 @@ class Options:
             self.batch_size, self.micro_batch_size or max(1, self.batch_size // self.workers), self.seed
         )
         batches.check(self.workers)
+        remix = RemixOptions(self.splice, self.reorder, self.exchange, self.digits, self.drop)
+        if self.objective == "masked-words" and not self.mask_words:
+            raise ValueError("--objective masked-words needs --mask-words, the share of the words to hide: 0.25, say")
+        if self.objective == "masked-words" and self.task == "question-answering":
+            raise ValueError("--objective masked-words asks no questions; choose another --task for how pages are read")
+        if not remix.changes_nothing and self.task != "token-classification":
+            raise ValueError(f"--splice and the like mix pages with labelled words, and the task is {self.task}")
         start = choose_start(self.model, self.init_text, self.config)
         check_start(start, self.task)
         tokenizer = start_tokenizer(start, start_config(start, self.task, ANY_LABELS))
@@ -187,9 +210,11 @@ class Options:
                     freeze_word_embeddings=self.freeze_word_embeddings,
                 ),
                 augment=AugmentOptions(self.mask_words, self.shift, self.scale, self.jitter),
+                remix=remix,
+                objective=self.objective,
             ),
             train_split=self.train_split,
-            dev_split=self.dev_split,
+            dev_split=self.dev_split if self.objective == "labels" else "",
             cache=normalise_uri(self.cache) if self.cache else None,
             workers=self.workers,
             threads=self.threads,

@@ -26,6 +26,9 @@ TOKENIZER_FILES = (
 )  # fmt: skip
 OTHER_FILES = (CONFIG_NAME, "preprocessor_config.json", "processor_config.json", *TOKENIZER_FILES)
 
+BUNDLED_FORMS = "layoutlmv2-forms-small"
+"""The model that comes with this package: it finds headers, questions and answers on forms."""
+
 _HUB_ID = re.compile(r"[A-Za-z0-9_][\w.-]*(/[\w.-]+)?")
 _DENIED = {"403", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "401"}
 _NOT_FOUND = {"404", "NoSuchBucket", "NoSuchKey"}
@@ -60,8 +63,9 @@ def resolve_checkpoint(
     safetensors if there are any. A download appears in the cache whole or not at all, and once for all processes.
 
     Args:
-        source: a folder; an id on the Hugging Face hub (`microsoft/layoutlmv2-base-uncased`); or `s3://bucket/prefix`,
-            with credentials and endpoint from the usual AWS environment variables and configuration files.
+        source: a folder; the name of a model that comes with this package (`BUNDLED_FORMS`); an id on the Hugging Face
+            hub (`microsoft/layoutlmv2-base-uncased`); or `s3://bucket/prefix`, with credentials and endpoint from the
+            usual AWS environment variables and configuration files.
         cache_dir: where downloads are kept: the hub's usual cache, and for S3 `~/.cache/layoutlmv2` with a folder for
             every content (by etag).
         revision, token: of the hub: a branch, tag or commit; an access token.
@@ -78,6 +82,8 @@ def resolve_checkpoint(
     folder = Path(text.removeprefix("file://")).expanduser()
     if folder.is_dir():
         return folder
+    if text == BUNDLED_FORMS:
+        return Path(__file__).parent / "bundled" / BUNDLED_FORMS
     if folder.exists():
         raise CheckpointError(f"{source} is a file; give the folder that it is in", "not_found")
     if isinstance(source, Path) or not _HUB_ID.fullmatch(text):

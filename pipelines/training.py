@@ -33,6 +33,7 @@ from pipelines.augment import AugmentOptions
 from pipelines.batches import BatchOptions, BatchPlan
 from pipelines.examples import ExampleIndex
 from pipelines.page import Task
+from pipelines.remix import RemixOptions
 from pipelines.storage import Storage
 from pipelines.training_evaluation import DevSplit, evaluate_share, gather_rows
 from pipelines.training_feed import FeedOptions, TrainingBatch, augmented_vocabulary, feed
@@ -46,6 +47,7 @@ from pipelines.training_optimizer import (
 )
 from pipelines.training_record import MetricsLog
 from pipelines.training_start import Start, start_model
+from pipelines.training_targets import Objective
 
 WEIGHTS, STATE, PROGRESS = "model.safetensors", "training_state.pt", "training.json"
 
@@ -56,6 +58,7 @@ class TrainingOptions:
 
     Attributes:
         task: which head.
+        objective: "masked-words" trains the head that tells hidden words instead, and evaluates nothing.
         epochs: passes over the training split; or
         steps: updates of the weights. One of the two is given.
         dtype: of the arithmetic; weights are float32 in any case.
@@ -68,6 +71,7 @@ class TrainingOptions:
     """
 
     task: Task = "token-classification"
+    objective: Objective = "labels"
     epochs: int | None = None
     steps: int | None = None
     dtype: Literal["float32", "bfloat16"] = "float32"
@@ -80,6 +84,7 @@ class TrainingOptions:
     batches: BatchOptions = field(default_factory=BatchOptions)
     optimizer: OptimizerOptions = field(default_factory=OptimizerOptions)
     augment: AugmentOptions = field(default_factory=AugmentOptions)
+    remix: RemixOptions = field(default_factory=RemixOptions)
 
     def total_steps(self, steps_per_epoch: int) -> int:
         """Updates of the weights in the whole run."""
@@ -95,6 +100,7 @@ class TrainingJob:
         tokenizer: folder or prefix with the tokenizer's files; they go into every checkpoint.
         output: where metrics.jsonl goes.
         dev: None trains without evaluation; the last checkpoint is then the best.
+        stride: tokens that neighbouring windows share, for pages that are cut anew.
         threads: of PyTorch in each worker; None shares the machine's cores among its workers.
     """
 
@@ -106,6 +112,7 @@ class TrainingJob:
     storage: Storage
     examples: ExampleIndex
     dev: DevSplit | None
+    stride: int = 128
     threads: int | None = None
 
 
@@ -148,7 +155,7 @@ class _Worker:
         self.plan = BatchPlan(job.examples, self.options.batches)
         self.steps = self.options.total_steps(self.plan.steps_per_epoch)
 
-        started = start_model(job.start, self.options.task, job.labels, self.options.seed)
+        started = start_model(job.start, self.options.task, job.labels, self.options.seed, self.options.objective)
         self.model = started.model.to(self.device)
         if self.options.synchronize_batch_norm:
             self.model.base_model.visual.synchronize_batch_norm(torch.distributed.group.WORLD)
@@ -199,8 +206,12 @@ class _Worker:
             label_ids={label: index for index, label in enumerate(self.job.labels)},
             pad_token_id=self.model.config.pad_token_id or 0,
             vocabulary=augmented_vocabulary(tokenizer),
+            tokenizer=self.job.tokenizer,
+            objective=self.options.objective,
             seed=self.options.seed,
             augment=self.options.augment,
+            remix=self.options.remix,
+            stride=self.job.stride,
         )
         return feed(self.plan, self.progress.step, self.steps, self.rank, self.workers, self.job.storage, options)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -22,8 +22,10 @@ from pipelines.batches import BatchPlan, share_of
 from pipelines.examples import ExampleReader
 from pipelines.infer import padded_length
 from pipelines.page import PICTURE_SHAPE, Row, Task
+from pipelines.remix import LabelledWords, RemixOptions, remix_page
 from pipelines.storage import Storage
-from pipelines.training_targets import IGNORED_TARGET, answer_span, token_targets
+from pipelines.tokenize import TokenizeOptions, page_windows
+from pipelines.training_targets import IGNORED_TARGET, Objective, answer_span, hidden_words, token_targets
 
 if TYPE_CHECKING:
     import torch
@@ -50,10 +52,12 @@ PLANNED = pa.schema(
         ("files", pa.list_(pa.string())),
         ("row_groups", pa.list_(pa.int32())),
         ("windows", pa.list_(pa.int32())),
+        ("other_files", pa.list_(pa.string())),
+        ("other_row_groups", pa.list_(pa.int32())),
     ]
 )
-"""A micro batch of the plan. `idle` marks one without windows of its own: another window stands in with no weight, so
-that every worker takes part in every step."""
+"""A micro batch of the plan, with another page for each window that it may be remixed with. `idle` marks one without
+windows of its own: another window stands in with no weight, so that every worker takes part in every step."""
 
 ARRAYS: dict[str, npt.DTypeLike] = {
     "input_ids": np.int32,
@@ -87,20 +91,33 @@ class FeedOptions:
     """What is loaded, and how.
 
     Attributes:
-        task: decides the targets.
+        task: decides the targets, unless
+        objective: says that these are the words that `augment` hides.
         label_ids: of words or pages; empty for questions.
         pad_token_id: of the tokenizer.
         seed: of the augmentation.
         augment: how much a window is changed, differently in every epoch.
         vocabulary: for masked words.
+        remix: how much a page is mixed with another one; it is then cut into windows anew.
+        tokenizer: folder or prefix with the tokenizer's files, for that.
+        stride: tokens that neighbouring windows share.
     """
 
     task: Task
     label_ids: Mapping[str, int]
     pad_token_id: int
     vocabulary: AugmentedVocabulary
+    tokenizer: str
+    objective: Objective = "labels"
     seed: int = 0
     augment: AugmentOptions = field(default_factory=AugmentOptions)
+    remix: RemixOptions = field(default_factory=RemixOptions)
+    stride: int = 128
+
+    @property
+    def labels_tokens(self) -> bool:
+        """Whether each token has a target of its own."""
+        return self.objective == "masked-words" or self.task == "token-classification"
 
 
 @dataclass(frozen=True)
@@ -152,6 +169,7 @@ def planned_rows(plan: BatchPlan, first: int, end: int, rank: int, workers: int)
         for batch in share_of(step, rank, workers):
             windows = batch.windows if len(batch.windows) else some_window
             places = [index.pages[page] for page in index.page[windows]]
+            others = [index.pages[page] for page in _other_pages(windows, batch.epoch, plan)]
             yield {
                 "step": batch.step,
                 "place": batch.place,
@@ -162,7 +180,15 @@ def planned_rows(plan: BatchPlan, first: int, end: int, rank: int, workers: int)
                 "files": [index.files[place.file] for place in places],
                 "row_groups": [place.row_group for place in places],
                 "windows": index.window[windows],
+                "other_files": [index.files[place.file] for place in others],
+                "other_row_groups": [place.row_group for place in others],
             }
+
+
+def _other_pages(windows: npt.NDArray[np.int64], epoch: int, plan: BatchPlan) -> list[int]:
+    """For each window the page that it may be remixed with, another one in every epoch."""
+    seed = plan.options.seed
+    return [int(np.random.default_rng([seed, epoch, window, 1]).integers(len(plan.index.pages))) for window in windows]
 
 
 def load_micro_batches(block: pa.Table, storage: Storage, options: FeedOptions) -> pa.Table:
@@ -175,29 +201,58 @@ def load_micro_batches(block: pa.Table, storage: Storage, options: FeedOptions) 
 
 def _load(planned: Row, reader: ExampleReader, options: FeedOptions) -> Row:
     pages: dict[tuple[str, int], Row] = {}
+
+    def page_at(uri: str, row_group: int) -> Row:
+        if (uri, row_group) not in pages:
+            page = reader.read(uri, row_group)
+            picture = np.frombuffer(page["picture"], dtype=np.uint8).reshape(PICTURE_SHAPE)
+            pages[uri, row_group] = {**page, "picture": picture}
+        return pages[uri, row_group]
+
     windows: list[WindowArrays] = []
     types: list[npt.NDArray[np.int64]] = []
     targets: list[Any] = []
-    for identity, *place, index in zip(
-        planned["window_ids"], planned["files"], planned["row_groups"], planned["windows"], strict=True
-    ):
-        key = (place[0], place[1])
-        if key not in pages:
-            page = reader.read(*key)
-            picture = np.frombuffer(page["picture"], dtype=np.uint8).reshape(PICTURE_SHAPE)
-            pages[key] = {**page, "picture": picture}
-        page = pages[key]
+    places = zip(
+        *(planned[name] for name in ("files", "row_groups", "windows", "other_files", "other_row_groups")), strict=True
+    )
+    for identity, (uri, row_group, index, *other) in zip(planned["window_ids"], places, strict=True):
         random = np.random.default_rng([options.seed, planned["epoch"], identity])
-        windows.append(load_window(page, index, options, random))
+        page = page_at(uri, row_group)
+        if not options.remix.changes_nothing:
+            page = remixed(page, page_at(*other), options, random)
+            index %= len(page["windows"])
+        window = load_window(page, index, options, random)
+        windows.append(window)
         types.append(np.asarray(page["windows"][index]["token_type_ids"]))
-        targets.append(window_targets(page, index, options))
+        if options.objective == "masked-words":
+            targets.append(hidden_words(np.asarray(page["windows"][index]["input_ids"]), window.input_ids))
+        else:
+            targets.append(window_targets(page, index, options))
     arrays = collate(windows, types, targets, options)
-    own = _count(arrays)
-    if planned["idle"]:
-        own = 0
+    own = 0 if planned["idle"] else _count(arrays)
     flat = {name: np.ascontiguousarray(array, dtype=ARRAYS[name]).reshape(-1) for name, array in arrays.items()}
     kept = {name: planned[name] for name in ("step", "place", "epoch", "targets")}
     return {**kept, "own_targets": own, "rows": len(windows), **flat}
+
+
+def remixed(page: Row, other: Row, options: FeedOptions, random: np.random.Generator) -> Row:
+    """A page mixed with another one and cut into windows anew, with the columns that a labelled window is made of."""
+    mixed = remix_page(_labelled_words(page), _labelled_words(other), random, options.remix)
+    tokenizer = _tokenizer(options.tokenizer)
+    cut = TokenizeOptions(options.task, max_length=tokenizer.model_max_length, stride=options.stride)
+    boxes: list[Any] = [list(box) for box in mixed.boxes]
+    windows = page_windows(tokenizer, mixed.words, boxes, cut)
+    return {"words": mixed.words, "true_labels": mixed.labels, "picture": mixed.picture, "windows": windows}
+
+
+def _labelled_words(page: Row) -> LabelledWords:
+    labels = page["true_labels"] or [None] * len(page["words"])
+    return LabelledWords(page["words"], [tuple(box) for box in page["boxes"]], labels, page["picture"])
+
+
+@cache
+def _tokenizer(source: str) -> LayoutLMv2Tokenizer:
+    return LayoutLMv2Tokenizer.from_pretrained(source)  # once a process: a task loads few pages
 
 
 def load_window(page: Row, index: int, options: FeedOptions, random: np.random.Generator) -> WindowArrays:
@@ -239,7 +294,7 @@ def collate(
         arrays["token_type_ids"][row, :count] = token_types
         arrays["attention_mask"][row, :count] = 1
         arrays["bbox"][row, :count] = window.bbox
-    if options.task == "token-classification":
+    if options.labels_tokens:
         arrays["labels"] = np.full(shape, IGNORED_TARGET)
         for row, labels in enumerate(targets):
             arrays["labels"][row, : len(labels)] = labels

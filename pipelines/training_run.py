@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow.fs
 import ray
 import ray.train
@@ -131,7 +132,7 @@ def finetune(options: FinetuneOptions) -> dict[str, Any]:
     set_data_context()
     tokenizer = write_start(storage, options, labels)
     examples = {split: _examples(storage, options, split, corpus, tokenizer) for split, corpus in splits.items()}
-    plan = BatchPlan(examples[options.train_split], options.training.batches)
+    plan = BatchPlan(_counted(examples[options.train_split], options.training), options.training.batches)
     steps = options.training.total_steps(plan.steps_per_epoch)
     told = ", ".join(
         f"{len(index.pages)} pages in {len(index.page)} windows for {split}" for split, index in examples.items()
@@ -147,6 +148,7 @@ def finetune(options: FinetuneOptions) -> dict[str, Any]:
         storage=storage,
         examples=plan.index,
         dev=dev,
+        stride=options.labelled.stride,
         threads=options.threads,
     )
     with watched(storage, options.output, steps, f"{options.labelled.dataset} {options.train_split}"):
@@ -156,6 +158,14 @@ def finetune(options: FinetuneOptions) -> dict[str, Any]:
     record |= _finish(storage, options.output, result)
     write_record(storage, options.output, record)
     return record
+
+
+def _counted(examples: ExampleIndex, training: TrainingOptions) -> ExampleIndex:
+    """The examples with what counts in the loss: where words are hidden, about so many of each window's tokens."""
+    if training.objective == "labels":
+        return examples
+    hidden = np.ceil(examples.tokens * training.augment.mask_words).astype(np.int32)
+    return replace(examples, targets=hidden)
 
 
 def read_split(storage: Storage, options: FinetuneOptions, split: str) -> Corpus:

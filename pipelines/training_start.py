@@ -14,6 +14,7 @@ from model.config import CONFIG_NAME
 from model.untrained import UNTRAINED, untrained_config
 from pipelines.load import MODEL_CLASSES, load_tokenizer, model_labels
 from pipelines.page import Task
+from pipelines.training_targets import Objective
 
 HEADS: dict[Task, str] = {
     "token-classification": "classifier",
@@ -98,6 +99,15 @@ def start_config(start: Start, task: Task, labels: tuple[str, ...]) -> LayoutLMv
     return LayoutLMv2Config(**given, **fixed) if start.config else untrained_config(task).replace(**fixed)
 
 
+def model_class_of(task: Task, objective: Objective) -> Any:
+    """The class that is trained."""
+    if objective == "masked-words":
+        from model.masked_words import LayoutLMv2ForMaskedWords
+
+        return LayoutLMv2ForMaskedWords
+    return getattr(model_package, MODEL_CLASSES[task])
+
+
 def check_start(start: Start, task: Task) -> None:
     """Refuse, before anything is started, what makes no model.
 
@@ -130,14 +140,16 @@ def start_tokenizer(start: Start, config: LayoutLMv2Config) -> LayoutLMv2Tokeniz
     return tokenizer
 
 
-def start_model(start: Start, task: Task, labels: tuple[str, ...], seed: int) -> StartedModel:
+def start_model(
+    start: Start, task: Task, labels: tuple[str, ...], seed: int, objective: Objective = "labels"
+) -> StartedModel:
     """The model to train, the same in every process.
 
     The head of a checkpoint is kept only if it has the very labels of the corpus, in their order.
     """
     import torch
 
-    model_class: Any = getattr(model_package, MODEL_CLASSES[task])
+    model_class = model_class_of(task, objective)
     config = start_config(start, task, labels)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -145,7 +157,7 @@ def start_model(start: Start, task: Task, labels: tuple[str, ...], seed: int) ->
             folder = resolve_checkpoint(start.source)
             model = model_class.from_pretrained(folder, config=config, ignore_mismatched_sizes=True)
             new = set(model.new_tensors)
-            if labels and model_labels(start.source, task) != labels:
+            if objective == "labels" and labels and model_labels(start.source, task) != labels:
                 head = getattr(model, HEADS[task])
                 head.reset_parameters()
                 torch.nn.init.normal_(head.weight, std=config.initializer_range)

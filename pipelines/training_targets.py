@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,10 @@ from pipelines.page import Row, Task
 
 IGNORED_TARGET = -100
 """As `model.heads.IGNORED_LABEL`; that file brings PyTorch, which the many workers that load windows do without."""
+
+
+Objective = Literal["labels", "masked-words"]
+"""What is learned: what the corpus says, or to tell words that are hidden from the rest of the page."""
 
 
 class Span(NamedTuple):
@@ -39,6 +43,11 @@ def token_targets(row: Row, window_index: int, label_ids: Mapping[str, int]) -> 
         if labels[word] is not None:
             targets[position] = label_ids[labels[word]]
     return targets
+
+
+def hidden_words(input_ids: npt.NDArray[np.int64], changed_ids: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """The ids that stood where words were hidden or exchanged, int64 [tokens], and `IGNORED_TARGET` elsewhere."""
+    return np.where(input_ids != changed_ids, input_ids, IGNORED_TARGET)
 
 
 def answer_span(row: Row, window_index: int) -> Span:

@@ -62,7 +62,7 @@ def _locate_in_contract(row: Row) -> Row:
     keys = [(pair["key"], pair["value"]) for pair in row["keys"]]
     return {
         "true_labels": kleister_nda.label_words(row["words"], row["boxes"], keys),
-        "questions": kleister_nda.kleister_nda.locate_answers(row["words"], row["questions"]),
+        "questions": kleister_nda.locate_answers(row["words"], row["questions"]),
     }
 
 

@@ -42,10 +42,11 @@ def table(paper: Paper, left: float, right: float, top: float) -> float:
             )
     head_top = bottom
     questions = []
-    if row_heads and rng.random() < 0.4:
-        paper.write(
-            rng.choice(("Item", "Group", "Region", "Description", "Test", "Month")), left, head_top, QUESTION, font
-        )
+    corner = -1
+    filled = rng.choice((phrases.company, phrases.name, phrases.phrase, phrases.code)) if rng.random() < 0.3 else None
+    if row_heads and (filled or rng.random() < 0.4):
+        text = rng.choice(("Item", "Group", "Region", "Description", "Test", "Month", "Name", "Account", "Code"))
+        corner, _, _ = paper.write(key_text(paper, text, ""), left, head_top, QUESTION, font, first - 6)
     for column, (text, _) in enumerate(heads):
         if rng.random() < 0.25:
             text = f"{rng.choice(words.ADJECTIVES)} {text}"
@@ -68,7 +69,12 @@ def table(paper: Paper, left: float, right: float, top: float) -> float:
             text = names[number] if number + 1 < rows or rng.random() < 0.6 else "Total"
             if rng.random() < 0.25:
                 text = phrases.key(rng, paper.domain)[0]
-            head, _, end = paper.write(key_text(paper, text, ""), left + 2, y, QUESTION, font, first - 6)
+            text = filled(rng) if filled else key_text(paper, text, "")
+            label = ANSWER if filled else QUESTION
+            head, _, end = paper.write(text, left + 2, y, label, cell_font if filled else font, first - 6)
+            if filled:
+                paper.link(corner, head)
+                head = -1
             low = max(low, end)
         for column, (_, kind) in enumerate(heads):
             value = value_text(paper, "figure" if kind == "money" and rng.random() < 0.8 else kind)
@@ -221,12 +227,13 @@ def address_block(paper: Paper, left: float, right: float, top: float) -> float:
 
 
 def letterhead(paper: Paper, left: float, right: float, top: float) -> float:
-    """A company's name and address over the form, labelled by nobody."""
+    """A company's name and address over the form: labelled by nobody, but the name may be a header."""
     rng = paper.rng
     align = rng.choice(("left", "center", "right"))
     font = paper.style.title_face.at(paper.style.title_size + rng.choice((0, 2, 6)), True)
     name = phrases.company(rng)
-    _, _, y = paper.write(name.upper() if rng.random() < 0.6 else name, left, top, OTHER, font, right - left, align)
+    label = HEADER if rng.random() < 0.35 else OTHER
+    _, _, y = paper.write(name.upper() if rng.random() < 0.6 else name, left, top, label, font, right - left, align)
     if rng.random() < 0.6:
         parts = [phrases.street(rng), phrases.place(rng)]
         if rng.random() < 0.5:
@@ -304,11 +311,6 @@ def foot(paper: Paper, left: float, right: float) -> None:
         font = paper.style.title_face.at(rng.choice((12, 14, 17, 20)), rng.random() < 0.5)
         paper.write(stamp, rng.uniform(0.55, 0.82) * paper.width, paper.height * rng.uniform(0.90, 0.97), OTHER, font)
     _strays(paper, left, right)
-    if rng.random() < 0.12:
-        paper.write(
-            f"{phrases.date(rng)} {phrases.time(rng)} {phrases.company(rng).upper()} P.{rng.randint(1, 9):02d}",
-            left, 3, OTHER, paper.text_font(),
-        )  # fmt: skip
 
 
 def _strays(paper: Paper, left: float, right: float) -> None:
@@ -316,7 +318,7 @@ def _strays(paper: Paper, left: float, right: float) -> None:
     rng = paper.rng
     taken = [ink for block in paper.blocks for ink in block.inks]
     font = rng.choice((paper.style.title_face, paper.style.key_face, *faces()["hand"])).at(rng.randint(10, 20))
-    wanted = rng.choice((0, 0, 0, 1, 1, 2, 3, 5, 8))
+    wanted = rng.choice((0, 0, 0, 0, 1, 1, 1, 2, 4))
     for _ in range(wanted * 3):
         text = (
             rng.choice(_STRAYS) if rng.random() < 0.5 else rng.choice((phrases.code, phrases.small, phrases.date))(rng)

@@ -44,7 +44,7 @@ def scanned(image: Image.Image, rng: random.Random) -> Image.Image:
         holes = noise.integers(0, 256, pixels.shape, dtype=np.uint8) < rng.randint(5, 45)
         image = Image.fromarray(np.where(holes, np.uint8(255), pixels))
     elif form < 0.65:
-        threshold = rng.randint(110, 220)
+        threshold = rng.randint(140, 225)
         image = image.point([0 if value < threshold else 255 for value in range(256)])
     elif form < 0.75:
         dark, light = rng.randint(0, 110), rng.randint(190, 255)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from pipelines.drawn_forms import more_sections, sections
+from pipelines.drawn_forms import marks, more_sections, office_sections, sections
 from pipelines.drawn_forms import vocabulary as words
 from pipelines.drawn_forms.noise import scanned, turned
 from pipelines.drawn_forms.order import reading_order
@@ -47,12 +47,22 @@ SECTIONS: dict[str, Section] = {
     "address_block": more_sections.address_block,
     "note": more_sections.note,
     "side_by_side": side_by_side,
+    "grouped_columns": office_sections.grouped_columns,
+    "grouped_options": office_sections.grouped_options,
+    "copies": office_sections.copies,
+    "listed_answers": office_sections.listed_answers,
+    "ruled_answer": office_sections.ruled_answer,
+    "keys_over_values": office_sections.keys_over_values,
+    "office_use": office_sections.office_use,
+    "notice": office_sections.notice,
 }
 
 _WEIGHTS = {
     "key_rows": 9, "underlined_rows": 5, "boxed_grid": 3, "memo_head": 1, "fax_head": 1, "signature_lines": 3,
     "answer_paragraph": 6, "running_text": 2, "bullet_list": 0.7, "ledger": 3, "table": 5, "check_boxes": 4,
-    "questionnaire": 3, "address_block": 2, "note": 4, "side_by_side": 2.5,
+    "questionnaire": 3, "address_block": 2, "note": 4, "side_by_side": 2.5, "grouped_columns": 1.6,
+    "grouped_options": 2.5, "copies": 2, "listed_answers": 2, "ruled_answer": 2.5,
+    "keys_over_values": 2, "office_use": 1, "notice": 3.5,
 }  # fmt: skip
 
 
@@ -120,21 +130,23 @@ def _fill(paper: Paper, options: DrawOptions) -> tuple[str, ...]:
     rng = paper.rng
     left = paper.width * rng.uniform(0.04, 0.14)
     right = paper.width * rng.uniform(0.86, 0.96)
-    y = paper.height * rng.uniform(0.02, 0.09)
-    paper.bottom = paper.height * rng.choice((0.6, 0.8, 0.9, 0.92, 0.94, 0.94))
+    y = paper.height * rng.uniform(0.03, 0.1)
+    paper.bottom = paper.height * rng.choice((0.65, 0.85, 0.92, 0.92, 0.94, 0.94))
+    if rng.random() < 0.15:
+        marks.fax_line(paper)
     if rng.random() < 0.3:
         y = more_sections.letterhead(paper, left, right, y)
     if rng.random() < 0.93:
-        y = more_sections.title(paper, left, right, y)
+        y = (marks.stacked_title if rng.random() < 0.35 else more_sections.title)(paper, left, right, y)
     kinds = options.kinds or tuple(SECTIONS)
     weights = [_WEIGHTS[kind] for kind in kinds]
     first = rng.random()
     wanted = rng.choices(kinds, weights, k=rng.choice((4, 5, 6, 7, 8, 9, 10, 12)))
     if not options.kinds and first < 0.3:
         wanted[0] = "memo_head" if first < 0.15 else "fax_head"
-    gap = paper.line * rng.uniform(0.3, 1.3)
+    gap = paper.line * rng.choice((0.4, 0.8, 1.2, 2.0, 3.0))
     drawn: list[str] = []
-    most = rng.choice((60, 90, 120, 150, 170, 200, 230, 290))
+    most = rng.choice((60, 100, 135, 165, 190, 230, 280, 350))
     for number, kind in enumerate(wanted, 1):
         paper.section = number
         used = sum(len(block.words) for block in paper.blocks)
@@ -146,6 +158,10 @@ def _fill(paper: Paper, options: DrawOptions) -> tuple[str, ...]:
         drawn.append(kind)
     paper.section = len(wanted) + 1
     more_sections.foot(paper, left, right)
+    if rng.random() < 0.25:
+        marks.vertical_number(paper)
+    if rng.random() < 0.1:
+        marks.received_stamp(paper)
     return tuple(drawn)
 
 

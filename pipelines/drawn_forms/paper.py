@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -48,6 +49,7 @@ class Style:
         empty: probability that a key has no answer.
         underlined: probability that a field stands on a line.
         hand: whether values wander off the line as handwriting does.
+        parted: whether annotators took words apart behind slashes and hyphens, as 9/ 14/ 93.
         misspelt: probability that a word is spelt as bad OCR spells it.
     """
 
@@ -64,6 +66,7 @@ class Style:
     empty: float
     underlined: float
     hand: bool
+    parted: bool
     misspelt: float
 
 
@@ -92,6 +95,7 @@ def draw_style(rng: random.Random, misspelt: float) -> Style:
         empty=rng.choice((0.02, 0.1, 0.25, 0.5)),
         underlined=rng.choice((0.0, 0.0, 0.3, 1.0)),
         hand=hand,
+        parted=rng.random() < 0.75,
         misspelt=misspelt,
     )
 
@@ -180,10 +184,12 @@ class Paper:
             spare = max(0.0, width - length)
             pen = start + (spare if align == "right" else spare / 2 if align == "center" else 0.0)
             baseline = y + font.size * 0.95
-            for word, advance in line:
-                if self._word(block, word, pen, baseline, font):
-                    right = max(right, pen + advance)
-                pen += advance + space
+            for word, _ in line:
+                for part in _parts(word) if self.style.parted else (word,):
+                    if self._word(block, part, pen, baseline, font):
+                        right = max(right, pen + font.getlength(part))
+                    pen += font.getlength(part)
+                pen += space
             y += leading
         if not block.words:
             return -1, right, y
@@ -216,6 +222,15 @@ class Paper:
     def frame(self, x0: float, y0: float, x1: float, y1: float, thick: int = 1) -> None:
         """A rectangle without a filling."""
         self.draw.rectangle((x0, y0, max(x0, x1), max(y0, y1)), outline=20, width=thick)
+
+
+_PART = re.compile(r"[^/-]*[/-]|[^/-]+")
+
+
+def _parts(word: str) -> tuple[str, ...]:
+    """A word taken apart behind its slashes and hyphens; whole where a part would hold no letter or digit."""
+    parts = tuple(_PART.findall(word))
+    return parts if all(any(character.isalnum() for character in part) for part in parts) else (word,)
 
 
 def _wrapped(

@@ -87,6 +87,14 @@ def boxed_grid(paper: Paper, left: float, right: float, top: float) -> float:
     return y
 
 
+def _cut(paper: Paper, text: str, width: float) -> str:
+    """As many of the text's words as stand on one line of the width; one at least."""
+    found = text.split()
+    while len(found) > 1 and paper.value_font().getlength(" ".join(found)) > width:
+        found.pop()
+    return " ".join(found)
+
+
 def memo_head(paper: Paper, left: float, right: float, top: float) -> float:
     """To, From, Date and Subject, in one or two columns."""
     rng = paper.rng
@@ -178,7 +186,9 @@ def signature_lines(paper: Paper, left: float, right: float, top: float) -> floa
                 question, _, low = paper.write(
                     key_text(paper, text, ""), x, rule + 2, QUESTION, paper.key_font(), end - x
                 )
-                answer, _, _ = paper.write(value, x + 8, y, ANSWER, paper.value_font(), 10_000)
+                answer, _, _ = paper.write(
+                    _cut(paper, value, end - x - 8), x + 8, y, ANSWER, paper.value_font(), 10_000
+                )
                 paper.link(question, answer)
             else:
                 low = field(paper, text, value, x, y, end, underlined=True)

@@ -21,6 +21,7 @@ from pipelines.examples import COUNTED_EXAMPLE, CountTargets, ExampleIndex, read
 from pipelines.labelled import LabelledOptions, example_steps
 from pipelines.load import MODEL_CLASSES, load_tokenizer
 from pipelines.page import TASKS, Task
+from pipelines.remix import RemixOptions
 from pipelines.storage import Storage
 from pipelines.training_feed import (
     PLANNED,
@@ -62,7 +63,7 @@ def examples(data: Path, folder: Path, task: Task) -> ExampleIndex:
 def options_of(task: Task, **values: object) -> FeedOptions:
     ids = {label: index for index, label in enumerate(LABELS[task])}
     vocabulary = augmented_vocabulary(load_tokenizer("untrained"))
-    return FeedOptions(task, ids, 0, vocabulary, **values)  # type: ignore[arg-type]
+    return FeedOptions(task, ids, 0, vocabulary, **{"tokenizer": "", **values})  # type: ignore[arg-type]
 
 
 def batches(plan: BatchPlan, options: FeedOptions, end: int, rank: int = 0, workers: int = 1) -> list[TrainingBatch]:
@@ -131,6 +132,43 @@ def test_loading_is_the_same_every_time_and_other_in_every_epoch(data: Path, tmp
         assert all(torch.equal(one.tensors[name], other.tensors[name]) for name in one.tensors)
     boxes = [sorted(map(tuple, batch.tensors["bbox"][batch.tensors["labels"] >= 0].tolist())) for batch in once]
     assert boxes[0] != boxes[1], "the same windows in another epoch are moved otherwise"
+
+
+def test_hidden_words_are_the_targets_of_masked_words_and_nothing_else_is(data: Path, tmp_path: Path) -> None:
+    index = examples(data, tmp_path, "token-classification")
+    plan = BatchPlan(index, BatchOptions(5, 5))
+    (plain,) = batches(plan, options_of("token-classification"), end=1)
+    (hidden,) = batches(
+        plan,
+        options_of("token-classification", objective="masked-words", augment=AugmentOptions(mask_words=0.4)),
+        end=1,
+    )
+    changed = hidden.tensors["input_ids"] != plain.tensors["input_ids"]
+    targets = hidden.tensors["labels"]
+    assert torch.equal(changed, targets != -100)
+    assert torch.equal(targets[changed], plain.tensors["input_ids"][changed])
+    assert hidden.own_targets == int(changed.sum()) > 10
+
+
+def test_remixed_pages_hold_words_of_two_and_each_has_its_label(data: Path, tmp_path: Path) -> None:
+    index = examples(data, tmp_path, "token-classification")
+    plan = BatchPlan(index, BatchOptions(5, 5))
+    plain = batches(plan, options_of("token-classification"), end=1)[0].tensors
+    folder = tmp_path / "tokenizer"
+    load_tokenizer("untrained").save_pretrained(folder)
+    remix = RemixOptions(splice=1, reorder=1, exchange=0.5)
+    options = options_of("token-classification", remix=remix, tokenizer=str(folder), seed=1)
+    (mixed,), (again,) = (batches(plan, options, end=1) for _ in range(2))
+    assert torch.equal(mixed.tensors["input_ids"], again.tensors["input_ids"])
+
+    def labelled_boxes(tensors: dict[str, torch.Tensor]) -> set[tuple[int, ...]]:
+        first = tensors["labels"] >= 0
+        boxes, labels = tensors["bbox"][first].tolist(), tensors["labels"][first].tolist()
+        return {(*box, label) for box, label in zip(boxes, labels, strict=True)}
+
+    assert labelled_boxes(mixed.tensors) <= labelled_boxes(plain)
+    assert not torch.equal(mixed.tensors["bbox"][:, :8], plain["bbox"][:, :8])
+    assert mixed.own_targets == int((mixed.tensors["labels"] >= 0).sum())
 
 
 def test_what_is_not_changed_is_what_the_batch_job_gives_the_model(data: Path, tmp_path: Path) -> None:
