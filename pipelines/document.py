@@ -320,6 +320,8 @@ def _open_pdf(data: bytes) -> pypdfium2.PdfDocument:
     try:
         return pypdfium2.PdfDocument(data)
     except pypdfium2.PdfiumError as error:
+        if _opens(data):  # then it is refused for having no pages, and the code is that of an earlier file
+            raise PageError("empty", "The PDF has no pages.") from error
         code = error.err_code
         if code == pdfium.FPDF_ERR_PASSWORD:
             message = "The PDF wants a password before it can be read; save a copy without one, for example with qpdf."
@@ -327,10 +329,15 @@ def _open_pdf(data: bytes) -> pypdfium2.PdfDocument:
         if code == pdfium.FPDF_ERR_SECURITY:
             message = "The PDF is encrypted in a way that PDFium does not know; save a copy without encryption."
             raise PageError("encrypted", message) from error
-        if code == pdfium.FPDF_ERR_SUCCESS:
-            raise PageError("empty", "The PDF has no pages.") from error
         message = "The PDF is damaged or cut short: PDFium cannot open it; try the original, or a repair with qpdf."
         raise PageError("unreadable", message) from error
+
+
+def _opens(data: bytes) -> bool:
+    handle = pdfium.FPDF_LoadMemDocument64(data, len(data), None)
+    if handle:
+        pdfium.FPDF_CloseDocument(handle)
+    return bool(handle)
 
 
 def _open_image(data: bytes, media_type: str) -> Image.Image:

@@ -82,7 +82,9 @@ def test_a_pdf_behind_other_bytes_opens() -> None:
         assert document.page_count == 1
 
 
-def test_a_pdf_without_pages_is_empty() -> None:
+def test_a_pdf_without_pages_is_empty_whatever_was_opened_before_it() -> None:
+    with pytest.raises(PageError, match="damaged"):
+        Document(b"%PDF-1.7 and no more")
     with pytest.raises(PageError, match="no pages") as caught:
         Document(draw_pdf())
     assert caught.value.kind == "empty"
