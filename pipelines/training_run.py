@@ -48,6 +48,14 @@ SNAPSHOT = "checkpoint_manager_snapshot.json"
 WORKER_CPUS = 0.7
 """Of the cluster's CPUs, all workers together: the rest is for the tasks that load their batches."""
 
+CPU_WORKER_ENVIRONMENT = {
+    "MALLOC_MMAP_MAX_": "0",
+    "MALLOC_TRIM_THRESHOLD_": str(2**36),
+    "MALLOC_TOP_PAD_": str(2**28),
+}
+"""glibc hands large blocks back to the system after each step and faults them in again at the next one. Kept, they make
+a step of a small model on two cores a quarter shorter (0.129 s a window for 0.180)."""
+
 WORKER_FAILURES = 3
 """So often the workers are started again from the last checkpoint after one of them died."""
 
@@ -258,6 +266,7 @@ def fit(job: TrainingJob, output: str, scaling: ray.train.ScalingConfig) -> Any:
     """
     filesystem, path = storage_filesystem(job.storage, output)
     loop: Any = partial(train, job)
+    environment: Any = {} if scaling.use_gpu else {"worker_runtime_env": {"env_vars": CPU_WORKER_ENVIRONMENT}}
     trainer = ray.train.torch.TorchTrainer(
         loop,
         scaling_config=scaling,
@@ -267,6 +276,7 @@ def fit(job: TrainingJob, output: str, scaling: ray.train.ScalingConfig) -> Any:
             storage_filesystem=filesystem,
             failure_config=ray.train.FailureConfig(max_failures=WORKER_FAILURES),
             checkpoint_config=ray.train.CheckpointConfig(num_to_keep=1, checkpoint_score_attribute="score"),
+            **environment,
         ),
     )
     return trainer.fit()
