@@ -1,0 +1,55 @@
+"""The recipe of the model that comes with this package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from safetensors import safe_open
+
+from jobs.forms_model import SIZES, Options, main, write_drawn_pages, write_unlabelled_pages
+from model import LayoutLMv2Config, LayoutLMv2ForTokenClassification
+from pipelines.corpora.datasets import read_corpus
+from tests.pipelines.drawn_corpus import draw_corpus
+from tests.pipelines.text_start import write_text_checkpoint
+
+
+def test_drawn_forms_are_a_corpus_with_a_part_to_measure_on(tmp_path: Path) -> None:
+    write_drawn_pages(tmp_path, 103, seed=0)
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+    write_drawn_pages(tmp_path, 103, seed=0)
+    assert before == {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}, "what is there is not drawn again"
+    train = read_corpus("labelled-pages", str(tmp_path), "train", "token-classification")
+    dev = read_corpus("labelled-pages", str(tmp_path), "dev", "token-classification")
+    assert (len(train.pages), len(dev.pages)) == (3, 100)
+    assert set(train.labels) == {"O", *(f"{p}-{n}" for p in "BI" for n in ("HEADER", "QUESTION", "ANSWER"))}
+
+
+def test_pages_for_hidden_words_tell_no_label(tmp_path: Path) -> None:
+    data = draw_corpus(tmp_path / "funsd", forms=31)
+    write_unlabelled_pages(tmp_path / "pages", Options(text_model="", funsd=str(data), output=str(tmp_path)))
+    pages = read_corpus("labelled-pages", str(tmp_path / "pages"), "all", "token-classification").pages
+    forms = read_corpus("funsd", str(data), "train", "token-classification").pages
+    assert {page.words for page in pages} <= {form.words for form in forms}, "the dev forms are left alone"
+    assert all(set(page.labels or ()) == {"O"} and not page.questions for page in pages)
+
+
+def test_the_sizes_make_a_model_that_is_small_enough_to_ship() -> None:
+    text = {"hidden_size": 384, "num_hidden_layers": 6, "intermediate_size": 1536, "coordinate_size": 64}
+    model = LayoutLMv2ForTokenClassification(LayoutLMv2Config(**text, shape_size=64, num_labels=7, **SIZES))
+    assert sum(parameter.numel() for parameter in model.parameters()) * 2 < 60_000_000
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("ray")
+@pytest.mark.usefixtures("ray_cluster")
+def test_the_whole_recipe_ends_in_a_model_for_forms(tmp_path: Path) -> None:
+    data = draw_corpus(tmp_path / "funsd", forms=31)
+    steps = ["--words-steps", "2", "--drawn-steps", "2", "--forms-steps", "2", "--drawn-forms", "104"]
+    command = ["--text-model", str(write_text_checkpoint(tmp_path / "text")), "--funsd", str(data)]
+    command += ["--output", str(tmp_path / "run"), *steps]
+    assert main(command) == 0
+    model = LayoutLMv2ForTokenClassification.from_pretrained(tmp_path / "run" / "bundle")
+    assert model.config.id2label[1] == "B-HEADER" and model.config.num_labels == 7
+    with safe_open(tmp_path / "run" / "bundle" / "model.safetensors", "pt") as weights:
+        assert {weights.get_slice(name).get_dtype() for name in weights.keys()} == {"F16"}  # noqa: SIM118
