@@ -20,6 +20,7 @@ from ray.exceptions import RayError
 from jobs.extract import reason
 from jobs.session import connect_to_ray, parse_options
 from model.checkpoint import CheckpointError
+from model.checkpoint_source import BUNDLED_FORMS
 from model.ocr import OcrOptions, OcrUnavailableError
 from model.untrained import UNTRAINED
 from pipelines.corpora.corpus import BrokenAnnotationError
@@ -40,8 +41,9 @@ class Options:
     """Folder or s3://bucket/prefix with the corpus in its published layout."""
     split: str
     """Part of the corpus, such as dev or test."""
-    model: str = UNTRAINED
-    """Folder, hub id or s3:// URI of a checkpoint that was fine-tuned for the task and the labels of the data set."""
+    model: str = BUNDLED_FORMS
+    """Folder, hub id or s3:// URI of a checkpoint that was fine-tuned for the task and the labels of the data set. The
+    default comes with this package and is one for FUNSD."""
     task: Task = "token-classification"
     """What the model is asked of each page."""
     output: str | None = None

@@ -17,6 +17,7 @@ from ray.exceptions import RayError, RayTaskError
 
 from jobs.session import connect_to_ray, parse_options
 from model.checkpoint import CheckpointError
+from model.checkpoint_source import BUNDLED_FORMS
 from model.ocr import OcrOptions, OcrUnavailableError
 from model.untrained import UNTRAINED
 from pipelines.extract import ExtractOptions, check_options
@@ -41,8 +42,9 @@ class Options:
     """Folders, files or s3://bucket/prefix with PDF, PNG, JPEG and TIFF files; the type is told by content."""
     output: str
     """Folder or s3://bucket/prefix for documents/, pages/, answers/, run.json and report.html."""
-    model: str = UNTRAINED
-    """Folder, hub id or s3:// URI of a LayoutLMv2 checkpoint; "untrained" is a small one with random weights."""
+    model: str = BUNDLED_FORMS
+    """Folder, hub id or s3:// URI of a LayoutLMv2 checkpoint that was fine-tuned for the task. The default comes with
+    this package and finds entities of forms; "untrained" is a small one with random weights for any task."""
     task: Task = "token-classification"
     """What the model is asked of each page."""
     questions: tuple[str, ...] = ()

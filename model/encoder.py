@@ -54,7 +54,8 @@ class LayoutLMv2SelfAttention(nn.Module):
         The second result is the probabilities [b, heads, s, s] if they are wanted, else None.
         """
         query, key, value = self._project(hidden)
-        if output_attentions:
+        # On a CPU, PyTorch's fused attention has no gradient for a bias: it falls back to the same steps, in float32.
+        if output_attentions or (bias.requires_grad and hidden.device.type == "cpu"):
             scores = (query / math.sqrt(self.head_size)) @ key.transpose(-1, -2)
             probabilities = self.dropout(torch.softmax(scores.float() + bias, dim=-1).to(value.dtype))
             context = probabilities @ value
@@ -62,7 +63,7 @@ class LayoutLMv2SelfAttention(nn.Module):
             probabilities = None
             dropout = self.dropout.p if self.training else 0.0
             context = functional.scaled_dot_product_attention(query, key, value, attn_mask=bias, dropout_p=dropout)
-        return context.transpose(1, 2).flatten(2), probabilities
+        return context.transpose(1, 2).flatten(2), probabilities if output_attentions else None
 
 
 class LayoutLMv2Output(nn.Module):

@@ -50,7 +50,7 @@ def check_head(source: str, task: Task) -> None:
     if MODEL_CLASSES[task] not in architectures:
         raise ValueError(
             f"{source} is a {' or '.join(architectures)}, and the task {task} needs a {MODEL_CLASSES[task]}: "
-            "choose the task that the model was fine-tuned for, or fine-tune it for this one"
+            "choose the task that the model was fine-tuned for, or give --model one that was fine-tuned for this task"
         )
     if task == "sequence-classification" and config.problem_type == "regression":
         raise ValueError(f"{source} gives a number and no class (problem_type is regression), which is not supported")

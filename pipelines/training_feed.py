@@ -6,6 +6,7 @@ micro batches of the plan -> [ load pages -> augment -> collate ] -> rows of MIC
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cache, partial
 from itertools import islice
@@ -35,11 +36,8 @@ TASK_CPUS = 0.1
 
 TASKS_AT_A_TIME = 2
 WINDOWS_PER_TASK = 16
-STEPS_PER_DATASET = 512
-"""Steps that one Dataset feeds; the next one begins when it is used up."""
-
-STORE_BYTES = 256 * 2**20
-"""Of Ray's object store for loaded micro batches of one worker: how far loading may run ahead."""
+WINDOWS_PER_DATASET = 512
+"""Windows that one Dataset loads; while they are used, the next one loads as many. About 90 MB each time."""
 
 PLANNED = pa.schema(
     [
@@ -136,29 +134,45 @@ def feed(
     plan: BatchPlan, first: int, end: int, rank: int, workers: int, storage: Storage, options: FeedOptions
 ) -> Iterator[TrainingBatch]:
     """One worker's micro batches of the steps from `first` to `end` (excluded), in order, loaded ahead of their use."""
-    for start in range(first, end, STEPS_PER_DATASET):
-        rows = planned_rows(plan, start, min(end, start + STEPS_PER_DATASET), rank, workers)
-        size = max(1, WINDOWS_PER_TASK // plan.options.micro_batch_size)
-        blocks = []
-        while chunk := list(islice(rows, size)):
-            blocks.append(pa.Table.from_pylist(chunk, schema=PLANNED))
-        # from_arrow would start a task of a whole CPU for each, and wait for ever where the workers hold most of them.
-        dataset = ray.data.from_blocks(blocks)
-        context = dataset.context
-        context.target_max_block_size = None
-        context.enable_progress_bars = False
-        context.execution_options.preserve_order = True
-        context.execution_options.resource_limits = ray.data.ExecutionResources(object_store_memory=STORE_BYTES)
-        loaded = dataset.map_batches(
-            partial(load_micro_batches, storage=storage, options=options),
-            batch_size=None,
-            batch_format="pyarrow",
-            num_cpus=TASK_CPUS,
-            compute=ray.data.TaskPoolStrategy(size=TASKS_AT_A_TIME),
-        )
-        for block in loaded.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=1):
-            for row in range(block.num_rows):
-                yield training_batch(block.slice(row, 1))
+    # Each Dataset is run to its end: one that waits for its reader keeps a core of this process busy with waiting.
+    steps = max(1, WINDOWS_PER_DATASET // plan.options.batch_size)
+    starts = range(first, end, steps)
+    with ThreadPoolExecutor(1, thread_name_prefix="feed") as loader:
+
+        def load(start: int) -> Future[list[ray.ObjectRef[pa.Table]]]:
+            rows = planned_rows(plan, start, min(end, start + steps), rank, workers)
+            size = max(1, WINDOWS_PER_TASK // plan.options.micro_batch_size)
+            return loader.submit(_loaded, rows, size, storage, options)
+
+        loading = load(first) if starts else None
+        for start in starts:
+            assert loading is not None
+            blocks = loading.result()
+            loading = load(start + steps) if start + steps < end else None
+            while blocks:
+                block = ray.get(blocks.pop(0))
+                for row in range(block.num_rows):
+                    yield training_batch(block.slice(row, 1))
+
+
+def _loaded(rows: Iterator[Row], size: int, storage: Storage, options: FeedOptions) -> list[ray.ObjectRef[pa.Table]]:
+    """Rows of `PLANNED`, loaded `size` a task: tables of `MICRO_BATCH` in their order, in Ray's object store."""
+    blocks = []
+    while chunk := list(islice(rows, size)):
+        blocks.append(pa.Table.from_pylist(chunk, schema=PLANNED))
+    # from_arrow would start a task of a whole CPU for each, and wait for ever where the workers hold most of them.
+    dataset = ray.data.from_blocks(blocks)
+    context = dataset.context
+    context.target_max_block_size = None
+    context.enable_progress_bars = False
+    context.execution_options.preserve_order = True
+    return dataset.map_batches(
+        partial(load_micro_batches, storage=storage, options=options),
+        batch_size=None,
+        batch_format="pyarrow",
+        num_cpus=TASK_CPUS,
+        compute=ray.data.TaskPoolStrategy(size=TASKS_AT_A_TIME),
+    ).to_arrow_refs()
 
 
 def planned_rows(plan: BatchPlan, first: int, end: int, rank: int, workers: int) -> Iterator[Row]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -15,6 +16,8 @@ from model.untrained import UNTRAINED, untrained_config
 from pipelines.load import MODEL_CLASSES, load_tokenizer, model_labels
 from pipelines.page import Task
 from pipelines.training_targets import Objective
+
+logger = logging.getLogger(__name__)
 
 HEADS: dict[Task, str] = {
     "token-classification": "classifier",
@@ -145,7 +148,7 @@ def start_model(
 ) -> StartedModel:
     """The model to train, the same in every process.
 
-    The head of a checkpoint is kept only if it has the very labels of the corpus, in their order.
+    The head of a checkpoint is kept if it has the labels of the corpus, which need not be in the same order.
     """
     import torch
 
@@ -157,12 +160,8 @@ def start_model(
             folder = resolve_checkpoint(start.source)
             model = model_class.from_pretrained(folder, config=config, ignore_mismatched_sizes=True)
             new = set(model.new_tensors)
-            if objective == "labels" and labels and model_labels(start.source, task) != labels:
-                head = getattr(model, HEADS[task])
-                head.reset_parameters()
-                torch.nn.init.normal_(head.weight, std=config.initializer_range)
-                torch.nn.init.zeros_(head.bias)
-                new |= {f"{HEADS[task]}.{name}" for name, _ in head.named_parameters()}
+            if objective == "labels" and labels:
+                new |= _fit_head(model, task, model_labels(start.source, task), labels)
         else:
             model = model_class(config).eval()
             new = {name for name, _ in model.named_parameters()}
@@ -171,6 +170,25 @@ def start_model(
 
                 new -= load_text_checkpoint(model, start.source)
     return StartedModel(model, frozenset(name for name, _ in model.named_parameters() if name in new))
+
+
+def _fit_head(model: Any, task: Task, stored: tuple[str, ...], labels: tuple[str, ...]) -> set[str]:
+    """Bring a head into the order of `labels`, or make it new where it has others; returns the names of what is new."""
+    import torch
+
+    if stored == labels:
+        return set()
+    head = getattr(model, HEADS[task])
+    with torch.no_grad():
+        if sorted(stored) == sorted(labels):
+            order = [stored.index(label) for label in labels]
+            head.weight.copy_(head.weight[order].clone())
+            head.bias.copy_(head.bias[order].clone())
+            return set()
+        logger.info("the checkpoint's labels are others than the corpus's: its last layer begins anew")
+        torch.nn.init.normal_(head.weight, std=model.config.initializer_range)
+        torch.nn.init.zeros_(head.bias)
+    return {f"{HEADS[task]}.{name}" for name, _ in head.named_parameters()}
 
 
 def _read_config(source: str) -> dict[str, Any]:
