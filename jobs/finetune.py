@@ -37,6 +37,19 @@ from pipelines.training_run import FinetuneOptions, TrainingError, finetune
 from pipelines.training_start import ANY_LABELS, check_start, choose_start, start_config, start_tokenizer
 from pipelines.training_targets import Objective
 
+FINETUNE_ERRORS = (
+    PageError,
+    OutputConflictError,
+    BrokenAnnotationError,
+    TrainingError,
+    CheckpointError,
+    OcrUnavailableError,
+    RayError,
+    ConnectionError,
+    ValueError,
+)
+"""What a run ends with for a reason that its user can mend."""
+
 
 @dataclass(frozen=True)
 class Options:
@@ -235,8 +248,8 @@ class Options:
                 raise ValueError(f"--{name.replace('_', '-')} is {value:g}; it must be from 0 to below {most:g}")
         if not 0 <= self.gradient_clip < float("inf"):
             raise ValueError(f"--gradient-clip is {self.gradient_clip:g}; it must be 0 or above")
-        if self.seed < 0:
-            raise ValueError(f"--seed is {self.seed}; it must be 0 or above")
+        if not 0 <= self.seed < 2**63:
+            raise ValueError(f"--seed is {self.seed}; it must be from 0 to below 2**63")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -256,16 +269,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except TrainingFailedError as error:
         print(f"error: {training_reason(error)}", file=sys.stderr)
         return 1
-    except (
-        PageError,
-        OutputConflictError,
-        BrokenAnnotationError,
-        TrainingError,
-        CheckpointError,
-        RayError,
-        ConnectionError,
-        ValueError,
-    ) as error:
+    except FINETUNE_ERRORS as error:
         print(f"error: {reason(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -24,21 +24,21 @@ from typing import Any
 import numpy as np
 import ray
 from PIL import Image
+from ray.train.v2.api.exceptions import TrainingFailedError
 
 from jobs.extract import reason
+from jobs.finetune import FINETUNE_ERRORS, training_reason
 from jobs.finetune import Options as FinetuneJobOptions
 from jobs.session import connect_to_ray, parse_options
-from model.checkpoint import CheckpointError
 from pipelines.corpora.corpus import LabelledPage, labelled_row
 from pipelines.corpora.datasets import DATASETS, read_corpus
 from pipelines.corpora.labelled_pages import write_labelled_pages
 from pipelines.drawn_forms.corpus import drawn_pages
 from pipelines.labelled import LabelledOptions, ReadLabelled
-from pipelines.page import PICTURE_SHAPE, PageError
+from pipelines.page import PICTURE_SHAPE
 from pipelines.rasterize import RasterizeOptions
-from pipelines.run import OutputConflictError
-from pipelines.storage import Storage, join_uri, normalise_uri
-from pipelines.training_run import TrainingError, finetune
+from pipelines.storage import Storage, is_s3, join_uri, normalise_uri
+from pipelines.training_run import finetune
 
 logger = logging.getLogger("jobs.forms_model")
 
@@ -107,10 +107,10 @@ class Options:
 
     text_model: str
     """Folder, hub id or s3:// URI of the BERT-like text model to start from."""
-    funsd: str
-    """Folder or s3:// prefix of FUNSD as it is published."""
     output: str
     """Folder for the runs and the result."""
+    funsd: str | None = None
+    """Folder or s3:// prefix of FUNSD as it is published; without it, --forms-steps must be 0."""
     sroie: str | None = None
     """The same of SROIE, whose pages are more to learn words on."""
     kleister_nda: str | None = None
@@ -124,7 +124,7 @@ class Options:
     drawn_steps: int = 1200
     """In the second; 0 leaves it out."""
     forms_steps: int = 300
-    """In the third; 0 leaves it out, and with it all that is FUNSD's."""
+    """In the third; 0 leaves it out."""
     batch_size: int = 8
     """Windows of one update."""
     workers: int = 1
@@ -146,10 +146,12 @@ def train_forms_model(options: Options) -> Path:
         words = {"data": str(output / "words-pages"), "steps": options.words_steps}
         start = run_step(output / "words", **start, **common, **WORDS, **words)
     if options.drawn_steps:
-        write_drawn_pages(output / "drawn-pages", options.drawn_forms, options.seed)
-        drawn = {"data": str(output / "drawn-pages"), **_evaluated(options.drawn_steps, 4)}
+        pages = output / f"drawn-pages-{options.drawn_forms}-{options.seed}"
+        write_drawn_pages(pages, options.drawn_forms, options.seed)
+        drawn = {"data": str(pages), **_evaluated(options.drawn_steps, 4)}
         start = run_step(output / "drawn", **start, **common, **DRAWN, **drawn)
     if options.forms_steps:
+        assert options.funsd is not None, "checked before"
         forms = {"data": options.funsd, "train_split": options.split, **_evaluated(options.forms_steps, 6)}
         if options.split != "train":
             forms["dev_split"] = ""
@@ -198,7 +200,7 @@ def write_unlabelled_pages(folder: Path, options: Options) -> None:
     Of FUNSD only the training forms, so that a run that learns the dev forms too shares this step.
     """
     storage = Storage()
-    corpora = [("funsd", options.funsd, "train")]
+    corpora = [("funsd", options.funsd, "train")] if options.funsd else []
     corpora += [("sroie", options.sroie, "train+dev")] if options.sroie else []
     corpora += [("kleister-nda", options.kleister_nda, "train+dev")] if options.kleister_nda else []
     for dataset, data, split in corpora:
@@ -247,19 +249,37 @@ def bundle(trained: Path, folder: Path) -> Path:
     return folder
 
 
+def problem_of(options: Options) -> str | None:
+    """Why the options make no sense, or None."""
+    if options.split not in ("train", "train+dev"):
+        return f"--split is {options.split!r}; it is train or train+dev"
+    if options.drawn_steps and options.drawn_forms <= DRAWN_DEV_PAGES:
+        return f"--drawn-forms must be over {DRAWN_DEV_PAGES}, which measure the others"
+    if not options.drawn_steps and not options.forms_steps:
+        return "--drawn-steps and --forms-steps are both 0: nothing would learn what a header is"
+    if options.forms_steps and not options.funsd:
+        return "--forms-steps learn from --funsd, which is missing; give it, or --forms-steps 0"
+    if options.words_steps and not (options.funsd or options.sroie or options.kleister_nda):
+        return "--words-steps learn from the pages of --funsd, --sroie or --kleister-nda; give one, or --words-steps 0"
+    if is_s3(options.output):
+        return "--output is a folder; the result can be copied to S3"
+    return None
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the job; returns the exit status."""
     options = parse_options(Options, __doc__, arguments)
-    if options.split not in ("train", "train+dev"):
-        print(f"error: --split is {options.split!r}; it is train or train+dev", file=sys.stderr)
-        return 2
-    if options.drawn_steps and options.drawn_forms <= DRAWN_DEV_PAGES:
-        print(f"error: --drawn-forms must be over {DRAWN_DEV_PAGES}, which measure the others", file=sys.stderr)
+    problem = problem_of(options)
+    if problem is not None:
+        print(f"error: {problem}", file=sys.stderr)
         return 2
     try:
         connect_to_ray(options.address, workers_log=False)  # as jobs.finetune does
         folder = train_forms_model(options)
-    except (PageError, OutputConflictError, TrainingError, CheckpointError, ValueError, ConnectionError) as error:
+    except TrainingFailedError as error:
+        print(f"error: {training_reason(error)}", file=sys.stderr)
+        return 1
+    except FINETUNE_ERRORS as error:
         print(f"error: {reason(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

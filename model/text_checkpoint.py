@@ -80,12 +80,17 @@ def text_config(source: str | PathLike[str], **values: Any) -> LayoutLMv2Config:
         stored = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise CheckpointError(f"{path} cannot be read: {error}") from error
-    if stored.get("model_type") not in TEXT_MODEL_TYPES:
+    kind = stored.get("model_type") if isinstance(stored, dict) else None
+    if kind not in TEXT_MODEL_TYPES:
         raise CheckpointError(
-            f"{source} has model_type {stored.get('model_type')!r}; a text checkpoint to start from is one of "
+            f"{source} has model_type {kind!r}; a text checkpoint to start from is one of "
             f"{', '.join(TEXT_MODEL_TYPES)}, and a LayoutLMv2 checkpoint is given as --model"
         )
+    if stored.get("position_embedding_type", "absolute") != "absolute":
+        raise CheckpointError(f"{source} has {stored['position_embedding_type']} positions; only absolute ones fit")
     shared = {ours: stored[theirs] for theirs, ours in _SHARED_PARAMETERS.items() if theirs in stored}
+    if "hidden_size" not in shared:
+        raise CheckpointError(f"{path} says no hidden_size")
     part = shared["hidden_size"] // 6
     rest = shared["hidden_size"] - 4 * part
     if rest % 2:

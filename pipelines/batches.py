@@ -1,7 +1,8 @@
 """Batches: which windows make up which step of training, as a pure function of the examples and a few numbers.
 
-Windows of like length share a micro batch, so that little is padding. The same plan serves any number of workers, and a
-run that goes on in the middle: worker r of n takes the micro batches r, r + n, r + 2n, ... of each step.
+Windows of like length share a step, and within it a micro batch, so that little is padding. What a step holds depends
+on neither the workers nor the size of their micro batches, and a run can go on in the middle: worker r of n takes the
+micro batches r, r + n, r + 2n, ... of each step.
 """
 
 from __future__ import annotations
@@ -94,25 +95,20 @@ class BatchPlan:
     def steps_per_epoch(self) -> int:
         return -(-len(self.windows) // self.options.batch_size)
 
-    def step(self, step: int) -> list[MicroBatch]:
-        """The micro batches of a step."""
-        epoch, place = divmod(step, self.steps_per_epoch)
-        return self._step_of(self.epoch(epoch)[place], step, epoch)
-
     def epoch(self, epoch: int) -> list[list[npt.NDArray[np.int64]]]:
         """The windows of an epoch: for each step, for each of its micro batches.
 
-        The windows are dealt evenly: micro batches differ by one window at the most, so no step is a small rest.
+        The windows are dealt evenly: steps differ by one window at the most, and so do micro batches of a step.
         """
         random = np.random.default_rng([self.options.seed, epoch])
         shuffled = self.windows[random.permutation(len(self.windows))]
         lengths = self.index.tokens[shuffled] * random.uniform(1 - LENGTH_NOISE, 1 + LENGTH_NOISE, len(shuffled))
         by_length = shuffled[np.argsort(lengths, kind="stable")]
-        count = self.steps_per_epoch * self.options.micro_batches
-        micro_batches = np.array_split(by_length, count)
-        order = random.permutation(count).reshape(self.steps_per_epoch, -1)
-        # Sorted within a step, neighbours are of like length: the workers that take them wait little for each other.
-        return [[micro_batches[place] for place in sorted(places)] for places in order]
+        steps = np.array_split(by_length, self.steps_per_epoch)
+        return [
+            np.array_split(steps[place], self.options.micro_batches)
+            for place in random.permutation(self.steps_per_epoch)
+        ]
 
     def steps(self, first: int, end: int) -> Iterator[list[MicroBatch]]:
         """The steps from `first` to `end` (excluded)."""

@@ -97,15 +97,14 @@ class CountTargets:
 
 
 def prepare_examples(
-    storage: Storage, folder: str, corpus: Corpus, options: LabelledOptions, pools: Pools, *, strict: bool = False
+    storage: Storage, cache: str, corpus: Corpus, options: LabelledOptions, pools: Pools, *, strict: bool = False
 ) -> ExampleIndex:
     """Make the examples of a split that are not there yet, on the Ray cluster that is connected, and index them all.
 
-    Examples that were made with other options or of another corpus are removed and made anew; the log says what
-    differs. Pages that cannot be read are named in the log and left out.
+    Pages that cannot be read are named in the log and left out.
 
     Args:
-        folder: of this split's examples alone.
+        cache: folder or prefix of examples; those of each corpus, split and options have a folder of their own in it.
         strict: refuse a split with such pages.
 
     Raises:
@@ -114,7 +113,7 @@ def prepare_examples(
         ValueError: no page is left.
     """
     rows = [labelled_row(page) for page in corpus.pages]
-    _open_folder(storage, folder, _record(storage, rows, options))
+    folder = _open_folder(storage, cache, _record(storage, rows, options))
     done = _pages_done(storage, folder)
     to_do = [row for row in rows if page_key(row) not in done]
     if to_do:
@@ -127,7 +126,7 @@ def prepare_examples(
         message = f"{len(index.failed)} of {len(rows)} pages cannot be read: " + "; ".join(named)
         if strict:
             raise BrokenAnnotationError(message)
-        logger.warning("%s; they are left out", message)
+        logger.warning("%s; they are left out (remove %s to try them again)", message, folder)
     if not index.pages:
         raise ValueError(f"none of the {len(rows)} pages can be learned from or asked" if rows else "there is no page")
     return index
@@ -213,17 +212,13 @@ def _marks(storage: Storage, uris: set[str]) -> list[tuple[str, str]]:
     return sorted((stored.uri, stored.etag) for stored in storage.list_existing(folder) if stored.uri in uris)
 
 
-def _open_folder(storage: Storage, folder: str, record: dict[str, Any]) -> None:
-    uri = join_uri(folder, RECORD)
-    earlier = json.loads(storage.read(uri)) if storage.exists(uri) else None
-    if earlier == record:
-        return
-    if earlier is not None:
-        different = ", ".join(sorted(told_differences(earlier, record)))
-        logger.warning("%s was made from something else and is made anew: %s", folder, different)
-    for file in table_files(storage, folder, TABLE):
-        storage.delete(file)
-    storage.write(uri, (json.dumps(record, indent=2) + "\n").encode())
+def _open_folder(storage: Storage, cache: str, record: dict[str, Any]) -> str:
+    """The folder of the examples that are made from what the record says, and of no others."""
+    content = json.dumps(record, indent=2) + "\n"
+    folder = join_uri(cache, _hash(content)[:16])
+    if not storage.exists(join_uri(folder, RECORD)):
+        storage.write(join_uri(folder, RECORD), content.encode())
+    return folder
 
 
 def told_differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:

@@ -137,7 +137,8 @@ def feed(
     # Each Dataset is run to its end: one that waits for its reader keeps a core of this process busy with waiting.
     steps = max(1, WINDOWS_PER_DATASET // plan.options.batch_size)
     starts = range(first, end, steps)
-    with ThreadPoolExecutor(1, thread_name_prefix="feed") as loader:
+    loader = ThreadPoolExecutor(1, thread_name_prefix="feed")
+    try:
 
         def load(start: int) -> Future[list[ray.ObjectRef[pa.Table]]]:
             rows = planned_rows(plan, start, min(end, start + steps), rank, workers)
@@ -153,6 +154,8 @@ def feed(
                 block = ray.get(blocks.pop(0))
                 for row in range(block.num_rows):
                     yield training_batch(block.slice(row, 1))
+    finally:
+        loader.shutdown(wait=False, cancel_futures=True)
 
 
 def _loaded(rows: Iterator[Row], size: int, storage: Storage, options: FeedOptions) -> list[ray.ObjectRef[pa.Table]]:
@@ -353,6 +356,13 @@ def training_batch(row: pa.Table) -> TrainingBatch:
 
 
 def augmented_vocabulary(tokenizer: LayoutLMv2Tokenizer) -> AugmentedVocabulary:
-    """For words that are masked or exchanged: [MASK], and the ids after BERT's special and unused ones."""
-    first = tokenizer.mask_token_id + 1
+    """For words that are masked or exchanged: [MASK], and the ids after BERT's special and unused ones.
+
+    Raises:
+        ValueError: there are none.
+    """
+    reserved = (index for token, index in tokenizer.get_vocab().items() if token[0] == "[" and token[-1] == "]")
+    first = max((index for index in reserved if index < tokenizer.vocab_size // 2), default=-1) + 1
+    if first >= tokenizer.vocab_size:
+        raise ValueError("the tokenizer's vocabulary holds no words")
     return AugmentedVocabulary(tokenizer.mask_token_id, first, tokenizer.vocab_size)

@@ -9,7 +9,11 @@ from __future__ import annotations
 
 import json
 import logging
+import signal
 import tempfile
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
 from functools import partial
@@ -100,6 +104,7 @@ class FinetuneOptions:
             del labelled[name]
         for name in ("log_every", "checkpoint_every"):
             del training[name]
+        del training["batches"]["micro_batch_size"]
         own = {"data": self.data, "train_split": self.train_split, "dev_split": self.dev_split}
         return json.loads(
             json.dumps({**own, "start": self.start.described(), "labelled": labelled, "training": training})
@@ -124,6 +129,7 @@ def finetune(options: FinetuneOptions) -> dict[str, Any]:
     """
     storage = Storage()
     splits = {split: read_split(storage, options, split) for split in (options.train_split, options.dev_split) if split}
+    _check_apart(splits, options)
     labels = splits[options.train_split].labels if options.training.task != "question-answering" else ()
     record: dict[str, Any] = {
         "status": "running",
@@ -168,6 +174,22 @@ def finetune(options: FinetuneOptions) -> dict[str, Any]:
     return record
 
 
+def _check_apart(splits: Mapping[str, Corpus], options: FinetuneOptions) -> None:
+    """Refuse to compare checkpoints by pages that they learn."""
+    if not options.dev_split:
+        return
+    learned, compared = (
+        {(page.document_id, page.page_index) for page in splits[split].pages}
+        for split in (options.train_split, options.dev_split)
+    )
+    shared = len(learned & compared)
+    if shared:
+        raise ValueError(
+            f"{shared} of the {len(compared)} pages of --dev-split {options.dev_split} are in --train-split "
+            f"{options.train_split} too, and would be measured after they are learned: give --dev-split '' or another"
+        )
+
+
 def _counted(examples: ExampleIndex, training: TrainingOptions) -> ExampleIndex:
     """The examples with what counts in the loss: where words are hidden, about so many of each window's tokens."""
     if training.objective == "labels":
@@ -199,14 +221,20 @@ def open_output(storage: Storage, options: FinetuneOptions, record: dict[str, An
     """
     uri = join_uri(options.output, RECORD)
     earlier: dict[str, Any] | None = json.loads(storage.read(uri)) if storage.exists(uri) else None
-    if earlier is not None and options.overwrite:
+    has_checkpoints = storage.exists(join_uri(options.output, CHECKPOINTS, SNAPSHOT))
+    if options.overwrite:
         for name in (METRICS, CURVE):
             storage.delete(join_uri(options.output, name))
         for folder in (CHECKPOINTS, MODEL, START):
             for stored in list(storage.list_existing(join_uri(options.output, folder))):
                 storage.delete(stored.uri)
-        earlier = None
-    if earlier is not None and storage.exists(join_uri(options.output, CHECKPOINTS, SNAPSHOT)):
+        earlier, has_checkpoints = None, False
+    if has_checkpoints and earlier is None:
+        raise OutputConflictError(
+            f"{options.output} holds checkpoints and no {RECORD} that says of what: choose another --output, or "
+            "--overwrite to remove what is there"
+        )
+    if earlier is not None and (has_checkpoints or earlier["status"] == "done"):
         kept = ("options", "corpus", "labels")
         differences = told_differences(*({name: made.get(name) for name in kept} for made in (earlier, record)))
         if differences:
@@ -252,7 +280,7 @@ def write_start(storage: Storage, options: FinetuneOptions, labels: tuple[str, .
 
 
 def _examples(storage: Storage, options: FinetuneOptions, split: str, corpus: Corpus, tokenizer: str) -> ExampleIndex:
-    folder = join_uri(options.cache or join_uri(options.output, EXAMPLES), split)
+    folder = options.cache or join_uri(options.output, EXAMPLES)
     pools = plan_pools(ray.cluster_resources().get("CPU", 0), 0)
     labelled = replace(options.labelled, tokenizer=tokenizer)
     return prepare_examples(storage, folder, corpus, labelled, pools, strict=options.strict)
@@ -279,7 +307,21 @@ def fit(job: TrainingJob, output: str, scaling: ray.train.ScalingConfig) -> Any:
             **environment,
         ),
     )
-    return trainer.fit()
+    with _interrupts_as_usual():
+        return trainer.fit()
+
+
+@contextmanager
+def _interrupts_as_usual() -> Iterator[None]:
+    """Ray Train handles Ctrl-C itself, ends the process with status 0, and leaves its handler behind."""
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    except SystemExit as error:
+        raise KeyboardInterrupt from error
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, handler)
 
 
 def storage_filesystem(storage: Storage, uri: str) -> tuple[pyarrow.fs.FileSystem, str]:

@@ -72,9 +72,17 @@ def choose_start(model: str | None, init_text: str | None, config: str | None) -
         raise ValueError("--model and --init-text both say where to start; give one of them")
     if model is not None and config is not None:
         raise ValueError("--config is for a model without a checkpoint (or with --init-text); --model has its own")
+    if config is not None:
+        config = _absolute(config)
     if model is not None:
-        return Start("checkpoint", model)
-    return Start("text", init_text, config) if init_text is not None else Start("new", "", config)
+        return Start("checkpoint", _absolute(model))
+    return Start("text", _absolute(init_text), config) if init_text is not None else Start("new", "", config)
+
+
+def _absolute(source: str) -> str:
+    """A folder or file of this machine by its whole path, for workers run in folders of their own; else as it is."""
+    path = Path(source).expanduser()
+    return str(path.resolve()) if path.exists() else source
 
 
 def start_config(start: Start, task: Task, labels: tuple[str, ...]) -> LayoutLMv2Config:

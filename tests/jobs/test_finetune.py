@@ -150,8 +150,8 @@ def training_processes() -> list[int]:
     return sorted(pid for pid, title in titles.items() if title.startswith("ray::RayTrainWorker") and is_below(pid))
 
 
-def has_evaluated(output: str) -> bool:
-    return any("dev" in line for line in read_metrics(Storage(), output))
+def has_evaluated(output: str, times: int = 1) -> bool:
+    return sum("dev" in line for line in read_metrics(Storage(), output)) >= times
 
 
 @on_ray
@@ -212,19 +212,33 @@ def test_two_workers_of_which_one_dies_come_to_the_same_curve_as_one(home: Path,
         torch.testing.assert_close(tensor, undisturbed.weights[name], rtol=1e-2, atol=1e-4)
 
 
-@on_ray
-def test_a_run_killed_as_a_whole_goes_on_to_the_very_same_weights(home: Path, undisturbed: Finished) -> None:
-    options = options_for(home, home / "killed")
+def stopped(options: Options, evaluations: int, how: signal.Signals, log: Path) -> int:
+    """The job as a process, stopped by a signal after so many evaluations; returns its exit status."""
     command = [sys.executable, "-m", "jobs.finetune", *arguments_of(options), "--address", "local"]
-    with (home / "killed.log").open("wb") as log:
-        process = subprocess.Popen(command, cwd=REPOSITORY, stdout=log, stderr=log)
+    with log.open("wb") as file:
+        process = subprocess.Popen(command, cwd=REPOSITORY, stdout=file, stderr=file)
         try:
             deadline = time.monotonic() + WAIT_SECONDS
-            while not has_evaluated(options.output) and process.poll() is None and time.monotonic() < deadline:
+            while process.poll() is None and time.monotonic() < deadline:
+                if has_evaluated(options.output, evaluations):
+                    break
                 time.sleep(0.02)
+            process.send_signal(how)
+            return process.wait(WAIT_SECONDS)
         finally:
             process.kill()
             process.wait()
+
+
+@on_ray
+def test_a_run_stopped_and_killed_as_a_whole_goes_on_to_the_very_same_weights(
+    home: Path, undisturbed: Finished
+) -> None:
+    options = options_for(home, home / "killed")
+    status = stopped(options, 1, signal.SIGINT, home / "stopped.log")
+    told = (home / "stopped.log").read_text()
+    assert status == 130 and "the same command goes on from the last checkpoint" in told, told[-3000:]
+    assert stopped(options, 2, signal.SIGKILL, home / "killed.log") == -signal.SIGKILL
     killed = Finished(options, {})
     assert killed.evaluations and not Path(options.output, "model").exists(), (home / "killed.log").read_text()[-3000:]
     finished = run(options)

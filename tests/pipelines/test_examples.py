@@ -14,7 +14,7 @@ from pipelines.examples import COUNTED_EXAMPLE, ExampleReader, prepare_examples
 from pipelines.labelled import LabelledOptions
 from pipelines.load import load_tokenizer
 from pipelines.pools import plan_pools
-from pipelines.storage import Storage, join_uri
+from pipelines.storage import Storage
 from tests.pipelines.drawn_corpus import draw_corpus
 
 pytestmark = [pytest.mark.xdist_group("ray"), pytest.mark.usefixtures("ray_cluster")]
@@ -41,7 +41,7 @@ def folder(corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def times(folder: Path) -> dict[str, int]:
-    return {path.name: path.stat().st_mtime_ns for path in (folder / "pages").iterdir()}
+    return {str(path): path.stat().st_mtime_ns for path in folder.glob("*/pages/*")}
 
 
 def test_every_page_is_there_in_the_order_of_the_corpus(corpus: Corpus, folder: Path) -> None:
@@ -69,7 +69,7 @@ def test_a_second_run_takes_what_is_there(corpus: Corpus, folder: Path) -> None:
 def test_only_missing_pages_are_made_again(corpus: Corpus, folder: Path) -> None:
     before = times(folder)
     lost = sorted(before)[0]
-    (folder / "pages" / lost).unlink()
+    Path(lost).unlink()
     index = prepare_examples(Storage(), str(folder), corpus, OPTIONS, POOLS)
     after = times(folder)
     assert len(index.pages) == 6
@@ -78,21 +78,19 @@ def test_only_missing_pages_are_made_again(corpus: Corpus, folder: Path) -> None
     }
 
 
-def test_other_options_or_annotations_make_them_anew_and_the_log_says_why(
-    corpus: Corpus, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_examples_of_other_options_or_annotations_lie_beside_and_disturb_nobody(corpus: Corpus, tmp_path: Path) -> None:
     few = replace(corpus, pages=corpus.pages[:2])
-    prepare_examples(Storage(), str(tmp_path), few, OPTIONS, POOLS)
-    with caplog.at_level(logging.WARNING):
-        prepare_examples(Storage(), str(tmp_path), few, replace(OPTIONS, stride=64), POOLS)
-    assert "options.stride was 128 and is 64" in caplog.text
+    first = prepare_examples(Storage(), str(tmp_path), few, OPTIONS, POOLS)
+    other = prepare_examples(Storage(), str(tmp_path), few, replace(OPTIONS, stride=64), POOLS)
     relabelled = replace(few.pages[0], labels=("O",) * len(few.pages[0].words or ()))
-    with caplog.at_level(logging.WARNING):
-        changed = replace(few, pages=(relabelled, few.pages[1]))
-        index = prepare_examples(Storage(), str(tmp_path), changed, replace(OPTIONS, stride=64), POOLS)
-    assert "annotations was" in caplog.text
-    place = index.pages[0]
-    assert set(ExampleReader(Storage()).read(index.files[place.file], place.row_group)["true_labels"]) == {"O"}
+    changed = replace(few, pages=(relabelled, few.pages[1]))
+    index = prepare_examples(Storage(), str(tmp_path), changed, OPTIONS, POOLS)
+    assert len({uri.rsplit("/", 2)[0] for made in (first, other, index) for uri in made.files}) == 3
+    labels = [
+        set(ExampleReader(Storage()).read(made.files[made.pages[0].file], made.pages[0].row_group)["true_labels"])
+        for made in (first, index)
+    ]
+    assert labels[0] != {"O"} and labels[1] == {"O"}
 
 
 def test_a_page_that_cannot_be_read_is_named_and_left_out(
@@ -104,6 +102,6 @@ def test_a_page_that_cannot_be_read_is_named_and_left_out(
         index = prepare_examples(Storage(), s3_prefix, broken, OPTIONS, POOLS)
     assert len(index.pages) == 2
     assert "/nowhere/form.png page 0: not_found" in caplog.text
-    assert all(uri.startswith(join_uri(s3_prefix, "pages")) for uri in index.files)
+    assert all(uri.startswith(s3_prefix) for uri in index.files)
     with pytest.raises(BrokenAnnotationError, match="1 of 3 pages"):
         prepare_examples(Storage(), s3_prefix, broken, OPTIONS, POOLS, strict=True)

@@ -12,6 +12,7 @@ import torch
 
 import model as model_package
 from model import LayoutLMv2Config
+from pipelines import training_feed
 from pipelines.augment import AugmentOptions
 from pipelines.batches import BatchOptions, BatchPlan
 from pipelines.blocks import StageOnBlocks, table_of
@@ -28,6 +29,7 @@ from pipelines.training_feed import (
     FeedOptions,
     TrainingBatch,
     augmented_vocabulary,
+    feed,
     load_micro_batches,
     planned_rows,
     training_batch,
@@ -70,6 +72,24 @@ def batches(plan: BatchPlan, options: FeedOptions, end: int, rank: int = 0, work
     planned = pa.Table.from_pylist(list(planned_rows(plan, 0, end, rank, workers)), schema=PLANNED)
     loaded = load_micro_batches(planned, Storage(), options)
     return [training_batch(loaded.slice(row, 1)) for row in range(loaded.num_rows)]
+
+
+@pytest.mark.xdist_group("ray")
+@pytest.mark.usefixtures("ray_cluster")
+@pytest.mark.parametrize("workers", [1, 2])
+def test_the_feed_gives_each_worker_its_micro_batches_in_order_from_any_step(
+    workers: int, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training_feed, "WINDOWS_PER_DATASET", 12)  # three steps a Dataset
+    options = options_of("token-classification", augment=AugmentOptions(mask_words=0.3))
+    plan = BatchPlan(examples(data, tmp_path, "token-classification"), BatchOptions(4, 2))
+    for rank in range(workers):
+        wanted = [batch for batch in batches(plan, options, 11, rank, workers) if batch.step >= 3]
+        fed = list(feed(plan, 3, 11, rank, workers, Storage(), options))
+        assert [(batch.step, batch.place) for batch in fed] == [(batch.step, batch.place) for batch in wanted]
+        for one, other in zip(fed, wanted, strict=True):
+            assert all(torch.equal(tensor, other.tensors[name]) for name, tensor in one.tensors.items())
+    assert not list(feed(plan, 5, 5, 0, 1, Storage(), options)), "a run that is finished is fed nothing"
 
 
 def tiny_model(task: Task) -> torch.nn.Module:

@@ -43,19 +43,40 @@ def test_the_options_say_where_to_start() -> None:
         choose_start("model", None, "config.json")
 
 
+def test_what_lies_on_this_machine_is_named_by_its_whole_path(
+    checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Workers run in folders of their own."""
+    monkeypatch.chdir(checkpoint.parent)
+    assert choose_start(checkpoint.name, None, None).source == str(checkpoint)
+    start = choose_start(None, checkpoint.name, f"{checkpoint.name}/config.json")
+    assert (start.source, start.config) == (str(checkpoint), str(checkpoint / "config.json"))
+    assert choose_start("microsoft/layoutlmv2-base-uncased", None, None).source == "microsoft/layoutlmv2-base-uncased"
+
+
 def test_the_head_of_a_checkpoint_is_kept_for_the_same_labels_alone(checkpoint: Path) -> None:
     start = Start("checkpoint", str(checkpoint))
     stored = LayoutLMv2ForTokenClassification.from_pretrained(checkpoint).state_dict()
     same = start_model(start, "token-classification", LABELS, 0)
     assert not same.new
     assert torch.equal(same.model.classifier.weight, stored["classifier.weight"])
-    for labels in (("O", "I-KEY", "B-KEY"), ("O", "B-A", "I-A", "B-B", "I-B")):
-        other = start_model(start, "token-classification", labels, 0)
-        assert other.new == {"classifier.weight", "classifier.bias"}
-        assert tuple(other.model.config.id2label.values()) == labels
-        shared = other.model.classifier.weight[: len(LABELS)]
-        assert not torch.isclose(shared, stored["classifier.weight"]).any()
-        assert torch.equal(other.model.layoutlmv2.pooler.dense.weight, stored["layoutlmv2.pooler.dense.weight"])
+    labels = ("O", "B-A", "I-A", "B-B", "I-B")
+    other = start_model(start, "token-classification", labels, 0)
+    assert other.new == {"classifier.weight", "classifier.bias"}
+    assert tuple(other.model.config.id2label.values()) == labels
+    assert not torch.isclose(other.model.classifier.weight[: len(LABELS)], stored["classifier.weight"]).any()
+    assert torch.equal(other.model.layoutlmv2.pooler.dense.weight, stored["layoutlmv2.pooler.dense.weight"])
+
+
+def test_a_head_keeps_what_it_learned_where_a_corpus_lists_the_same_labels_in_another_order(checkpoint: Path) -> None:
+    stored = LayoutLMv2ForTokenClassification.from_pretrained(checkpoint)
+    stored.classifier.bias.data = torch.arange(3.0)
+    stored.save_pretrained(checkpoint.parent / "learned")
+    labels = ("I-KEY", "O", "B-KEY")
+    started = start_model(Start("checkpoint", str(checkpoint.parent / "learned")), "token-classification", labels, 0)
+    assert not started.new and tuple(started.model.config.id2label.values()) == labels
+    assert torch.equal(started.model.classifier.weight, stored.classifier.weight[[2, 0, 1]])
+    assert started.model.classifier.bias.tolist() == [2.0, 0.0, 1.0]
 
 
 def test_another_task_has_a_new_head_and_the_same_seed_the_same_one(checkpoint: Path) -> None:
