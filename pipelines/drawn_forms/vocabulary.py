@@ -20,7 +20,7 @@ KEYS: dict[str, tuple[tuple[str, str], ...]] = {
         name="Name|Contact|Contact Person|Requested By|Prepared By|Approved By|Supervisor|Manager|Account Manager"
         "|Buyer|Originator|Initiated By|Submitted By|Reviewed By|Authorized By|Project Leader|Coordinator"
         "|Division Head",
-        company="Company|Firm|Company Name|Vendor|Supplier|Customer|Client|Organization|Contractor|Name of Account"
+        company="Company|Firm|Company Name|Vendor|Supplier|Customer|Client|Organization|Contractor|Account Name"
         "|Distributor|Name of Firm|Bill To|Sold To|Agency",
         department="Department|Dept.|Division|Section|Unit|Cost Center|Branch|Group|Area",
         date="Date|Date Prepared|Date Required|Effective Date|Start Date|Completion Date|Date Issued|Date of Request"
@@ -42,7 +42,7 @@ KEYS: dict[str, tuple[tuple[str, str], ...]] = {
         "|Finish|Type of Test|Condition|Label|Wrapper|Closure|Maker|Grade|Additive|Casing|Paper|Filter|Markings|Type",
         sentence="Objective|Procedure|Observations|Appearance|Test Conditions|Findings|Special Requirements|Odor"
         "|Purpose of Test|Product Description|Discussion|Shelf Life",
-        date="Test Date|Date Made|Date Manufactured|Date Tested|Date Shipped|Date Opened|Date Sampled",
+        date="Test Date|Production Date|Date Manufactured|Date Tested|Date Shipped|Date Opened|Date Sampled",
         name="Tested By|Technician|Analyst|Inspector|Written By|Sampled By|Checked By|Operator|Original To|Copies To",
         number="No. of Samples|Replicates|Units Tested|Number of Panelists|Defects|Cartons|Count|Score|Rating|Rank",
     ),
@@ -70,7 +70,7 @@ KEYS: dict[str, tuple[tuple[str, str], ...]] = {
         "|Reach|Frequency|Impressions|Outlets|Households|Respondents|Stores|Number of Interviews|Distribution|Print",
         percent="Redemption Rate|Estimated Redemption|Market Share|Response Rate|Distribution|Share|Awareness|Trial",
         company="Agency|Supplier|Research Supplier|Printer|Account|Chain|Fulfillment House|Wholesaler|Retailer|Event",
-        code="Coupon Code|Project No.|Job Number|Estimate No.|Insertion Order|Code Assigned|Promotion No.|Ad Code|Plan",
+        code="Coupon Code|Project No.|Job Number|Estimate No.|Insertion Order|Assigned Code|Promotion No.|Ad Code|Plan",
         name="Brand Manager|Sales Rep.|Region Manager|Field Supervisor|Contact|Account Executive|Requested By|Manager",
         sentence="Objective|Strategy|Comments|How Widespread|Method of Distribution|Consumer Response|Evaluation"
         "|Trade Reaction|Sales Force|Pricing|Opportunities",
@@ -92,7 +92,7 @@ KEYS: dict[str, tuple[tuple[str, str], ...]] = {
     "finance": _keys(
         money="Amount|Total|Subtotal|Tax|Net Amount|Balance|Total Due|Salary|Advance|Freight|Discount|Hotel|Meals"
         "|Airfare|Mileage|Amount Requested|Current Balance|Prior Year|Amount Paid|Deposit|Credit Limit|Total Budget"
-        "|Original Budget|Revised Budget|Expenditures|Committed to Date|Commitment|Total Expenses|Accrual|Supplies"
+        "|Original Budget|Revised Budget|Expenditures|Committed So Far|Commitment|Total Expenses|Accrual|Supplies"
         "|Equipment|Overhead|Labor|Travel|Entertainment|Fee|Annual Cost|Capital|Unexpended Balance|Payment|Tuition",
         code="Account|Account Number|Invoice No.|Check No.|Cost Code|Vendor No.|Voucher No.|GL Code|Fund|Charge Account"
         "|Budget Code|Tax ID|Federal I.D. No.|Contract Number|P.O. No.|Center|Item No.|Social Security No.",
@@ -138,7 +138,7 @@ KEYS: dict[str, tuple[tuple[str, str], ...]] = {
     "government": _keys(
         code="Permit No.|License No.|EPA No.|Application No.|Registration No.|Docket|Grant No.|OMB No.|SIC Code|Form",
         phrase="Agency|Type of Permit|Class|Activity|Type of License|Country|Facility|Program|Ownership|Use|Authority",
-        date="Date Issued|Expires|Year Covered|Report Period|Period Covered|First Sales Date|Last Sales Date|Date",
+        date="Date Issued|Expires|Year Covered|Report Period|Period Covered|Sales From|Sales Until|Date",
         company="Applicant|Licensee|Facility Name|Manufacturer|Manufactured For|Grantee|Institution|Owner",
         number="Population|Unit Sales|Number of Employees|Dollar Sales|Total Reported|Year|Quantity Sold|Males|Females",
         address="Address|Location|Facility Address|Principal Place of Business",

@@ -34,7 +34,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_options_say_where_to_start() -> None:
-    assert choose_start("model", None, None) == Start("checkpoint", "model")
+    assert choose_start("some/model", None, None) == Start("checkpoint", "some/model")
     assert choose_start(None, "text", "config.json") == Start("text", "text", "config.json")
     assert choose_start(None, None, None) == choose_start("untrained", None, None) == Start("new")
     with pytest.raises(ValueError, match="--model and --init-text"):

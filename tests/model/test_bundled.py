@@ -1,0 +1,45 @@
+"""The model that comes with this package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from model import LayoutLMv2ForTokenClassification
+from model.checkpoint_source import BUNDLED_FORMS, resolve_checkpoint
+from pipelines.corpora.labelled_pages import write_labelled_pages
+from pipelines.drawn_forms.corpus import drawn_pages
+from pipelines.evaluate import EvaluateOptions, evaluate, read_split
+from pipelines.storage import Storage
+
+FORM_LABELS = ["O", "B-HEADER", "I-HEADER", "B-QUESTION", "I-QUESTION", "B-ANSWER", "I-ANSWER"]
+
+
+def test_it_is_found_by_its_name_and_small() -> None:
+    folder = resolve_checkpoint(BUNDLED_FORMS)
+    assert sum(path.stat().st_size for path in folder.iterdir()) <= 60_000_000
+    model = LayoutLMv2ForTokenClassification.from_pretrained(folder)
+    assert list(model.config.id2label.values()) == FORM_LABELS
+    assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
+
+
+def test_its_card_tells_the_terms_the_data_and_the_figures() -> None:
+    card = (resolve_checkpoint(BUNDLED_FORMS) / "README.md").read_text(encoding="utf-8")
+    assert card.startswith("---\nlicense: other\n")
+    for part in ("FUNSD", "research", "Apache-2.0", "jobs.forms_model", "| header |", "Known failures"):
+        assert part in card
+    assert "@" not in card, "no blank is left to fill in"
+
+
+@pytest.mark.xdist_group("ray")
+@pytest.mark.usefixtures("ray_cluster")
+def test_it_finds_the_entities_of_forms_it_has_never_seen(tmp_path: Path) -> None:
+    seeds = range(1_000_000, 1_000_006)  # the recipe's are far below
+    pages = [(page, image, "dev") for page, image in drawn_pages(seeds)]
+    write_labelled_pages(Storage(), str(tmp_path / "pages.parquet"), pages)
+    asked = EvaluateOptions(dataset="labelled-pages", data=str(tmp_path), split="dev", model=BUNDLED_FORMS)
+    figures = evaluate(asked, read_split(asked))
+    assert figures["support"] > 100
+    assert figures["f1"] > 0.6, "chance is below 0.05"
