@@ -143,6 +143,8 @@ def finetune(options: FinetuneOptions) -> dict[str, Any]:
         logger.info("this run is finished already; --overwrite does it again")
         return earlier
     scaling = plan_scaling(options.workers)
+    if options.training.synchronize_batch_norm and not scaling.use_gpu:
+        raise ValueError("--synchronize-batch-norm needs GPUs, which this cluster has none of")
     set_data_context()
     tokenizer = write_start(storage, options, labels)
     examples = {split: _examples(storage, options, split, corpus, tokenizer) for split, corpus in splits.items()}

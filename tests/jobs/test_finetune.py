@@ -283,6 +283,12 @@ def test_a_loss_that_is_no_number_ends_the_run_with_the_way_out(home: Path) -> N
         run(options)
 
 
+@on_ray
+def test_shared_batch_statistics_are_refused_where_there_is_no_gpu(home: Path) -> None:
+    with pytest.raises(ValueError, match="--synchronize-batch-norm needs GPUs"):
+        run(options_for(home, home / "no-gpu", synchronize_batch_norm=True))
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [
