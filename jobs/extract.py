@@ -26,12 +26,25 @@ from pipelines.listing import ListingOptions
 from pipelines.page import PageError, Task
 from pipelines.rasterize import RasterizeOptions, TextChoice
 from pipelines.rendering import RenderOptions
-from pipelines.run import OutputConflictError, RunOptions, run
+from pipelines.run import RunOptions, run
+from pipelines.run_record import OutputConflictError
+from pipelines.sandbox import PageLimits, SandboxError
 from pipelines.storage import join_uri, normalise_uri
 
 logger = logging.getLogger("jobs.extract")
 
 MEGA = 1_000_000
+
+EXTRACT_ERRORS = (
+    PageError,
+    OutputConflictError,
+    CheckpointError,
+    SandboxError,
+    RayError,
+    ConnectionError,
+    ValueError,
+)
+"""What a run ends with for a reason that its user can mend."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +83,9 @@ class Options:
     max_document_megabytes: float = 1000.0
     """Larger files are not opened, in millions of bytes."""
     page_time_limit_seconds: float = 120.0
-    """The longest that OCR may take on one page, in seconds."""
+    """The longest that reading one page may take, in seconds; then it is a failed page."""
+    page_memory_limit_megabytes: int = 2000
+    """The most memory that reading one page may take, in millions of bytes; then it is a failed page."""
     stride: int = 128
     """Tokens that neighbouring windows share on pages of more than 512 tokens."""
     dtype: DtypeChoice = "auto"
@@ -85,13 +100,16 @@ class Options:
     """Actors that run the model; by default one a GPU, without one, one for 16 CPUs."""
     overwrite: bool = False
     """Remove what an earlier run wrote to --output and begin anew."""
+    retry_failed: bool = False
+    """Do the failed documents and pages of the earlier run in --output again, for instance with higher limits or --text
+    ocr; the others stay as they are."""
     report_pages: int = 8
     """Pages that are drawn in report.html."""
     address: str | None = None
     """Address of a Ray cluster; by default the one this runs in, or a local one is started."""
 
-    def run_options(self) -> RunOptions:
-        """The options of the pipeline's run.
+    def run_options(self, command: Sequence[str] = ()) -> RunOptions:
+        """The options of the pipeline's run; `command` is the command line that these came from.
 
         Raises:
             ValueError: they make no sense.
@@ -111,6 +129,8 @@ class Options:
             value = getattr(self, name)
             if value is not None and not 0 < value < float("inf"):
                 raise ValueError(f"--{name.replace('_', '-')} is {value:g}; it must be a number above 0")
+        if self.retry_failed and self.overwrite:
+            raise ValueError("--retry-failed keeps what --overwrite removes; give one of them")
         render = RenderOptions(
             dpi=self.dpi, max_pixels=int(self.max_page_megapixels * MEGA), rasterizer=self.rasterizer
         )
@@ -121,7 +141,7 @@ class Options:
             task=self.task,
             questions=self.questions,
             stride=self.stride,
-            page_time_limit_seconds=self.page_time_limit_seconds,
+            limits=PageLimits(self.page_time_limit_seconds, self.page_memory_limit_megabytes),
             rasterize=RasterizeOptions(text=self.text, render=render),
             ocr=plain if self.ocr_settings == "plain" else measured,
             infer=InferOptions(task=self.task, dtype=self.dtype, device=self.device, batch_tokens=self.batch_tokens),
@@ -134,7 +154,9 @@ class Options:
             listing=ListingOptions(int(self.max_document_megabytes * MEGA), self.max_pages_per_document),
             limit=self.limit,
             overwrite=self.overwrite,
+            retry_failed=self.retry_failed,
             report_pages=self.report_pages,
+            command=tuple(command),
             read_workers=self.read_workers,
             model_workers=self.model_workers,
         )
@@ -144,7 +166,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the job; returns the exit status."""
     options = parse_options(Options, __doc__, arguments)
     try:
-        run_options = options.run_options()
+        words = sys.argv[1:] if arguments is None else arguments
+        run_options = options.run_options(("python", "-m", "jobs.extract", *words))
     except (ValueError, OcrUnavailableError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -154,7 +177,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         connect_to_ray(options.address)
         record = run(run_options)
-    except (PageError, OutputConflictError, CheckpointError, RayError, ConnectionError, ValueError) as error:
+    except EXTRACT_ERRORS as error:
         print(f"error: {reason(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -29,7 +29,7 @@ from pipelines.page import PageError, Task
 from pipelines.rasterize import RasterizeOptions, TextChoice
 from pipelines.remix import RemixOptions
 from pipelines.rendering import RenderOptions
-from pipelines.run import OutputConflictError
+from pipelines.run_record import OutputConflictError
 from pipelines.storage import normalise_uri
 from pipelines.training import TrainingOptions
 from pipelines.training_optimizer import OptimizerOptions

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from pipelines.ledger import PageKey, page_key, pages_promised, read_documents, read_tables, table_files
+from pipelines.page import ErrorKind
+from pipelines.retry_advice import advice, retry_command
+from pipelines.sandbox import PageLimits
 from pipelines.storage import Storage
 
 STAGES = ("rasterize", "ocr", "infer")
 EXAMPLES = 3
+ENDED_KINDS = ("timeout", "out_of_memory", "crashed")
 _COLUMNS = ("document_id", "uri", "page_index", "status", "error_kind", "error", "text_source", "seconds")
 
 
@@ -25,6 +30,7 @@ class Account:
             nowhere else, and 0 in a sound output.
         examples: by error kind, up to three of (uri, page_index or None for a document, error).
         seconds: by stage, summed over pages.
+        ended: pages whose process was ended by a limit or crashed, and the seconds that these took.
     """
 
     documents: Counter[str] = field(default_factory=Counter)
@@ -38,6 +44,8 @@ class Account:
     unpromised: int = 0
     examples: dict[str, list[tuple[str, int | None, str]]] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(STAGES, 0.0))
+    ended: int = 0
+    ended_seconds: float = 0.0
 
     @property
     def is_complete(self) -> bool:
@@ -68,6 +76,26 @@ class Account:
     def seconds_by_stage(self) -> dict[str, float]:
         """Seconds of work by stage over all pages of the output, in all workers together."""
         return {stage: round(self.seconds[stage], 3) for stage in STAGES}
+
+    def failures(self, command: Sequence[str], limits: PageLimits, max_document_bytes: int) -> list[dict[str, Any]]:
+        """By error kind, the most frequent first: how many, some of them, what to do and the command for it."""
+        counts = self.document_errors + self.page_errors
+        told = []
+        for kind, count in counts.most_common():
+            todo = advice(cast(ErrorKind, kind), limits, max_document_bytes)
+            examples = [{"uri": uri, "page_index": page, "error": error} for uri, page, error in self.examples[kind]]
+            told.append(
+                {
+                    "error_kind": kind,
+                    "count": count,
+                    "documents": self.document_errors[kind],
+                    "pages": self.page_errors[kind],
+                    "examples": examples,
+                    "advice": todo.words,
+                    "command": retry_command(command, todo.options),
+                }
+            )
+        return told
 
     def _keep_example(self, kind: str, uri: str, page_index: int | None, error: str) -> None:
         examples = self.examples.setdefault(kind, [])
@@ -101,6 +129,9 @@ def take_account(storage: Storage, output: str) -> Account:
             if row["status"] == "failed":
                 account.page_errors[row["error_kind"]] += 1
                 account._keep_example(row["error_kind"], row["uri"], row["page_index"], row["error"])
+                if row["error_kind"] in ENDED_KINDS:
+                    account.ended += 1
+                    account.ended_seconds += sum(filter(None, (row["seconds"] or {}).values()))
             else:
                 account.text_sources[row["text_source"]] += 1
             for stage, seconds in (row["seconds"] or {}).items():

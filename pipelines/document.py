@@ -10,6 +10,7 @@ or crashes a parser; that is the business of the process around it.
 from __future__ import annotations
 
 import io
+import os
 import tempfile
 import warnings
 from pathlib import Path
@@ -18,9 +19,11 @@ from typing import Final
 
 import pypdfium2
 import pypdfium2.raw as pdfium
-from PIL import Image, ImageOps, JpegImagePlugin, PngImagePlugin, TiffImagePlugin
+from PIL import Image, ImageOps, JpegImagePlugin, PngImagePlugin
 
 from pipelines.page import PageError
+from pipelines.png_chunks import without_comments
+from pipelines.tiff_directory import TiffDirectories, open_frame, read_directories
 
 PDF: Final = "application/pdf"
 PNG: Final = "image/png"
@@ -64,6 +67,7 @@ _UNSUPPORTED_SIGNATURES = (
     (b"PAR1", "a Parquet file", ""),
 )
 
+_ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 _ZIP_CONTENTS = (
     (b"word/", "a Word document (DOCX)", _CONVERT_TO_PDF),
     (b"xl/", "an Excel workbook (XLSX)", _CONVERT_TO_PDF),
@@ -90,7 +94,7 @@ def detect_media_type(head: bytes) -> str:
     for signature, media_type in _IMAGE_SIGNATURES:
         if head.startswith(signature):
             return media_type
-    if b"%PDF-" in head[:HEAD_BYTES]:
+    if b"%PDF-" in head[:HEAD_BYTES] and not head.startswith(_ZIP):  # an archive may hold a PDF as it is
         return PDF
     looks_like, way_out = _describe_unsupported(head[: 4 * HEAD_BYTES])
     advice = f"; {way_out}" if way_out else ""
@@ -98,7 +102,7 @@ def detect_media_type(head: bytes) -> str:
 
 
 def _describe_unsupported(head: bytes) -> tuple[str, str]:
-    if head.startswith(b"PK\x03\x04") or head.startswith(b"PK\x05\x06"):
+    if head.startswith(_ZIP):
         for mark, name, way_out in _ZIP_CONTENTS:
             if mark in head:
                 return name, way_out
@@ -148,33 +152,39 @@ class Document:
     media_type: str
     page_count: int
 
-    def __init__(self, data: bytes, *, max_image_pixels: int = MAX_IMAGE_PIXELS) -> None:
-        """Opens `data`, the whole file.
+    def __init__(self, source: bytes | Path, *, max_image_pixels: int = MAX_IMAGE_PIXELS) -> None:
+        """Opens a file, or the whole content of one.
 
         Args:
+            source: of a path, no more is read than the pages that are asked for need; it must stay as it is meanwhile.
             max_image_pixels: an image file whose frame has more pixels is refused before it is decoded.
 
         Raises:
             PageError: `empty`, `unsupported`, `encrypted` (a password is needed to read; an owner password alone
                 does not matter), `unreadable` (broken), or `too_large`.
         """
-        self.media_type = detect_media_type(data[: 4 * HEAD_BYTES])
-        self._data = data
+        self.media_type = detect_media_type(_head(source))
+        self._source = source
         self._max_image_pixels = max_image_pixels
         self._pdf: pypdfium2.PdfDocument | None = None
-        self._image: Image.Image | None = None
+        self._directories: TiffDirectories | None = None
+        self._image: tuple[int, Image.Image] | None = None
         self._page: tuple[int, pypdfium2.PdfPage] | None = None
         self._frame: tuple[int, Image.Image] | None = None
         self._file: tempfile._TemporaryFileWrapper[bytes] | None = None
         if self.media_type == PDF:
-            self._pdf = _open_pdf(data)
+            self._pdf = _open_pdf(source)
             self.page_count = len(self._pdf)
+            _check_page_count(self.page_count, source)
             # Fields without a stored appearance get one only with the form environment up.
             if self._pdf.get_formtype() != pdfium.FORMTYPE_NONE:
                 self._pdf.init_forms()
+        elif self.media_type == TIFF:
+            self._directories = _read_directories(source)
+            self.page_count = len(self._directories.places)
         else:
-            self._image = _open_image(data, self.media_type)
-            self.page_count = _count_frames(self._image) if self.media_type == TIFF else 1
+            self._image = 0, _open_image(source, self.media_type)
+            self.page_count = 1
 
     def __enter__(self) -> Document:
         return self
@@ -190,9 +200,8 @@ class Document:
         if self._pdf is not None:
             self._pdf.close()
             self._pdf = None
-        if self._image is not None:
-            self._image.close()
-            self._image = None
+        self._close_image()
+        self._directories = None
         self._frame = None
         if self._file is not None:
             self._file.close()
@@ -272,10 +281,12 @@ class Document:
         return upright
 
     def path(self) -> Path:
-        """A file with the document's bytes, for programs that want one; deleted when the document is closed."""
+        """The document's file, for programs that want one; if there was none it is deleted when this is closed."""
+        if isinstance(self._source, Path):
+            return self._source
         if self._file is None:
             self._file = tempfile.NamedTemporaryFile(prefix="document-", suffix=".pdf")  # noqa: SIM115
-            self._file.write(self._data)
+            self._file.write(self._source)
             self._file.flush()
         return Path(self._file.name)
 
@@ -295,32 +306,57 @@ class Document:
             message = f"Page {page_index + 1} of {self.page_count} is damaged: PDFium cannot load it."
             raise PageError("unreadable", message) from error
 
+    def _close_image(self) -> None:
+        if self._image is not None:
+            image = self._image[1]
+            file = getattr(image, "fp", None)
+            image.close()
+            if file is not None:  # Pillow leaves open what it was given open
+                file.close()
+            self._image = None
+
     def _seek(self, page_index: int) -> Image.Image:
-        if self._image is None:
+        if self._image is None and self._directories is None:
             raise TypeError(f"{self.media_type} has no image frames, or the document is closed")
         self._check_index(page_index)
+        if self._image is None or self._image[0] != page_index:
+            assert self._directories is not None, "an image of another type has one frame"
+            self._close_image()
+            self._image = page_index, self._open_frame(self._directories, page_index)
+        image = self._image[1]
+        width, height = image.size
+        if width * height > self._max_image_pixels:
+            raise _too_large(f"{width} x {height} pixels, and the limit is {self._max_image_pixels:,}")
+        return image
+
+    def _open_frame(self, directories: TiffDirectories, page_index: int) -> Image.Image:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                if self.media_type == TIFF and self._image.tell() != page_index:
-                    self._image.seek(page_index)
+                frame = open_frame(self._source, directories, page_index)
         except Image.DecompressionBombError as error:
             raise _too_large(str(error)) from error
         except MemoryError:
             raise
         except Exception as error:
             raise PageError("unreadable", f"Frame {page_index + 1} is damaged: {_reason(error)}") from error
-        width, height = self._image.size
-        if width * height > self._max_image_pixels:
-            raise _too_large(f"{width} x {height} pixels, and the limit is {self._max_image_pixels:,}")
-        return self._image
+        if not (frame.width and frame.height):
+            raise PageError("unreadable", f"Frame {page_index + 1} is damaged: it has no size")
+        return frame
 
 
-def _open_pdf(data: bytes) -> pypdfium2.PdfDocument:
+def _head(source: bytes | Path) -> bytes:
+    if isinstance(source, bytes):
+        return source[: 4 * HEAD_BYTES]
+    with source.open("rb") as file:
+        return file.read(4 * HEAD_BYTES)
+
+
+def _open_pdf(source: bytes | Path) -> pypdfium2.PdfDocument:
     try:
-        return pypdfium2.PdfDocument(data)
+        return pypdfium2.PdfDocument(source)
     except pypdfium2.PdfiumError as error:
-        if _opens(data):  # then it is refused for having no pages, and the code is that of an earlier file
+        if _opens(source):  # then it is refused for having no pages, and the code is that of an earlier file
             raise PageError("empty", "The PDF has no pages.") from error
         code = error.err_code
         if code == pdfium.FPDF_ERR_PASSWORD:
@@ -333,26 +369,26 @@ def _open_pdf(data: bytes) -> pypdfium2.PdfDocument:
         raise PageError("unreadable", message) from error
 
 
-def _opens(data: bytes) -> bool:
-    handle = pdfium.FPDF_LoadMemDocument64(data, len(data), None)
+def _opens(source: bytes | Path) -> bool:
+    if isinstance(source, bytes):
+        handle = pdfium.FPDF_LoadMemDocument64(source, len(source), None)
+    else:
+        handle = pdfium.FPDF_LoadDocument(os.fsencode(source) + b"\x00", None)
     if handle:
         pdfium.FPDF_CloseDocument(handle)
     return bool(handle)
 
 
-def _open_image(data: bytes, media_type: str) -> Image.Image:
+def _open_image(source: bytes | Path, media_type: str) -> Image.Image:
     opened: Image.Image
     try:
         with warnings.catch_warnings():
             # Pillow warns of large images and of odd metadata; the limit here is checked by ourselves.
             warnings.simplefilter("ignore")
-            stream = io.BytesIO(data)
             if media_type == PNG:
-                opened = PngImagePlugin.PngImageFile(stream)
-            elif media_type == TIFF:
-                opened = TiffImagePlugin.TiffImageFile(stream)
+                opened = PngImagePlugin.PngImageFile(without_comments(source))
             else:
-                opened = JpegImagePlugin.JpegImageFile(stream)
+                opened = JpegImagePlugin.JpegImageFile(source if isinstance(source, Path) else io.BytesIO(source))
     except MemoryError:
         raise
     except Exception as error:
@@ -360,15 +396,21 @@ def _open_image(data: bytes, media_type: str) -> Image.Image:
     return opened
 
 
-def _count_frames(image: Image.Image) -> int:
+def _read_directories(source: bytes | Path) -> TiffDirectories:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return int(getattr(image, "n_frames", 1))
-    except MemoryError:
-        raise
-    except Exception as error:
-        raise PageError("unreadable", f"The TIFF's list of pages is damaged: {_reason(error)}") from error
+        return read_directories(source)
+    except ValueError as error:
+        raise PageError("unreadable", f"The TIFF is damaged or cut short: {error}.") from error
+
+
+def _check_page_count(count: int, source: bytes | Path) -> None:
+    """A page takes a few bytes at least: a count beyond that is made up, and would be as many failed rows."""
+    size = len(source) if isinstance(source, bytes) else source.stat().st_size
+    if count > size:
+        message = (
+            f"The PDF says that it has {count:,} pages, in {size:,} bytes; try the original, or a repair with qpdf."
+        )
+        raise PageError("unreadable", message)
 
 
 def _orientation(image: Image.Image) -> int:

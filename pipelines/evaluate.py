@@ -87,7 +87,6 @@ class EvaluateOptions:
             model=self.model,
             task=self.task,
             stride=self.stride,
-            page_time_limit_seconds=self.page_time_limit_seconds,
             rasterize=self.rasterize,
             ocr=self.ocr,
             infer=self.infer,

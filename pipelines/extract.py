@@ -1,11 +1,11 @@
 """The whole pipeline: from pages to do to the rows that are written.
 
-    list -> pages to do -> [ rasterize -> ocr -> tokenize ] -> [ infer ] -> [ merge ] -> Parquet
-                              actors on CPUs                    actors on     tasks
-                                                                GPUs or CPUs
+    list -> pages to do -> [ fetch -> ( rasterize -> ocr ) -> tokenize ] -> [ infer ] -> [ merge ] -> Parquet
+                                    actors on CPUs                         actors on     tasks
+                                                                           GPUs or CPUs
 
-One row is one page throughout; square brackets are Ray Data operators. Rasterize and OCR share one, so that a page
-image is never stored between them.
+One row is one page throughout; square brackets are Ray Data operators, round ones a sandbox. Rasterize and OCR share
+both, so that a page image is never stored between them.
 """
 
 from __future__ import annotations
@@ -19,14 +19,19 @@ import ray.data
 from model import LayoutLMv2Tokenizer
 from model.ocr import OcrEngine, OcrOptions
 from pipelines.blocks import MakeStage, StageOnBlocks, stage_on_block
+from pipelines.fetch import Fetch
 from pipelines.infer import Infer, InferOptions
 from pipelines.load import check_head, load_config, load_model, load_tokenizer, model_labels
 from pipelines.merge import Merge, MergeOptions
 from pipelines.ocr import Ocr
-from pipelines.page import INFERRED, TOKENIZED, Task, page_schema
+from pipelines.page import INFERRED, PAGE_IMAGE, PAGE_TO_DO, TOKENIZED, Task, page_schema
 from pipelines.pools import Pools
 from pipelines.rasterize import Rasterize, RasterizeOptions
+from pipelines.sandbox import PageLimits, Sandbox
 from pipelines.tokenize import Tokenize, TokenizeOptions, check_questions
+
+OCR_SHARE = 0.9
+"""Of a page's time limit: OCR that takes longer ends by itself, and the sandbox need not be killed."""
 
 
 @dataclass(frozen=True)
@@ -38,14 +43,14 @@ class ExtractOptions:
         task: what the model is asked of each page.
         questions: for question answering.
         stride: tokens that neighbouring windows of a long page share.
-        page_time_limit_seconds: the longest that OCR may take on one page.
+        limits: what reading one page may cost.
     """
 
     model: str
     task: Task = "token-classification"
     questions: tuple[str, ...] = ()
     stride: int = 128
-    page_time_limit_seconds: float = 120.0
+    limits: PageLimits = field(default_factory=PageLimits)
     rasterize: RasterizeOptions = field(default_factory=RasterizeOptions)
     ocr: OcrOptions = field(default_factory=OcrOptions)
     infer: InferOptions = field(default_factory=InferOptions)
@@ -115,13 +120,15 @@ def check_options(options: ExtractOptions) -> None:
 
 
 def read_steps(options: ExtractOptions) -> tuple[MakeStage, ...]:
-    """Rasterize, OCR (unless it is forbidden), tokenize: all that happens to a page on a CPU before the model."""
-    ocr: tuple[MakeStage, ...] = (partial(Ocr, options.ocr, options.page_time_limit_seconds),)
-    return (
-        partial(Rasterize, options.rasterize),
-        *(ocr if options.rasterize.text != "layer" else ()),
-        partial(_make_tokenize, options),
-    )
+    """Fetch, rasterize, OCR (unless it is forbidden), tokenize: all that happens to a page before the model.
+
+    What parses the document's bytes runs in a sandbox.
+    """
+    parsers: tuple[MakeStage, ...] = (partial(Rasterize, options.rasterize),)
+    if options.rasterize.text != "layer":
+        parsers += (partial(Ocr, options.ocr, OCR_SHARE * options.limits.seconds),)
+    sandbox = partial(Sandbox, parsers, PAGE_IMAGE, PAGE_TO_DO, options.limits)
+    return Fetch, sandbox, partial(_make_tokenize, options)
 
 
 def infer_steps(options: ExtractOptions, threads: int | None = None) -> tuple[MakeStage, ...]:

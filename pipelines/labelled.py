@@ -19,6 +19,7 @@ from pipelines.corpora.corpus import LABELLED_PAGE
 from pipelines.corpora.datasets import DATASETS
 from pipelines.corpora.labelled_pages import is_embedded_image, read_embedded_image
 from pipelines.document import Document
+from pipelines.fetch import Fetch
 from pipelines.load import load_tokenizer
 from pipelines.ocr import Ocr
 from pipelines.page import TOKENIZED, Row, Task, mark_failed
@@ -64,6 +65,7 @@ class ReadLabelled:
     def __init__(self, options: LabelledOptions) -> None:
         self.options = options
         self.storage = Storage()
+        self._fetch = Fetch()
         self._ocr: Ocr | None = None
 
     def __call__(self, rows: Iterable[Row]) -> Iterator[Row]:
@@ -84,7 +86,7 @@ class ReadLabelled:
     def _rasterized(self, rows: Iterable[Row]) -> Iterator[Row]:
         for embedded, neighbours in groupby(rows, key=lambda row: is_embedded_image(row["uri"])):
             if not embedded:
-                yield from Rasterize(self.options.rasterize)(neighbours)
+                yield from Rasterize(self.options.rasterize)(self._fetch(neighbours))
                 continue
             for row in neighbours:
                 try:

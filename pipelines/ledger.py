@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -116,10 +116,33 @@ def forget_documents(storage: Storage, output: str, document_ids: set[str]) -> N
     """Take the rows of documents out of all tables, so that they can be done anew."""
     ids = pa.array(sorted(document_ids))
     for name in ("pages", "documents"):
-        for uri, identities in read_tables(storage, table_files(storage, output, name), ("document_id",)):
-            kept = pc.invert(pc.is_in(identities["document_id"], value_set=ids))
-            if not pc.any(kept).as_py():
-                storage.delete(uri)
-            elif not pc.all(kept).as_py():
-                ((_, table),) = read_tables(storage, [uri])
-                write_table(storage, uri, table.filter(kept))
+        _forget(storage, output, name, "document_id", lambda column: pc.is_in(column, value_set=ids))
+
+
+def forget_failed(storage: Storage, output: str) -> tuple[int, int]:
+    """Take the rows of failed pages and documents out, so that they are done anew; returns how many of each.
+
+    A run that ends before they are all done leaves them missing, which the next one mends.
+    """
+    pages, documents = (
+        _forget(storage, output, name, "status", lambda column: pc.equal(column, "failed"))
+        for name in ("pages", "documents")
+    )
+    return pages, documents
+
+
+def _forget(
+    storage: Storage, output: str, name: str, column: str, which: Callable[[pa.ChunkedArray], pa.ChunkedArray]
+) -> int:
+    """Rewrite the files of a table without the rows that `which` picks by a column; returns how many these were."""
+    count = 0
+    for uri, values in read_tables(storage, table_files(storage, output, name), (column,)):
+        picked = which(values[column])
+        in_file = pc.sum(picked).as_py() or 0
+        count += in_file
+        if in_file == values.num_rows:
+            storage.delete(uri)
+        elif in_file:
+            ((_, table),) = read_tables(storage, [uri])
+            write_table(storage, uri, table.filter(pc.invert(picked)))
+    return count

@@ -8,10 +8,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
+from pipelines.blocks import MakeStage
 from pipelines.document import Document
+from pipelines.fetch import Fetch
 from pipelines.ledger import is_own_file
-from pipelines.page import PageError, Row, describe_error
+from pipelines.page import DOCUMENTS, LISTED, PageError, Row, mark_failed
+from pipelines.sandbox import PageLimits, Sandbox
 from pipelines.storage import Storage, StoredObject
 
 
@@ -54,29 +59,45 @@ def list_documents(inputs: Iterable[str], storage: Storage, *, output: str | Non
             raise PageError("not_found", f"no documents under {uri}")
 
 
-class CountPages:
-    """Opens each document and makes its row of `documents/*.parquet`; what fails is a failed row."""
+class RefuseLarge:
+    """Fails documents that are too large to open, before anything of them is read; gives all a row of `DOCUMENTS`."""
 
     def __init__(self, options: ListingOptions) -> None:
         self.options = options
-        self.storage = Storage()
 
     def __call__(self, rows: Iterable[Row]) -> Iterator[Row]:
-        """`rows`: document_id, uri, size_bytes, etag. Gives them with the other columns of `DOCUMENTS`."""
-        return map(self._count, rows)
-
-    def _count(self, row: Row) -> Row:
-        counted = {**row, "media_type": None, "page_count": None, "pages_selected": 0}
-        counted |= {"status": "ok", "error_kind": None, "error": None}
-        try:
-            limit = self.options.max_document_bytes
+        """`rows`: document_id, uri, size_bytes, etag."""
+        limit = self.options.max_document_bytes
+        for row in rows:
+            listed = {**row, "media_type": None, "page_count": None, "pages_selected": 0}
+            listed |= {"status": "ok", "error_kind": None, "error": None}
             if row["size_bytes"] > limit:
-                raise PageError("too_large", f"{row['size_bytes']} bytes, over the limit of {limit} bytes a document")
-            with Document(self.storage.read(row["uri"])) as document:
-                counted["media_type"], counted["page_count"] = document.media_type, document.page_count
-        except Exception as error:  # whatever a file does, it costs that file alone
-            kind, message = describe_error(error)
-            return {**counted, "status": "failed", "error_kind": kind, "error": message}
-        cap = self.options.max_pages_per_document
-        counted["pages_selected"] = counted["page_count"] if cap is None else min(cap, counted["page_count"])
-        return counted
+                message = f"{row['size_bytes']} bytes, over the limit of {limit} bytes a document"
+                yield mark_failed(listed, PageError("too_large", message))
+            else:
+                yield listed
+
+
+class CountPages:
+    """Opens each document (at `path`, see `Fetch`) and counts its pages; what fails is a failed row."""
+
+    def __init__(self, options: ListingOptions) -> None:
+        self.options = options
+
+    def __call__(self, rows: Iterable[Row]) -> Iterator[Row]:
+        for row in rows:
+            try:
+                with Document(Path(row["path"])) as document:
+                    counted = {**row, "media_type": document.media_type, "page_count": document.page_count}
+            except Exception as error:  # whatever a file does, it costs that file alone
+                yield mark_failed(row, error)
+                continue
+            cap = self.options.max_pages_per_document
+            count = counted["page_count"]
+            yield {**counted, "pages_selected": count if cap is None else min(cap, count)}
+
+
+def count_steps(options: ListingOptions, limits: PageLimits) -> tuple[MakeStage, ...]:
+    """From rows of a listing to rows of `DOCUMENTS`: strangers' bytes are opened in a process of their own."""
+    counting = partial(Sandbox, (partial(CountPages, options),), DOCUMENTS, LISTED, limits)
+    return partial(RefuseLarge, options), Fetch, counting

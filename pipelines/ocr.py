@@ -14,8 +14,8 @@ from pipelines.page import PageError, Row, mark_failed
 class Ocr:
     """Rows with the columns of `RASTERIZED` in, `PAGE_IMAGE` out: the page image is read and dropped."""
 
-    def __init__(self, options: OcrOptions, page_time_limit_seconds: float = 120.0) -> None:
-        self.page_time_limit_seconds = page_time_limit_seconds
+    def __init__(self, options: OcrOptions, time_limit_seconds: float = 120.0) -> None:
+        self.time_limit_seconds = time_limit_seconds
         self.engine = OcrEngine(options)
 
     def __call__(self, rows: Iterable[Row]) -> Iterator[Row]:
@@ -33,9 +33,9 @@ class Ocr:
         started = time.perf_counter()
         image = Image.frombytes("L", (row["width"], row["height"]), pixels)
         try:
-            read = self.engine.read(image, time_limit_seconds=self.page_time_limit_seconds)
+            read = self.engine.read(image, time_limit_seconds=self.time_limit_seconds)
         except TimeoutError as error:
-            limit = self.page_time_limit_seconds
+            limit = self.time_limit_seconds
             raise PageError("timeout", f"OCR took over {limit:g} s; raise --page-time-limit-seconds") from error
         except RuntimeError as error:
             raise PageError("ocr_failed", f"OCR failed: {error}") from error

@@ -122,6 +122,12 @@ PAGE_IMAGE = pa.schema([*PAGE_TO_DO, *_READ, *_STATUS, ("seconds", SECONDS), ("p
 RASTERIZED = PAGE_IMAGE.append(pa.field("page_image", pa.binary()))
 """`page_image`: height x width grey bytes where the page still has to be read by OCR, else null."""
 
+PAGE = pa.schema([PAGE_TO_DO.field(name) for name in ("document_id", "uri", "page_index")])
+"""What a row is about, and nothing else."""
+
+PREVIEWED = pa.schema([*PAGE, *_STATUS, ("preview", pa.binary())])
+"""`preview`: a JPEG of the page for people to look at."""
+
 WINDOW = pa.struct(
     [
         ("question_index", pa.int32()),
@@ -197,12 +203,19 @@ def page_schema(task: Task) -> pa.Schema:
     return pa.schema([*identity, *_READ, *TASK_COLUMNS[task], *_STATUS, ("model", pa.string()), ("seconds", SECONDS)])
 
 
-DOCUMENTS = pa.schema(
+LISTED = pa.schema(
     [
         pa.field("document_id", pa.string(), nullable=False),
         pa.field("uri", pa.string(), nullable=False),
         pa.field("size_bytes", pa.int64()),
         pa.field("etag", pa.string()),
+    ]
+)
+"""A document as it is listed."""
+
+DOCUMENTS = pa.schema(
+    [
+        *LISTED,
         pa.field("media_type", pa.string()),
         pa.field("page_count", pa.int32()),
         pa.field("pages_selected", pa.int32(), nullable=False),

@@ -6,13 +6,13 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
+from pathlib import Path
 from typing import Literal
 
 from model.ocr import normalise_boxes
 from pipelines.document import Document
-from pipelines.page import Row, mark_failed
+from pipelines.page import PageError, Row, mark_failed
 from pipelines.rendering import RenderOptions, page_size, render_grey, render_picture
-from pipelines.storage import Storage
 from pipelines.text_layer import TextLayer, read_text_layer
 
 TextChoice = Literal["auto", "ocr", "layer"]
@@ -33,19 +33,22 @@ class RasterizeOptions:
 
 
 class Rasterize:
-    """Page rows (`PAGE_TO_DO`) in, the same with the columns of `RASTERIZED` out, one for one and one at a time.
+    """Page rows (`PAGE_TO_DO` and `path`, see `Fetch`) in, the columns of `RASTERIZED` out, one for one.
 
-    Pages of one document that follow each other share one opening of it.
+    Each page is given before the next one is asked for, and pages of one document that follow each other share one
+    opening of it. Rows that have failed before pass by.
     """
 
     def __init__(self, options: RasterizeOptions) -> None:
         self.options = options
-        self.storage = Storage()
 
     def __call__(self, rows: Iterable[Row]) -> Iterator[Row]:
-        for uri, pages in groupby(rows, key=lambda row: row["uri"]):
+        for (_, path), pages in groupby(rows, key=lambda row: (row["uri"], row.get("path"))):
+            if path is None:
+                yield from pages
+                continue
             try:
-                document = Document(self.storage.read(uri))
+                document = Document(Path(path))
             except Exception as error:  # whatever a file does, it costs that file's pages alone
                 for row in pages:
                     yield mark_failed(row, error)
@@ -66,6 +69,9 @@ def rasterize_page(document: Document, row: Row, options: RasterizeOptions) -> R
     """
     started = time.perf_counter()
     index = row["page_index"]
+    if index >= document.page_count:
+        message = f"There is no page {index + 1}: the document has {document.page_count} pages, and has changed."
+        raise PageError("unreadable", message)
     layer = read_text_layer(document, index) if options.text != "ocr" else None
     uses_layer = layer is not None and (layer.trusted or options.text == "layer")
     size = page_size(document, index, options.render)

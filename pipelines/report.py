@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 import base64
-import io
-import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
 from model.untrained import UNTRAINED
-from pipelines.account import STAGES, Account
-from pipelines.document import Document
+from pipelines.account import STAGES
 from pipelines.ledger import read_tables, table_files
-from pipelines.page import Row, describe_error
-from pipelines.rendering import render_preview
+from pipelines.page import Row
+from pipelines.preview import preview_pages
 from pipelines.report_style import STYLE, label_color
+from pipelines.sandbox import PageLimits
 from pipelines.storage import Storage, join_uri
-
-logger = logging.getLogger(__name__)
 
 PREVIEW_PIXELS = 1100
 """The longer side of a drawn page."""
 
 
-def write_report(storage: Storage, output: str, record: dict[str, Any], account: Account, page_limit: int) -> None:
-    """Write `report.html` beside `run.json`; `page_limit` pages are drawn."""
-    pages = [draw_page(storage, row) for row in sample_pages(storage, output, page_limit)]
+def write_report(
+    storage: Storage, output: str, record: dict[str, Any], page_limit: int, limits: PageLimits | None = None
+) -> None:
+    """Write `report.html` beside `run.json`; `page_limit` pages are drawn, each within `limits`."""
+    rows = sample_pages(storage, output, page_limit)
+    previews = preview_pages(rows, PREVIEW_PIXELS, limits or PageLimits())
+    pages = [draw_page(row, preview) for row, preview in zip(rows, previews, strict=True)]
     html = "\n".join(
         [
             "<!doctype html><html lang='en'><head><meta charset='utf-8'>",
@@ -37,8 +37,9 @@ def write_report(storage: Storage, output: str, record: dict[str, Any], account:
             _documents_table(record["documents"]),
             _pages_table(record["pages"]),
             _stages_table(record["seconds"]["by_stage"]),
+            _limits_table(record["limits"]),
             "</section>",
-            _failures(account),
+            _failures(record["failures"]),
             _samples(pages),
             _details(record),
             "</body></html>",
@@ -59,20 +60,14 @@ def sample_pages(storage: Storage, output: str, limit: int) -> list[Row]:
     return chosen
 
 
-def draw_page(storage: Storage, row: Row) -> str:
-    """A page with what was found on it, as a `<figure>`; a source that is gone is said in words."""
+def draw_page(row: Row, preview: Row) -> str:
+    """A page with what was found on it, as a `<figure>`; one that cannot be drawn any more is said in words."""
     name = escape(row["uri"].rsplit("/", 1)[-1])
     caption = f"{name}, page {row['page_index'] + 1} of {row['page_count']}"
     note = {"layer": "text layer", "ocr": "read by OCR", "none": "no words"}[row["text_source"]]
-    try:
-        with Document(storage.read(row["uri"])) as document:
-            image = render_preview(document, row["page_index"], PREVIEW_PIXELS)
-    except Exception as error:  # the source may have changed since; the page's row stands
-        reason = escape(describe_error(error)[1])
-        return f"<figure><figcaption>{caption}: cannot be drawn: {reason}</figcaption></figure>"
-    jpeg = io.BytesIO()
-    image.save(jpeg, "JPEG", quality=72)
-    source = "data:image/jpeg;base64," + base64.b64encode(jpeg.getvalue()).decode()
+    if preview["status"] == "failed":  # the source may have changed since; the page's row stands
+        return f"<figure><figcaption>{caption}: cannot be drawn: {escape(preview['error'])}</figcaption></figure>"
+    source = "data:image/jpeg;base64," + base64.b64encode(preview["preview"]).decode()
     marks = "".join(_marks(row))
     return (
         f"<figure><div class='page'><img alt='{caption}' src='{source}'>"
@@ -181,20 +176,30 @@ def _stages_table(seconds: dict[str, float]) -> str:
     return f"<div><h2>Work by stage</h2><table>{body}</table>{note}</div>"
 
 
-def _failures(account: Account) -> str:
-    if not account.examples:
-        return ""
-    counts = account.document_errors + account.page_errors
+def _limits_table(limits: Mapping[str, Any]) -> str:
+    rows = [
+        ("time a page", f"{limits['page_time_limit_seconds']:g} s"),
+        ("memory a page", f"{limits['page_memory_limit_megabytes']:,} MB"),
+        ("pages ended by them, or crashed", f"{limits['pages_ended']:,}"),
+        ("work lost on these", f"{limits['seconds_lost']:.1f} s"),
+    ]
+    body = "".join(f"<tr><td>{name}</td><td>{value}</td></tr>" for name, value in rows)
+    return f"<div><h2>Limits</h2><table>{body}</table></div>"
+
+
+def _failures(failures: Sequence[Mapping[str, Any]]) -> str:
     body = "".join(
-        f"<tr><td><b>{escape(kind)}</b></td><td>{counts[kind]:,}</td><td>"
-        + "<br>".join(
-            f"<code>{escape(uri)}</code>{'' if page is None else f', page {page + 1}'}: {escape(error)}"
-            for uri, page, error in account.examples[kind]
-        )
-        + "</td></tr>"
-        for kind, _ in counts.most_common()
+        f"<tr><td><b>{escape(failure['error_kind'])}</b></td><td>{failure['count']:,}</td><td>"
+        + "<br>".join(_example(example) for example in failure["examples"])
+        + f"<p class='small'>{escape(failure['advice'])}<br><code>{escape(failure['command'])}</code></p></td></tr>"
+        for failure in failures
     )
-    return f"<section><h2>Failures by kind</h2><table class='wide'>{body}</table></section>"
+    return f"<section><h2>Failures by kind</h2><table class='wide'>{body}</table></section>" if body else ""
+
+
+def _example(example: Mapping[str, Any]) -> str:
+    page = "" if example["page_index"] is None else f", page {example['page_index'] + 1}"
+    return f"<code>{escape(example['uri'])}</code>{page}: {escape(example['error'])}"
 
 
 def _samples(pages: Sequence[str]) -> str:

@@ -5,14 +5,10 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-import platform
-import secrets
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
-from datetime import datetime, timezone
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import pyarrow as pa
@@ -21,38 +17,33 @@ import ray.data
 
 from pipelines.account import take_account
 from pipelines.answers import best_answers
-from pipelines.blocks import stage_on_block
+from pipelines.blocks import StageOnBlocks
 from pipelines.extract import ExtractOptions, extract_pages
 from pipelines.ledger import (
     forget_documents,
-    is_own_file,
     page_key,
     pages_promised,
     pages_to_do,
     read_documents,
     read_pages_done,
-    table_files,
     write_table,
 )
-from pipelines.listing import CountPages, ListingOptions, document_id, list_documents
+from pipelines.listing import ListingOptions, count_steps, document_id, list_documents
 from pipelines.load import model_name
-from pipelines.page import DOCUMENTS, PageError, describe_error
+from pipelines.page import DOCUMENTS, LISTED, PageError, describe_error
 from pipelines.pools import Pools, fit_pools, pages_per_block, plan_pools
 from pipelines.progress import Progress
 from pipelines.report import write_report
+from pipelines.run_record import begin_output, new_record, now, write_record
 from pipelines.storage import Storage, StoredObject, join_uri
+from pipelines.telemetry import count_pages, tell_waiting
 
 logger = logging.getLogger(__name__)
 
-TABLES = ("documents", "pages", "answers")
 DOCUMENTS_PER_BLOCK = 16
 DOCUMENTS_PER_FILE = 10_000
-PACKAGES = ("ray", "torch", "tokenizers", "tesserocr", "pypdfium2", "Pillow", "pyarrow")
-UNFINISHED = pa.schema([DOCUMENTS.field(name) for name in ("document_id", "uri", "size_bytes", "etag")])
-
-
-class OutputConflictError(Exception):
-    """The output holds the result of other options; the message names them."""
+FIRST_PATIENCE_SECONDS = 15.0
+"""How long S3 may be out of reach when a run begins; later on, it is given longer to come back."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +55,10 @@ class RunOptions:
         output: folder or prefix; an earlier run's output of the same options is completed.
         limit: take no more than this many pages in all; None takes all.
         overwrite: remove what an earlier run wrote, whatever its options.
+        retry_failed: do the failed documents and pages of an earlier run again, whatever its options but for what is
+            asked of the model; pages that it read stay as they are.
         report_pages: pages drawn in the report.
+        command: the command line that asked for the run, for advice on how to ask again.
         read_workers, model_workers: see `plan_pools`.
     """
 
@@ -74,7 +68,9 @@ class RunOptions:
     listing: ListingOptions = field(default_factory=ListingOptions)
     limit: int | None = None
     overwrite: bool = False
+    retry_failed: bool = False
     report_pages: int = 8
+    command: tuple[str, ...] = ()
     read_workers: int | None = None
     model_workers: int | None = None
 
@@ -83,7 +79,7 @@ class RunOptions:
         extract = asdict(self.extract)
         for name in ("device", "threads", "batch_tokens"):
             del extract["infer"][name]
-        del extract["page_time_limit_seconds"]
+        del extract["limits"]
         return json.loads(json.dumps({"extract": extract, "listing": asdict(self.listing), "limit": self.limit}))
 
 
@@ -95,23 +91,15 @@ def run(options: RunOptions) -> dict[str, Any]:
         OutputConflictError: the output was made with other options.
     """
     started = time.monotonic()
-    storage = Storage()
-    record: dict[str, Any] = {
-        "run_id": f"{datetime.now(timezone.utc):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}",
-        "status": "running",
-        "started": _now(),
-        "model": model_name(options.extract.model),
-        "inputs": list(options.inputs),
-        "options": options.shaping(),
-        "versions": {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}},
-    }
-    _open_output(storage, options, record)
+    storage = Storage(FIRST_PATIENCE_SECONDS)
+    record = new_record(model_name(options.extract.model), options.inputs, options.shaping())
+    begin_output(storage, options.output, record, options.overwrite, options.retry_failed)
     try:
         _run_phases(storage, options, record, started)
     except BaseException as error:
-        record |= {"status": "failed", "finished": _now(), "error": describe_error(error)[1]}
+        record |= {"status": "failed", "finished": now(), "error": describe_error(error)[1]}
         with contextlib.suppress(PageError):  # the output may be what failed; the error itself goes on
-            _write_record(storage, options.output, record)
+            write_record(storage, options.output, record)
         raise
     return record
 
@@ -137,8 +125,15 @@ def _run_phases(storage: Storage, options: RunOptions, record: dict[str, Any], s
     account = take_account(storage, options.output)
     record |= {
         "status": "done" if account.is_complete else "incomplete",
-        "finished": _now(),
+        "finished": now(),
         **account.as_json(),
+        "failures": account.failures(options.command, options.extract.limits, options.listing.max_document_bytes),
+        "limits": {
+            "page_time_limit_seconds": options.extract.limits.seconds,
+            "page_memory_limit_megabytes": options.extract.limits.megabytes,
+            "pages_ended": account.ended,
+            "seconds_lost": round(account.ended_seconds, 3),
+        },
         "pages_this_run": pages_now,
         "pages_per_second": round(pages_now / max(extracted - listed, 1e-9), 3),
         "seconds": {
@@ -148,8 +143,8 @@ def _run_phases(storage: Storage, options: RunOptions, record: dict[str, Any], s
             "by_stage": account.seconds_by_stage(),
         },
     }
-    _write_record(storage, options.output, record)
-    write_report(storage, options.output, record, account, options.report_pages)
+    write_record(storage, options.output, record)
+    write_report(storage, options.output, record, options.report_pages, options.extract.limits)
 
 
 def promise_documents(storage: Storage, options: RunOptions, pools: Pools, run_id: str) -> None:
@@ -168,7 +163,7 @@ def promise_documents(storage: Storage, options: RunOptions, pools: Pools, run_i
                 changed.add(row["document_id"])
             yield row
 
-    blocks = list(_tables(unfinished(), UNFINISHED, DOCUMENTS_PER_BLOCK))
+    blocks = list(_tables(unfinished(), LISTED, DOCUMENTS_PER_BLOCK))
     if changed:
         logger.info("%d documents have changed and are done anew", len(changed))
         forget_documents(storage, options.output, changed)
@@ -180,10 +175,12 @@ def promise_documents(storage: Storage, options: RunOptions, pools: Pools, run_i
     if not blocks or (pages_left is not None and pages_left <= 0):
         return
     counted = ray.data.from_blocks(blocks).map_batches(
-        partial(stage_on_block, make_stage=partial(CountPages, options.listing), schema=DOCUMENTS),
+        StageOnBlocks,
+        fn_constructor_args=(count_steps(options.listing, options.extract.limits), DOCUMENTS),
         batch_size=None,
         batch_format="pyarrow",
         num_cpus=pools.read_cpus,
+        compute=ray.data.ActorPoolStrategy(size=min(pools.read_actors, len(blocks)), max_tasks_in_flight_per_actor=2),
     )
     counted.context.execution_options.preserve_order = True
     written: list[dict[str, Any]] = []
@@ -223,8 +220,10 @@ def write_pages(storage: Storage, options: RunOptions, pools: Pools, run_id: str
         num_cpus=pools.task_cpus,
     )
     with Progress(to_do, "pages") as progress:
+        tell_waiting(to_do)
         for summary in summaries.iter_rows():
             progress.add(summary["pages"], summary["failed"])
+            tell_waiting(to_do - progress.done)
     return to_do
 
 
@@ -232,6 +231,7 @@ def write_block(block: pa.Table, storage: Storage, folder: str, run_id: str) -> 
     """Write a block as one file named by its first page, so that a task that is tried again writes the same file."""
     first = f"{block['document_id'][0]}-{block['page_index'][0].as_py():06d}"
     write_table(storage, join_uri(folder, f"part-{run_id}-{first}.parquet"), block)
+    count_pages(block)
     failed = sum(status == "failed" for status in block["status"].to_pylist())
     return pa.table({"pages": [block.num_rows], "failed": [failed]})
 
@@ -242,41 +242,6 @@ def set_data_context() -> None:
     context.target_max_block_size = None
     context.enable_progress_bars = False
     context.issue_detectors_config.detectors = []  # their advice is for the writer of a pipeline, not for its user
-
-
-def _open_output(storage: Storage, options: RunOptions, record: dict[str, Any]) -> None:
-    """Refuse an output of other options, or clear it; leave a mark that a run has begun."""
-    uri = join_uri(options.output, "run.json")
-    if options.overwrite:
-        for table in TABLES:
-            for uri in table_files(storage, options.output, table):
-                if is_own_file(uri, options.output):
-                    storage.delete(uri)
-    elif storage.exists(uri):
-        earlier = json.loads(storage.read(uri))
-        old, new = (_flat({"model": made.get("model"), **made.get("options", {})}) for made in (earlier, record))
-        differences = [
-            f"{name} was {old.get(name)!r} and is {new.get(name)!r}"
-            for name in sorted(old.keys() | new.keys())
-            if old.get(name) != new.get(name)
-        ]
-        if differences:
-            raise OutputConflictError(
-                f"{options.output} was made with other options ({'; '.join(differences)}): "
-                "choose another --output, or --overwrite to remove what is there"
-            )
-    _write_record(storage, options.output, record)
-
-
-def _flat(options: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for name, value in options.items():
-        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
-    return flat
-
-
-def _write_record(storage: Storage, output: str, record: dict[str, Any]) -> None:
-    storage.write(join_uri(output, "run.json"), (json.dumps(record, indent=2) + "\n").encode())
 
 
 def _document_row(stored: StoredObject) -> dict[str, Any]:
@@ -302,14 +267,3 @@ def _tables(rows: Iterable[dict[str, Any]], schema: pa.Schema, size: int) -> Ite
             chunk = []
     if chunk:
         yield pa.Table.from_pylist(chunk, schema=schema)
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
-
-
-def _now() -> str:
-    return datetime.now(timezone.utc).isoformat(timespec="seconds")

@@ -8,14 +8,18 @@ go wrong for a foreseeable reason is a `PageError` with its kind: `not_found`, `
 from __future__ import annotations
 
 import io
+import logging
 import os
+import random
 import re
 import secrets
-from collections.abc import Iterator
+import shutil
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pyarrow as pa
 
@@ -24,8 +28,19 @@ from pipelines.page import PageError
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-S3_ATTEMPTS = 5
-"""Tries of one S3 request before it counts as failed; boto3's `standard` mode waits longer between them each time."""
+logger = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
+
+S3_ATTEMPTS = 3
+"""Tries that boto3 makes of one S3 request by itself, in its `standard` mode."""
+
+S3_PATIENCE_SECONDS = 180.0
+"""How long a request is repeated while the server is out of reach, overloaded or answers with an error of its own."""
+
+S3_LONGEST_PAUSE_SECONDS = 10.0
+
+_DOWNLOAD_BYTES = 1 << 20
 
 _ACCESS_DENIED_CODES = {
     "403",
@@ -38,6 +53,7 @@ _ACCESS_DENIED_CODES = {
     "AccountProblem",
 }
 _NOT_FOUND_CODES = {"404", "NoSuchKey", "NoSuchBucket", "NotFound"}
+_PASSING_CODES = {"SlowDown", "Throttling", "ThrottlingException", "RequestTimeout", "RequestLimitExceeded"}
 _UNDECODED = re.compile("[\udc80-\udcff]")
 _ESCAPED = re.compile("%([89A-F][0-9A-F])")
 _TEMPORARY_SUFFIX = ".partial"
@@ -79,13 +95,19 @@ def join_uri(folder: str, *names: str) -> str:
 
 
 class Storage:
-    """Access to folders and buckets. Cheap to make and to pickle: each process makes its S3 client on first use."""
+    """Access to folders and buckets. Cheap to make and to pickle: each process makes its S3 client on first use.
 
-    def __init__(self) -> None:
+    Args:
+        first_patience_seconds: how long the first request is repeated while S3 is out of reach: a wrong address is then
+            told soon. Later ones, and all of copies in other processes, have `S3_PATIENCE_SECONDS`.
+    """
+
+    def __init__(self, first_patience_seconds: float = S3_PATIENCE_SECONDS) -> None:
         self._client: S3Client | None = None
+        self._patience_seconds = first_patience_seconds
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"_client": None}
+        return {"_client": None, "_patience_seconds": S3_PATIENCE_SECONDS}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -103,6 +125,27 @@ class Storage:
             with _translated_s3_errors("s3://"):
                 self._client = boto3.session.Session().client("s3", config=config)
         return self._client
+
+    def patiently(self, uri: str, request: Callable[[], Result]) -> Result:
+        """The answer of an S3 request, which is repeated while what stands in its way may pass.
+
+        Raises:
+            PageError: `not_found`, `access_denied`, or `unreadable` with the reason.
+        """
+        began, pause = time.monotonic(), 0.5
+        while True:
+            try:
+                with _translated_s3_errors(uri):
+                    answer = request()
+            except PageError as error:
+                if not _may_pass(error.__cause__) or time.monotonic() - began + pause > self._patience_seconds:
+                    raise
+                logger.warning("%s; trying again", error.message)
+                time.sleep(pause * random.uniform(0.5, 1))
+                pause = min(2 * pause, S3_LONGEST_PAUSE_SECONDS)
+            else:
+                self._patience_seconds = S3_PATIENCE_SECONDS
+                return answer
 
     def list(self, uri: str) -> Iterator[StoredObject]:
         """What lies under a folder or prefix (or the one file or object of that name), lazily, in the order of names.
@@ -122,13 +165,42 @@ class Storage:
         """
         if is_s3(uri):
             bucket, key = _split(uri)
-            with _translated_s3_errors(uri):
-                return self.client.get_object(Bucket=bucket, Key=key)["Body"].read()
+            return self.patiently(uri, lambda: self.client.get_object(Bucket=bucket, Key=key)["Body"].read())
         with _translated_file_errors(uri):
-            path = _local_path(uri)
-            if path.exists() and not path.is_file():
-                raise PageError("unsupported", f"{uri}: not a regular file")
-            return path.read_bytes()
+            return _regular_file(uri).read_bytes()
+
+    def local_file(self, uri: str) -> Path | None:
+        """The file itself, where the URI names one that other programs can open; None: `download` it.
+
+        Raises:
+            PageError: as `read`.
+        """
+        if is_s3(uri):
+            return None
+        with _translated_file_errors(uri):
+            path = _regular_file(uri)
+            path.open("rb").close()
+        return None if _UNDECODED.search(str(path)) else path
+
+    def download(self, uri: str, path: Path) -> None:
+        """Write the content into a file on this machine, without holding it in memory.
+
+        Raises:
+            PageError: as `read`.
+        """
+
+        def download() -> None:
+            bucket, key = _split(uri)
+            body = self.client.get_object(Bucket=bucket, Key=key)["Body"]
+            with path.open("wb") as file:
+                for chunk in body.iter_chunks(_DOWNLOAD_BYTES):
+                    file.write(chunk)
+
+        if is_s3(uri):
+            self.patiently(uri, download)
+            return
+        with _translated_file_errors(uri):
+            shutil.copyfile(_regular_file(uri), path)
 
     def open(self, uri: str) -> pa.NativeFile:
         """For reading parts: a seekable file; of an object only what is asked for is fetched.
@@ -140,15 +212,13 @@ class Storage:
             with _translated_file_errors(uri):
                 return pa.OSFile(uri)
         bucket, key = _split(uri)
-        with _translated_s3_errors(uri):
-            return pa.PythonFile(_ObjectReader(self.client, bucket, key), mode="r")
+        return pa.PythonFile(_ObjectReader(self, bucket, key), mode="r")
 
     def write(self, uri: str, content: bytes) -> None:
         """Write at once: a reader sees the old content or the new, never a part."""
         if is_s3(uri):
             bucket, key = _split(uri)
-            with _translated_s3_errors(uri):
-                self.client.put_object(Bucket=bucket, Key=key, Body=content)
+            self.patiently(uri, lambda: self.client.put_object(Bucket=bucket, Key=key, Body=content))
             return
         path = Path(uri)
         with _translated_file_errors(uri):
@@ -164,8 +234,7 @@ class Storage:
         """Remove a file or object; one that is already gone is no error."""
         if is_s3(uri):
             bucket, key = _split(uri)
-            with _translated_s3_errors(uri):
-                self.client.delete_object(Bucket=bucket, Key=key)
+            self.patiently(uri, lambda: self.client.delete_object(Bucket=bucket, Key=key))
         else:
             with _translated_file_errors(uri):
                 Path(uri).unlink(missing_ok=True)
@@ -176,8 +245,7 @@ class Storage:
             return Path(uri).is_file()
         bucket, key = _split(uri)
         try:
-            with _translated_s3_errors(uri):
-                self.client.head_object(Bucket=bucket, Key=key)
+            self.patiently(uri, lambda: self.client.head_object(Bucket=bucket, Key=key))
         except PageError as error:
             if error.kind == "not_found":
                 return False
@@ -195,13 +263,19 @@ class Storage:
     def _list_s3(self, uri: str) -> Iterator[StoredObject]:
         bucket, prefix = _split(uri)
         folder = prefix if not prefix or prefix.endswith("/") else prefix + "/"
-        with _translated_s3_errors(uri):
-            pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-            for page in pages:
-                for entry in page.get("Contents", []):
-                    key = entry["Key"]
-                    if (key == prefix or key.startswith(folder)) and not key.endswith("/"):
-                        yield StoredObject(f"s3://{bucket}/{key}", entry["Size"], entry["ETag"].strip('"'))
+        last = ""
+        while True:
+            after = last
+            page = self.patiently(
+                uri,
+                lambda: self.client.list_objects_v2(Bucket=bucket, Prefix=prefix, StartAfter=after),  # noqa: B023
+            )
+            for entry in page.get("Contents", []):
+                last = entry["Key"]
+                if (last == prefix or last.startswith(folder)) and not last.endswith("/"):
+                    yield StoredObject(f"s3://{bucket}/{last}", entry["Size"], entry["ETag"].strip('"'))
+            if not page.get("IsTruncated") or last == after:
+                return
 
     def _list_folder(self, path: Path) -> Iterator[StoredObject]:
         with _translated_file_errors(str(path)):
@@ -226,9 +300,10 @@ class Storage:
 class _ObjectReader(io.RawIOBase):
     """An S3 object as a seekable file; each read is one ranged GET."""
 
-    def __init__(self, client: S3Client, bucket: str, key: str) -> None:
-        self._client, self._bucket, self._key = client, bucket, key
-        self._size = client.head_object(Bucket=bucket, Key=key)["ContentLength"]
+    def __init__(self, storage: Storage, bucket: str, key: str) -> None:
+        self._storage, self._bucket, self._key = storage, bucket, key
+        head = storage.patiently(f"s3://{bucket}/{key}", lambda: storage.client.head_object(Bucket=bucket, Key=key))
+        self._size = head["ContentLength"]
         self._position = 0
 
     def readable(self) -> bool:
@@ -250,8 +325,10 @@ class _ObjectReader(io.RawIOBase):
         if end <= self._position:
             return b""
         span = f"bytes={self._position}-{end - 1}"
-        with _translated_s3_errors(f"s3://{self._bucket}/{self._key}"):
-            content = self._client.get_object(Bucket=self._bucket, Key=self._key, Range=span)["Body"].read()
+        request = {"Bucket": self._bucket, "Key": self._key, "Range": span}
+        content = self._storage.patiently(
+            f"s3://{self._bucket}/{self._key}", lambda: self._storage.client.get_object(**request)["Body"].read()
+        )
         self._position += len(content)
         return content
 
@@ -271,6 +348,13 @@ def _local_path(uri: str) -> Path:
     if path.exists() or not _ESCAPED.search(uri):
         return path
     return Path(_ESCAPED.sub(lambda escaped: chr(0xDC00 + int(escaped[1], 16)), uri))
+
+
+def _regular_file(uri: str) -> Path:
+    path = _local_path(uri)
+    if path.exists() and not path.is_file():
+        raise PageError("unsupported", f"{uri}: not a regular file")
+    return path
 
 
 def _raise_translated(error: OSError) -> None:
@@ -293,6 +377,16 @@ def _translated_file_errors(uri: str) -> Iterator[None]:
         raise PageError("access_denied", f"{uri}: this user may not access it") from error
     except OSError as error:
         raise PageError("unreadable", f"{uri}: {error.strerror or error}") from error
+
+
+def _may_pass(error: BaseException | None) -> bool:
+    from botocore.exceptions import ClientError, ConnectionError, HTTPClientError, IncompleteReadError
+
+    if isinstance(error, ClientError):
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        return status >= 500 or status == 429 or error.response.get("Error", {}).get("Code") in _PASSING_CODES
+    # HTTPClientError: no connection, a cut one, a time-out of it, and a stream that broke off.
+    return isinstance(error, (ConnectionError, HTTPClientError, IncompleteReadError))
 
 
 @contextmanager

@@ -33,7 +33,8 @@ from pipelines.corpora.datasets import read_corpus
 from pipelines.examples import ExampleIndex, annotations_hash, prepare_examples, told_differences
 from pipelines.labelled import LabelledOptions
 from pipelines.pools import plan_pools
-from pipelines.run import OutputConflictError, set_data_context
+from pipelines.run import set_data_context
+from pipelines.run_record import OutputConflictError
 from pipelines.storage import Storage, is_s3, join_uri
 from pipelines.training import PROGRESS, STATE, TrainingJob, TrainingOptions, train
 from pipelines.training_evaluation import DevSplit

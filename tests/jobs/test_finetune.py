@@ -22,7 +22,7 @@ from safetensors.torch import load
 import model as model_package
 from jobs.finetune import Options, main
 from pipelines.load import check_head, load_model, load_tokenizer, model_labels
-from pipelines.run import OutputConflictError
+from pipelines.run_record import OutputConflictError
 from pipelines.storage import Storage, join_uri
 from pipelines.training_record import read_metrics
 from pipelines.training_run import TrainingError, finetune

@@ -5,8 +5,17 @@ from pathlib import Path
 import pyarrow as pa
 
 from pipelines.account import take_account
-from pipelines.ledger import forget_documents, pages_promised, pages_to_do, read_documents, read_pages_done, write_table
+from pipelines.ledger import (
+    forget_documents,
+    forget_failed,
+    pages_promised,
+    pages_to_do,
+    read_documents,
+    read_pages_done,
+    write_table,
+)
 from pipelines.page import DOCUMENTS, Row, page_schema
+from pipelines.sandbox import PageLimits
 from pipelines.storage import Storage
 
 
@@ -111,3 +120,30 @@ def test_a_page_written_twice_is_counted_once_and_told(tmp_path: Path) -> None:
     write(tmp_path, "pages", "part-2", [page("a", 0)])
     account = take_account(Storage(), str(tmp_path))
     assert account.pages["ok"] == 1 and account.twice == 1
+
+
+def test_what_failed_is_forgotten_and_nothing_else(tmp_path: Path) -> None:
+    write(tmp_path, "documents", "one", [document("a", 3), document("b", 0, error_kind="encrypted")])
+    write(tmp_path, "documents", "two", [document("c", 0, error_kind="empty")])
+    write(tmp_path, "pages", "one", [page("a", 0), page("a", 1, "timeout")])
+    write(tmp_path, "pages", "two", [page("a", 2, "crashed")])
+    assert forget_failed(Storage(), str(tmp_path)) == (2, 2)
+    assert read_documents(Storage(), str(tmp_path))["document_id"].to_pylist() == ["a"]
+    assert read_pages_done(Storage(), str(tmp_path)) == {("a", 0)}
+    assert not (tmp_path / "pages" / "two.parquet").exists(), "a file without rows is removed"
+    assert forget_failed(Storage(), str(tmp_path)) == (0, 0)
+
+
+def test_the_account_tells_each_kind_of_failure_with_examples_and_the_way_out(tmp_path: Path) -> None:
+    write(tmp_path, "documents", "one", [document("a", 6), document("b", 0, error_kind="encrypted")])
+    write(tmp_path, "pages", "one", [page("a", 0), *(page("a", index, "timeout") for index in range(1, 6))])
+    account = take_account(Storage(), str(tmp_path))
+    command = ("python", "-m", "jobs.extract", "--input", "in put", "--output", "out", "--overwrite")
+    timeout, encrypted = account.failures(command, PageLimits(seconds=30), 10**9)
+    assert (timeout["error_kind"], timeout["count"], timeout["pages"], timeout["documents"]) == ("timeout", 5, 5, 0)
+    assert len(timeout["examples"]) == 3 and timeout["examples"][0]["uri"] == "/in/a.pdf"
+    assert timeout["command"] == (
+        "python -m jobs.extract --input 'in put' --output out --retry-failed --page-time-limit-seconds 120"
+    )
+    assert encrypted["documents"] == 1 and "password" in encrypted["advice"]
+    assert (account.ended, account.ended_seconds) == (5, 5 * 0.75)

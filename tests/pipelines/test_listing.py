@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
-from pipelines.listing import CountPages, ListingOptions, document_id, list_documents
+from pipelines.listing import ListingOptions, count_steps, document_id, list_documents
 from pipelines.page import PageError, Row
+from pipelines.sandbox import PageLimits
 from pipelines.storage import Storage
 
 
@@ -22,8 +24,13 @@ def listed(path: Path) -> list[Row]:
 
 
 def count(path: Path, **options: int) -> dict[str, Row]:
-    rows = CountPages(ListingOptions(**options))(listed(path))
-    return {Path(row["uri"]).name: row for row in rows}
+    return {Path(row["uri"]).name: row for row in counted(listed(path), **options)}
+
+
+def counted(rows: Iterable[Row], **options: int) -> Iterable[Row]:
+    for make in count_steps(ListingOptions(**options), PageLimits()):
+        rows = make()(rows)
+    return rows
 
 
 def test_an_identity_is_of_the_uri_alone_and_stays() -> None:
@@ -77,7 +84,7 @@ def test_a_document_that_vanished_after_the_listing_is_not_found(tmp_path: Path)
     (tmp_path / "a.pdf").write_bytes(b"%PDF-1.4")
     rows = listed(tmp_path)
     (tmp_path / "a.pdf").unlink()
-    (row,) = CountPages(ListingOptions())(rows)
+    (row,) = counted(rows)
     assert row["error_kind"] == "not_found"
 
 

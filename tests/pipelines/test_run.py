@@ -16,7 +16,8 @@ from pipelines.extract import ExtractOptions, extract_pages
 from pipelines.page import PAGE_TO_DO, PageError, Row, page_schema
 from pipelines.pools import plan_pools
 from pipelines.rasterize import RasterizeOptions
-from pipelines.run import OutputConflictError, RunOptions, run
+from pipelines.run import RunOptions, run
+from pipelines.run_record import OutputConflictError
 from pipelines.storage import Storage, join_uri
 
 pytestmark = [pytest.mark.xdist_group("ray"), pytest.mark.usefixtures("ray_cluster")]

@@ -2,14 +2,21 @@ from __future__ import annotations
 
 import os
 import pickle
+import re
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
+from pipelines.fetch import Fetch
 from pipelines.ledger import write_table
 from pipelines.page import ANSWERS, PageError
 from pipelines.storage import Storage, join_uri, normalise_uri
+from tests.s3_proxy import Mode, S3Proxy, start_s3_proxy
+from tests.s3_server import S3Server
 
 
 @pytest.fixture(params=["folder", "s3"])
@@ -85,6 +92,63 @@ def test_columns_of_a_table_are_read_without_the_rest(root: str) -> None:
     write_table(storage, uri, ANSWERS.empty_table())
     with storage.open(uri) as file:
         assert pq.read_table(file, columns=["uri"]).column_names == ["uri"]
+
+
+@pytest.fixture
+def proxy(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Proxy]:
+    """Between new S3 clients and the server."""
+    with start_s3_proxy(s3_server.endpoint) as started:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", started.endpoint)
+        yield started
+
+
+@pytest.mark.parametrize("mode", ["down", "500", "503", "cut"])
+def test_s3_that_fails_for_a_while_is_waited_for(mode: Mode, proxy: S3Proxy, s3_prefix: str, tmp_path: Path) -> None:
+    storage, uri, content = Storage(), join_uri(s3_prefix, "a.pdf"), bytes(range(256)) * 40
+    storage.write(uri, content)
+    attempts = (
+        lambda: storage.write(join_uri(s3_prefix, "b.pdf"), content),
+        lambda: storage.read(uri),
+        lambda: storage.download(uri, tmp_path / "a.pdf"),
+        lambda: list(storage.list(s3_prefix)),
+    )
+    for attempt in attempts:
+        proxy.fail(mode)
+        threading.Timer(2.5, proxy.fail, ("pass",)).start()
+        attempt()
+        assert storage.exists(uri)
+    assert storage.read(join_uri(s3_prefix, "b.pdf")) == storage.read(uri) == content
+    assert (tmp_path / "a.pdf").read_bytes() == content
+
+
+def test_s3_that_never_answered_is_given_up_soon_and_told(proxy: S3Proxy, s3_prefix: str) -> None:
+    proxy.fail("down")
+    with pytest.raises(PageError, match=re.escape(s3_prefix)) as caught:
+        Storage(first_patience_seconds=1).read(join_uri(s3_prefix, "a.pdf"))
+    assert caught.value.kind == "unreadable"
+
+
+def test_many_objects_are_listed_each_once(s3_prefix: str) -> None:
+    storage = Storage()
+    names = {join_uri(s3_prefix, f"{number:05d}") for number in range(1003)}  # more than one answer of S3 holds
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(lambda uri: storage.write(uri, b"x"), names))
+    listed = [stored.uri for stored in storage.list(s3_prefix)]
+    assert len(listed) == len(names) and set(listed) == names
+
+
+def test_a_document_is_fetched_into_a_file_where_it_is_not_one_already(root: str) -> None:
+    storage, uri = Storage(), join_uri(root, "a.pdf")
+    storage.write(uri, b"content")
+    fetch = Fetch()
+    rows = fetch([{"uri": uri}, {"uri": uri}, {"uri": join_uri(root, "gone.pdf")}])
+    path = Path(next(rows)["path"])
+    written = path.stat().st_mtime_ns
+    assert path.read_bytes() == b"content" and (str(path) == uri) != root.startswith("s3://")
+    assert next(rows)["path"] == str(path) and path.stat().st_mtime_ns == written, "it is not fetched again"
+    gone = next(rows)
+    assert (gone["status"], gone["error_kind"]) == ("failed", "not_found")
+    assert path.exists() != root.startswith("s3://"), "nothing is left of what was fetched"
 
 
 def test_a_storage_travels_to_other_processes(root: str) -> None:
