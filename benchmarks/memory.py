@@ -24,6 +24,9 @@ import psutil
 import tyro
 from reportlab.pdfgen.canvas import Canvas
 
+from model import LayoutLMv2ForTokenClassification
+from model.untrained import untrained_config
+
 KINDS = {
     "parsers": "pipelines.sandbox_process",
     "actors": "ray::MapWorker",
@@ -45,8 +48,8 @@ class Options:
     """Of each document."""
     every_seconds: float = 2.0
     """Between two looks at the memory."""
-    model: str = "untrained"
-    """What `jobs.extract` is given as --model."""
+    model: str | None = None
+    """What `jobs.extract` is given as --model; by default a tiny one, for it is the pipeline that is watched."""
 
 
 @dataclass
@@ -63,6 +66,23 @@ class Watched:
         held = self.most.setdefault(tenth, {})
         for kind, megabytes in memory.items():
             held[kind] = max(held.get(kind, 0.0), megabytes)
+
+
+def write_tiny_model(folder: Path) -> None:
+    """A checkpoint with random weights that takes little time of anybody."""
+    backbone = {
+        "MODEL.RESNETS.DEPTH": 50,
+        "MODEL.RESNETS.STEM_OUT_CHANNELS": 8,
+        "MODEL.RESNETS.RES2_OUT_CHANNELS": 8,
+        "MODEL.RESNETS.WIDTH_PER_GROUP": 4,
+        "MODEL.FPN.OUT_CHANNELS": 8,
+    }
+    config = untrained_config("token-classification")
+    sizes = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
+    boxes = {"coordinate_size": 5, "shape_size": 6, "image_feature_pool_shape": [2, 2, 8]}
+    arguments = {**config.detectron2_config_args, **backbone}
+    tiny = config.replace(**sizes, **boxes, detectron2_config_args=arguments)
+    LayoutLMv2ForTokenClassification(tiny).save_pretrained(folder)
 
 
 def write_document(path: Path, pages: int) -> None:
@@ -109,7 +129,9 @@ def main() -> None:
         for number in range(options.pages // options.pages_per_document):
             write_document(source / f"document-{number:04d}.pdf", options.pages_per_document)
         command = [sys.executable, "-m", "jobs.extract", "--input", str(source), "--output", f"{folder}/out"]
-        command += ["--model", options.model]
+        if options.model is None:
+            write_tiny_model(Path(folder, "tiny"))
+        command += ["--model", options.model or f"{folder}/tiny"]
         started = time.monotonic()
         process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         watched = Watched()
