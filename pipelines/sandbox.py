@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import resource
 import signal
 import subprocess
 import sys
@@ -164,6 +165,9 @@ class _Process:
         self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
         self._schema = program.schema
         self.answered = 0
+        self._most_bytes = 0
+        # A process counts what the one that forked it held as its own most, until it has held more itself.
+        self._most_of_parent = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "pipelines.sandbox_process", str(theirs.fileno())],
@@ -224,9 +228,11 @@ class _Process:
         """What it holds now, libraries included."""
         try:
             with open(f"/proc/{self._process.pid}/statm", "rb") as file:
-                return int(file.read().split()[1]) * _PAGE_BYTES
+                held = int(file.read().split()[1]) * _PAGE_BYTES
         except (OSError, IndexError):  # it has just died: the connection will tell
             return 0
+        self._most_bytes = max(self._most_bytes, held)
+        return held
 
     def _reason_of_death(self, limits: PageLimits) -> _EndedError:
         ended, status, usage = 0, 0, None
@@ -237,7 +243,9 @@ class _Process:
         if not ended or usage is None:
             return _EndedError(PageError("crashed", "The process that read it hung up without ending."))
         self._process.returncode = os.waitstatus_to_exitcode(status)
-        if usage.ru_maxrss * 1024 > NEAR_LIMIT * limits.megabytes * 1_000_000:
+        told = usage.ru_maxrss * 1024
+        most = told if told > self._most_of_parent else self._most_bytes
+        if most > NEAR_LIMIT * limits.megabytes * 1_000_000:
             return _out_of_memory(limits)
         if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL:
             message = "The system killed the process that read it (SIGKILL), most likely for want of memory."

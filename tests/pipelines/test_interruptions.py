@@ -222,6 +222,7 @@ def test_interrupting_ends_cleanly_and_says_how_to_go_on(corpus: Path, tmp_path:
     job = start_job("--input", str(corpus), "--output", str(tmp_path / "out"))
     started = psutil.Process(job.pid)
     wait_for(lambda: list((tmp_path / "out").glob("pages/*.parquet")) or job.poll() is not None)
+    assert job.poll() is None, job.communicate()[0]
     below = started.children(recursive=True)
     os.kill(job.pid, signal.SIGINT)
     told, _ = job.communicate(timeout=120)

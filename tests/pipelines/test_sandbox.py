@@ -77,6 +77,12 @@ def test_a_page_that_misbehaves_is_a_failed_row_and_the_next_one_is_not(uri: str
         assert bad["seconds"]["rasterize"] > 0, "what it cost is told"
 
 
+def test_what_the_parent_holds_is_not_held_against_a_page() -> None:
+    held = bytearray(os.urandom(1 << 20)) * 400
+    (row,) = sandbox()([page("null:")])
+    assert row["error_kind"] == "crashed", f"{len(held)} bytes are this process's own"
+
+
 def test_a_page_that_dies_of_what_an_earlier_one_did_is_read_in_a_new_process() -> None:
     poison, victim, after = sandbox()([page("poison:"), page("victim:"), page("victim:")])
     assert [row["status"] for row in (poison, victim, after)] == ["ok", "ok", "ok"]
