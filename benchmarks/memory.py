@@ -96,7 +96,8 @@ def write_document(path: Path, pages: int) -> None:
 
 def memory_of(driver: psutil.Process) -> dict[str, float]:
     """Resident memory by kind of process, in MB, without what processes share."""
-    held = {"driver": driver.memory_info().rss / _MEGA}
+    own = driver.memory_info()
+    held = {"driver": (own.rss - own.shared) / _MEGA}
     for process in driver.children(recursive=True):
         try:
             told, memory = " ".join(process.cmdline()), process.memory_info()
