@@ -5,18 +5,20 @@ TEST_OPTIONS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 SYSTEM_PACKAGES := tesseract-ocr poppler-utils
+BROWSER_PACKAGES := chromium chromium-driver
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 SOURCES := model pipelines jobs tests benchmarks samples
 
 .DEFAULT_GOAL := help
-.PHONY: help setup system demo test test-slow lint format lock clean
+.PHONY: help setup system browser demo test test-slow lint format lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-system:
+# Installs those of the packages $(1) that are missing, and says so.
+define install_packages
 	@missing=""; \
-	for package in $(SYSTEM_PACKAGES); do \
+	for package in $(1); do \
 	  dpkg-query -W -f '$${Status}' $$package 2>/dev/null | grep -q '^install ok installed' || missing="$$missing $$package"; \
 	done; \
 	$(PYTHON) -c 'import ensurepip' 2>/dev/null || missing="$$missing python3-venv"; \
@@ -24,6 +26,13 @@ system:
 	  echo "installing system packages:$$missing"; \
 	  $(SUDO) apt-get update -qq && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing; \
 	fi
+endef
+
+system:
+	$(call install_packages,$(SYSTEM_PACKAGES))
+
+browser:
+	$(call install_packages,$(BROWSER_PACKAGES))
 
 $(VENV)/installed: pyproject.toml requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))' || \
@@ -44,10 +53,10 @@ lint: setup  ## ruff, mypy and the layers of the code
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: lint  ## lint, then every test but the slow ones
+test: lint browser  ## lint, then every test but the slow ones
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow" $(TEST_OPTIONS)
 
-test-slow: setup  ## the soak and fuzz runs
+test-slow: setup browser  ## the soak and fuzz runs
 	$(BIN)/python -m pytest -m slow $(TEST_OPTIONS)
 
 format: setup  ## format the code
