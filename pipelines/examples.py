@@ -27,9 +27,10 @@ from pipelines.blocks import StageOnBlocks, table_of
 from pipelines.corpora.corpus import LABELLED_PAGE, BrokenAnnotationError, Corpus, LabelledPage, labelled_row
 from pipelines.corpora.labelled_pages import is_embedded_image
 from pipelines.labelled import EXAMPLE, LabelledOptions, example_steps
-from pipelines.ledger import PageKey, page_key, read_tables, table_files
+from pipelines.ledger import page_key, read_tables, table_files
 from pipelines.load import load_tokenizer
 from pipelines.page import Row, Task
+from pipelines.page_marks import PageKey
 from pipelines.pools import Pools, fit_pools, pages_per_block
 from pipelines.progress import Progress
 from pipelines.storage import Storage, join_uri

@@ -11,7 +11,7 @@ from pipelines.storage import Storage
 
 
 class Fetch:
-    """Page or document rows in, the same with the column `path` out.
+    """Page or document rows in, the same with the column `path` out. Rows that have failed before pass by.
 
     The document read last is kept, so that the pages of one document cost one download, in one block or in several
     that follow each other.
@@ -24,6 +24,9 @@ class Fetch:
 
     def __call__(self, rows: Iterable[Row]) -> Iterator[Row]:
         for row in rows:
+            if row.get("status") == "failed":
+                yield row
+                continue
             try:
                 yield {**row, "path": str(self._fetch(row["uri"]))}
             except Exception as error:  # whatever a file does, it costs that file's pages alone

@@ -5,7 +5,6 @@ labelled pages -> [ read: picture, and words where none are given -> annotate ->
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -24,7 +23,6 @@ from pipelines.load import load_tokenizer
 from pipelines.ocr import Ocr
 from pipelines.page import TOKENIZED, Row, Task, mark_failed
 from pipelines.rasterize import Rasterize, RasterizeOptions, rasterize_page
-from pipelines.rendering import page_size, render_picture
 from pipelines.storage import Storage
 from pipelines.tokenize import Tokenize, TokenizeOptions
 
@@ -69,19 +67,14 @@ class ReadLabelled:
         self._ocr: Ocr | None = None
 
     def __call__(self, rows: Iterable[Row]) -> Iterator[Row]:
-        for unread, neighbours in groupby(rows, key=lambda row: row["given_words"] is None):
-            if unread:
-                yield from self._read(neighbours)
-            else:
-                yield from map(self._with_given_words, neighbours)
+        for row in self._rasterized(rows):
+            yield row if row.get("page_image") is None else self._read(row)
 
-    def _read(self, rows: Iterable[Row]) -> Iterator[Row]:
-        rasterized = self._rasterized(rows)
-        if self.options.rasterize.text == "layer":
-            return rasterized
+    def _read(self, row: Row) -> Row:
         if self._ocr is None:
             self._ocr = Ocr(self.options.ocr, self.options.page_time_limit_seconds)
-        return self._ocr(rasterized)
+        (read,) = self._ocr([row])
+        return read
 
     def _rasterized(self, rows: Iterable[Row]) -> Iterator[Row]:
         for embedded, neighbours in groupby(rows, key=lambda row: is_embedded_image(row["uri"])):
@@ -95,35 +88,6 @@ class ReadLabelled:
                         yield {**rasterized, "page_index": row["page_index"]}
                 except Exception as error:  # one page's failure is that page's alone
                     yield mark_failed(row, error)
-
-    def _with_given_words(self, row: Row) -> Row:
-        try:
-            return {**row, **self._picture(row)}
-        except Exception as error:  # one page's failure is that page's alone
-            return mark_failed(row, error)
-
-    def _picture(self, row: Row) -> Row:
-        started = time.perf_counter()
-        uri, index = row["uri"], row["page_index"]
-        embedded = is_embedded_image(uri)
-        content = read_embedded_image(self.storage, uri) if embedded else self.storage.read(uri)
-        with Document(content) as document:
-            place = 0 if embedded else index
-            size = page_size(document, place, self.options.rasterize.render)
-            picture = render_picture(document, place, self.options.rasterize.render).tobytes()
-        return {
-            "width": size.width,
-            "height": size.height,
-            "text_source": "given",
-            "words": row["given_words"],
-            "boxes": row["given_boxes"],
-            "word_confidences": [None] * len(row["given_words"]),
-            "picture": picture,
-            "status": "ok",
-            "error_kind": None,
-            "error": None,
-            "seconds": {"rasterize": time.perf_counter() - started, "ocr": 0.0, "infer": 0.0},
-        }
 
 
 class Annotate:

@@ -20,10 +20,12 @@ class Ocr:
 
     def __call__(self, rows: Iterable[Row]) -> Iterator[Row]:
         for row in rows:
+            started = time.perf_counter()
             try:
                 yield self._read(row)
             except Exception as error:  # one page's failure is that page's alone
-                yield mark_failed(row, error)
+                seconds = {**row["seconds"], "ocr": time.perf_counter() - started}
+                yield mark_failed({**row, "seconds": seconds}, error)
 
     def _read(self, row: Row) -> Row:
         pixels = row["page_image"]

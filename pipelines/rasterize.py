@@ -1,4 +1,4 @@
-"""Rasterize: from a page to do to its text layer, its model picture and, where it must be read, its page image."""
+"""Rasterize: from a page to do to its words, if they can be had, its model picture and else the image for OCR."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from model.ocr import normalise_boxes
 from pipelines.document import Document
 from pipelines.page import PageError, Row, mark_failed
 from pipelines.rendering import RenderOptions, page_size, render_grey, render_picture
-from pipelines.text_layer import TextLayer, read_text_layer
+from pipelines.text_layer import read_text_layer
 
 TextChoice = Literal["auto", "ocr", "layer"]
 
@@ -36,7 +36,8 @@ class Rasterize:
     """Page rows (`PAGE_TO_DO` and `path`, see `Fetch`) in, the columns of `RASTERIZED` out, one for one.
 
     Each page is given before the next one is asked for, and pages of one document that follow each other share one
-    opening of it. Rows that have failed before pass by.
+    opening of it. Rows that have failed before pass by. A row may bring its words (`given_words` and `given_boxes`, x0
+    y0 x1 y1 from 0 to 1000 on the page as it is seen): then only its picture is taken.
     """
 
     def __init__(self, options: RasterizeOptions) -> None:
@@ -72,7 +73,8 @@ def rasterize_page(document: Document, row: Row, options: RasterizeOptions) -> R
     if index >= document.page_count:
         message = f"There is no page {index + 1}: the document has {document.page_count} pages, and has changed."
         raise PageError("unreadable", message)
-    layer = read_text_layer(document, index) if options.text != "ocr" else None
+    given = row.get("given_words")
+    layer = read_text_layer(document, index) if options.text != "ocr" and given is None else None
     uses_layer = layer is not None and (layer.trusted or options.text == "layer")
     size = page_size(document, index, options.render)
     result: Row = {
@@ -89,8 +91,10 @@ def rasterize_page(document: Document, row: Row, options: RasterizeOptions) -> R
         "error_kind": None,
         "error": None,
     }
-    if uses_layer and layer is not None:
-        result |= _layer_columns(layer)
+    if given is not None:
+        result |= _text_columns("given", given, row["given_boxes"])
+    elif uses_layer and layer is not None:
+        result |= _text_columns("layer" if layer.words else "none", layer.words, normalise_boxes(layer.boxes, 1, 1))
     elif options.text != "layer":
         image = render_grey(document, index, options.render)
         result |= {"width": image.width, "height": image.height, "page_image": image.tobytes()}
@@ -98,10 +102,5 @@ def rasterize_page(document: Document, row: Row, options: RasterizeOptions) -> R
     return result
 
 
-def _layer_columns(layer: TextLayer) -> Row:
-    return {
-        "text_source": "layer" if layer.words else "none",
-        "words": layer.words,
-        "boxes": normalise_boxes(layer.boxes, 1, 1),
-        "word_confidences": [None] * len(layer.words),
-    }
+def _text_columns(source: str, words: list[str], boxes: list[list[int]]) -> Row:
+    return {"text_source": source, "words": words, "boxes": boxes, "word_confidences": [None] * len(words)}

@@ -18,7 +18,8 @@ import pypdfium2
 import pypdfium2.raw as pdfium
 from PIL import Image
 
-from pipelines.document import PDF, TIFF, Document
+from pipelines.document import Document
+from pipelines.media_type import PDF, TIFF
 from pipelines.page import PICTURE_SHAPE, PageError
 
 Rasterizer = Literal["pdfium", "pdf2image"]

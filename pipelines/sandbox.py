@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import Pipe
@@ -35,7 +35,13 @@ ATTEMPTS = 3
 damaged or full; and where the system ended it. A row that does it to a process of its own is to blame."""
 
 REFRESH_SHARE = 0.5
-"""A process that holds this share of the memory limit after a page is replaced before the next one."""
+"""A process that holds this share of the memory limit after a page is replaced before the next one,"""
+
+WARM_MEGABYTES = 250
+"""unless it holds no more than this: after some pages the parsers keep about 200 MB of their own."""
+
+LEAST_MEGABYTES = 300
+"""The lowest memory limit with which a page can be read."""
 
 START_SECONDS = 120.0
 """The longest that a process may take to start and load its parsers, on a machine that is busy."""
@@ -49,6 +55,9 @@ DEATH_SECONDS = 5.0
 NEAR_LIMIT = 0.9
 """A process that dies when it holds this share of its memory limit, or more, died of it."""
 
+ENVIRONMENT = {"ARROW_DEFAULT_MEMORY_POOL": "system"}
+"""Arrow's other pools reserve memory ahead, which would count against a page."""
+
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _STDERR_BYTES = 2000
 
@@ -59,7 +68,7 @@ class PageLimits:
 
     Attributes:
         seconds: by the clock, from the opening of its document to its last word.
-        megabytes: memory of the process, in millions of bytes.
+        megabytes: memory of the process and of what it has started, in millions of bytes.
     """
 
     seconds: float = 120.0
@@ -68,11 +77,16 @@ class PageLimits:
     def __post_init__(self) -> None:
         if not self.seconds > 0:
             raise ValueError(f"--page-time-limit-seconds is {self.seconds:g}; it must be a number above 0")
-        if self.megabytes < 200:
+        if self.megabytes < LEAST_MEGABYTES:
             raise ValueError(
-                f"--page-memory-limit-megabytes is {self.megabytes}; it must be at least 200, which the parsers "
-                "themselves take"
+                f"--page-memory-limit-megabytes is {self.megabytes}; it must be at least {LEAST_MEGABYTES}, for the "
+                "parsers themselves take about 200"
             )
+
+    @property
+    def refresh_bytes(self) -> float:
+        """A process that holds more after a page is replaced."""
+        return max(REFRESH_SHARE * self.megabytes, WARM_MEGABYTES) * 1_000_000
 
 
 @dataclass(frozen=True)
@@ -98,6 +112,10 @@ class Sandbox:
     """A stage that runs others in a process of its own. Rows that failed before pass by it.
 
     The process lives as long as this object and keeps what the stages keep between rows, such as an open document.
+
+    Attributes:
+        is_wanted: asked while a row is worked on, several times a second; a row that is not wanted any more is ended
+            and failed (`timeout`).
     """
 
     def __init__(
@@ -107,10 +125,16 @@ class Sandbox:
         self.program = Program(make_stages, schema, limits)
         self._identity = identity.names
         self._process: _Process | None = None
+        self.is_wanted: Callable[[], bool] = lambda: True
 
     def __call__(self, rows: Iterable[Row]) -> Iterator[Row]:
         for row in rows:
             yield row if row.get("status") == "failed" else self._run(row)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether there is a process; the next row starts one where there is none."""
+        return self._process is not None
 
     def close(self) -> None:
         """End the process."""
@@ -125,14 +149,15 @@ class Sandbox:
                 self._process = _started(self.program)  # its start is nobody's fault, and not counted
             process, started = self._process, time.monotonic()
             try:
-                answer = process.ask(row, self.program.limits)
+                answer = process.ask(row, self.program.limits, self.is_wanted)
             except _EndedError as ended:
                 self.close()
                 spent += time.monotonic() - started
-                if attempt == ATTEMPTS or not (ended.may_be_innocent or process.answered):
+                is_last = attempt == ATTEMPTS or not self.is_wanted()
+                if is_last or not (ended.may_be_innocent or process.answered):
                     return mark_failed({**row, "seconds": {"rasterize": spent, "ocr": 0.0, "infer": 0.0}}, ended.error)
                 continue
-            if process.memory_bytes() > REFRESH_SHARE * self.program.limits.megabytes * 1_000_000:
+            if process.memory_bytes() > self.program.limits.refresh_bytes:
                 self.close()
             return {**answer, **{name: row[name] for name in self._identity}}  # not the process's to say
         raise AssertionError("the last attempt returns")
@@ -175,7 +200,7 @@ class _Process:
                 stdout=subprocess.DEVNULL,
                 stderr=self._stderr,
                 pass_fds=(theirs.fileno(),),
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+                env={**os.environ, **ENVIRONMENT, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
                 start_new_session=True,
             )
         self._finalizer = weakref.finalize(self, _end, self._process, self._connection)
@@ -191,8 +216,8 @@ class _Process:
             told = self._stderr.read().decode("utf-8", "replace").strip()
             raise SandboxError(f"the process that reads pages does not start: {told or 'it says nothing'}")
 
-    def ask(self, row: Row, limits: PageLimits) -> Row:
-        """Send a row and wait for what becomes of it.
+    def ask(self, row: Row, limits: PageLimits, is_wanted: Callable[[], bool]) -> Row:
+        """Send a row and wait for what becomes of it, as long as it is wanted.
 
         Raises:
             _EndedError: `timeout`, `out_of_memory` or `crashed`; the process is then of no more use.
@@ -201,6 +226,11 @@ class _Process:
         try:
             self._connection.send_bytes(pickle.dumps(row))
             while not self._connection.poll(LOOK_SECONDS):
+                # What it has started may hold the connection open when it is dead.
+                if self._has_ended() and not self._connection.poll():
+                    raise self._reason_of_death(limits)
+                if not is_wanted():
+                    raise _EndedError(PageError("timeout", "Nobody waits for it any more; it was given up."))
                 if time.monotonic() > deadline:
                     raise _timeout(limits)
                 if self.memory_bytes() > limits.megabytes * 1_000_000:
@@ -225,23 +255,23 @@ class _Process:
         self._finalizer()
 
     def memory_bytes(self) -> int:
-        """What it holds now, libraries included."""
-        try:
-            with open(f"/proc/{self._process.pid}/statm", "rb") as file:
-                held = int(file.read().split()[1]) * _PAGE_BYTES
-        except (OSError, IndexError):  # it has just died: the connection will tell
-            return 0
+        """What it and the processes below it hold now, libraries included."""
+        held = _memory_bytes(self._process.pid)
         self._most_bytes = max(self._most_bytes, held)
         return held
 
+    def _has_ended(self) -> bool:
+        """Whether it is dead; its number stays its own until it is waited for."""
+        return os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
     def _reason_of_death(self, limits: PageLimits) -> _EndedError:
-        ended, status, usage = 0, 0, None
-        patience = time.monotonic() + DEATH_SECONDS
-        while not ended and time.monotonic() < patience:
-            ended, status, usage = os.wait4(self._process.pid, os.WNOHANG)
-            time.sleep(0 if ended else 0.01)
-        if not ended or usage is None:
-            return _EndedError(PageError("crashed", "The process that read it hung up without ending."))
+        pid, patience = self._process.pid, time.monotonic() + DEATH_SECONDS
+        while not self._has_ended():
+            if time.monotonic() > patience:
+                return _EndedError(PageError("crashed", "The process that read it hung up without ending."))
+            time.sleep(0.01)
+        _kill_group(pid)  # what it had started, while nobody else can have its number
+        _, status, usage = os.wait4(pid, 0)
         self._process.returncode = os.waitstatus_to_exitcode(status)
         told = usage.ru_maxrss * 1024
         most = told if told > self._most_of_parent else self._most_bytes
@@ -260,9 +290,25 @@ class _Process:
 def _end(process: subprocess.Popen[bytes], connection: Connection) -> None:
     connection.close()
     if process.returncode is None:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+        _kill_group(process.pid)
         process.wait()
+
+
+def _kill_group(leader: int) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(leader, signal.SIGKILL)
+
+
+def _memory_bytes(pid: int) -> int:
+    """Of a process and those below it; 0 for one that has just died, as the connection to it will tell."""
+    try:
+        with open(f"/proc/{pid}/statm", "rb") as file:
+            held = int(file.read().split()[1]) * _PAGE_BYTES
+        with open(f"/proc/{pid}/task/{pid}/children", "rb") as file:
+            children = file.read().split()
+    except (OSError, IndexError):
+        return 0
+    return held + sum(_memory_bytes(int(child)) for child in children)
 
 
 def _timeout(limits: PageLimits) -> _EndedError:

@@ -39,7 +39,8 @@ import numpy.typing as npt
 import pypdfium2
 import pypdfium2.raw as pdfium
 
-from pipelines.document import PDF, Document
+from pipelines.document import Document
+from pipelines.media_type import PDF
 from pipelines.page_content import PageContent, read_page_content
 from pipelines.pdfium_calls import address_of, get_character_box, get_unicode, has_unicode_map_error
 

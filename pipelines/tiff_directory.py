@@ -64,8 +64,13 @@ def read_directories(source: bytes | Path) -> TiffDirectories:
     return TiffDirectories(start[:header_bytes], offset, tuple(seen), is_cut)
 
 
-def open_frame(source: bytes | Path, directories: TiffDirectories, index: int) -> TiffImagePlugin.TiffImageFile:
+def open_frame(
+    source: bytes | Path, directories: TiffDirectories, index: int, *, in_memory: bool = False
+) -> TiffImagePlugin.TiffImageFile:
     """One page, which reads no directory but its own.
+
+    libtiff, which decodes the more complicated compressions, goes to a file by itself and begins at its first
+    directory; where that one is broken, `in_memory` shows it the page's own first.
 
     Raises:
         Exception: what Pillow raises of a page that is damaged, of many types.
@@ -73,6 +78,8 @@ def open_frame(source: bytes | Path, directories: TiffDirectories, index: int) -
     if directories.is_cut and index == len(directories.places) - 1:
         raise ValueError("the file is cut short here, and what may have come behind is lost")
     header = directories.header + struct.pack(directories.offset, directories.places[index])
+    if in_memory and isinstance(source, Path):
+        source = source.read_bytes()
     if isinstance(source, bytes):
         return TiffImagePlugin.TiffImageFile(io.BytesIO(header + source[len(header) :]))
     file = _WithHeader(source, header)

@@ -15,7 +15,8 @@ from typing import NamedTuple
 
 from pipelines.corpora.annotation import left_out_if_broken
 from pipelines.corpora.corpus import LabelledPage, Report, hashed_split
-from pipelines.document import JPEG, PDF, PNG, TIFF, Document
+from pipelines.document import Document
+from pipelines.media_type import JPEG, PDF, PNG, TIFF
 from pipelines.page import Task
 from pipelines.storage import Storage
 

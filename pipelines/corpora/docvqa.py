@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from pipelines.corpora.annotation import coordinates, left_out_if_broken, member, shortened
 from pipelines.corpora.corpus import Box, BoxRepairs, LabelledPage, Question, Report
 from pipelines.corpora.locate import PageText, find_answer
-from pipelines.document import JPEG, PNG
+from pipelines.media_type import JPEG, PNG
 from pipelines.page import Task
 from pipelines.storage import Storage, join_uri
 

@@ -18,7 +18,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pipelines.corpora.corpus import Box, LabelledPage, Question, Report, bio_labels
 from pipelines.corpora.locate import PageText, Span, find_answer, locate
 from pipelines.corpora.written_forms import find_dates, find_lengths, split_company
-from pipelines.document import PDF, Document
+from pipelines.document import Document
+from pipelines.media_type import PDF
 from pipelines.page import PageError, Row, Task
 from pipelines.storage import Storage, join_uri
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pipelines.corpora.annotation import coordinates, image_size, left_out_if_broken
 from pipelines.corpora.corpus import Box, BoxRepairs, LabelledPage, Question, Report, bio_labels
 from pipelines.corpora.locate import PageText, Span, locate, normalise_text
-from pipelines.document import JPEG, PNG
+from pipelines.media_type import JPEG, PNG
 from pipelines.page import Task
 from pipelines.storage import Storage, join_uri
 

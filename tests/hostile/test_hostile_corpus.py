@@ -12,7 +12,8 @@ import pytest
 
 from pipelines.extract import ExtractOptions
 from pipelines.page import Row
-from pipelines.run import RunOptions, run
+from pipelines.run import run
+from pipelines.run_options import RunOptions
 from pipelines.sandbox import PageLimits
 from tests.hostile.all_files import hostile_files
 from tests.hostile.hostile_file import HostileFile, find_document_differences, find_page_differences

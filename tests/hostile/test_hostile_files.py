@@ -26,7 +26,7 @@ FILES = hostile_files()
 LIGHT = [file for file in FILES if not file.needs_limits]
 HEAVY = [file for file in FILES if file.needs_limits]
 LIMITS = PageLimits(seconds=20, megabytes=1000)
-QUICK = PageLimits(seconds=3, megabytes=600)
+QUICK = PageLimits(seconds=8, megabytes=600)
 """For the bombs, of which the right end is to be stopped."""
 
 WORD = "Untouched"

@@ -31,6 +31,14 @@ class Misbehave:
             yield {**row, "width": os.getpid(), "height": self.number, "status": "ok", "document_id": "another"}
 
 
+class Observe:
+    """Gives rows whose `width` is the process."""
+
+    def __call__(self, rows: Iterable[Row]) -> Iterator[Row]:
+        for row in rows:
+            yield {**row, "width": os.getpid()}
+
+
 class NoStage:
     """Cannot be made."""
 
@@ -46,6 +54,17 @@ class DieOnce(Misbehave):
         if not mark.exists():
             mark.touch()
             os.kill(os.getpid(), signal.SIGKILL)
+
+
+def start_child(file_of_pid: str, megabytes: int = 0) -> None:
+    """Start a process that holds memory and does not end; its number goes into a file."""
+    pid = os.fork()
+    if pid == 0:
+        held = bytearray(os.urandom(1 << 20)) * megabytes
+        time.sleep(60)
+        os._exit(len(held) > 0)
+    with open(file_of_pid, "w") as file:
+        file.write(str(pid))
 
 
 def act(uri: str) -> None:
@@ -72,13 +91,14 @@ def act(uri: str) -> None:
     if what == "grab":
         bytearray(int(detail) * 1_000_000)
     if what == "child":
-        pid = os.fork()
-        if pid == 0:
-            time.sleep(60)
-            os._exit(0)
-        with open(detail, "w") as file:
-            file.write(str(pid))
+        start_child(detail)
         time.sleep(60)
+    if what == "child fills":
+        start_child(detail, megabytes=400)
+        time.sleep(60)
+    if what == "orphan":
+        start_child(detail)
+        os.abort()
     if what == "poison":  # a later page crashes
         POISONED.append(uri)
     if what == "victim" and POISONED:

@@ -10,7 +10,8 @@ import pytest
 
 from pipelines.extract import ExtractOptions
 from pipelines.rasterize import RasterizeOptions
-from pipelines.run import RunOptions, run
+from pipelines.run import run
+from pipelines.run_options import RunOptions
 from tests.pipelines.test_run import rows_of
 
 pytestmark = [pytest.mark.xdist_group("ray"), pytest.mark.usefixtures("ray_cluster")]

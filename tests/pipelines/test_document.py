@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
-from pipelines.document import JPEG, PDF, PNG, TIFF, Document, detect_media_type
+from pipelines.document import Document
+from pipelines.media_type import JPEG, PDF, PNG, TIFF
 from pipelines.page import PageError
 from tests.drawn_pdf import DrawnPage, draw_pdf, show
 
@@ -21,55 +23,6 @@ def encode(image: Image.Image, file_format: str, **options: object) -> bytes:
 
 
 ONE_PAGE = draw_pdf(DrawnPage(show("Hello", 50, 100)))
-
-
-@pytest.mark.parametrize(
-    ("data", "media_type"),
-    [
-        (ONE_PAGE, PDF),
-        (b"\xef\xbb\xbf" + ONE_PAGE, PDF),
-        (b"mail header\n" * 80 + ONE_PAGE, PDF),
-        (encode(Image.new("RGB", (4, 4)), "PNG"), PNG),
-        (encode(Image.new("RGB", (4, 4)), "JPEG"), JPEG),
-        (encode(Image.new("L", (4, 4)), "TIFF"), TIFF),
-        (b"MM\x00*" + bytes(20), TIFF),
-        (encode(Image.new("L", (4, 4)), "TIFF", big_tiff=True), TIFF),
-    ],
-)
-def test_the_type_is_told_by_the_first_bytes(data: bytes, media_type: str) -> None:
-    assert detect_media_type(data[:1024]) == media_type
-
-
-@pytest.mark.parametrize(
-    ("data", "looks_like"),
-    [
-        (b"\n<!DOCTYPE html><html><body>Log in", "HTML"),
-        (b"<html><title>404", "HTML"),
-        (b'<?xml version="1.0"?><invoice/>', "XML"),
-        (b"PK\x03\x04\x14\x00" + bytes(20) + b"[Content_Types].xml" + bytes(50) + b"word/document.xml", "DOCX"),
-        (b"PK\x03\x04\x14\x00" + bytes(20) + b"xl/workbook.xml", "XLSX"),
-        (b"PK\x03\x04\x14\x00" + bytes(20) + b"scans/1.tif", "ZIP"),
-        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(100), "old Microsoft Office"),
-        (b"GIF89a" + bytes(10), "GIF"),
-        (b"RIFF\x10\x00\x00\x00WEBPVP8 ", "WebP"),
-        (b"\x00\x00\x00\x18ftypheic" + bytes(10), "HEIC"),
-        (b"{\\rtf1\\ansi", "RTF"),
-        (b"%!PS-Adobe-3.0", "PostScript"),
-        ("Dear Sir or Madam, \u00fcber".encode(), "plain text"),
-        (bytes(4096), "zero bytes"),
-        (bytes(range(7, 256)), "unknown binary data"),
-    ],
-)
-def test_what_is_not_supported_is_named(data: bytes, looks_like: str) -> None:
-    with pytest.raises(PageError, match=looks_like) as caught:
-        Document(data)
-    assert caught.value.kind == "unsupported"
-
-
-def test_a_file_of_no_bytes_is_empty() -> None:
-    with pytest.raises(PageError) as caught:
-        Document(b"")
-    assert caught.value.kind == "empty"
 
 
 def test_a_pdf_counts_its_pages() -> None:
@@ -164,6 +117,39 @@ def test_an_images_orientation_is_applied(file_format: str, orientation: int) ->
     assert seen.shape == (32, 48)
     assert np.abs(seen.astype(int) - np.asarray(upright)).max() < 60
     assert document.page_count == 1
+
+
+@pytest.mark.parametrize("is_packed", [False, True])
+def test_an_orientation_in_a_comment_is_applied_and_large_comments_are_not_read(is_packed: bool) -> None:
+    told = '<x:xmpmeta xmlns:x="adobe:ns:meta/"><tiff:Orientation>6</tiff:Orientation></x:xmpmeta>'
+    comments = PngInfo()
+    comments.add_text("Comment", "x" * 70_000_000)
+    comments.add_itxt("XML:com.adobe.xmp", told, zip=is_packed)
+    with Document(encode(Image.new("L", (48, 32)), "PNG", pnginfo=comments)) as document:
+        assert document.frame_size(0) == document.frame(0).size == (32, 48)
+
+
+def test_an_orientation_comment_that_is_a_bomb_costs_no_picture() -> None:
+    comments = PngInfo()
+    comments.add_itxt("XML:com.adobe.xmp", " " * 50_000_000, zip=True)
+    with Document(encode(Image.new("L", (48, 32)), "PNG", pnginfo=comments)) as document:
+        assert document.frame(0).size == (48, 32)
+
+
+@pytest.mark.parametrize("compression", ["raw", "group4", "tiff_lzw", "jpeg"])
+def test_a_broken_first_directory_costs_no_other_frame(compression: str, tmp_path: Path) -> None:
+    frames = [Image.new("1" if compression == "group4" else "L", (64, 32), 1) for _ in range(3)]
+    data = bytearray(encode(frames[0], "TIFF", save_all=True, append_images=frames[1:], compression=compression))
+    first = int.from_bytes(data[4:8], "little")
+    entries = int.from_bytes(data[first : first + 2], "little")
+    data[first + 2 : first + 2 + 12 * entries] = b"\xff" * (12 * entries)
+    path = tmp_path / "broken.tiff"
+    path.write_bytes(data)
+    with Document(path) as document:
+        assert document.page_count == 3
+        with pytest.raises(PageError, match="damaged"):
+            document.frame(0)
+        assert [document.frame(index).size for index in (1, 2)] == [(64, 32)] * 2
 
 
 @pytest.mark.parametrize("file_format", ["JPEG", "PNG", "TIFF"])

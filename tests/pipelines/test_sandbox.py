@@ -14,13 +14,16 @@ import pyarrow as pa
 import pytest
 
 from pipelines.page import PAGE_IMAGE, PAGE_TO_DO, Row
+from pipelines.rasterize import Rasterize, RasterizeOptions
 from pipelines.sandbox import PageLimits, Sandbox, SandboxError
-from tests.pipelines.misbehaving_stages import DieOnce, Misbehave, NoStage
+from tests.pipelines.misbehaving_stages import DieOnce, Misbehave, NoStage, Observe
 
-QUICK = PageLimits(seconds=2, megabytes=300)
+LIMITS = PageLimits(seconds=60, megabytes=300)
+QUICK = PageLimits(seconds=3, megabytes=300)
+"""For pages that are to take too long."""
 
 
-def sandbox(limits: PageLimits = QUICK, schema: pa.Schema = PAGE_IMAGE) -> Sandbox:
+def sandbox(limits: PageLimits = LIMITS, schema: pa.Schema = PAGE_IMAGE) -> Sandbox:
     return Sandbox((Misbehave,), schema, PAGE_TO_DO, limits)
 
 
@@ -59,7 +62,7 @@ def test_good_pages_share_one_process_and_keep_their_identity() -> None:
         ("signal:SIGABRT", "crashed", "SIGABRT"),
         ("signal:SIGBUS", "crashed", "SIGBUS"),
         ("exit:3", "crashed", "status 3"),
-        ("hang:", "timeout", "over 2 s"),
+        ("hang:", "timeout", "over 3 s"),
         ("spin:", "timeout", "--page-time-limit-seconds"),
         ("fill:", "out_of_memory", "--page-memory-limit-megabytes"),
         ("grab:500", "out_of_memory", "over 300 MB"),
@@ -68,7 +71,9 @@ def test_good_pages_share_one_process_and_keep_their_identity() -> None:
     ],
 )
 def test_a_page_that_misbehaves_is_a_failed_row_and_the_next_one_is_not(uri: str, kind: str, reason: str) -> None:
-    before, bad, after = sandbox()([page("fine", 0), page(uri, 1), page("fine", 2)])
+    before, bad, after = sandbox(QUICK if kind == "timeout" else LIMITS)(
+        [page("fine", 0), page(uri, 1), page("fine", 2)]
+    )
     assert (before["status"], after["status"]) == ("ok", "ok")
     assert (bad["status"], bad["error_kind"], bad["page_index"]) == ("failed", kind, 1)
     assert reason in bad["error"]
@@ -90,7 +95,7 @@ def test_a_page_that_dies_of_what_an_earlier_one_did_is_read_in_a_new_process() 
 
 
 def test_a_process_that_keeps_too_much_memory_is_replaced() -> None:
-    one, two = sandbox()([page("hoard:120"), page("fine")])
+    one, two = sandbox(PageLimits(seconds=60, megabytes=500))([page("hoard:260"), page("fine")])
     assert (one["status"], two["status"]) == ("ok", "ok") and one["width"] != two["width"]
 
 
@@ -108,21 +113,42 @@ def test_rows_that_failed_before_pass_by() -> None:
 
 
 def test_a_process_that_cannot_start_is_an_error_with_its_reason() -> None:
-    broken = Sandbox((NoStage,), PAGE_IMAGE, PAGE_TO_DO, QUICK)
+    broken = Sandbox((NoStage,), PAGE_IMAGE, PAGE_TO_DO, LIMITS)
     with pytest.raises(SandboxError, match="the tessdata is gone"):
         list(broken([page("fine")]))
 
 
 def test_a_process_that_is_killed_while_it_starts_is_started_again(tmp_path: Path) -> None:
-    stage = Sandbox((partial(DieOnce, tmp_path / "mark"),), PAGE_IMAGE, PAGE_TO_DO, QUICK)
+    stage = Sandbox((partial(DieOnce, tmp_path / "mark"),), PAGE_IMAGE, PAGE_TO_DO, LIMITS)
     (row,) = stage([page("fine")])
     assert row["status"] == "ok"
 
 
 def test_what_a_page_started_ends_with_it(tmp_path: Path) -> None:
-    (row,) = sandbox()([page(f"child:{tmp_path / 'pid'}")])
+    (row,) = sandbox(QUICK)([page(f"child:{tmp_path / 'pid'}")])
     assert row["error_kind"] == "timeout"
     assert wait_until_dead(int((tmp_path / "pid").read_text()))
+
+
+def test_what_a_page_started_ends_when_it_crashes(tmp_path: Path) -> None:
+    (row,) = sandbox()([page(f"orphan:{tmp_path / 'pid'}")])
+    assert row["error_kind"] == "crashed"
+    assert wait_until_dead(int((tmp_path / "pid").read_text()))
+
+
+def test_the_memory_of_what_a_page_started_is_the_pages(tmp_path: Path) -> None:
+    (row,) = sandbox()([page(f"child fills:{tmp_path / 'pid'}")])
+    assert row["error_kind"] == "out_of_memory"
+    assert wait_until_dead(int((tmp_path / "pid").read_text()))
+
+
+def test_a_tight_limit_does_not_cost_a_process_a_page(samples_directory: Path) -> None:
+    form = str(samples_directory / "supplier-form.pdf")
+    stage = Sandbox(
+        (partial(Rasterize, RasterizeOptions()), Observe), PAGE_IMAGE, PAGE_TO_DO, PageLimits(megabytes=300)
+    )
+    rows = list(stage({**page(form, index), "path": form} for index in range(3)))
+    assert [row["status"] for row in rows] == ["ok"] * 3 and len({row["width"] for row in rows}) == 1
 
 
 def test_the_process_ends_with_its_sandbox() -> None:
@@ -155,3 +181,16 @@ def test_the_process_ends_with_a_parent_that_is_killed(uri: str) -> None:
 def test_limits_that_no_page_could_meet_are_refused(values: dict[str, float], option: str) -> None:
     with pytest.raises(ValueError, match=f"--page-{option}-limit"):
         PageLimits(**values)  # type: ignore[arg-type]
+
+
+def test_a_page_that_is_not_wanted_any_more_is_ended_and_the_next_one_goes_on() -> None:
+    reader = sandbox(PageLimits(seconds=60, megabytes=300))
+    (first,) = reader([page("fine")])
+    until = time.monotonic() + 0.3
+    reader.is_wanted = lambda: time.monotonic() < until
+    started = time.monotonic()
+    (given_up,) = reader([page("hang")])
+    assert (given_up["status"], given_up["error_kind"]) == ("failed", "timeout")
+    assert time.monotonic() - started < 30 and not is_alive(first["width"])
+    reader.is_wanted = lambda: True
+    assert next(iter(reader([page("fine")])))["status"] == "ok"
