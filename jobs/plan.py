@@ -1,0 +1,147 @@
+"""What a job will take: nodes of each type, hours and cost, for so many pages before a deadline.
+
+A simulation of the stages on fleets of different sizes stands behind it; nothing is started. The last line of stdout is
+one JSON object. Exit status: 0 planned, 1 no fleet meets the deadline, 2 the options make no sense.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from jobs.session import parse_options
+from pipelines.planning.figures import SHIPPED, Figures, figures_of_run, on_faster_cores, with_gpu_seconds
+from pipelines.planning.fleet import Market, NodeType, Workload
+from pipelines.planning.plot import plot_plan
+from pipelines.planning.search import Limits, ModelChoice, Planner
+from pipelines.planning.told import plan_as_json, plan_as_text
+
+
+@dataclass(frozen=True)
+class Options:
+    """Options of `python -m jobs.plan`. Prices and losses are examples: put in those of your region and day."""
+
+    pages: int
+    """Pages of the whole job."""
+    scanned_fraction: float
+    """Share of the pages that OCR has to read, from 0 to 1."""
+    deadline_hours: float
+    """From the submission to the last page, in hours."""
+    pages_per_document: float = 10.0
+    """Mean."""
+    pages_skew: float = 1.0
+    """Sigma of the log-normal distribution of pages a document; 0 makes them all alike."""
+    run: Path | None = None
+    """A run.json whose seconds of rendering, OCR and the model are taken; by default those that were measured for this
+    package."""
+    gpu_page_seconds: float | None = None
+    """Seconds of a GPU for a scanned page, as you measured them; the default is an assumption."""
+    core_speed: float = 1.0
+    """How fast the ocr nodes' cores are, beside those that were measured."""
+    ocr_node_cores: int = 16
+    """Cores (virtual) of an ocr node."""
+    ocr_node_price: float = 0.30
+    """US dollars an hour; the default is about a spot c7i.4xlarge."""
+    ocr_losses_per_hour: float = 0.05
+    """How often an ocr node is taken back, a node and hour."""
+    gpu_node_gpus: int = 1
+    """GPUs of a gpu node."""
+    gpu_node_price: float = 1.01
+    """US dollars an hour; the default is about a g5.xlarge on demand."""
+    gpu_losses_per_hour: float = 0.0
+    """How often a gpu node is taken back, a node and hour."""
+    head_price: float = 0.20
+    """US dollars an hour of the head; the default is about an m7i.xlarge on demand."""
+    head_gigabytes: float = 16.0
+    """Memory of the head, where the job's driver runs."""
+    put_price: float = 0.005
+    """US dollars for 1,000 objects written."""
+    get_price: float = 0.0004
+    """US dollars for 1,000 objects read."""
+    node_start_seconds: float = 300.0
+    """From asking for a node until Ray runs on it, installation included."""
+    idle_minutes: float = 5.0
+    """How long a node without work stays."""
+    max_ocr_nodes: int = 5000
+    """At most."""
+    max_gpu_nodes: int = 1000
+    """At most."""
+    model_on: ModelChoice = "auto"
+    """gpu: on gpu nodes; cpu: on the ocr nodes' cores; auto: whichever is cheaper."""
+    seed: int = 0
+    """Of the simulation's chances."""
+    output: Path | None = None
+    """Folder for plan.json, plan.txt and plan.png."""
+
+    def workload(self) -> Workload:
+        """The pages.
+
+        Raises:
+            ValueError: they make no sense.
+        """
+        return Workload(self.pages, self.scanned_fraction, self.pages_per_document, self.pages_skew)
+
+    def market(self) -> Market:
+        """The nodes and what they cost.
+
+        Raises:
+            ValueError: they make no sense.
+        """
+        for name in ("ocr_node_cores", "gpu_node_gpus", "core_speed", "deadline_hours", "head_gigabytes"):
+            if not 0 < getattr(self, name) < float("inf"):
+                raise ValueError(f"--{name.replace('_', '-')} is {getattr(self, name):g}; it must be a number above 0")
+        for name in ("price", "losses_per_hour", "seconds", "minutes"):
+            for option in (field for field in self.__dataclass_fields__ if field.endswith(name)):
+                value = getattr(self, option)
+                if value is not None and not 0 <= value < float("inf"):
+                    raise ValueError(f"--{option.replace('_', '-')} is {value:g}; it must not be negative")
+        return Market(
+            ocr=NodeType(self.ocr_node_cores, self.ocr_node_price, self.node_start_seconds, self.ocr_losses_per_hour),
+            gpu=NodeType(self.gpu_node_gpus, self.gpu_node_price, self.node_start_seconds, self.gpu_losses_per_hour),
+            head_price=self.head_price,
+            put_price=self.put_price,
+            get_price=self.get_price,
+            idle_seconds=60 * self.idle_minutes,
+        )
+
+    def figures(self) -> Figures:
+        """Seconds a page.
+
+        Raises:
+            ValueError, OSError: --run cannot be used.
+        """
+        figures = SHIPPED if self.run is None else figures_of_run(json.loads(self.run.read_text()))
+        if self.gpu_page_seconds is not None:
+            figures = with_gpu_seconds(figures, self.gpu_page_seconds)
+        return on_faster_cores(figures, self.core_speed)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Plan; returns the exit status."""
+    options = parse_options(Options, __doc__, arguments)
+    try:
+        workload, market, figures = options.workload(), options.market(), options.figures()
+        limits = Limits(options.deadline_hours, options.max_ocr_nodes, options.max_gpu_nodes, options.model_on)
+        plan = Planner(workload, figures, market, limits, seed=options.seed).plan()
+    except (ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    told = plan_as_json(plan, workload, figures, market, limits, options.head_gigabytes)
+    text = plan_as_text(told)
+    print(text)
+    if options.output is not None:
+        options.output.mkdir(parents=True, exist_ok=True)
+        (options.output / "plan.txt").write_text(text + "\n")
+        (options.output / "plan.json").write_text(json.dumps(told, indent=2) + "\n")
+        title = f"{workload.pages:,} pages, {workload.scanned_fraction:.0%} scanned"
+        plot_plan(plan, limits.hours, title, options.output / "plan.png")
+        print(f"\nplan.json, plan.txt and plan.png are in {options.output}")
+    print(json.dumps(told))
+    return 0 if plan.meets_deadline else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

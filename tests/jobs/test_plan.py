@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from jobs.plan import main
+
+MILLION = ("--pages", "1000000", "--scanned-fraction", "0.5")
+
+
+def last_line(capsys: pytest.CaptureFixture[str]) -> dict[str, dict[str, float]]:
+    return json.loads(capsys.readouterr().out.splitlines()[-1])
+
+
+def test_the_plan_comes_as_text_as_json_and_as_a_picture(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert main([*MILLION, "--deadline-hours", "3", "--output", str(tmp_path / "plan")]) == 0
+    printed = capsys.readouterr().out
+    told = json.loads(printed.splitlines()[-1])
+    assert told["status"] == "planned" and told["plan"]["hours"] <= 3
+    assert told["plan"]["cost_per_million_pages"] == pytest.approx(told["plan"]["cost"], rel=1e-3)
+    assert told["bottleneck"] in ("ocr", "gpu", "start")
+    assert told["one_more"]["ocr"]["ocr_nodes"] == told["plan"]["ocr_nodes"] + 1
+    assert any("nobody measured" in line for line in told["assumptions"])
+    assert f"ocr nodes            {told['plan']['ocr_nodes']}" in printed
+    assert json.loads((tmp_path / "plan" / "plan.json").read_text()) == told
+    assert (tmp_path / "plan" / "plan.txt").read_text().splitlines()[0].startswith("1,000,000 pages")
+    with Image.open(tmp_path / "plan" / "plan.png") as picture:
+        assert picture.size[0] > 500 and len(set(picture.convert("L").tobytes())) > 20
+
+
+def test_a_deadline_that_cannot_be_met_ends_with_1_and_says_what_is_fastest(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*MILLION, "--deadline-hours", "0.5", "--max-ocr-nodes", "2"]) == 1
+    told = last_line(capsys)
+    assert told["status"] == "impossible" and told["plan"]["ocr_nodes"] == 2 and told["plan"]["hours"] > 0.5
+
+
+def test_a_run_of_ones_own_replaces_the_shipped_figures(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    record = {
+        "run_id": "mine",
+        "finished": "2026-11-23T00:00:00+00:00",
+        "pools": {"infer_gpus": 0},
+        "pages": {"by_text_source": {"ocr": 100}},
+        "seconds": {"by_stage": {"rasterize": 1.0, "ocr": 500.0, "infer": 6.0}},
+    }
+    (tmp_path / "run.json").write_text(json.dumps(record))
+    arguments = (*MILLION, "--deadline-hours", "3", "--model-on", "cpu")
+    assert main(arguments) == 0
+    shipped = last_line(capsys)
+    assert main([*arguments, "--run", str(tmp_path / "run.json")]) == 0
+    mine = last_line(capsys)
+    assert mine["figures"]["scanned"]["ocr"] == pytest.approx(5.0)
+    assert mine["plan"]["cost"] > 5 * shipped["plan"]["cost"]
+    assert str(mine["figures"]["source"]).startswith("run mine")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--pages", "0", "--scanned-fraction", "0.5", "--deadline-hours", "3"),
+        ("--pages", "10", "--scanned-fraction", "1.5", "--deadline-hours", "3"),
+        (*MILLION, "--deadline-hours", "0"),
+        (*MILLION, "--deadline-hours", "3", "--ocr-node-price", "-1"),
+        (*MILLION, "--deadline-hours", "3", "--run", "/nowhere/run.json"),
+        (*MILLION, "--deadline-hours", "3", "--model-on", "gpu", "--max-gpu-nodes", "0"),
+    ],
+)
+def test_options_that_make_no_sense_end_with_2(arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments) == 2
+    assert capsys.readouterr().err.startswith("error: ")
