@@ -1,0 +1,217 @@
+"""What does Ray Data cost? Pages a second through the pipeline, beside the same stages in a plain pool of processes.
+
+    python -m benchmarks.overhead [--light-pages 3000] [--heavy-copies 10] [--repeats 2]
+
+Light pages have a text layer and go through a tiny model: what remains is mostly the pipeline. Heavy ones are scans,
+read by OCR, with the untrained small model. The pool has a process a CPU; each does all stages of a block, on one
+thread, and writes it. Rates are from the first written block to the last, so that no start counts. `object store` is
+the most that Ray's held, in MB and in objects, looked at twice a second: a block that is on its way is an object.
+"""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import re
+import shutil
+import statistics
+import tempfile
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import pyarrow as pa
+import ray
+import ray.data
+import tyro
+from ray._private.internal_api import memory_summary
+
+from benchmarks.memory import write_document, write_tiny_model
+from benchmarks.plan import SAMPLES, SCANNED
+from model.untrained import UNTRAINED
+from pipelines.blocks import StageOnBlocks
+from pipelines.document import Document
+from pipelines.extract import ExtractOptions, extract_pages, infer_steps, merge_options, read_steps
+from pipelines.merge import Merge
+from pipelines.page import INFERRED, PAGE_TO_DO, TOKENIZED, Row, page_schema
+from pipelines.pools import fit_pools, pages_per_block, plan_pools
+from pipelines.run import set_data_context, write_block
+from pipelines.storage import Storage
+
+_USED, _SPILLED = re.compile(r"Plasma memory usage ([\d.]+) MiB"), re.compile(r"Spilled ([\d.]+) MiB")
+_OBJECTS = re.compile(r"Plasma memory usage [\d.]+ MiB, (\d+) objects")
+MEBIBYTE = 1.048576
+
+
+@dataclass(frozen=True)
+class Options:
+    """Options of `python -m benchmarks.overhead`."""
+
+    light_pages: int = 3000
+    """Pages with a text layer, in documents of 500."""
+    heavy_copies: int = 10
+    """Copies of the scanned samples, 8 pages each."""
+    repeats: int = 2
+    """Runs of each way; they take turns."""
+    pages_per_block: int | None = None
+    """Instead of what the job would choose."""
+
+
+@dataclass
+class Rate:
+    """Pages by the time that their block was written."""
+
+    times: list[tuple[float, int]] = field(default_factory=list)
+
+    def add(self, pages: int) -> None:
+        """A block is written."""
+        self.times.append((time.monotonic(), pages))
+
+    @property
+    def pages_per_second(self) -> float:
+        """From the first block to the last."""
+        return sum(pages for _, pages in self.times[1:]) / (self.times[-1][0] - self.times[0][0])
+
+
+class WholePage:
+    """All stages of a block in one process."""
+
+    def __init__(self, options: ExtractOptions, folder: str) -> None:
+        self.stages = [
+            StageOnBlocks(read_steps(options), TOKENIZED),
+            StageOnBlocks(infer_steps(options, threads=1), INFERRED),
+            StageOnBlocks((partial(Merge, merge_options(options)),), page_schema(options.task)),
+        ]
+        self.storage, self.folder = Storage(), folder
+
+    def __call__(self, block: pa.Table) -> int:
+        """Pages written."""
+        for stage in self.stages:
+            block = stage(block)
+        write_block(block, self.storage, self.folder, "plain")
+        return block.num_rows
+
+
+_worker: list[WholePage] = []
+
+
+def _start_worker(options: ExtractOptions, folder: str) -> None:
+    _worker.append(WholePage(options, folder))
+
+
+def _work(block: pa.Table) -> int:
+    return _worker[0](block)
+
+
+def in_plain_processes(blocks: list[pa.Table], options: ExtractOptions, folder: str) -> Rate:
+    """Through a pool of the standard library."""
+    rate = Rate()
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(os.cpu_count(), _start_worker, (options, folder)) as pool:
+        for pages in pool.imap_unordered(_work, blocks):
+            rate.add(pages)
+    return rate
+
+
+@dataclass
+class StoreWatch:
+    """The most that the object store held, in MB and in objects, and what was spilled, in MB."""
+
+    most: float = 0.0
+    objects: int = 0
+    spilled: float = 0.0
+    _ended: threading.Event = field(default_factory=threading.Event)
+
+    def watch(self) -> None:
+        """Look until `end`."""
+        while not self._ended.wait(0.5):
+            told = memory_summary(stats_only=True)
+            for pattern, name in ((_USED, "most"), (_SPILLED, "spilled")):
+                for found in pattern.finditer(told):
+                    setattr(self, name, max(getattr(self, name), float(found[1]) * MEBIBYTE))
+            self.objects = max([self.objects, *(int(found[1]) for found in _OBJECTS.finditer(told))])
+
+    def end(self) -> None:
+        """No more looks."""
+        self._ended.set()
+
+
+def through_ray(blocks: list[pa.Table], options: ExtractOptions, folder: str) -> tuple[Rate, StoreWatch]:
+    """Through Ray Data, as the job does it."""
+    pools = fit_pools(plan_pools(os.cpu_count() or 1, 0), len(blocks))
+    rate, watched = Rate(), StoreWatch()
+    watcher = threading.Thread(target=watched.watch)
+    watcher.start()
+    written = extract_pages(ray.data.from_blocks(blocks), options, pools).map_batches(
+        partial(write_block, storage=Storage(), folder=folder, run_id="ray"),
+        batch_size=None,
+        batch_format="pyarrow",
+        num_cpus=pools.task_cpus,
+    )
+    for summary in written.iter_rows():
+        rate.add(summary["pages"])
+    watched.end()
+    watcher.join()
+    return rate, watched
+
+
+def blocks_of(paths: Iterable[Path], pages_of_each: int | None) -> list[pa.Table]:
+    """Pages of documents in blocks of so many, or as the job cuts them."""
+
+    def rows() -> Iterator[Row]:
+        for path in paths:
+            with Document(path) as document:
+                count, media_type = document.page_count, document.media_type
+            identity = {"document_id": path.stem, "uri": str(path), "media_type": media_type, "page_count": count}
+            yield from ({**identity, "page_index": index} for index in range(count))
+
+    pages = list(rows())
+    size = pages_of_each or pages_per_block(len(pages), plan_pools(os.cpu_count() or 1, 0))
+    return [
+        pa.Table.from_pylist(pages[first : first + size], schema=PAGE_TO_DO) for first in range(0, len(pages), size)
+    ]
+
+
+def main() -> None:
+    """Make the corpora, run both ways, print the table."""
+    options = tyro.cli(Options, description=__doc__)
+    with tempfile.TemporaryDirectory() as folder:
+        light, heavy = Path(folder, "light"), Path(folder, "heavy")
+        light.mkdir()
+        heavy.mkdir()
+        for number in range(options.light_pages // 500):
+            write_document(light / f"light-{number:03d}.pdf", 500)
+        for number in range(options.heavy_copies):
+            for name in SCANNED:
+                shutil.copy(SAMPLES / name, heavy / f"{number:03d}-{name}")
+        write_tiny_model(Path(folder, "tiny"))
+        corpora = {"light": (light, f"{folder}/tiny"), "heavy": (heavy, UNTRAINED)}
+        print("| pages | plain, pages/s | Ray Data, pages/s | share | object store, MB | objects | spilled, MB |")
+        print("|---|---|---|---|---|---|---|", flush=True)
+        for name, (source, model) in corpora.items():
+            if not any(source.iterdir()):
+                continue
+            blocks, extract = blocks_of(sorted(source.iterdir()), options.pages_per_block), ExtractOptions(model=model)
+            plain, piped, stores = [], [], []
+            for repeat in range(options.repeats):
+                plain.append(in_plain_processes(blocks, extract, f"{folder}/plain-{name}-{repeat}").pages_per_second)
+                ray.init(include_dashboard=False, logging_level=logging.ERROR, log_to_driver=False)
+                set_data_context()
+                rate, store = through_ray(blocks, extract, f"{folder}/ray-{name}-{repeat}")
+                ray.shutdown()
+                piped.append(rate.pages_per_second)
+                stores.append(store)
+            one, other = statistics.median(plain), statistics.median(piped)
+            most, spilled = max(store.most for store in stores), max(store.spilled for store in stores)
+            pages = sum(block.num_rows for block in blocks)
+            objects = max(store.objects for store in stores)
+            cells = f"{one:.3g} | {other:.3g} | {other / one:.0%} | {most:.0f} | {objects} | {spilled:.0f}"
+            print(f"| {pages} {name} | {cells} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
