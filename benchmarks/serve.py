@@ -1,0 +1,322 @@
+"""What does the endpoint cost beside a direct call of the same stages, and what does it do under too much load?
+
+    python -m benchmarks.serve [--seconds 6] [--clients 1 4 16 64] [--loads 0.5 1 1.5 2] [--soak-minutes 10]
+
+Starts `python -m jobs.serve` on 127.0.0.1 and asks it for three kinds of page: one with a text layer (the first page
+of `--form`), one that is read by OCR (`--scan`), and that one with its words given. In the same run, while the endpoint
+has nothing to do, the same stages are called directly: one page after the other for the latency, and as a batch for the
+throughput, with a reading process a CPU and the model over what they give.
+
+Closed loops: so many clients, each of which sends its next request when it has an answer. Open loops: requests at a
+rate, whatever becomes of them, in multiples of the best throughput of the closed loops. `goodput` is answers of 200 a
+second within the time limit, `shed` the share of 429 and 503, `late` the share of requests that had no answer of any
+kind within the time limit and a second. The load comes from the same machine and takes a part of it.
+
+`--soak-minutes` asks for both kinds without a pause instead, and tells the memory of the endpoint's processes.
+"""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the model's replicas have it, before PyTorch is loaded
+os.environ.setdefault("GOMP_SPINCOUNT", "2000")
+
+import asyncio
+import json
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import psutil
+import tyro
+
+from jobs.serve import Options as ServeJob
+from pipelines.extract import infer_steps, merge_options
+from pipelines.merge import Merge
+from pipelines.page import Row
+from pipelines.serving.given_words import GivenWords
+from pipelines.serving.model import LoadedStages
+from pipelines.serving.options import ServeOptions
+from pipelines.serving.text import Asked, Text
+
+SAMPLES = Path(__file__).resolve().parent.parent / "samples" / "documents"
+
+WARM_UP = 3
+BATCH_PAGES = 8
+SOAK_CLIENTS = 4
+SOAK_LOOKS = 20
+
+
+@dataclass(frozen=True)
+class Options:
+    """Options of `python -m benchmarks.serve`."""
+
+    form: Path = SAMPLES / "supplier-form.pdf"
+    """PDF whose first page has a text layer."""
+    scan: Path = SAMPLES / "invoice.png"
+    """Image of a page."""
+    clients: tuple[int, ...] = (1, 4, 16, 64)
+    """Of the closed loops."""
+    loads: tuple[float, ...] = (0.5, 1.0, 1.5, 2.0)
+    """Of the open loops, in multiples of the best throughput."""
+    seconds: float = 6.0
+    """Of each loop; what is under way then is waited for."""
+    direct_pages: int = 24
+    """Of each kind, called directly."""
+    time_limit_seconds: float = 10.0
+    """Of a request."""
+    max_requests: int = 64
+    """That the endpoint answers at a time."""
+    soak_minutes: float = 0.0
+    """Instead of all this, load without a pause."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of request: a document, which of its pages, and their words where they need not be read."""
+
+    name: str
+    path: Path
+    pages: str | None = None
+    words: GivenWords | None = None
+
+    def content(self) -> bytes:
+        return self.path.read_bytes()
+
+    def fields(self) -> dict[str, str]:
+        """Of the form, beside the file."""
+        fields = {} if self.pages is None else {"pages": self.pages}
+        if self.words is not None:
+            fields |= {"words": json.dumps(self.words.words), "boxes": json.dumps(self.words.boxes)}
+        return fields
+
+
+@dataclass
+class Loop:
+    """What became of the requests of a loop: seconds by status, 0 for none."""
+
+    seconds: list[tuple[int, float]] = field(default_factory=list)
+    wall: float = 0.0
+
+    def line(self, limit: float) -> list[str]:
+        """Cells of a table: p50, p95, p99 (ms), goodput, shed, late."""
+        good = sorted(took for status, took in self.seconds if status == 200 and took <= limit + 1)
+        shed = sum(status in (429, 503) for status, _ in self.seconds)
+        late = sum(took > limit + 1 or status == 0 for status, took in self.seconds)
+        marks = [f"{1000 * quantile(good, share):.0f}" if good else "-" for share in (0.5, 0.95, 0.99)]
+        count = max(1, len(self.seconds))
+        return [*marks, f"{len(good) / self.wall:.2f}", f"{shed / count:.1%}", f"{late / count:.1%}"]
+
+    @property
+    def goodput(self) -> float:
+        return sum(status == 200 for status, _ in self.seconds) / self.wall
+
+
+def quantile(ordered: Sequence[float], share: float) -> float:
+    """Of a sorted sequence."""
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+@contextmanager
+def endpoint(options: Options) -> Iterator[tuple[str, psutil.Process]]:
+    """A running one: its address and its process."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    words = ["--port", str(port), "--request-time-limit-seconds", str(options.time_limit_seconds)]
+    words += ["--max-requests", str(options.max_requests)]
+    command = [sys.executable, "-m", "jobs.serve", *words]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        assert process.stdout is not None
+        try:
+            if not any(line.startswith("serving on") for line in process.stdout):
+                raise SystemExit("the endpoint does not start; try python -m jobs.serve")
+            yield f"http://127.0.0.1:{port}", psutil.Process(process.pid)
+        finally:
+            process.send_signal(signal.SIGINT)
+
+
+async def send(client: httpx.AsyncClient, kind: Kind, content: bytes, loop: Loop, patience: float) -> None:
+    """One request, and what became of it."""
+    started = time.perf_counter()
+    try:
+        files = {"file": (kind.path.name, content)}
+        response = await client.post("/v1/extract", files=files, data=kind.fields(), timeout=patience)
+        ok = response.status_code == 200 and '"status":"failed"' not in response.text
+        status = response.status_code if ok or response.status_code != 200 else 500
+    except httpx.HTTPError:
+        status = 0
+    loop.seconds.append((status, time.perf_counter() - started))
+
+
+async def closed_loop(url: str, kind: Kind, clients: int, seconds: float, patience: float) -> Loop:
+    """So many clients, each with one request at a time; a client that is refused waits a little."""
+    loop, content = Loop(), kind.content()
+    async with _client(url) as client:
+        for _ in range(WARM_UP):
+            await send(client, kind, content, Loop(), patience)
+        started = time.perf_counter()
+
+        async def one_client() -> None:
+            while time.perf_counter() - started < seconds:
+                await send(client, kind, content, loop, patience)
+                if loop.seconds[-1][0] != 200:
+                    await asyncio.sleep(0.1)
+
+        await asyncio.gather(*(one_client() for _ in range(clients)))
+        loop.wall = time.perf_counter() - started
+    return loop
+
+
+async def open_loop(url: str, kind: Kind, rate: float, seconds: float, patience: float) -> Loop:
+    """So many requests a second, whatever becomes of them."""
+    loop, content, tasks = Loop(), kind.content(), []
+    async with _client(url) as client:
+        started = time.perf_counter()
+        for index in range(max(1, int(rate * seconds))):
+            await asyncio.sleep(max(0.0, started + index / rate - time.perf_counter()))
+            tasks.append(asyncio.create_task(send(client, kind, content, loop, patience)))
+        await asyncio.gather(*tasks)
+        loop.wall = time.perf_counter() - started
+    return loop
+
+
+def _client(url: str) -> httpx.AsyncClient:
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=256)
+    return httpx.AsyncClient(base_url=url, limits=limits, trust_env=False)
+
+
+class Direct:
+    """The same stages in this process, without Serve: what a page costs alone, and in a batch."""
+
+    def __init__(self, options: ServeOptions, cpus: int) -> None:
+        extract = options.extract_of(options.models[0])
+        (make_infer,) = infer_steps(extract, options.model_threads)
+        self.model = options.models[0].name
+        self.readers = [Text(options) for _ in range(cpus)]
+        self.stages = LoadedStages(options.models[0].task, make_infer(), Merge(merge_options(extract), ("preview",)))
+
+    def read(self, kind: Kind, content: bytes, number: int) -> Row:
+        """A page, opened and read as a request's is."""
+        listed = {"document_id": f"{number:016x}", "uri": kind.path.name, "size_bytes": len(content), "etag": None}
+        asked = Asked(f"{kind.name.split()[0]}{number}", listed, self.model, pages=kind.pages, words=kind.words)
+        _, row = self.readers[number % len(self.readers)]._open_and_read(asked, content)
+        assert row is not None and row["status"] == "ok", row
+        return row
+
+    def latencies(self, kind: Kind, pages: int) -> list[float]:
+        """Seconds a page, sorted, one after the other."""
+        content, took = kind.content(), []
+        for number in range(pages + WARM_UP):
+            started = time.perf_counter()
+            self.stages.answers([self.read(kind, content, number * len(self.readers))])
+            took.append(time.perf_counter() - started)
+        return sorted(took[WARM_UP:])
+
+    def throughput(self, kind: Kind, pages: int) -> float:
+        """Pages a second, read on all CPUs while the model runs over those that are read, several at a time."""
+        content, lanes = kind.content(), [ThreadPoolExecutor(1) for _ in self.readers]
+        started = time.perf_counter()
+        reading = [lanes[number % len(lanes)].submit(self.read, kind, content, number) for number in range(pages)]
+        for first in range(0, pages, BATCH_PAGES):
+            self.stages.answers([future.result() for future in reading[first : first + BATCH_PAGES]])
+        took = time.perf_counter() - started
+        for lane in lanes:
+            lane.shutdown()
+        return pages / took
+
+
+def main() -> None:
+    """Print the tables."""
+    options = tyro.cli(Options, description=__doc__)
+    kinds = [Kind("text layer", options.form, "1"), Kind("scan", options.scan)]
+    with endpoint(options) as (url, process):
+        if options.soak_minutes:
+            asyncio.run(soak(url, process, kinds, options))
+        else:
+            measure(url, kinds, options)
+
+
+def measure(url: str, kinds: list[Kind], options: Options) -> None:
+    """All kinds, directly and through the endpoint."""
+    cpus = len(os.sched_getaffinity(0))
+    direct = Direct(ServeJob().serve_options(cpus, 0), cpus)
+    print(f"{cpus} CPUs; {options.seconds:g} s a loop; time limit {options.time_limit_seconds:g} s\n")
+    print(row("kind", "load", "p50 ms", "p95 ms", "p99 ms", "goodput /s", "shed", "late"))
+    print(row(*["---"] * 8))
+    patience = options.time_limit_seconds + 5
+    read = direct.read(kinds[-1], kinds[-1].content(), 0)
+    kinds = [*kinds, Kind("words given", options.scan, words=GivenWords(read["words"], read["boxes"]))]
+    for kind in kinds:
+        alone = direct.latencies(kind, options.direct_pages)
+        batch = direct.throughput(kind, options.direct_pages)
+        told = [f"{1000 * quantile(alone, share):.0f}" for share in (0.5, 0.95, 0.99)]
+        print(row(kind.name, "direct, one by one", *told, f"{1 / statistics.mean(alone):.2f}", "", ""))
+        print(row(kind.name, "direct, batch", "", "", "", f"{batch:.2f}", "", ""), flush=True)
+        best = 0.0
+        for clients in options.clients:
+            loop = asyncio.run(closed_loop(url, kind, clients, options.seconds, patience))
+            best = max(best, loop.goodput)
+            name = f"{clients} client" + "s" * (clients > 1)
+            print(row(kind.name, name, *loop.line(options.time_limit_seconds)), flush=True)
+        for load in options.loads:
+            loop = asyncio.run(open_loop(url, kind, load * best, options.seconds, patience))
+            name = f"open, {load:g} x best ({load * best:.1f} /s)"
+            print(row(kind.name, name, *loop.line(options.time_limit_seconds)), flush=True)
+
+
+async def soak(url: str, process: psutil.Process, kinds: list[Kind], options: Options) -> None:
+    """Both kinds without a pause, and the endpoint's memory while it answers."""
+    seconds = options.soak_minutes * 60
+    patience = options.time_limit_seconds + 5
+    started = time.perf_counter()
+    loads = [
+        asyncio.create_task(closed_loop(url, kind, SOAK_CLIENTS // len(kinds), seconds, patience)) for kind in kinds
+    ]
+    print(row("minute", "front MB", "text MB", "model MB", "all MB"))
+    print(row(*["---"] * 5))
+    for look in range(1, SOAK_LOOKS + 1):
+        await asyncio.sleep(max(0.0, started + look * seconds / SOAK_LOOKS - time.perf_counter()))
+        told = [f"{memory(process, mark) / 1e6:.0f}" for mark in (":Front", ":Text", ":Model", "")]
+        print(row(f"{(time.perf_counter() - started) / 60:.1f}", *told), flush=True)
+    loops = await asyncio.gather(*loads)
+    for kind, loop in zip(kinds, loops, strict=True):
+        print(f"{kind.name}: {len(loop.seconds)} requests, {loop.line(options.time_limit_seconds)}")
+
+
+def memory(process: psutil.Process, mark: str) -> int:
+    """Bytes of the process's descendants that have `mark` in their command, and of what those started."""
+    chosen: dict[int, psutil.Process] = {}
+    for child in process.children(recursive=True):
+        try:
+            if mark in " ".join(child.cmdline()):
+                chosen |= {one.pid: one for one in (child, *child.children(recursive=True))}
+        except psutil.NoSuchProcess:
+            continue
+    total = 0
+    for one in chosen.values():
+        try:
+            info = one.memory_full_info()
+        except psutil.NoSuchProcess:
+            continue
+        total += info.uss
+    return total
+
+
+def row(*cells: str) -> str:
+    """A line of a Markdown table."""
+    return "| " + " | ".join(cells) + " |"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,70 @@
+"""How pages are read and the model is run: the options that the batch job and the endpoint have in common."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from model.ocr import OcrOptions
+from pipelines.extract import ExtractOptions
+from pipelines.infer import DtypeChoice, InferOptions
+from pipelines.page import Task
+from pipelines.rasterize import RasterizeOptions, TextChoice
+from pipelines.rendering import RenderOptions
+from pipelines.sandbox import PageLimits
+
+MEGA = 1_000_000
+
+
+@dataclass(frozen=True)
+class ReadingOptions:
+    """Options of a job that reads pages."""
+
+    text: TextChoice = "auto"
+    """auto: a page's text layer where it can be trusted, else OCR; ocr: always OCR; layer: never OCR."""
+    dpi: int = 200
+    """Resolution at which PDF pages are rendered for OCR, in dots per inch."""
+    ocr_lang: str = "eng"
+    """Tesseract's languages, such as eng or deu+fra."""
+    ocr_engine: Literal["tesserocr", "pytesseract"] = "tesserocr"
+    """Tesseract in the process, or the program through pytesseract."""
+    ocr_settings: Literal["measured", "plain"] = "measured"
+    """measured: the resolution, order and filters chosen by benchmarks/ocr.py; plain: Tesseract as it comes."""
+    rasterizer: Literal["pdfium", "pdf2image"] = "pdfium"
+    """What renders PDF pages."""
+    max_page_megapixels: float = 20.0
+    """Pages that would be larger at --dpi are rendered at less, in millions of pixels."""
+    page_time_limit_seconds: float = 120.0
+    """The longest that reading one page may take, in seconds; then it is a failed page."""
+    page_memory_limit_megabytes: int = 2000
+    """The most memory that reading one page may take, in millions of bytes; then it is a failed page."""
+    stride: int = 128
+    """Tokens that neighbouring windows share on pages of more than 512 tokens."""
+    dtype: DtypeChoice = "auto"
+    """Of the model; auto is bfloat16 on a GPU and float32 on a CPU."""
+    device: str = "auto"
+    """cpu, cuda, or auto: a GPU if there is one."""
+    batch_tokens: int = 4096
+    """Tokens of one batch of the model, padding included."""
+
+    def extract_options(self, model: str, task: Task, questions: tuple[str, ...] = ()) -> ExtractOptions:
+        """What is done with a page, for one model.
+
+        Raises:
+            ValueError: the options make no sense.
+        """
+        plain = OcrOptions.plain(self.ocr_engine, self.ocr_lang)
+        measured = OcrOptions(engine=self.ocr_engine, language=self.ocr_lang)
+        render = RenderOptions(
+            dpi=self.dpi, max_pixels=int(self.max_page_megapixels * MEGA), rasterizer=self.rasterizer
+        )
+        return ExtractOptions(
+            model=model,
+            task=task,
+            questions=questions,
+            stride=self.stride,
+            limits=PageLimits(self.page_time_limit_seconds, self.page_memory_limit_megabytes),
+            rasterize=RasterizeOptions(text=self.text, render=render),
+            ocr=plain if self.ocr_settings == "plain" else measured,
+            infer=InferOptions(task=task, dtype=self.dtype, device=self.device, batch_tokens=self.batch_tokens),
+        )

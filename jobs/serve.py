@@ -1,0 +1,297 @@
+"""Answer for single documents over HTTP, with the stages and the model of the batch job, and a page for people.
+
+Exit status: 0 stopped by its user, 1 failed, 2 the options make no sense. `serve deploy serve.yaml` puts the same
+application on a cluster.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import PurePosixPath
+from typing import Any
+
+import ray
+from ray import serve
+from ray.exceptions import RayError
+from ray.serve import Application
+from ray.serve.config import HTTPOptions, ProxyLocation
+from ray.serve.exceptions import RayServeException
+
+from jobs.reading_options import MEGA, ReadingOptions
+from jobs.session import connect_to_ray, parse_options
+from model.checkpoint import CheckpointError
+from model.checkpoint_source import BUNDLED_FORMS
+from model.ocr import OcrUnavailableError
+from pipelines.extract import ExtractOptions, check_options
+from pipelines.load import MODEL_CLASSES, load_config, model_labels
+from pipelines.page import Task
+from pipelines.serving.application import build_application
+from pipelines.serving.keys import read_keys
+from pipelines.serving.options import Replicas, RequestLimits, ServedModel, ServeOptions
+
+APPLICATION = "layoutlmv2"
+
+KEYS_VARIABLE = "LAYOUTLMV2_API_KEYS"
+
+FASTER = {
+    "RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD": "0",
+    "RAY_SERVE_RUN_ROUTER_IN_SEPARATE_LOOP": "0",
+    "RAY_SERVE_LOG_TO_STDERR": "0",
+}
+"""Serve's switches for code that never blocks its event loop; they work in a Ray that is started here."""
+
+START_SECONDS = 300.0
+"""The longest that the model may take to answer for the first time."""
+
+NEEDS_QUESTION = "What?"
+
+
+@dataclass(frozen=True)
+class EndpointOptions:
+    """What is served, and where: a class of its own, for `--help` begins with it."""
+
+    model: tuple[str, ...] = (BUNDLED_FORMS,)
+    """[NAME=]SOURCE of each model: folder, hub id or s3:// URI of a checkpoint. Requests name it by NAME, which is the
+    last part of SOURCE if it is left out; the first is the default."""
+    task: Task | None = None
+    """What the models are asked of each page; by default what each was fine-tuned for."""
+    host: str = "127.0.0.1"
+    """Address to listen on; 0.0.0.0 for all of them."""
+    port: int = 8000
+    """TCP port to listen on."""
+    api_keys_file: str | None = None
+    """File with one API key a line; LAYOUTLMV2_API_KEYS in the environment adds others, with commas. Without any, the
+    endpoint is open to all who reach it."""
+
+
+@dataclass(frozen=True)
+class Options(ReadingOptions, EndpointOptions):
+    """Options of `python -m jobs.serve`, and `args` of serve.yaml."""
+
+    page_time_limit_seconds: float = 60.0
+    """The longest that reading one page may take, in seconds; then it is a failed page."""
+    batch_tokens: int = 4096
+    """Tokens of one batch of the model, padding included, out of the pages of all requests."""
+    max_upload_megabytes: float = 50.0
+    """Larger documents are refused, in millions of bytes."""
+    max_pages: int = 500
+    """Of one request; longer documents are answered in parts, by the field pages."""
+    max_questions: int = 20
+    """Of one request."""
+    request_time_limit_seconds: float = 300.0
+    """The longest that a request may take, in seconds; pages that are not done by then are failed ones."""
+    pages_in_flight: int = 4
+    """Pages of one request that are worked on at a time."""
+    max_requests: int = 32
+    """Requests that are answered at a time, by each front; more are refused with 429."""
+    models_in_memory: int = 3
+    """Models that a replica holds at a time, if several are served."""
+    min_front_replicas: int = 1
+    """Replicas that speak HTTP, at least."""
+    max_front_replicas: int = 1
+    """Replicas that speak HTTP, at most."""
+    min_text_replicas: int = 1
+    """Replicas that render and read pages, at least."""
+    max_text_replicas: int | None = None
+    """Replicas that render and read pages, at most; by default one a CPU."""
+    min_model_replicas: int = 1
+    """Replicas that run models, at least."""
+    max_model_replicas: int | None = None
+    """Replicas that run models, at most; by default one a GPU, without one, one for 16 CPUs."""
+    address: str | None = None
+    """Address of a Ray cluster; by default the one this runs in, or a local one is started."""
+
+    def check(self) -> None:
+        """
+        Raises:
+            ValueError: a number makes no sense.
+        """
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, (int, float)) and field.name != "stride" and not 0 < value < float("inf"):
+                raise ValueError(f"--{field.name.replace('_', '-')} is {value:g}; it must be a number above 0")
+        for kind in ("front", "text", "model"):
+            least, most = getattr(self, f"min_{kind}_replicas"), getattr(self, f"max_{kind}_replicas")
+            if most is not None and least > most:
+                raise ValueError(f"--min-{kind}-replicas is {least}, more than --max-{kind}-replicas, {most}")
+
+    def serve_options(self, cpus: float, gpus: float) -> ServeOptions:
+        """The options of the application, on a cluster of so many CPUs and GPUs.
+
+        Raises:
+            ValueError: they make no sense.
+            CheckpointError: a model cannot be read.
+            OcrUnavailableError: Tesseract, or the data of a language, is not installed.
+        """
+        self.check()
+        models = tuple(served_model(named, self.task) for named in self.model)
+        names = [model.name for model in models]
+        if len(set(names)) < len(names) or not names:
+            raise ValueError(f"--model wants one name a model, and has {', '.join(names) or 'none'}; write NAME=SOURCE")
+        extract = self.extract_options(models[0].source, models[0].task)
+        model_replicas = self.max_model_replicas or max(self.min_model_replicas, int(gpus) or -(-int(cpus) // 16))
+        options = ServeOptions(
+            models=models,
+            extract=extract,
+            limits=RequestLimits(
+                upload_bytes=int(self.max_upload_megabytes * MEGA),
+                pages=self.max_pages,
+                questions=self.max_questions,
+                seconds=self.request_time_limit_seconds,
+                pages_in_flight=self.pages_in_flight,
+            ),
+            keys=read_keys(os.environ.get(KEYS_VARIABLE, ""), self.api_keys_file),
+            requests_in_flight=self.max_requests,
+            models_in_memory=self.models_in_memory,
+            model_threads=max(1, int(cpus) // model_replicas),
+            front=Replicas(self.min_front_replicas, self.max_front_replicas, cpus=0.05),
+            text=Replicas(
+                self.min_text_replicas, self.max_text_replicas or max(self.min_text_replicas, int(cpus)), cpus=0.35
+            ),
+            model=Replicas(self.min_model_replicas, model_replicas, cpus=0.2, gpus=1.0 if gpus else 0.0),
+        )
+        for model in models:
+            extract_of = options.extract_of(model)
+            questions = (NEEDS_QUESTION,) if model.task == "question-answering" else ()
+            check_options(ExtractOptions(**{**vars(extract_of), "questions": questions}))
+        return options
+
+
+def served_model(named: str, task: Task | None) -> ServedModel:
+    """A model as `--model` gives it: `[NAME=]SOURCE`.
+
+    Raises:
+        ValueError: it cannot be told what it was fine-tuned for.
+        CheckpointError: it cannot be read.
+    """
+    name, mark, source = named.partition("=")
+    if not mark or "/" in name:
+        source = named
+        name = PurePosixPath(source.rstrip("/")).name
+    if not name or not source:
+        raise ValueError(f"--model is {named!r}; write SOURCE or NAME=SOURCE")
+    told = task or task_of(source)
+    return ServedModel(name, source, told, model_labels(source, told))
+
+
+def task_of(source: str) -> Task:
+    """What a checkpoint was fine-tuned for.
+
+    Raises:
+        ValueError: its configuration does not say, or says something else.
+    """
+    architectures = load_config(source, "token-classification").architectures or []
+    for task, architecture in MODEL_CLASSES.items():
+        if architecture in architectures:
+            return task
+    raise ValueError(f"{source} does not say what it was fine-tuned for; give --task")
+
+
+def build(args: Mapping[str, Any]) -> Application:
+    """The application for `serve deploy`: `args` are those of `Options` by name, where they are not the defaults.
+
+    The API keys come from `LAYOUTLMV2_API_KEYS` in the application's `runtime_env`, or from `api_keys_file`.
+
+    Raises:
+        ValueError: they make no sense.
+    """
+    unknown = sorted(set(args) - {field.name for field in fields(Options)})
+    if unknown:
+        raise ValueError(f"serve.yaml has args that jobs.serve does not know: {', '.join(unknown)}")
+    given = dict(args)
+    if isinstance(given.get("model"), str):
+        given["model"] = (given["model"],)
+    resources = ray.cluster_resources()
+    return build_application(Options(**given).serve_options(resources.get("CPU", 1), resources.get("GPU", 0)))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve until a signal comes; returns the exit status."""
+    options = parse_options(Options, __doc__, arguments)
+    try:
+        options.check()
+        check_address(options.host, options.port)
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    stopped = threading.Event()
+    try:
+        for name, value in FASTER.items():
+            os.environ.setdefault(name, value)
+        connect_to_ray(options.address, workers_log=False)
+        for number in (signal.SIGINT, signal.SIGTERM):  # Ray has set its own
+            signal.signal(number, lambda *_: stopped.set())
+        resources = ray.cluster_resources()
+        application = build_application(options.serve_options(resources.get("CPU", 1), resources.get("GPU", 0)))
+        start(options)
+        serve.run(application, name=APPLICATION)
+        await_health(options, stopped)
+        print(f"serving on http://{options.host}:{options.port}", flush=True)
+        stopped.wait()
+    except (ValueError, OcrUnavailableError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except (CheckpointError, RayError, RayServeException, ConnectionError, TimeoutError, RuntimeError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    finally:
+        if ray.is_initialized():
+            serve.shutdown()
+        ray.shutdown()
+    return 0
+
+
+def start(options: Options) -> None:
+    """Serve's own part: the proxy that listens."""
+    margin = 30.0
+    http = HTTPOptions(
+        host=options.host, port=options.port, request_timeout_s=options.request_time_limit_seconds + margin
+    )
+    serve.start(proxy_location=ProxyLocation.HeadOnly, http_options=http)
+
+
+def check_address(host: str, port: int) -> None:
+    """
+    Raises:
+        ValueError: nothing can listen there.
+    """
+    if not 0 < port < 65536:
+        raise ValueError(f"--port is {port}; it must be from 1 to 65535")
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        raise ValueError(f"nothing can listen on {host}, port {port}: {error}") from error
+
+
+def await_health(options: Options, stopped: threading.Event) -> None:
+    """Wait until a page has been answered.
+
+    Raises:
+        TimeoutError: none was for too long.
+    """
+    host = "127.0.0.1" if options.host in ("0.0.0.0", "::") else options.host
+    deadline = time.monotonic() + START_SECONDS
+    while not stopped.is_set():
+        try:
+            with urllib.request.urlopen(f"http://{host}:{options.port}/healthz", timeout=5):
+                return
+        except OSError as error:  # among them URLError and HTTPError
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"the model has not answered within {START_SECONDS:g} s: {error}") from error
+        stopped.wait(0.2)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,80 @@
+"""Given words: the words and boxes of a page that a request brings along, so that nothing has to be read."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from pipelines.serving.errors import bad_request
+
+MOST_WORDS, MOST_CHARACTERS = 10_000, 100_000
+"""Of a page, all its words together: each character may be a token, and the model has to read them all."""
+
+SIDE = 1000
+"""Boxes are in thousandths of the page's width and height."""
+
+
+@dataclass(frozen=True)
+class GivenWords:
+    """The words of a page.
+
+    Attributes:
+        words: in reading order.
+        boxes: x0, y0, x1, y1 of each, from 0 to 1000, on the page as it is seen.
+    """
+
+    words: list[str]
+    boxes: list[list[int]]
+
+
+def parse_words(words: str | None, boxes: str | None) -> GivenWords | None:
+    """The fields `words` and `boxes` of a request, both JSON; None where there is neither.
+
+    Raises:
+        RequestError: 400, with the place that is wrong.
+    """
+    if words is None and boxes is None:
+        return None
+    if words is None or boxes is None:
+        raise bad_request("words and boxes come together: a box for each word")
+    named, placed = _list("words", words), _list("boxes", boxes)
+    if len(named) != len(placed):
+        raise bad_request(f"there are {len(named)} words and {len(placed)} boxes; each word has one")
+    if len(named) > MOST_WORDS:
+        raise bad_request(f"{len(named)} words are more than the {MOST_WORDS} taken of a page")
+    characters = sum(len(word) for word in named if isinstance(word, str))
+    if characters > MOST_CHARACTERS:
+        raise bad_request(f"{characters} characters are more than the {MOST_CHARACTERS} taken of a page")
+    for place, (word, box) in enumerate(zip(named, placed, strict=True)):
+        if not isinstance(word, str) or not word.strip():
+            raise bad_request(f"words[{place}] is no word: {_short(word)}")
+        if not _is_box(box):
+            raise bad_request(
+                f"boxes[{place}] is {_short(box)}; a box is [x0, y0, x1, y1], whole numbers from 0 to {SIDE} of the "
+                "page's width and height, x0 <= x1 and y0 <= y1"
+            )
+    return GivenWords([word.encode("utf-8", "replace").decode() for word in named], placed)
+
+
+def _list(name: str, text: str) -> list[Any]:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise bad_request(f"{name} is no JSON: {str(error)[:100]}") from error
+    if not isinstance(value, list):
+        raise bad_request(f"{name} is {_short(value)}; send a JSON list")
+    return value
+
+
+def _is_box(box: Any) -> bool:
+    if not isinstance(box, list) or len(box) != 4 or any(type(edge) is not int for edge in box):
+        return False
+    x0, y0, x1, y1 = box
+    return 0 <= x0 <= x1 <= SIDE and 0 <= y0 <= y1 <= SIDE
+
+
+def _short(value: Any) -> str:
+    """What a client sent, for an error: its beginning, however long or deep it is."""
+    return "".join(islice(json.JSONEncoder().iterencode(value), 20))[:60]

@@ -1,0 +1,67 @@
+"""Uploaded documents as temporary files, for as long as their requests go on and hardly longer."""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+IDLE_SECONDS = 10.0
+"""A file that nobody has asked for so long is removed, should its request never say that it is over."""
+
+MOST_FILES = 8
+
+
+class KeptFiles:
+    """The documents that a replica read last, by upload; used from several threads."""
+
+    def __init__(self, idle_seconds: float = IDLE_SECONDS) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="uploads-")
+        self._idle_seconds = idle_seconds
+        self._lock = threading.Lock()
+        self._timers: dict[str, threading.Timer | None] = {}
+
+    @contextmanager
+    def open(self, upload_id: str, content: bytes) -> Iterator[Path]:
+        """The path of a document's file, which stays while the context does.
+
+        Args:
+            upload_id: letters and digits.
+        """
+        if not upload_id.isalnum():
+            raise ValueError("an upload's name is letters and digits")
+        path = Path(self._folder.name, upload_id)
+        with self._lock:
+            timer = self._timers.get(upload_id)
+            if timer is not None:
+                timer.cancel()
+            is_new = upload_id not in self._timers
+            self._timers[upload_id] = None
+            others = [name for name, timer in self._timers.items() if timer is not None]
+        for name in others[: max(0, len(self._timers) - MOST_FILES)]:
+            self.drop(name)
+        if is_new:
+            path.write_bytes(content)
+        try:
+            yield path
+        finally:
+            timer = threading.Timer(self._idle_seconds, self.drop, [upload_id])
+            timer.daemon = True
+            with self._lock:
+                if upload_id in self._timers:
+                    self._timers[upload_id] = timer
+                    timer.start()
+
+    def drop(self, upload_id: str) -> None:
+        """Remove a document's file, if it is there."""
+        with self._lock:
+            timer = self._timers.pop(upload_id, None)
+            if timer is not None:
+                timer.cancel()
+        if upload_id.isalnum():
+            Path(self._folder.name, upload_id).unlink(missing_ok=True)
+
+    def __len__(self) -> int:
+        return len(self._timers)

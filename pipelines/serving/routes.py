@@ -1,0 +1,191 @@
+"""Routes: the HTTP interface as a FastAPI application.
+
+With keys, `/v1/...`, `/docs` and `/openapi.json` want `Authorization: Bearer KEY`. `/healthz` does not, and neither do
+`/` and `/web/...`: a browser cannot send a key for the page itself, which holds no data and asks its user for one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fastapi import FastAPI, Request
+from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response, StreamingResponse
+from fastapi.staticfiles import StaticFiles
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from pipelines.serving.admission import Place
+from pipelines.serving.describe import complete, describe_page, extract_body, extract_responses, refusals
+from pipelines.serving.errors import BAD_REQUEST, UNAUTHORISED, RequestError, unavailable
+from pipelines.serving.keys import ApiKeys
+from pipelines.serving.opened import OpenDocument
+from pipelines.serving.upload import read_upload
+
+if TYPE_CHECKING:
+    from pipelines.serving.front import Front
+
+WEB_FOLDER = Path(__file__).parent / "web"
+
+TITLE = "LayoutLMv2 over Ray"
+
+DESCRIPTION = (
+    "Words, boxes, entities, classes and answers of single documents, as the batch job gives them. Errors are "
+    "{error_kind, error}. Where keys are set, send one as Authorization: Bearer KEY."
+)
+
+EXTRACT_DESCRIPTION = (
+    "Answers JSON {document, pages}, page by page; with Accept: application/x-ndjson a line for the document and then "
+    "one for each page as it gets ready. A page that fails is a row with its status, error_kind and error."
+)
+
+NDJSON = "application/x-ndjson"
+
+CONTENT_SECURITY_POLICY = (
+    "default-src 'self'; img-src 'self' data: blob:; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; "
+    "form-action 'self'"
+)
+
+SAFE_HEADERS = (
+    (b"content-security-policy", CONTENT_SECURITY_POLICY.encode()),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+)
+
+WITHOUT_KEY = ("/", "/healthz", "/favicon.ico")
+
+
+def build_routes(front: Front) -> FastAPI:
+    """The application of one front."""
+    app = FastAPI(title=TITLE, version="1", description=DESCRIPTION, docs_url=None, redoc_url=None)
+    keys, limits = front.options.keys, front.options.limits
+
+    app.add_middleware(Guard, keys=keys)
+
+    @app.exception_handler(RequestError)
+    async def refuse(_: Request, error: RequestError) -> Response:
+        return _refusal(error)
+
+    @app.exception_handler(HTTPException)
+    async def refuse_route(_: Request, error: HTTPException) -> Response:
+        kind = "not_found" if error.status_code == 404 else BAD_REQUEST
+        return _refusal(RequestError(error.status_code, kind, str(error.detail)))
+
+    @app.get("/docs", include_in_schema=False)
+    async def docs() -> Response:
+        return HTMLResponse(describe_page(app.openapi()))
+
+    @app.get("/healthz", summary="Whether pages are answered", responses=refusals(503))
+    async def health() -> Response:
+        if not front.is_ready:
+            return _refusal(unavailable("the model has not answered yet"))
+        return JSONResponse({"status": "ok"})
+
+    @app.get("/v1/models", summary="The models that are served, and the limits of a request", responses=refusals(401))
+    async def models() -> Response:
+        return JSONResponse(front.about())
+
+    @app.post(
+        "/v1/extract",
+        summary="Words, boxes and what the model says of them",
+        description=EXTRACT_DESCRIPTION,
+        responses=extract_responses(),
+        openapi_extra={"requestBody": extract_body(limits)},
+    )
+    async def extract(request: Request) -> Response:
+        place = front.admission.enter()
+        try:
+            deadline = place.entered + limits.seconds
+            document = await front.open(await read_upload(request, limits), deadline)
+            if document.only is not None and NDJSON not in request.headers.get("accept", ""):
+                place.leave()
+                whole = b'{"document":' + document.row_json() + b',"pages":[' + document.only + b"]}"
+                return Response(whole, media_type="application/json")
+            if NDJSON in request.headers.get("accept", ""):
+                return PageStream(_lines(document), document, place, NDJSON)
+            return PageStream(_object(document), document, place, "application/json")
+        except BaseException:
+            place.leave()
+            raise
+
+    if (WEB_FOLDER / "index.html").exists():
+
+        @app.get("/", include_in_schema=False)
+        async def page() -> Response:
+            return FileResponse(WEB_FOLDER / "index.html")
+
+        app.mount("/web", StaticFiles(directory=WEB_FOLDER))
+    complete(app.openapi())
+    return app
+
+
+class Guard:
+    """Lets nobody in without a key, where keys are wanted, and tells browsers to load nothing from elsewhere."""
+
+    def __init__(self, app: ASGIApp, keys: ApiKeys) -> None:
+        self._app = app
+        self._keys = keys
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", ()), *SAFE_HEADERS]
+            await send(message)
+
+        path = scope["path"]
+        is_open = path in WITHOUT_KEY or path.startswith("/web/")
+        if is_open or self._keys.admit(Headers(scope=scope).get("authorization")):
+            await self._app(scope, receive, send_with_headers)
+            return
+        error = RequestError(401, UNAUTHORISED, "send an API key of this server, as Authorization: Bearer KEY")
+        await _refusal(error)(scope, receive, send_with_headers)
+
+
+class PageStream(StreamingResponse):
+    """An answer page by page. When it is over, or nobody listens any longer, the request's place is free again."""
+
+    def __init__(
+        self, content: AsyncGenerator[bytes, None], document: OpenDocument, place: Place, media_type: str
+    ) -> None:
+        super().__init__(content, media_type=media_type)
+        self._content, self._document, self._place = content, document, place
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            await self._content.aclose()
+            self._document.close()
+            self._place.leave()
+
+
+async def _lines(document: OpenDocument) -> AsyncGenerator[bytes, None]:
+    yield b'{"document":' + document.row_json() + b"}\n"
+    answers = document.answers()
+    try:
+        async for answer in answers:
+            yield b'{"page":' + answer + b"}\n"
+    finally:
+        await answers.aclose()
+
+
+async def _object(document: OpenDocument) -> AsyncGenerator[bytes, None]:
+    head = b'{"document":' + document.row_json() + b',"pages":['
+    answers = document.answers()
+    try:
+        async for answer in answers:
+            yield head + answer
+            head = b","
+    finally:
+        await answers.aclose()
+    yield b"]}"
+
+
+def _refusal(error: RequestError) -> Response:
+    return JSONResponse(error.body(), error.status, error.headers())

@@ -1,0 +1,49 @@
+"""Rows as JSON, with the values that the batch job would have written to Parquet."""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+from typing import Any
+
+import pyarrow as pa
+
+from pipelines.blocks import table_of
+from pipelines.page import Row, Task, page_schema
+
+DECIMALS = 6
+"""Of scores, confidences and seconds: as many as a float32 tells."""
+
+PREVIEW = pa.field("preview", pa.binary())
+
+
+def row_json(row: Row, schema: pa.Schema) -> bytes:
+    """A row as one line of JSON; maps are objects, bytes are base64, numbers that are none are null."""
+    (typed,) = table_of([row], schema).to_pylist()
+    plain = {field.name: _plain(typed[field.name], field.type) for field in schema}
+    return json.dumps(plain, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def page_json_schema(task: Task, previews: bool) -> pa.Schema:
+    """The columns of a page of an answer."""
+    schema = page_schema(task)
+    return schema.append(PREVIEW) if previews else schema
+
+
+def _plain(value: Any, kind: pa.DataType) -> Any:
+    if value is None:
+        return None
+    if pa.types.is_map(kind):
+        return {name: _plain(item, kind.item_type) for name, item in value}
+    if pa.types.is_list(kind) or pa.types.is_fixed_size_list(kind):
+        if pa.types.is_nested(kind.value_type) or pa.types.is_floating(kind.value_type):
+            return [_plain(item, kind.value_type) for item in value]
+        return value
+    if pa.types.is_struct(kind):
+        return {field.name: _plain(value[field.name], field.type) for field in kind}
+    if pa.types.is_binary(kind):
+        return base64.b64encode(value).decode()
+    if pa.types.is_floating(kind):
+        return round(value, DECIMALS) if math.isfinite(value) else None
+    return value

@@ -1,0 +1,88 @@
+/** Labels: their colours, the legend that shows them, and which of them are shown. */
+
+import { byId, drawing, element } from "./elements.js";
+
+const TONES = 8;
+const KNOWN = { QUESTION: 0, ANSWER: 1, HEADER: 2 }; // as the batch job's report draws them
+
+/** Colours by label, and which labels and layers are hidden. */
+export class Palette {
+  constructor() {
+    this.places = new Map();
+    this.hidden = new Set();
+    this.words = true;
+    this.onchange = () => null;
+  }
+
+  /** Give the labels of a model their places, so that its colours never depend on what a page holds. */
+  reserve(labels) {
+    const names = [...new Set(labels.map((label) => label.replace(/^[BIES]-/, "")))].filter((label) => label !== "O");
+    this.places = new Map();
+    for (const label of names.filter((name) => name.toUpperCase() in KNOWN)) this.places.set(label, KNOWN[label.toUpperCase()]);
+    for (const label of names) this.place(label);
+  }
+
+  place(label) {
+    if (!this.places.has(label)) {
+      const taken = new Set(this.places.values());
+      let place = 0;
+      while (taken.has(place)) place += 1;
+      this.places.set(label, place);
+    }
+    return this.places.get(label);
+  }
+
+  /** Classes that draw a label: a tone, and a way of stroking where there are more labels than tones. */
+  style(label) {
+    const place = this.place(label);
+    return `tone-${place % TONES} stroke-${Math.floor(place / TONES) % 3}`;
+  }
+
+  shows(label) {
+    return !this.hidden.has(label);
+  }
+
+  /** A piece of paper marked as the page is. */
+  swatch(label) {
+    return drawing(
+      "svg",
+      { class: "swatch", viewBox: "0 0 22 16", width: 22, height: 16, "aria-hidden": "true" },
+      drawing("rect", { class: "paper", width: 22, height: 16, rx: 3 }),
+      drawing("path", { class: `mark ${this.style(label)}`, d: "M4 4h14v8H4z" }),
+    );
+  }
+
+  /** Draw the legend: a switch for each label with how many were found, and one for the words. */
+  drawLegend(counts, wordCount) {
+    const labels = [...counts.keys()].sort((a, b) => this.place(a) - this.place(b));
+    const focused = document.activeElement?.dataset?.layer;
+    const switches = labels.map((label) =>
+      this.#layer(`label:${label}`, this.swatch(label), label, counts.get(label), this.shows(label), (shown) => {
+        if (shown) this.hidden.delete(label);
+        else this.hidden.add(label);
+      }),
+    );
+    if (wordCount) {
+      const swatch = drawing(
+        "svg",
+        { class: "swatch", viewBox: "0 0 22 16", width: 22, height: 16, "aria-hidden": "true" },
+        drawing("rect", { class: "paper", width: 22, height: 16, rx: 3 }),
+        drawing("path", { class: "words", d: "M3.5 4.5h6v7h-6zM12.5 4.5h6v7h-6z" }),
+      );
+      switches.push(this.#layer("words", swatch, "words", wordCount, this.words, (shown) => (this.words = shown)));
+    }
+    byId("legend").replaceChildren(...switches);
+    if (focused) byId("legend").querySelector(`[data-layer="${CSS.escape(focused)}"]`)?.focus();
+  }
+
+  #layer(name, swatch, words, count, shown, set) {
+    const box = element("input", { type: "checkbox", "data-layer": name });
+    box.checked = shown;
+    box.addEventListener("change", () => {
+      set(box.checked);
+      this.onchange();
+    });
+    const number = element("span", { class: "count" }, count.toLocaleString("en"));
+    return element("label", { class: "layer" }, box, swatch, element("span", { class: "layer-name" }, words), number);
+  }
+}

@@ -1,0 +1,70 @@
+/** What the server offers: its models, which of them is chosen, and its limits. */
+
+import { fetchModels } from "./client.js";
+import { byId, counted, element } from "./elements.js";
+import { currentKey } from "./key.js";
+
+const ABILITIES = {
+  "token-classification": ["Finds and labels", "Every word where it stands, and the entities among them, drawn in colour."],
+  "question-answering": ["Answers questions", "Ask in your own words; the answer is marked on the page."],
+  "sequence-classification": ["Names the kind", "Says what kind of page it is, and how sure it is of that."],
+};
+
+export class Service {
+  constructor() {
+    this.models = [];
+    this.limits = {};
+  }
+
+  /** Ask the server, and show what it offers. Throws `ServiceError`. */
+  async load() {
+    const { models, limits } = await fetchModels();
+    this.models = models;
+    this.limits = limits || {};
+    const options = models.map(({ name, task }) => element("option", { value: name }, models.length > 1 ? `${name} (${spoken(task)})` : name));
+    byId("model").replaceChildren(...options);
+    byId("model").value = (models.find((model) => model.default) || models[0]).name;
+    byId("model-choice").hidden = models.length < 2;
+    byId("options").hidden = false;
+    byId("programs").hidden = Boolean(currentKey()); // a link cannot bring the key that it would want
+    byId("limits").textContent = this.#limitsInWords();
+    byId("abilities").replaceChildren(...this.#abilities());
+  }
+
+  /** The model chosen, or null before the server has told. */
+  get chosen() {
+    return this.models.find(({ name }) => name === byId("model").value) || null;
+  }
+
+  /** The model that answers questions: the chosen one if it does, else the first that does, else null. */
+  get answering() {
+    const answers = ({ task }) => task === "question-answering";
+    return this.chosen && answers(this.chosen) ? this.chosen : this.models.find(answers) || null;
+  }
+
+  /** Why a file need not be sent at all, or null. */
+  refusal(file) {
+    const most = this.limits.upload_megabytes;
+    if (!file.size) return ["empty", "The file is empty."];
+    if (most && file.size > most * 1e6) return ["too_large", `The file is larger than the ${most} MB taken here. Send fewer pages or a smaller scan.`];
+    return null;
+  }
+
+  #limitsInWords() {
+    const { upload_megabytes: megabytes, pages } = this.limits;
+    const most = [megabytes ? `${megabytes} MB` : null, pages ? counted(pages, "page") : null].filter(Boolean);
+    return `PDF, PNG, JPEG or TIFF${most.length ? `, up to ${most.join(" and ")}` : ""}.`;
+  }
+
+  #abilities() {
+    const tasks = [...new Set(this.models.map(({ task }) => task))];
+    if (tasks.length < 2) return []; // the first words of the page say it already
+    return Object.keys(ABILITIES)
+      .filter((task) => tasks.includes(task))
+      .map((task) => element("li", {}, element("strong", {}, ABILITIES[task][0]), element("span", {}, ABILITIES[task][1])));
+  }
+}
+
+function spoken(task) {
+  return { "token-classification": "entities", "question-answering": "questions", "sequence-classification": "classes" }[task] || task;
+}

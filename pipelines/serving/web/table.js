@@ -1,0 +1,146 @@
+/** What was found, as a table: to look through, to sort, and to go from a row to its place on the page. */
+
+import { announce, byId, counted, element, score } from "./elements.js";
+
+const ROWS_AT_ONCE = 200;
+const COLUMNS = [
+  { name: "label", title: "Label" },
+  { name: "text", title: "Text" },
+  { name: "score", title: "Score" },
+  { name: "page", title: "Page" },
+];
+
+export class Table {
+  /** `onchoose(row)` is told which row was chosen. */
+  constructor(palette, onchoose) {
+    this.place = byId("table");
+    this.palette = palette;
+    this.onchoose = onchoose;
+    this.rows = [];
+    this.sorting = { name: null, down: false };
+    this.limit = ROWS_AT_ONCE;
+    byId("filter").addEventListener("input", () => this.#anew());
+  }
+
+  /** Rows as `Reading.findings` gives them. */
+  show(rows) {
+    this.rows = rows;
+    this.draw();
+  }
+
+  /** Start with another document. */
+  open() {
+    byId("filter").value = "";
+    this.sorting = { name: null, down: false };
+    this.limit = ROWS_AT_ONCE;
+    this.show([]);
+  }
+
+  /** The rows that legend and filter let through, in the order shown. */
+  shown() {
+    const wanted = byId("filter").value.trim().toLocaleLowerCase();
+    const rows = this.rows.filter(
+      (row) =>
+        this.palette.shows(row.label) &&
+        (!wanted || `${row.text ?? ""}\n${row.label}`.toLocaleLowerCase().includes(wanted)),
+    );
+    const { name, down } = this.sorting;
+    if (name) rows.sort((a, b) => compare(a[name], b[name]) * (down ? -1 : 1));
+    return rows;
+  }
+
+  /** Draw the table anew. */
+  draw() {
+    const rows = this.shown();
+    const drawn = rows.slice(0, this.limit);
+    if (!rows.length) {
+      const why = this.rows.length ? "Nothing matches the filter and the labels shown." : "Nothing found.";
+      this.place.replaceChildren(element("p", { class: "muted nothing" }, why));
+      return;
+    }
+    const head = element("thead", {}, element("tr", {}, ...COLUMNS.map((column) => this.#heading(column))));
+    const body = element("tbody", {}, ...drawn.map((row) => this.#row(row)));
+    const caption = element("caption", { class: "unseen" }, "What was found; a row leads to its place on the page");
+    const onePage = rows.every(({ page }) => page === 0);
+    this.place.replaceChildren(element("table", { class: onePage ? "one-page" : null }, caption, head, body));
+    if (rows.length > drawn.length) {
+      const more = `Show ${Math.min(ROWS_AT_ONCE, rows.length - drawn.length)} more of ${(rows.length - drawn.length).toLocaleString("en")}`;
+      const onclick = () => this.#more();
+      this.place.append(element("button", { type: "button", class: "quiet more", onclick }, more));
+    }
+  }
+
+  /** Show the row of an entity, and put the focus on it. */
+  choose(id) {
+    let at = this.shown().findIndex((row) => row.id === id);
+    if (at < 0 && byId("filter").value) {
+      byId("filter").value = "";
+      at = this.shown().findIndex((row) => row.id === id);
+    }
+    if (at < 0) return;
+    if (at >= this.limit) this.limit = at + ROWS_AT_ONCE;
+    this.draw();
+    const row = this.place.querySelector(`[data-row="${CSS.escape(id)}"]`);
+    for (const other of this.place.querySelectorAll(".chosen")) other.classList.remove("chosen");
+    row.classList.add("chosen");
+    row.querySelector("button").focus({ preventScroll: true });
+    row.scrollIntoView({ block: "nearest" });
+  }
+
+  #anew() {
+    this.limit = ROWS_AT_ONCE;
+    this.draw();
+    announce(counted(this.shown().length, "row"));
+  }
+
+  #more() {
+    const first = this.limit;
+    this.limit += ROWS_AT_ONCE;
+    this.draw();
+    this.place.querySelectorAll("tbody button")[first]?.focus();
+  }
+
+  #heading({ name, title }) {
+    const { name: sorted, down } = this.sorting;
+    const direction = sorted === name ? (down ? "descending" : "ascending") : null;
+    const arrow = element("span", { class: "arrow", "aria-hidden": "true" }, direction ? (down ? "↓" : "↑") : "");
+    const onclick = () => this.#sort(name);
+    return element("th", { scope: "col", class: `column-${name}`, "aria-sort": direction }, element("button", { type: "button", onclick }, title, arrow));
+  }
+
+  /** Scores go down first; a third click gives the order of the document back. */
+  #sort(name) {
+    const first = name === "score";
+    if (this.sorting.name !== name) this.sorting = { name, down: first };
+    else if (this.sorting.down === first) this.sorting = { name, down: !first };
+    else this.sorting = { name: null, down: false };
+    this.draw();
+    this.place.querySelector(`th.column-${name} button`).focus();
+  }
+
+  #row(row) {
+    const go = element(
+      "button",
+      { type: "button", class: "go", dir: "auto", "aria-label": `${row.text ?? "whole page"}, go to page ${row.page + 1}` },
+      element("span", {}, row.text ?? "whole page"),
+    );
+    return element(
+      "tr",
+      { "data-row": row.id, onclick: () => this.#go(row) },
+      element("td", { class: "column-label" }, this.palette.swatch(row.label), element("span", {}, row.label)),
+      element("td", { class: "column-text" }, go),
+      element("td", { class: "column-score" }, score(row.score)),
+      element("td", { class: "column-page" }, `${row.page + 1}`),
+    );
+  }
+
+  #go(row) {
+    if (!window.getSelection().isCollapsed) return; // text is being selected
+    this.onchoose(row);
+  }
+}
+
+function compare(one, other) {
+  if (typeof one === "number") return one - other;
+  return String(one ?? "").localeCompare(String(other ?? ""), "en", { numeric: true });
+}

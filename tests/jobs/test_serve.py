@@ -1,0 +1,380 @@
+"""The endpoint with three models: its answers are those of the batch job, page by page."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pyarrow.parquet as pq
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from PIL import Image
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from jobs.serve import Options, main, served_model
+from pipelines.blocks import table_of
+from pipelines.extract import ExtractOptions, infer_steps, merge_options, read_steps
+from pipelines.merge import Merge
+from pipelines.page import Row, Task, page_schema
+from pipelines.serving.kept_files import IDLE_SECONDS
+from tests.drawn_pdf import DrawnPage, draw_pdf, show
+from tests.jobs.endpoint import REPOSITORY, Endpoint
+
+pytestmark = pytest.mark.xdist_group("serve")
+
+QUESTIONS = ("What is the total?", "Who is the supplier?")
+PAGES_A_DOCUMENT = 3
+APART = ("document_id", "uri", "seconds", "etag", "pages_selected")
+
+
+@pytest.fixture(scope="module")
+def batch(samples_directory: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Row], list[Row]]:
+    """Documents and pages of the samples, as the batch job writes them."""
+    output = tmp_path_factory.mktemp("batch")
+    words = ["--input", str(samples_directory), "--output", str(output), "--report-pages", "1"]
+    words += ["--max-pages-per-document", str(PAGES_A_DOCUMENT)]
+    command = [sys.executable, "-m", "jobs.extract", *words]
+    subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True, timeout=240)
+    return pq.read_table(output / "documents").to_pylist(), pq.read_table(output / "pages").to_pylist()
+
+
+@pytest.fixture
+def client(endpoint: Endpoint) -> Iterator[httpx.Client]:
+    with endpoint.client() as client:
+        yield client
+
+
+def ask(client: httpx.Client, content: bytes | Path, **fields: Any) -> httpx.Response:
+    """Send a document."""
+    name = content.name if isinstance(content, Path) else "document"
+    payload = content.read_bytes() if isinstance(content, Path) else content
+    return client.post("/v1/extract", files={"file": (name, payload)}, data=fields)
+
+
+def differences(ours: Any, theirs: Any, place: str = "") -> list[str]:
+    """Where two rows differ, but for what differs from run to run. Scores depend a little on the batch: 4 decimals."""
+    if isinstance(ours, dict) and isinstance(theirs, dict):
+        if list(ours) != list(theirs):
+            return [f"{place}: {list(ours)} and {list(theirs)}"]
+        return [
+            told
+            for name in ours
+            if name not in APART
+            for told in differences(ours[name], theirs[name], f"{place}.{name}")
+        ]
+    if isinstance(ours, list) and isinstance(theirs, (list, tuple)):
+        if len(ours) != len(theirs):
+            return [f"{place}: {len(ours)} and {len(theirs)}"]
+        both = enumerate(zip(ours, theirs, strict=True))
+        return [told for at, (one, other) in both for told in differences(one, other, f"{place}[{at}]")]
+    if isinstance(ours, float) and isinstance(theirs, float):
+        return [] if abs(ours - theirs) < 1e-4 else [f"{place}: {ours} and {theirs}"]
+    return [] if ours == theirs else [f"{place}: {ours!r} and {theirs!r}"]
+
+
+def watch_health(endpoint: Endpoint) -> Future[list[int]]:
+    """The statuses of `/healthz` from now on, without repetitions, until it is well again and stays so for a while."""
+
+    def watch() -> list[int]:
+        seen, steady = [200], 0
+        with endpoint.client() as client:
+            for _ in range(600):
+                status = client.get("/healthz").status_code
+                steady = steady + 1 if status == seen[-1] else 0
+                if not steady:
+                    seen.append(status)
+                if len(seen) > 2 and seen[-1] == 200 and steady > 25:
+                    break
+                time.sleep(0.2)
+        return seen
+
+    return ThreadPoolExecutor(1).submit(watch)
+
+
+def text_pages(count: int) -> bytes:
+    """A PDF with a text layer."""
+    lines = [show(f"Page number {index + 1} of the deed", 20, 200) for index in range(count)]
+    more = show("between the parties named below", 20, 150)
+    return draw_pdf(*(DrawnPage(line + more) for line in lines))
+
+
+def test_every_sample_is_answered_as_the_batch_job_answers_it(
+    client: httpx.Client, samples_directory: Path, batch: tuple[list[Row], list[Row]]
+) -> None:
+    documents, pages = batch
+    assert {row["status"] for row in documents} == {"ok", "failed"} and len(documents) == 10
+    for document in documents:
+        path = samples_directory / Path(document["uri"]).name
+        response = ask(client, path, pages=f"1-{min(PAGES_A_DOCUMENT, document['page_count'] or 1)}")
+        if document["status"] == "failed":
+            assert response.status_code == 422
+            assert response.json() == {"error_kind": document["error_kind"], "error": document["error"]}
+            continue
+        assert response.status_code == 200, response.text
+        answer = response.json()
+        assert differences(answer["document"], document) == []
+        expected = sorted((row for row in pages if row["uri"] == document["uri"]), key=lambda row: row["page_index"])
+        assert differences(answer["pages"], expected) == []
+        assert answer["document"]["uri"] == path.name
+
+
+@pytest.mark.parametrize("task", ["question-answering", "sequence-classification"])
+def test_the_other_tasks_give_what_their_stages_give(
+    client: httpx.Client, samples_directory: Path, models: dict[Task, Path], task: Task
+) -> None:
+    questions = QUESTIONS if task == "question-answering" else ()
+    options = ExtractOptions(model=str(models[task]), task=task, questions=questions)
+    form = samples_directory / "supplier-form.pdf"
+    rows: Any = [
+        {"document_id": "d", "uri": str(form), "media_type": "application/pdf", "page_index": index, "page_count": 3}
+        for index in range(3)
+    ]
+    for make in (*read_steps(options), *infer_steps(options), partial(Merge, merge_options(options))):
+        rows = make()(rows)
+    expected = table_of(rows, page_schema(task)).to_pylist()
+    for row in expected:
+        if task == "sequence-classification":
+            row["label_scores"] = dict(row["label_scores"])
+    name = "ask" if task == "question-answering" else "kinds"
+    answer = ask(client, form, model=name, questions=list(questions)).json()
+    assert differences(answer["pages"], expected) == []
+    if questions:
+        assert [[said["question"] for said in page["answers"]] for page in answer["pages"]] == [list(questions)] * 3
+
+
+def test_the_models_and_limits_are_told(client: httpx.Client) -> None:
+    told = client.get("/v1/models").json()
+    assert [(model["name"], model["task"], model["default"]) for model in told["models"]] == [
+        ("layoutlmv2-forms-small", "token-classification", True),
+        ("ask", "question-answering", False),
+        ("kinds", "sequence-classification", False),
+    ]
+    assert told["models"][2]["labels"] == ["form", "receipt", "contract", "letter"]
+    assert told["limits"] == {"upload_megabytes": 50.0, "pages": 500, "questions": 20}
+    assert client.get("/healthz").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("fields", "status", "kind", "reason"),
+    [
+        ({"model": "nobody"}, 400, "invalid_request", "there are layoutlmv2-forms-small, ask"),
+        ({"questions": "Why?"}, 400, "invalid_request", "answers no questions"),
+        ({"model": "ask"}, 400, "invalid_request", "at least one in the field questions"),
+        ({"model": "ask", "questions": "why " * 400}, 400, "invalid_request", "too little of a window"),
+        ({"pages": "2-1"}, 400, "invalid_request", "a range goes upwards"),
+        ({"pages": "4"}, 400, "invalid_request", "the document has 3 pages"),
+        ({"previews": "maybe"}, 400, "invalid_request", "true or false"),
+        ({"words": '["a"]', "boxes": "[[0, 0, 1, 1]]"}, 400, "invalid_request", "3 are asked for"),
+        ({"words": '["a"]'}, 400, "invalid_request", "come together"),
+        ({"page": "1"}, 400, "invalid_request", "no field is named 'page'"),
+    ],
+)
+def test_requests_that_make_no_sense_are_refused_in_words(
+    client: httpx.Client, samples_directory: Path, fields: dict[str, str], status: int, kind: str, reason: str
+) -> None:
+    response = ask(client, samples_directory / "supplier-form.pdf", **fields)
+    assert response.status_code == status
+    assert response.json()["error_kind"] == kind and reason in response.json()["error"]
+
+
+@pytest.mark.parametrize(
+    ("content", "status", "kind"),
+    [
+        (b"", 422, "empty"),
+        (b"PK\x03\x04 word/document.xml", 415, "unsupported"),
+        (b"%PDF-1.7 and nothing else", 422, "unreadable"),
+    ],
+)
+def test_documents_that_cannot_be_opened_are_refused_with_their_kind(
+    client: httpx.Client, content: bytes, status: int, kind: str
+) -> None:
+    response = ask(client, content)
+    assert (response.status_code, response.json()["error_kind"]) == (status, kind)
+
+
+def test_a_name_that_looks_like_a_path_or_an_address_is_only_a_name(client: httpx.Client) -> None:
+    for name in ("../../etc/passwd", "s3://bucket/key.pdf", "C:\\secret\\a.pdf", "file:///etc/hostname"):
+        answer = client.post("/v1/extract", files={"file": (name, text_pages(1))}).json()
+        assert answer["document"]["uri"] in ("passwd", "key.pdf", "a.pdf", "hostname")
+        assert "deed" in answer["pages"][0]["words"]
+
+
+def test_page_ranges_choose_pages_and_keep_their_numbers(client: httpx.Client) -> None:
+    answer = ask(client, text_pages(9), pages="8-,2,1-2").json()
+    assert [page["page_index"] for page in answer["pages"]] == [0, 1, 7, 8]
+    assert [page["words"][2] for page in answer["pages"]] == ["1", "2", "8", "9"]
+    assert (answer["document"]["page_count"], answer["document"]["pages_selected"]) == (9, 4)
+
+
+def test_fifty_pages_stream_as_lines_in_order_while_later_ones_are_read(client: httpx.Client) -> None:
+    files = {"file": ("deed.pdf", text_pages(50))}
+    with client.stream("POST", "/v1/extract", files=files, headers={"Accept": "application/x-ndjson"}) as response:
+        assert response.headers["content-type"].startswith("application/x-ndjson")
+        lines = [json.loads(line) for line in response.iter_lines()]
+    assert list(lines[0]) == ["document"] and lines[0]["document"]["pages_selected"] == 50
+    assert [line["page"]["page_index"] for line in lines[1:]] == list(range(50))
+    assert {line["page"]["status"] for line in lines[1:]} == {"ok"}
+
+
+def test_a_document_is_on_disk_only_while_its_request_goes_on(client: httpx.Client) -> None:
+    content = text_pages(20)
+
+    def kept() -> list[Path]:
+        files = Path(tempfile.gettempdir()).glob("uploads-*/*")
+        return [file for file in files if file.exists() and file.read_bytes() == content]
+
+    headers = {"Accept": "application/x-ndjson"}
+    with client.stream("POST", "/v1/extract", files={"file": ("deed.pdf", content)}, headers=headers) as response:
+        lines = response.iter_lines()
+        assert [json.loads(next(lines)).keys() for _ in range(2)] == [{"document"}, {"page"}]
+        assert kept()
+        assert len(list(lines)) == 19
+    until = time.monotonic() + IDLE_SECONDS / 2
+    while kept() and time.monotonic() < until:
+        time.sleep(0.1)
+    assert not kept(), "it need not be forgotten by itself"
+
+
+def test_words_that_are_given_are_taken_instead_of_read_ones(client: httpx.Client, samples_directory: Path) -> None:
+    invoice = samples_directory / "invoice.png"
+    [read] = ask(client, invoice).json()["pages"]
+    given = {"words": json.dumps(read["words"]), "boxes": json.dumps(read["boxes"])}
+    [answer] = ask(client, invoice, **given).json()["pages"]
+    apart = ("text_source", "word_confidences", "width", "height")
+    assert answer["text_source"] == "given" and answer["word_confidences"] == [None] * len(read["words"])
+    assert differences(*({k: v for k, v in row.items() if k not in apart} for row in (answer, read))) == []
+    assert answer["seconds"]["ocr"] == 0 and answer["entities"]
+    [third] = ask(client, samples_directory / "supplier-form.pdf", pages="3", **given).json()["pages"]
+    assert (third["page_index"], third["words"]) == (2, read["words"])
+
+
+def test_previews_are_pictures_of_the_pages(client: httpx.Client, samples_directory: Path) -> None:
+    answer = ask(client, samples_directory / "delivery-schedule-rotated.pdf", previews="true").json()
+    for page in answer["pages"]:
+        with Image.open(io.BytesIO(base64.b64decode(page["preview"]))) as image:
+            assert image.format == "JPEG" and max(image.size) == 1100
+            assert (image.width > image.height) == (page["width"] > page["height"])
+
+
+@pytest.mark.parametrize("deployment", ["Text", "Model"])
+def test_a_replica_that_dies_costs_its_requests_at_most_time_and_health_tells_it(
+    endpoint: Endpoint, client: httpx.Client, samples_directory: Path, deployment: str
+) -> None:
+    scan = (samples_directory / "supplier-form-scanned.pdf").read_bytes()
+    headers = {"Accept": "application/x-ndjson"}
+    with client.stream("POST", "/v1/extract", files={"file": ("scan.pdf", scan)}, headers=headers) as response:
+        lines = response.iter_lines()
+        assert "document" in json.loads(next(lines))
+        victims = endpoint.replicas(deployment)
+        assert victims
+        for victim in victims:
+            victim.kill()
+        health = watch_health(endpoint)
+        pages = [json.loads(line)["page"] for line in lines]
+    assert [page["page_index"] for page in pages] == list(range(len(pages)))
+    for page in pages:
+        assert page["status"] == "ok" or page["error_kind"] == "crashed", page["error"]
+    after = ask(client, samples_directory / "invoice.png")
+    assert after.status_code == 200 and after.json()["pages"][0]["status"] == "ok"
+    assert health.result() == [200, 503, 200], "it says so while nobody is there, and when somebody is again"
+
+
+def test_models_are_named_by_their_last_part_or_as_is_said(models: dict[Task, Path]) -> None:
+    folder = models["question-answering"]
+    assert served_model(str(folder), None).name == "question-answering"
+    assert served_model(f"a={folder}", None).task == "question-answering"
+    with pytest.raises(ValueError, match="give --task"):
+        served_model("untrained", None)
+    assert served_model("untrained", "sequence-classification").labels == ("form", "receipt", "contract", "letter")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["--port", "70000"], "--port is 70000"),
+        (["--max-pages", "0"], "--max-pages is 0"),
+        (["--request-time-limit-seconds", "nan"], "--request-time-limit-seconds"),
+        (["--min-text-replicas", "3", "--max-text-replicas", "2"], "--min-text-replicas is 3"),
+    ],
+)
+def test_options_that_make_no_sense_end_with_status_2(
+    arguments: list[str], reason: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 2
+    assert reason in capsys.readouterr().err
+
+
+def test_the_readers_options_are_those_of_the_batch_job() -> None:
+    from jobs.extract import Options as ExtractJob
+
+    ours, theirs = Options(), ExtractJob(input=("x",), output="y")
+    differ = {"model", "page_time_limit_seconds", "task"}
+    shared = set(Options.__dataclass_fields__) & set(ExtractJob.__dataclass_fields__) - differ
+    assert len(shared) > 10
+    assert {name: getattr(ours, name) for name in shared} == {name: getattr(theirs, name) for name in shared}
+
+
+def test_the_description_has_examples_that_its_own_schema_takes(client: httpx.Client) -> None:
+    described = client.get("/openapi.json").json()
+    assert set(described["paths"]) == {"/healthz", "/v1/models", "/v1/extract"}
+    answers = described["paths"]["/v1/extract"]["post"]["responses"]
+    assert {"200", "400", "401", "413", "415", "422", "429", "503"} <= set(answers)
+    for status, answer in answers.items():
+        content = answer["content"]["application/json"]
+        assert set(content["schema"]["required"]) <= set(content["example"]), status
+    real = client.post("/v1/extract", files={"file": ("deed.pdf", text_pages(1))}).json()
+    example = answers["200"]["content"]["application/json"]["example"]
+    assert list(real["document"]) == list(example["document"])
+    assert list(real["pages"][0]) == list(example["pages"][0])
+    page = client.get("/docs").text
+    assert "POST /v1/extract" in page and "http" not in page.replace("https://www.w3.org", "")
+
+
+def test_what_the_readme_shows_is_answered(endpoint: Endpoint) -> None:
+    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```(bash|python)\n(.*?)```", readme, re.DOTALL)
+    shown = [(language, block) for language, block in blocks if "/v1/extract" in block]
+    assert {language for language, _ in shown} == {"bash", "python"}
+    for language, block in shown:
+        command = {"bash": ["bash", "-ec"], "python": [sys.executable, "-c"]}[language]
+        code = block.replace("http://127.0.0.1:8000", endpoint.url)
+        done = subprocess.run([*command, code], cwd=REPOSITORY, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stderr
+        assert 'error_kind":"' not in done.stdout and "ANSWER" in done.stdout
+
+
+def test_no_request_like_those_of_the_description_is_answered_with_a_fault_of_the_server(endpoint: Endpoint) -> None:
+    schema = schemathesis.openapi.from_url(f"{endpoint.url}/openapi.json")
+    checks = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+    seen: list[int] = []
+    for operation in schema.get_all_operations():
+        modes = (schemathesis.GenerationMode.POSITIVE, schemathesis.GenerationMode.NEGATIVE)
+        for mode in modes if "/extract" in operation.ok().path else modes[:1]:
+
+            @given(case=operation.ok().as_strategy(generation_mode=mode))
+            @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+            def ask_it(case: Any) -> None:
+                response = case.call()
+                seen.append(response.status_code)
+                case.validate_response(response, checks=checks)
+
+            ask_it()
+    assert len(seen) > 60 and {200, 400} <= set(seen)

@@ -1,0 +1,77 @@
+"""`serve deploy serve.yaml` on a running cluster, as the README shows it."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+
+from jobs.serve import Options, build
+from tests.autoscaled_cluster import REPOSITORY, free_port, wait_until
+from tests.running_head import RunningHead, running_head
+
+START_SECONDS = 120.0
+
+
+def read_config(**args: Any) -> dict[str, Any]:
+    """serve.yaml, with other `args`."""
+    config = yaml.safe_load((REPOSITORY / "serve.yaml").read_text())
+    config["applications"][0]["args"] |= args
+    return config
+
+
+def test_its_args_are_options_of_the_job() -> None:
+    [application] = read_config()["applications"]
+    assert set(application["args"]) <= set(Options.__dataclass_fields__)
+    assert application["import_path"] == f"{build.__module__}:{build.__name__}"
+    limit = application["args"]["request_time_limit_seconds"]
+    assert read_config()["http_options"]["request_timeout_s"] > limit, "the proxy waits for the answer"
+    with pytest.raises(ValueError, match="max_pagess"):
+        build({"max_pagess": 3})
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("ray of its own")
+def test_the_application_is_deployed_changed_and_taken_away(samples_directory: Path, tmp_path: Path) -> None:
+    port = free_port()
+    invoice = samples_directory / "invoice.png"
+    file = tmp_path / "serve.yaml"
+
+    def deploy(head: RunningHead, **args: Any) -> None:
+        config = read_config(**args)
+        config["http_options"]["port"] = port
+        file.write_text(yaml.safe_dump(config))
+        told = finished(head.start("serve", "deploy", "--address", head.url, str(file)))
+        assert "successfully" in told, told
+
+    with running_head(code=str(REPOSITORY)) as head, httpx.Client(base_url=f"http://127.0.0.1:{port}") as client:
+        deploy(head)
+        wait_until(lambda: limit_of_pages(client) == 500, START_SECONDS, "the endpoint is well")
+        answer = client.post("/v1/extract", files={"file": (invoice.name, invoice.read_bytes())}, timeout=60)
+        [page] = answer.json()["pages"]
+        assert page["status"] == "ok" and page["entities"]
+        status = yaml.safe_load(finished(head.start("serve", "status", "--address", head.url)))
+        assert set(status["applications"]["layoutlmv2"]["deployments"]) == {"Front", "Text", "Model"}
+        deploy(head, max_pages=7)
+        wait_until(lambda: limit_of_pages(client) == 7, START_SECONDS, "the new options are there")
+        finished(head.start("serve", "shutdown", "--yes", "--address", head.url))
+
+
+def finished(process: subprocess.Popen[str]) -> str:
+    """What a command prints."""
+    told, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, told
+    return told
+
+
+def limit_of_pages(client: httpx.Client) -> int | None:
+    """As the endpoint tells it; None while it is not well."""
+    with contextlib.suppress(httpx.HTTPError, KeyError):  # not there yet, or between two versions
+        if client.get("/healthz").status_code == 200:
+            return client.get("/v1/models").json()["limits"]["pages"]
+    return None

@@ -1,0 +1,172 @@
+"""An endpoint with narrow limits and a key: what it refuses, and that it goes on afterwards."""
+
+from __future__ import annotations
+
+import io
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from PIL import Image, ImageSequence
+
+from tests.drawn_pdf import DrawnPage, draw_pdf, show
+from tests.jobs.endpoint import Endpoint
+
+pytestmark = pytest.mark.xdist_group("serve")
+
+WITHOUT_NAME = b'--b\r\nContent-Disposition: form-data; name="file"\r\n\r\nno name\r\n--b--\r\n'
+
+
+@pytest.fixture
+def endpoint(narrow_endpoint: Endpoint) -> Endpoint:
+    return narrow_endpoint
+
+
+@pytest.fixture
+def client(endpoint: Endpoint) -> Iterator[httpx.Client]:
+    with endpoint.client() as client:
+        yield client
+
+
+def upload(content: bytes | Path, name: str = "document") -> dict[str, tuple[str, bytes]]:
+    return {"file": (name, content.read_bytes() if isinstance(content, Path) else content)}
+
+
+def quick_page() -> bytes:
+    return draw_pdf(DrawnPage(show("A deed between the parties named below", 20, 200)))
+
+
+def wait_until(holds: Callable[[], bool]) -> bool:
+    """Whether it holds within half a minute."""
+    until = time.monotonic() + 30
+    while not holds():
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.1)
+    return True
+
+
+def test_only_the_page_and_the_health_are_open_without_a_key(endpoint: Endpoint) -> None:
+    with httpx.Client(base_url=endpoint.url, trust_env=False) as stranger:
+        for path in ("/v1/models", "/docs", "/openapi.json", "/v1/nothing"):
+            refused = stranger.get(path)
+            assert (refused.status_code, refused.json()["error_kind"]) == (401, "unauthorized"), path
+            assert refused.headers["www-authenticate"] == "Bearer"
+        assert stranger.post("/v1/extract", files=upload(quick_page())).status_code == 401
+        wrong = {"Authorization": f"Bearer {endpoint.key}x"}
+        assert stranger.get("/v1/models", headers=wrong).status_code == 401
+        assert stranger.get("/healthz").status_code == 200
+        assert stranger.get("/").status_code == 200
+        for key in (endpoint.key, "another"):
+            assert stranger.get("/v1/models", headers={"Authorization": f"Bearer {key}"}).status_code == 200
+
+
+def test_answers_tell_browsers_to_load_nothing_from_elsewhere(client: httpx.Client) -> None:
+    policy = client.get("/").headers["content-security-policy"]
+    assert "default-src 'self'" in policy and "img-src 'self' data: blob:" in policy
+
+
+def test_a_document_that_is_too_large_is_refused_and_the_next_one_answered(client: httpx.Client) -> None:
+    for size in (500_001, 5_000_000):
+        refused = client.post("/v1/extract", files=upload(b"%PDF-1.7" + b" " * size))
+        assert (refused.status_code, refused.json()["error_kind"]) == (413, "too_large")
+        assert "0.5 MB" in refused.json()["error"]
+
+    def chunks() -> Iterator[bytes]:
+        yield b'--b\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
+        for _ in range(100):
+            yield b"x" * 50_000
+
+    headers = {"Content-Type": "multipart/form-data; boundary=b"}
+    assert client.post("/v1/extract", content=chunks(), headers=headers).status_code == 413
+    assert client.post("/v1/extract", files=upload(quick_page())).status_code == 200
+
+
+def test_too_many_pages_are_refused_with_the_way_out(client: httpx.Client) -> None:
+    long = draw_pdf(*[DrawnPage(show("A deed between the parties", 20, 200))] * 41)
+    refused = client.post("/v1/extract", files=upload(long))
+    assert (refused.status_code, refused.json()["error_kind"]) == (413, "too_large")
+    assert "pages=1-40" in refused.json()["error"]
+    assert len(client.post("/v1/extract", files=upload(long), data={"pages": "41"}).json()["pages"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "status"),
+    [
+        (b"{}", "application/json", 415),
+        (b"", "multipart/form-data; boundary=b", 400),
+        (b"--b\r\nnonsense", "multipart/form-data; boundary=b", 400),
+        (b"x", "multipart/form-data", 400),
+        (WITHOUT_NAME, "multipart/form-data; boundary=b", 400),
+        (WITHOUT_NAME, "multipart/form-data; boundary=b; charset=punycode", 415),
+    ],
+)
+def test_bodies_that_are_no_form_are_refused(client: httpx.Client, body: bytes, content_type: str, status: int) -> None:
+    refused = client.post("/v1/extract", content=body, headers={"Content-Type": content_type})
+    assert refused.status_code == status and set(refused.json()) == {"error_kind", "error"}
+
+
+def test_more_questions_than_are_answered_at_once_are_refused(client: httpx.Client) -> None:
+    refused = client.post("/v1/extract", files=upload(quick_page()), data={"questions": ["a", "b", "c"]})
+    assert refused.status_code == 400 and "3 questions" in refused.json()["error"]
+
+
+def test_unknown_routes_and_methods_are_errors_of_the_same_form(client: httpx.Client) -> None:
+    assert client.get("/v1/nothing").json()["error_kind"] == "not_found"
+    refused = client.get("/v1/extract")
+    assert refused.status_code == 405 and set(refused.json()) == {"error_kind", "error"}
+
+
+def test_pages_that_are_not_done_in_time_are_failed_ones(client: httpx.Client, samples_directory: Path) -> None:
+    with Image.open(samples_directory / "fax-two-pages.tiff") as image:
+        frames = [frame.copy() for frame in ImageSequence.Iterator(image)]
+    many = io.BytesIO()
+    frames[0].save(many, "TIFF", save_all=True, append_images=[*frames[1:], *frames * 10], compression="group4")
+    answer = client.post("/v1/extract", files=upload(many.getvalue())).json()
+    assert len(answer["pages"]) == 22
+    states = [(page["status"], page["error_kind"]) for page in answer["pages"]]
+    assert states[0] == ("ok", None) and states[-1] == ("failed", "timeout")
+    assert set(states) == {("ok", None), ("failed", "timeout")}
+    assert "ask for fewer pages" in answer["pages"][-1]["error"]
+    assert client.post("/v1/extract", files=upload(quick_page())).json()["pages"][0]["status"] == "ok"
+
+
+def test_requests_beyond_the_queue_are_shed_and_the_endpoint_recovers(
+    endpoint: Endpoint, samples_directory: Path
+) -> None:
+    scan = upload(samples_directory / "invoice.png")
+    responses: list[httpx.Response] = []
+
+    def send() -> None:
+        with endpoint.client() as own:
+            responses.append(own.post("/v1/extract", files=scan))
+
+    threads = [threading.Thread(target=send) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    shed = [response for response in responses if response.status_code != 200]
+    assert shed and len(shed) < 16
+    for response in shed:
+        assert response.status_code in (429, 503)
+        assert int(response.headers["retry-after"]) >= 1
+        assert response.json()["error_kind"] == "overloaded"
+    with endpoint.client() as own:
+        assert own.post("/v1/extract", files=scan).status_code == 200
+
+
+def test_a_client_that_goes_away_frees_its_place(endpoint: Endpoint, samples_directory: Path) -> None:
+    scan = samples_directory / "supplier-form-scanned.pdf"
+    for _ in range(4):  # more than the two that are answered at a time
+        with endpoint.client() as leaving:
+            headers = {"Accept": "application/x-ndjson"}
+            with leaving.stream("POST", "/v1/extract", files=upload(scan), headers=headers) as response:
+                if response.status_code == 200:
+                    assert "document" in json.loads(next(response.iter_lines()))
+    with endpoint.client() as staying:
+        assert wait_until(lambda: staying.post("/v1/extract", files=upload(quick_page())).status_code == 200)

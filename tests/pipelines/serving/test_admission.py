@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import pytest
+
+from pipelines.serving.admission import Admission
+from pipelines.serving.errors import RequestError
+
+
+class Clock:
+    """Time that passes when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def refusal(admission: Admission) -> RequestError:
+    with pytest.raises(RequestError) as refused:
+        admission.enter()
+    return refused.value
+
+
+def test_places_are_given_back_once_and_the_refusal_says_when_to_come_again() -> None:
+    admission = Admission(2, seconds=10)
+    first, _ = admission.enter(), admission.enter()
+    error = refusal(admission)
+    assert error.status == 429 and error.headers()["Retry-After"] == "1"
+    first.leave()
+    first.leave()
+    assert admission.in_flight == 1
+    admission.enter()
+    assert admission.in_flight == 2
+
+
+def test_a_request_that_would_wait_for_more_than_half_its_time_is_refused() -> None:
+    clock = Clock()
+    admission = Admission(100, seconds=10, clock=clock)
+    for _ in range(30):
+        with admission.page():
+            clock.now += 2
+    pages = [admission.page() for _ in range(5)]
+    for page in pages[:2]:
+        page.__enter__()
+    assert admission.expected_seconds == pytest.approx(4)
+    admission.enter()
+    for page in pages[2:]:
+        page.__enter__()
+    assert admission.expected_seconds == pytest.approx(10)
+    assert refusal(admission).retry_after == 5
+
+
+def test_idle_time_and_pages_that_fail_say_nothing_about_the_pace() -> None:
+    clock = Clock()
+    admission = Admission(100, seconds=10, clock=clock)
+    with admission.page():
+        clock.now += 1
+    clock.now += 1000
+    with pytest.raises(TimeoutError), admission.page():
+        clock.now += 500
+        raise TimeoutError
+    with admission.page():
+        clock.now += 1
+        assert admission.expected_seconds == pytest.approx(1)
+    assert admission.pages_in_flight == 0
