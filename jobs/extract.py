@@ -10,30 +10,27 @@ import logging
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import ray
 from ray.exceptions import RayError, RayTaskError
 
+from jobs.reading_options import MEGA, ReadingOptions
 from jobs.session import connect_to_ray, parse_options
 from model.checkpoint import CheckpointError
 from model.checkpoint_source import BUNDLED_FORMS
-from model.ocr import OcrOptions, OcrUnavailableError
+from model.ocr import OcrUnavailableError
 from model.untrained import UNTRAINED
-from pipelines.extract import ExtractOptions, check_options
-from pipelines.infer import DtypeChoice, InferOptions
+from pipelines.extract import check_options
 from pipelines.listing import ListingOptions
 from pipelines.page import PageError, Task
-from pipelines.rasterize import RasterizeOptions, TextChoice
-from pipelines.rendering import RenderOptions
-from pipelines.run import RunOptions, run
+from pipelines.run import run
+from pipelines.run_options import RunOptions
 from pipelines.run_record import OutputConflictError
-from pipelines.sandbox import PageLimits, SandboxError
+from pipelines.sandbox import SandboxError
 from pipelines.storage import join_uri, normalise_uri
 
 logger = logging.getLogger("jobs.extract")
-
-MEGA = 1_000_000
 
 EXTRACT_ERRORS = (
     PageError,
@@ -48,8 +45,8 @@ EXTRACT_ERRORS = (
 
 
 @dataclass(frozen=True)
-class Options:
-    """Options of `python -m jobs.extract`."""
+class ExtractedOptions:
+    """What is extracted from which documents: a class of its own, for `--help` begins with it."""
 
     input: tuple[str, ...]
     """Folders, files or s3://bucket/prefix with PDF, PNG, JPEG and TIFF files; the type is told by content."""
@@ -62,42 +59,26 @@ class Options:
     """What the model is asked of each page."""
     questions: tuple[str, ...] = ()
     """Questions for question-answering, asked of every document."""
-    text: TextChoice = "auto"
-    """auto: a page's text layer where it can be trusted, else OCR; ocr: always OCR; layer: never OCR."""
-    dpi: int = 200
-    """Resolution at which PDF pages are rendered for OCR, in dots per inch."""
-    ocr_lang: str = "eng"
-    """Tesseract's languages, such as eng or deu+fra."""
-    ocr_engine: Literal["tesserocr", "pytesseract"] = "tesserocr"
-    """Tesseract in the process, or the program through pytesseract."""
-    ocr_settings: Literal["measured", "plain"] = "measured"
-    """measured: the resolution, order and filters chosen by benchmarks/ocr.py; plain: Tesseract as it comes."""
-    rasterizer: Literal["pdfium", "pdf2image"] = "pdfium"
-    """What renders PDF pages."""
+
+
+@dataclass(frozen=True)
+class Options(ReadingOptions, ExtractedOptions):
+    """Options of `python -m jobs.extract`."""
+
+    device: str = "auto"
+    """cpu, cuda, or auto: a GPU if there is one; on a cluster that grows, auto asks for a GPU node."""
     max_pages_per_document: int | None = None
     """Take only the first pages of longer documents."""
     limit: int | None = None
     """Take no more than this many pages in all."""
-    max_page_megapixels: float = 20.0
-    """Pages that would be larger at --dpi are rendered at less, in millions of pixels."""
     max_document_megabytes: float = 1000.0
     """Larger files are not opened, in millions of bytes."""
-    page_time_limit_seconds: float = 120.0
-    """The longest that reading one page may take, in seconds; then it is a failed page."""
-    page_memory_limit_megabytes: int = 2000
-    """The most memory that reading one page may take, in millions of bytes; then it is a failed page."""
-    stride: int = 128
-    """Tokens that neighbouring windows share on pages of more than 512 tokens."""
-    dtype: DtypeChoice = "auto"
-    """Of the model; auto is bfloat16 on a GPU and float32 on a CPU."""
-    device: str = "auto"
-    """cpu, cuda, or auto: a GPU if there is one."""
-    batch_tokens: int = 4096
-    """Tokens of one batch of the model, padding included."""
     read_workers: int | None = None
-    """Actors that render and read pages; by default one a CPU."""
+    """Actors that render and read pages; by default one a CPU. On a cluster that grows (see cluster.yaml), the most
+    that there will be, by default 320."""
     model_workers: int | None = None
-    """Actors that run the model; by default one a GPU, without one, one for 16 CPUs."""
+    """Actors that run the model; by default one a GPU, without one, one for 16 CPUs. On a cluster that grows, the most
+    that there will be, by default 4."""
     overwrite: bool = False
     """Remove what an earlier run wrote to --output and begin anew."""
     retry_failed: bool = False
@@ -131,21 +112,7 @@ class Options:
                 raise ValueError(f"--{name.replace('_', '-')} is {value:g}; it must be a number above 0")
         if self.retry_failed and self.overwrite:
             raise ValueError("--retry-failed keeps what --overwrite removes; give one of them")
-        render = RenderOptions(
-            dpi=self.dpi, max_pixels=int(self.max_page_megapixels * MEGA), rasterizer=self.rasterizer
-        )
-        plain = OcrOptions.plain(self.ocr_engine, self.ocr_lang)
-        measured = OcrOptions(engine=self.ocr_engine, language=self.ocr_lang)
-        extract = ExtractOptions(
-            model=self.model,
-            task=self.task,
-            questions=self.questions,
-            stride=self.stride,
-            limits=PageLimits(self.page_time_limit_seconds, self.page_memory_limit_megabytes),
-            rasterize=RasterizeOptions(text=self.text, render=render),
-            ocr=plain if self.ocr_settings == "plain" else measured,
-            infer=InferOptions(task=self.task, dtype=self.dtype, device=self.device, batch_tokens=self.batch_tokens),
-        )
+        extract = self.extract_options(self.model, self.task, self.questions)
         check_options(extract)
         return RunOptions(
             inputs=tuple(normalise_uri(uri) for uri in self.input),
@@ -181,7 +148,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {reason(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("interrupted; what is written stays, and the same command goes on from there", file=sys.stderr)
+        again = "the same command without --overwrite" if options.overwrite else "the same command"
+        print(f"interrupted; what is written stays, and {again} goes on from there", file=sys.stderr)
         return 130
     finally:
         ray.shutdown()

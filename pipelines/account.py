@@ -7,8 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from pipelines.ledger import PageKey, page_key, pages_promised, read_documents, read_tables, table_files
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipelines.document_marks import DocumentMarks
+from pipelines.ledger import read_document_marks, read_tables, table_files
 from pipelines.page import ErrorKind
+from pipelines.page_marks import PageKey, PageMarks
 from pipelines.retry_advice import advice, retry_command
 from pipelines.sandbox import PageLimits
 from pipelines.storage import Storage
@@ -82,7 +88,8 @@ class Account:
         counts = self.document_errors + self.page_errors
         told = []
         for kind, count in counts.most_common():
-            todo = advice(cast(ErrorKind, kind), limits, max_document_bytes)
+            of_documents = self.document_errors[kind] > 0
+            todo = advice(cast(ErrorKind, kind), limits, max_document_bytes, of_documents=of_documents)
             examples = [{"uri": uri, "page_index": page, "error": error} for uri, page, error in self.examples[kind]]
             told.append(
                 {
@@ -106,25 +113,19 @@ class Account:
 def take_account(storage: Storage, output: str) -> Account:
     """Read the output's own tables and count; the anti-join of pages promised and pages written included."""
     account = Account()
-    documents = read_documents(storage, output)
-    for row in documents.to_pylist():
-        account.documents[row["status"]] += 1
-        if row["status"] == "failed":
-            account.document_errors[row["error_kind"]] += 1
-            account._keep_example(row["error_kind"], row["uri"], None, row["error"])
-    promised = {page_key(row) for row in pages_promised(documents)}
-    account.promised = len(promised)
-    written: set[PageKey] = set()
+    documents = read_document_marks(storage, output)
+    failed = int(documents.failed.sum())
+    account.documents.update({"ok": len(documents) - failed, "failed": failed})
+    if failed:
+        _count_failed_documents(storage, output, account, documents)
+    written = PageMarks(documents)
+    account.promised = written.promised
     for _, table in read_tables(storage, table_files(storage, output, "pages"), _COLUMNS):
-        for row in table.to_pylist():
-            key = page_key(row)
-            if key in written:
-                account.twice += 1
-                continue
-            if key not in promised:
-                account.unpromised += 1
-                continue
-            written.add(key)
+        identities, indices = table["document_id"].to_pylist(), table["page_index"].to_pylist()
+        promised, first = written.is_promised(identities, indices), written.mark(identities, indices)
+        account.unpromised += int((~promised).sum())
+        account.twice += int((promised & ~first).sum())
+        for row in table.filter(pa.array(first)).to_pylist():
             account.pages[row["status"]] += 1
             if row["status"] == "failed":
                 account.page_errors[row["error_kind"]] += 1
@@ -136,5 +137,19 @@ def take_account(storage: Storage, output: str) -> Account:
                 account.text_sources[row["text_source"]] += 1
             for stage, seconds in (row["seconds"] or {}).items():
                 account.seconds[stage] += seconds or 0.0
-    account.missing = sorted(promised - written)
+    account.missing = list(written.unmarked())
     return account
+
+
+def _count_failed_documents(storage: Storage, output: str, account: Account, documents: DocumentMarks) -> None:
+    counted = np.zeros(len(documents), dtype=np.bool_)
+    columns = ("document_id", "uri", "error_kind", "error", "status")
+    files = table_files(storage, output, "documents")
+    for _, table in read_tables(storage, reversed(files), columns):
+        failed = table.filter(pc.equal(table["status"], "failed"))
+        places = documents.places(failed["document_id"].to_pylist())
+        for place, row in zip(places.tolist(), failed.to_pylist(), strict=True):
+            if documents.failed[place] and not counted[place]:  # the newest row of one that it is true of
+                counted[place] = True
+                account.document_errors[row["error_kind"]] += 1
+                account._keep_example(row["error_kind"], row["uri"], None, row["error"])

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from pipelines.ledger import read_documents, read_tables, table_files
+from pipelines.ledger import read_tables, table_files
 from pipelines.page import ANSWERS, Row
 from pipelines.storage import Storage
 
@@ -26,8 +26,11 @@ def best_answers(storage: Storage, output: str, questions: Sequence[str]) -> pa.
                 if key not in best or _rank(candidate) < _rank(best[key]):
                     best[key] = candidate
     rows: list[Row] = []
-    documents = [row for row in read_documents(storage, output).to_pylist() if row["status"] == "ok"]
-    for document in sorted(documents, key=lambda row: row["uri"]):
+    documents: dict[str, Row] = {}
+    files = table_files(storage, output, "documents")
+    for _, table in read_tables(storage, files, ("document_id", "uri", "status")):
+        documents |= {row["document_id"]: row for row in table.to_pylist()}
+    for document in sorted((row for row in documents.values() if row["status"] == "ok"), key=lambda row: row["uri"]):
         for index, question in enumerate(questions):
             unread = {**document, "page_index": None}
             row = best.get((document["document_id"], index)) or _document_answer(unread, _unread_answer(question))

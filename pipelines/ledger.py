@@ -1,23 +1,29 @@
-"""The ledger: what a run promised (`documents/`) and what it has written (`pages/`). The output is its own record."""
+"""The ledger: what a run promised (`documents/`) and what it has written (`pages/`). The output is its own record.
+
+Files are named by the time of the run that wrote them. Where two hold a row of the same document or page (it was done
+again, or a worker that was thought dead came back), the newest counts, and `keep_newest` drops the other.
+"""
 
 from __future__ import annotations
 
 import io
 import re
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipelines.page import DOCUMENTS, PAGE_TO_DO
+from pipelines import document_marks
+from pipelines.document_marks import DocumentMarks
+from pipelines.page import Row
+from pipelines.page_marks import PageKey, PageMarks
 from pipelines.storage import Storage, join_uri
-
-PageKey = tuple[str, int]
-"""(document_id, page_index)"""
 
 OWN_NAMES = re.compile(
     r"run\.json|report\.html|answers/answers\.parquet|(documents|pages)/part-\d{8}T\d{6}-[0-9a-f]{6}-[^/]+\.parquet"
@@ -66,18 +72,28 @@ def write_table(storage: Storage, uri: str, table: pa.Table) -> None:
     storage.write(uri, buffer.getvalue())
 
 
-def read_documents(storage: Storage, output: str) -> pa.Table:
-    """The documents that the output has promised."""
-    tables = [table for _, table in read_tables(storage, table_files(storage, output, "documents"))]
-    return pa.concat_tables(tables) if tables else DOCUMENTS.empty_table()
+def read_document_marks(storage: Storage, output: str) -> DocumentMarks:
+    """What the output has promised: of each document the newest row counts."""
+    files = table_files(storage, output, "documents")
+    return DocumentMarks.of(table for _, table in read_tables(storage, files, document_marks.COLUMNS))
 
 
-def read_pages_done(storage: Storage, output: str) -> set[PageKey]:
-    """The pages that the output holds, failed ones included."""
-    done: set[PageKey] = set()
+def read_pages_done(storage: Storage, output: str, documents: DocumentMarks) -> PageMarks:
+    """Of the pages that `documents` promise, those that the output holds are marked, failed ones included."""
+    done = PageMarks(documents)
     for _, table in read_tables(storage, table_files(storage, output, "pages"), ("document_id", "page_index")):
-        done.update(zip(table["document_id"].to_pylist(), table["page_index"].to_pylist(), strict=True))
+        done.mark(table["document_id"].to_pylist(), table["page_index"].to_pylist())
     return done
+
+
+def read_failed_pages(storage: Storage, output: str) -> frozenset[PageKey]:
+    """The pages whose newest row says that they failed."""
+    failed: set[PageKey] = set()
+    columns = ("document_id", "page_index", "status")
+    for _, table in read_tables(storage, table_files(storage, output, "pages"), columns):
+        for row in table.to_pylist():
+            (failed.add if row["status"] == "failed" else failed.discard)(page_key(row))
+    return frozenset(failed)
 
 
 def page_key(row: Mapping[str, Any]) -> PageKey:
@@ -85,64 +101,49 @@ def page_key(row: Mapping[str, Any]) -> PageKey:
     return row["document_id"], row["page_index"]
 
 
-def pages_promised(documents: pa.Table) -> Iterator[dict[str, Any]]:
-    """A `PAGE_TO_DO` row for each page that the documents promise, document by document."""
-    columns = ("document_id", "uri", "media_type", "page_count", "pages_selected")
-    for batch in documents.select(columns).to_batches():
-        for document in batch.to_pylist():
-            selected = document.pop("pages_selected")
-            for page_index in range(selected):
-                yield {**document, "page_index": page_index}
+def pages_to_do(storage: Storage, output: str, done: PageMarks) -> Iterator[Row]:
+    """The promised pages that are not marked as done: rows of `PAGE_TO_DO`, read as they are asked for."""
+    columns = ("document_id", "uri", "media_type", "page_count")
+    for _, documents in read_tables(storage, table_files(storage, output, "documents"), columns):
+        for place, page_indices in done.unmarked_of(documents["document_id"].to_pylist()):
+            (document,) = documents.slice(place, 1).to_pylist()
+            yield from ({**document, "page_index": page_index} for page_index in page_indices)
 
 
-def pages_to_do(documents: pa.Table, done: set[PageKey], pages_per_block: int) -> Iterator[pa.Table]:
-    """The pages promised and not done, in blocks of `PAGE_TO_DO` rows."""
-    block: list[dict[str, Any]] = []
-    for page in pages_promised(documents):
-        if page_key(page) not in done:
-            block.append(page)
-            if len(block) == pages_per_block:
-                yield _page_table(block)
-                block = []
-    if block:
-        yield _page_table(block)
-
-
-def _page_table(pages: Iterable[dict[str, Any]]) -> pa.Table:
-    return pa.Table.from_pylist(list(pages), schema=PAGE_TO_DO)
-
-
-def forget_documents(storage: Storage, output: str, document_ids: set[str]) -> None:
-    """Take the rows of documents out of all tables, so that they can be done anew."""
+def forget_documents(storage: Storage, output: str, document_ids: set[str], tables: Sequence[str]) -> None:
+    """Take the rows of documents out of some of the output's tables."""
+    if not document_ids:
+        return
     ids = pa.array(sorted(document_ids))
-    for name in ("pages", "documents"):
-        _forget(storage, output, name, "document_id", lambda column: pc.is_in(column, value_set=ids))
+    for name in tables:
+        for uri, columns in read_tables(storage, table_files(storage, output, name), ("document_id",)):
+            _keep_rows(storage, uri, pc.invert(pc.is_in(columns["document_id"], value_set=ids)))
 
 
-def forget_failed(storage: Storage, output: str) -> tuple[int, int]:
-    """Take the rows of failed pages and documents out, so that they are done anew; returns how many of each.
+def keep_newest(storage: Storage, output: str, name: str) -> int:
+    """Drop the rows of `documents` or `pages` of which there is a newer one; returns how many these were.
 
-    A run that ends before they are all done leaves them missing, which the next one mends.
+    A page that no document promises goes, too: a worker wrote it before the document changed.
     """
-    pages, documents = (
-        _forget(storage, output, name, "status", lambda column: pc.equal(column, "failed"))
-        for name in ("pages", "documents")
-    )
-    return pages, documents
+    documents = read_document_marks(storage, output)
+    columns = ["document_id", "page_index"]
+    if name == "documents":  # each is one row, as a page is
+        documents, columns = replace(documents, pages=np.ones(len(documents), dtype=np.int64)), columns[:1]
+    seen, dropped = PageMarks(documents), 0
+    for uri, table in read_tables(storage, reversed(table_files(storage, output, name)), columns):
+        identities = table["document_id"].to_pylist()[::-1]
+        indices = table["page_index"].to_pylist()[::-1] if name == "pages" else [0] * len(identities)
+        kept = seen.mark(identities, indices)[::-1]
+        dropped += int(np.count_nonzero(~kept))
+        _keep_rows(storage, uri, pa.array(kept))
+    return dropped
 
 
-def _forget(
-    storage: Storage, output: str, name: str, column: str, which: Callable[[pa.ChunkedArray], pa.ChunkedArray]
-) -> int:
-    """Rewrite the files of a table without the rows that `which` picks by a column; returns how many these were."""
-    count = 0
-    for uri, values in read_tables(storage, table_files(storage, output, name), (column,)):
-        picked = which(values[column])
-        in_file = pc.sum(picked).as_py() or 0
-        count += in_file
-        if in_file == values.num_rows:
-            storage.delete(uri)
-        elif in_file:
-            ((_, table),) = read_tables(storage, [uri])
-            write_table(storage, uri, table.filter(pc.invert(picked)))
-    return count
+def _keep_rows(storage: Storage, uri: str, kept: pa.Array | pa.ChunkedArray) -> None:
+    """Rewrite a file with some of its rows; one of which none is left is removed."""
+    count = pc.sum(kept).as_py() or 0
+    if not count:
+        storage.delete(uri)
+    elif count < len(kept):
+        ((_, table),) = read_tables(storage, [uri])
+        write_table(storage, uri, table.filter(kept))

@@ -17,10 +17,10 @@ SETTLED_SECONDS = 1.0
 
 
 class Progress:
-    """Counts units of work. As a context manager it closes the bar, or logs the last figures."""
+    """Counts units of work. As a context manager it closes the bar, or logs the last figures, if any."""
 
     def __init__(self, total: int | None, unit: str, *, interval_seconds: float = LOG_INTERVAL_SECONDS) -> None:
-        """`unit` is a plural ("pages"); without a `total` no share and no remaining time is told."""
+        """`unit` is a plural ("pages"); as long as there is no `total`, no share and no remaining time is told."""
         self.total, self.unit, self.interval_seconds = total, unit, interval_seconds
         self.done = self.failed = 0
         self._started = self._logged = time.monotonic()
@@ -36,9 +36,17 @@ class Progress:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._bar is not None:
+            self._bar.leave = bool(self.done)
             self._bar.close()
-        elif kind is None:
+        elif kind is None and self.done:
             logger.info(self.line())
+
+    def expect(self, total: int) -> None:
+        """So many units in all: it was not known before."""
+        self.total = total
+        if self._bar is not None:
+            self._bar.total = total
+            self._bar.refresh()
 
     def add(self, done: int, failed: int = 0) -> None:
         """`done` more units, of which `failed` failed."""

@@ -18,9 +18,13 @@ class Advice:
     options: tuple[str, ...] = ()
 
 
-def advice(kind: ErrorKind, limits: PageLimits, max_document_bytes: int) -> Advice:
-    """What to do about a kind of failure under the limits that a run had."""
-    return _ADVICE[kind](limits, max_document_bytes)
+def advice(kind: ErrorKind, limits: PageLimits, max_document_bytes: int, *, of_documents: bool = False) -> Advice:
+    """What to do about a kind of failure under the limits that a run had; `of_documents`: whole ones failed of it."""
+    if kind == "too_large" and of_documents:
+        megabytes = f"{2 * max_document_bytes / 1_000_000:g}"
+        words = "Raise the limit, or put a smaller copy in the file's place."
+        return Advice(words, ("--max-document-megabytes", megabytes))
+    return _ADVICE[kind](limits)
 
 
 def retry_command(command: Sequence[str], options: Sequence[str] = ()) -> str:
@@ -36,23 +40,20 @@ def retry_command(command: Sequence[str], options: Sequence[str] = ()) -> str:
     return shlex.join([*kept, "--retry-failed", *options])
 
 
-def _same(words: str, *options: str) -> Callable[[PageLimits, int], Advice]:
-    return lambda limits, max_document_bytes: Advice(words, options)
+def _same(words: str, *options: str) -> Callable[[PageLimits], Advice]:
+    return lambda limits: Advice(words, options)
 
 
-_ADVICE: dict[ErrorKind, Callable[[PageLimits, int], Advice]] = {
+_ADVICE: dict[ErrorKind, Callable[[PageLimits], Advice]] = {
     "unreadable": _same("Put an intact copy in the file's place; if S3 was out of reach, just try again."),
     "encrypted": _same("Put a copy without a password in the file's place."),
     "empty": _same("Nothing to read; put the right file in its place."),
     "unsupported": _same("Convert it to PDF, PNG, JPEG or TIFF."),
-    "too_large": lambda limits, most: Advice(
-        "Raise the limit, or put a smaller copy in the file's place.",
-        ("--max-document-megabytes", str(2 * most // 1_000_000)),
-    ),
-    "timeout": lambda limits, most: Advice(
+    "too_large": _same("The picture has more pixels than are read: put one that is scaled down in its place."),
+    "timeout": lambda limits: Advice(
         "Give such pages more time.", ("--page-time-limit-seconds", f"{4 * limits.seconds:g}")
     ),
-    "out_of_memory": lambda limits, most: Advice(
+    "out_of_memory": lambda limits: Advice(
         "Give such pages more memory.", ("--page-memory-limit-megabytes", str(2 * limits.megabytes))
     ),
     "crashed": _same("Another renderer may take what crashes this one.", "--rasterizer", "pdf2image"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import platform
 import secrets
 from collections.abc import Sequence
@@ -11,12 +10,13 @@ from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from pipelines.ledger import forget_failed, is_own_file, table_files
+from pipelines.ledger import is_own_file, table_files
 from pipelines.storage import Storage, join_uri
 
-logger = logging.getLogger(__name__)
-
 RECORD = "run.json"
+CLEARING = "clearing"
+"""The status of an output whose earlier rows are being removed; a run that finds it removes the rest."""
+
 TABLES = ("documents", "pages", "answers")
 PACKAGES = ("ray", "torch", "tokenizers", "tesserocr", "pypdfium2", "Pillow", "pyarrow")
 SAME_FOR_ALL_PAGES = ("model", "extract.model", "extract.task", "extract.questions")
@@ -25,6 +25,10 @@ SAME_FOR_ALL_PAGES = ("model", "extract.model", "extract.task", "extract.questio
 
 class OutputConflictError(Exception):
     """The output holds the result of other options; the message names them."""
+
+
+class OutputTakenError(OutputConflictError):
+    """Another run has begun on the same output since; that one goes on, and this one must not."""
 
 
 def new_record(model: str, inputs: Sequence[str], options: dict[str, Any]) -> dict[str, Any]:
@@ -41,24 +45,27 @@ def new_record(model: str, inputs: Sequence[str], options: dict[str, Any]) -> di
 
 
 def begin_output(storage: Storage, output: str, record: dict[str, Any], overwrite: bool, retry_failed: bool) -> None:
-    """Refuse an output of other options, or clear it, or forget what failed; leave a mark that a run has begun.
+    """Refuse an output of other options, or clear it; leave a mark that a run has begun, by which it owns the output.
 
     Raises:
         OutputConflictError: what is there does not go together with this run.
         PageError: the output cannot be accessed.
     """
     uri = join_uri(output, RECORD)
-    if overwrite:
-        for table in TABLES:
-            for uri in table_files(storage, output, table):
-                if is_own_file(uri, output):
-                    storage.delete(uri)
-    elif storage.exists(uri):
-        earlier = json.loads(storage.read(uri))
+    earlier = json.loads(storage.read(uri)) if storage.exists(uri) else None
+    if overwrite or (earlier is not None and earlier["status"] == CLEARING):
+        write_record(storage, output, record | {"status": CLEARING})
+        _clear(storage, output)
+        earlier = None
+    if earlier is not None:
         record["retries"] = earlier.get("retries", [])
         differences = _differences(earlier, record)
         if retry_failed:
-            _retry(storage, output, record, earlier, differences)
+            _check_retry(output, earlier, differences)
+            # The record keeps the options of the output as a whole, and tells those of the retry.
+            record["options"] = earlier["options"]
+            changed = {name: new for name, (_, new) in differences.items()}
+            record["retries"] = [*record["retries"], {"run_id": record["run_id"], "options": changed}]
         elif differences:
             raise OutputConflictError(
                 f"{output} was made with other options ({_told(differences)}): choose another --output, or "
@@ -69,26 +76,37 @@ def begin_output(storage: Storage, output: str, record: dict[str, Any], overwrit
     write_record(storage, output, record)
 
 
-def _retry(
-    storage: Storage,
-    output: str,
-    record: dict[str, Any],
-    earlier: dict[str, Any],
-    differences: dict[str, tuple[Any, Any]],
-) -> None:
-    """Forget what failed; the record keeps the options of the output as a whole, and tells those of the retry."""
+def _clear(storage: Storage, output: str) -> None:
+    for table in TABLES:
+        for uri in table_files(storage, output, table):
+            if is_own_file(uri, output):
+                storage.delete(uri)
+
+
+def check_taken(storage: Storage, output: str, run_id: str) -> None:
+    """Find out whether another run has taken the output over.
+
+    Raises:
+        OutputTakenError: it has, and goes on with what this one wrote.
+    """
+    owner = json.loads(storage.read(join_uri(output, RECORD)))["run_id"]
+    if owner != run_id:
+        raise OutputTakenError(f"another run ({owner}) has begun on {output} since and goes on there; this one ends")
+
+
+def _check_retry(output: str, earlier: dict[str, Any], differences: dict[str, tuple[Any, Any]]) -> None:
     mixed = {name: values for name, values in differences.items() if name in SAME_FOR_ALL_PAGES}
     if mixed:
         raise OutputConflictError(
             f"--retry-failed adds to {output}, whose other pages were made differently ({_told(mixed)}): "
             "give the same, or choose another --output"
         )
-    pages, documents = forget_failed(storage, output)
-    logger.info("%d failed documents and %d failed pages are done again", documents, pages)
-    record["options"] = earlier["options"]
-    changed = {name: new for name, (_, new) in differences.items()}
-    retry = {"run_id": record["run_id"], "documents": documents, "pages": pages, "options": changed}
-    record["retries"] = [*record["retries"], retry]
+    was_retry = any(retry["run_id"] == earlier["run_id"] for retry in earlier.get("retries", []))
+    if earlier["status"] != "done" and not was_retry:
+        raise OutputConflictError(
+            f"the run in {output} did not come to its end: finish it with the same command without --retry-failed, "
+            "then try again what failed"
+        )
 
 
 def _differences(earlier: dict[str, Any], record: dict[str, Any]) -> dict[str, tuple[Any, Any]]:

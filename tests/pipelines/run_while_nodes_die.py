@@ -16,7 +16,8 @@ import ray
 from ray.cluster_utils import Cluster
 
 from pipelines.extract import ExtractOptions
-from pipelines.run import RunOptions, run
+from pipelines.run import run
+from pipelines.run_options import RunOptions
 
 
 def main() -> None:

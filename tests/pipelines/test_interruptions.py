@@ -20,7 +20,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines.extract import ExtractOptions
-from pipelines.run import RunOptions, run
+from pipelines.run import run
+from pipelines.run_options import RunOptions
 from pipelines.storage import Storage, join_uri
 from tests.pipelines.test_run import rows_of, without_clock
 from tests.s3_proxy import Mode, start_s3_proxy

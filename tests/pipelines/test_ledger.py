@@ -7,14 +7,15 @@ import pyarrow as pa
 from pipelines.account import take_account
 from pipelines.ledger import (
     forget_documents,
-    forget_failed,
-    pages_promised,
+    keep_newest,
     pages_to_do,
-    read_documents,
+    read_document_marks,
+    read_failed_pages,
     read_pages_done,
     write_table,
 )
 from pipelines.page import DOCUMENTS, Row, page_schema
+from pipelines.page_marks import PageKey, PageMarks
 from pipelines.sandbox import PageLimits
 from pipelines.storage import Storage
 
@@ -49,51 +50,60 @@ def page(name: str, index: int, error_kind: str | None = None) -> Row:
     }
 
 
-def documents(*rows: Row) -> pa.Table:
-    return pa.Table.from_pylist(list(rows), schema=DOCUMENTS)
-
-
 def write(output: Path, table: str, name: str, rows: list[Row]) -> None:
     schema = DOCUMENTS if table == "documents" else page_schema("token-classification")
     write_table(Storage(), str(output / table / f"{name}.parquet"), pa.Table.from_pylist(rows, schema=schema))
 
 
-def test_documents_promise_the_pages_that_the_caps_left() -> None:
-    promised = pages_promised(
-        documents(document("a", 2), document("b", 9, selected=1), document("c", 0, error_kind="empty"))
-    )
-    assert [(row["document_id"], row["page_index"], row["page_count"]) for row in promised] == [
-        ("a", 0, 2),
-        ("a", 1, 2),
-        ("b", 0, 9),
+def done(output: Path) -> PageMarks:
+    return read_pages_done(Storage(), str(output), read_document_marks(Storage(), str(output)))
+
+
+def not_done(output: Path) -> list[PageKey]:
+    return list(done(output).unmarked())
+
+
+def test_documents_promise_the_pages_that_the_caps_left(tmp_path: Path) -> None:
+    write(tmp_path, "documents", "1", [document("a", 2), document("c", 0, error_kind="empty")])
+    write(tmp_path, "documents", "2", [document("b", 9, selected=1)])
+    assert not_done(tmp_path) == [("a", 0), ("a", 1), ("b", 0)]
+
+
+def test_pages_to_do_are_those_promised_and_not_done(tmp_path: Path) -> None:
+    write(tmp_path, "documents", "1", [document("b", 5), document("none", 0, error_kind="empty")])
+    write(tmp_path, "documents", "2", [document("a", 2)])
+    write(tmp_path, "pages", "1", [page("b", 1), page("b", 4)])
+    rows = list(pages_to_do(Storage(), str(tmp_path), done(tmp_path)))
+    assert [(row["document_id"], row["page_index"]) for row in rows] == [
+        ("b", 0),
+        ("b", 2),
+        ("b", 3),
+        ("a", 0),
+        ("a", 1),
     ]
-
-
-def test_pages_to_do_are_those_promised_and_not_done_in_even_blocks() -> None:
-    blocks = list(pages_to_do(documents(document("a", 5), document("b", 2)), {("a", 1), ("a", 4)}, pages_per_block=2))
-    assert [block.num_rows for block in blocks] == [2, 2, 1]
-    keys = [(row["document_id"], row["page_index"]) for block in blocks for row in block.to_pylist()]
-    assert keys == [("a", 0), ("a", 2), ("a", 3), ("b", 0), ("b", 1)]
+    assert (rows[0]["uri"], rows[0]["page_count"], rows[0]["media_type"]) == ("/in/b.pdf", 5, "application/pdf")
 
 
 def test_an_output_that_does_not_exist_has_promised_and_done_nothing(tmp_path: Path) -> None:
-    assert read_documents(Storage(), str(tmp_path / "new")).num_rows == 0
-    assert read_pages_done(Storage(), str(tmp_path / "new")) == set()
+    new = tmp_path / "new"
+    assert len(read_document_marks(Storage(), str(new))) == 0
+    assert (done(new).promised, list(pages_to_do(Storage(), str(new), done(new)))) == (0, [])
 
 
 def test_pages_done_are_read_back_from_all_files(tmp_path: Path) -> None:
+    write(tmp_path, "documents", "part-1", [document("a", 3), document("b", 2)])
     write(tmp_path, "pages", "part-1", [page("a", 0), page("a", 1, "timeout")])
     write(tmp_path, "pages", "part-2", [page("b", 0)])
-    assert read_pages_done(Storage(), str(tmp_path)) == {("a", 0), ("a", 1), ("b", 0)}
+    assert not_done(tmp_path) == [("a", 2), ("b", 1)]
 
 
 def test_forgotten_documents_leave_no_row_and_the_others_stay(tmp_path: Path) -> None:
-    write(tmp_path, "documents", "part-1", [document("a", 1), document("b", 1)])
+    write(tmp_path, "documents", "part-1", [document("a", 2), document("b", 1)])
     write(tmp_path, "pages", "part-1", [page("a", 0), page("b", 0)])
     write(tmp_path, "pages", "part-2", [page("a", 1)])
-    forget_documents(Storage(), str(tmp_path), {"a"})
-    assert read_documents(Storage(), str(tmp_path))["document_id"].to_pylist() == ["b"]
-    assert read_pages_done(Storage(), str(tmp_path)) == {("b", 0)}
+    forget_documents(Storage(), str(tmp_path), {"a"}, ("documents", "pages"))
+    assert read_document_marks(Storage(), str(tmp_path)).identities.tolist() == [b"b"]
+    assert done(tmp_path).marked == 1 and not_done(tmp_path) == []
     assert not (tmp_path / "pages" / "part-2.parquet").exists()
 
 
@@ -122,16 +132,35 @@ def test_a_page_written_twice_is_counted_once_and_told(tmp_path: Path) -> None:
     assert account.pages["ok"] == 1 and account.twice == 1
 
 
-def test_what_failed_is_forgotten_and_nothing_else(tmp_path: Path) -> None:
-    write(tmp_path, "documents", "one", [document("a", 3), document("b", 0, error_kind="encrypted")])
-    write(tmp_path, "documents", "two", [document("c", 0, error_kind="empty")])
-    write(tmp_path, "pages", "one", [page("a", 0), page("a", 1, "timeout")])
-    write(tmp_path, "pages", "two", [page("a", 2, "crashed")])
-    assert forget_failed(Storage(), str(tmp_path)) == (2, 2)
-    assert read_documents(Storage(), str(tmp_path))["document_id"].to_pylist() == ["a"]
-    assert read_pages_done(Storage(), str(tmp_path)) == {("a", 0)}
-    assert not (tmp_path / "pages" / "two.parquet").exists(), "a file without rows is removed"
-    assert forget_failed(Storage(), str(tmp_path)) == (0, 0)
+def test_of_rows_of_one_page_the_newest_counts_and_the_others_are_dropped(tmp_path: Path) -> None:
+    write(tmp_path, "documents", "one", [document("a", 3)])
+    write(tmp_path, "pages", "20260101", [page("a", 0, "timeout"), page("a", 1, "timeout"), page("a", 2)])
+    write(tmp_path, "pages", "20260102", [page("a", 0)])
+    write(tmp_path, "pages", "20260103", [page("a", 2)])
+    assert read_failed_pages(Storage(), str(tmp_path)) == {("a", 1)}
+    assert keep_newest(Storage(), str(tmp_path), "pages") == 2
+    account = take_account(Storage(), str(tmp_path))
+    assert account.is_complete and (account.pages["ok"], account.pages["failed"]) == (2, 1)
+    assert keep_newest(Storage(), str(tmp_path), "pages") == 0
+
+
+def test_pages_that_no_document_promises_any_more_are_dropped(tmp_path: Path) -> None:
+    write(tmp_path, "documents", "one", [document("a", 1)])
+    write(tmp_path, "pages", "one", [page("a", 0), page("a", 1), page("gone", 0)])
+    assert keep_newest(Storage(), str(tmp_path), "pages") == 2
+    assert take_account(Storage(), str(tmp_path)).is_complete
+
+
+def test_of_rows_of_one_document_the_newest_counts(tmp_path: Path) -> None:
+    write(tmp_path, "documents", "20260101", [document("a", 0, error_kind="empty"), document("b", 1)])
+    write(tmp_path, "documents", "20260102", [document("a", 4)])
+    for older in (1, 0):
+        marks = read_document_marks(Storage(), str(tmp_path))
+        told = (marks.identities.tolist(), marks.pages.tolist(), marks.failed.tolist(), marks.older)
+        assert told == ([b"a", b"b"], [4, 1], [False, False], older)
+        assert take_account(Storage(), str(tmp_path)).as_json()["documents"]["by_error_kind"] == {}
+        keep_newest(Storage(), str(tmp_path), "documents")
+    assert not keep_newest(Storage(), str(tmp_path), "documents")
 
 
 def test_the_account_tells_each_kind_of_failure_with_examples_and_the_way_out(tmp_path: Path) -> None:

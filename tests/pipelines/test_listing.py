@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -38,12 +39,23 @@ def test_an_identity_is_of_the_uri_alone_and_stays() -> None:
     assert len(document_id("/x")) == 16 and document_id("/a.pdf") == "deef56520e9e4045"
 
 
-def test_inputs_that_overlap_give_each_document_once(samples_directory: Path) -> None:
+def test_inputs_that_overlap_give_each_document_once(samples_directory: Path, tmp_path: Path) -> None:
     uris = [
         stored.uri
         for stored in list_documents([str(samples_directory), str(samples_directory / "invoice.png")], Storage())
     ]
     assert len(uris) == len(set(uris)) and str(samples_directory / "invoice.png") in uris
+    odd = os.fsdecode(os.fsencode(tmp_path) + b"/f\xe9")
+    os.mkdir(odd)
+    Path(odd, "x.pdf").touch()
+    assert len(list(list_documents([str(tmp_path), odd], Storage()))) == 1
+
+
+def test_an_input_that_holds_nothing_is_told_before_any_document_is_given(
+    samples_directory: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(PageError, match=f"no documents under {tmp_path}"):
+        next(list_documents([str(samples_directory), str(tmp_path)], Storage()))
 
 
 def test_documents_get_their_type_by_content_and_their_pages(samples_directory: Path) -> None:

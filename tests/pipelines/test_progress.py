@@ -53,3 +53,14 @@ def test_off_a_terminal_a_line_is_logged_every_few_seconds_and_at_the_end(
             progress.add(1)
     told = [record.message.split(" (")[0] for record in caplog.records]
     assert told == ["documents 2/3", "documents 3/3"]
+
+
+def test_a_total_may_become_known_on_the_way_and_nothing_done_is_not_told(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        with Progress(None, "documents") as progress:
+            progress.add(2)
+            assert progress.line().startswith("documents 2 (")
+            progress.expect(5)
+        with Progress(None, "documents") as progress:
+            progress.expect(0)
+    assert [record.message.split(" (")[0] for record in caplog.records] == ["documents 2/5"]

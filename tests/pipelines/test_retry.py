@@ -15,8 +15,9 @@ import ray
 
 from pipelines.extract import ExtractOptions
 from pipelines.listing import ListingOptions
-from pipelines.run import RunOptions, run
-from pipelines.run_record import OutputConflictError
+from pipelines.run import run, write_pages
+from pipelines.run_options import RunOptions
+from pipelines.run_record import OutputConflictError, OutputTakenError
 from tests.hostile.all_files import hostile_files
 from tests.pipelines.test_run import rows_of
 
@@ -32,19 +33,39 @@ def times(output: Path) -> dict[str, int]:
     return {path.name: path.stat().st_mtime_ns for path in (output / "pages").iterdir()}
 
 
-@pytest.fixture
-def first(samples_directory: Path, tmp_path: Path) -> tuple[RunOptions, dict[str, Any]]:
-    """A run over a document that is too large, one of whose pages one is damaged, and a good one."""
-    inputs = tmp_path / "in"
-    inputs.mkdir()
+class KilledError(Exception):
+    """As if the process had been killed there."""
+
+
+def raise_killed(*arguments: Any) -> int:
+    raise KilledError
+
+
+@pytest.fixture(scope="module")
+def kept(samples_directory: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, RunOptions, dict[str, Any]]:
+    """A run over a document that is too large, one of whose pages one is damaged, and a good one; and a copy of it."""
+    folder = tmp_path_factory.mktemp("first") / "used"
+    inputs = folder / "in"
+    inputs.mkdir(parents=True)
     shutil.copy(samples_directory / "supplier-form.pdf", inputs / "large.pdf")
     made = {
         file.name: file.make() for file in hostile_files() if file.name in ("page-missing.pdf", "every-rotation.pdf")
     }
     for name, content in made.items():
         (inputs / name).write_bytes(content)
-    options = RunOptions((str(inputs),), str(tmp_path / "out"), TOKENS, SMALL, command=COMMAND)
-    return options, run(options)
+    options = RunOptions((str(inputs),), str(folder / "out"), TOKENS, SMALL, command=COMMAND)
+    record = run(options)
+    shutil.copytree(folder, folder.with_name("kept"))
+    return folder, options, record
+
+
+@pytest.fixture
+def first(kept: tuple[Path, RunOptions, dict[str, Any]]) -> tuple[RunOptions, dict[str, Any]]:
+    """The run as it was, for each test anew."""
+    folder, options, record = kept
+    shutil.rmtree(folder)
+    shutil.copytree(folder.with_name("kept"), folder)
+    return options, record
 
 
 def test_failures_are_told_by_kind_with_examples_and_the_command_that_tries_them_again(
@@ -87,6 +108,94 @@ def test_a_retry_asks_the_same_of_the_model_and_wants_an_earlier_run(
         run(other)
     with pytest.raises(OutputConflictError, match="no earlier run"):
         run(replace(options, output=str(tmp_path / "new"), retry_failed=True))
+
+
+def test_a_retry_loses_nothing_that_the_listing_does_not_give_again(
+    first: tuple[RunOptions, dict[str, Any]], tmp_path: Path
+) -> None:
+    options, before = first
+    others = tmp_path / "others"
+    others.mkdir()
+    Path(options.inputs[0], "every-rotation.pdf").rename(others / "every-rotation.pdf")
+    record = run(replace(options, inputs=(str(others),), listing=ListingOptions(), retry_failed=True))
+    assert record["status"] == "done" and record["pages_this_run"] == 0
+    for table in ("documents", "pages"):
+        assert record[table] == before[table], "new documents are left to a run, failed ones keep their rows"
+    record = run(replace(options, listing=ListingOptions(), limit=1, retry_failed=True))
+    assert record["documents"] == before["documents"], "there is no room for the pages of the large one"
+
+
+def test_a_document_that_was_mended_is_read_again_as_a_whole(
+    first: tuple[RunOptions, dict[str, Any]], samples_directory: Path
+) -> None:
+    options, _ = first
+    shutil.copy(samples_directory / "fax-two-pages.tiff", Path(options.inputs[0], "page-missing.pdf"))
+    record = run(replace(options, listing=ListingOptions(), retry_failed=True))
+    assert record["status"] == "done" and record["pages"]["failed"] == 0
+    mended = [row for row in rows_of(options.output, "pages") if row["uri"].endswith("page-missing.pdf")]
+    assert sorted((row["page_index"], row["text_source"]) for row in mended) == [(0, "ocr"), (1, "ocr")]
+
+
+def test_a_retry_that_was_killed_goes_on_and_its_record_says_what_the_output_is(
+    first: tuple[RunOptions, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options, before = first
+    again = replace(options, listing=ListingOptions(), retry_failed=True)
+    with monkeypatch.context() as patch:
+        patch.setattr("pipelines.run.write_pages", raise_killed)
+        with pytest.raises(KilledError):
+            run(again)
+    told = json.loads(Path(options.output, "run.json").read_text())
+    assert told["status"] == "failed" and told["options"] == before["options"]
+    assert told["retries"][-1]["options"] == {"listing.max_document_bytes": ListingOptions().max_document_bytes}
+    for rerun in (again, options):
+        record = run(rerun)
+        assert record["status"] == "done"
+        rows = rows_of(options.output, "pages")
+        assert len({(row["document_id"], row["page_index"]) for row in rows}) == len(rows) == 3 + 14 + 3
+    assert record["pages_this_run"] == 0, "a finished retry leaves a run nothing to do"
+
+
+def test_what_is_not_finished_is_finished_before_anything_is_tried_again(
+    first: tuple[RunOptions, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options, _ = first
+    with monkeypatch.context() as patch:
+        patch.setattr("pipelines.run.write_pages", raise_killed)
+        with pytest.raises(KilledError):
+            run(options)
+    with pytest.raises(OutputConflictError, match="without --retry-failed"):
+        run(replace(options, retry_failed=True))
+
+
+def test_a_run_whose_output_another_one_has_taken_over_ends_and_leaves_it_the_record(
+    first: tuple[RunOptions, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options, _ = first
+    shutil.rmtree(Path(options.output, "pages"))
+    in_between: list[dict[str, Any]] = []
+
+    def write_pages_late(*arguments: Any) -> int:
+        if not in_between:
+            in_between.append({})
+            in_between[0] = run(options)  # the other one: begins later, and comes to its end
+        return write_pages(*arguments)
+
+    monkeypatch.setattr("pipelines.run.write_pages", write_pages_late)
+    with pytest.raises(OutputTakenError, match="another run"):
+        run(options)
+    assert json.loads(Path(options.output, "run.json").read_text()) == in_between[0]
+    rows = rows_of(options.output, "pages")
+    assert len({(row["document_id"], row["page_index"]) for row in rows}) == len(rows)
+
+
+def test_rows_that_two_runs_wrote_are_there_once_in_the_end(first: tuple[RunOptions, dict[str, Any]]) -> None:
+    options, before = first
+    for path in Path(options.output, "pages").iterdir():
+        shutil.copy(path, path.with_name(path.name.replace("part-2", "part-1")))
+    record = run(options)
+    assert record["status"] == "done" and record["pages_this_run"] == 0
+    assert record["pages"] == before["pages"] and len(rows_of(options.output, "pages")) == before["pages"]["promised"]
 
 
 def test_a_document_that_goes_away_after_it_was_listed_costs_its_pages(

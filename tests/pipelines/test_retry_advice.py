@@ -33,4 +33,9 @@ def test_limits_are_raised_from_those_that_the_run_had() -> None:
     limits = PageLimits(seconds=5, megabytes=300)
     assert advice("timeout", limits, 10**9).options == ("--page-time-limit-seconds", "20")
     assert advice("out_of_memory", limits, 10**9).options == ("--page-memory-limit-megabytes", "600")
-    assert advice("too_large", limits, 10**9).options == ("--max-document-megabytes", "2000")
+    assert advice("too_large", limits, 10**9, of_documents=True).options == ("--max-document-megabytes", "2000")
+    assert advice("too_large", limits, 2_000, of_documents=True).options == ("--max-document-megabytes", "0.004")
+
+
+def test_no_option_is_named_that_would_not_help() -> None:
+    assert not advice("too_large", PageLimits(), 10**9).options, "it is the page's pixels that are too many"

@@ -16,11 +16,12 @@ from pipelines.extract import ExtractOptions, extract_pages
 from pipelines.page import PAGE_TO_DO, PageError, Row, page_schema
 from pipelines.pools import plan_pools
 from pipelines.rasterize import RasterizeOptions
-from pipelines.run import RunOptions, run
+from pipelines.run import run
+from pipelines.run_options import RunOptions
 from pipelines.run_record import OutputConflictError
 from pipelines.storage import Storage, join_uri
 
-pytestmark = [pytest.mark.xdist_group("ray"), pytest.mark.usefixtures("ray_cluster")]
+pytestmark = [pytest.mark.xdist_group("ray of its own"), pytest.mark.usefixtures("ray_cluster")]
 
 TOKENS = ExtractOptions(model="untrained")
 
@@ -153,6 +154,31 @@ def test_pages_that_are_missing_are_completed_and_only_they(
     again = run(RunOptions((str(few_samples),), str(output), TOKENS))
     assert again["pages_this_run"] == count
     assert without_clock(rows_of(output, "pages")) == without_clock(rows_of(first_run[0], "pages"))
+
+
+def test_rounds_give_the_same_rows_and_one_that_fails_leaves_the_earlier_ones(
+    few_samples: Path, first_run: tuple[Path, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pages_by_round: list[int] = []
+
+    def extract_or_fail(pages: ray.data.Dataset, *arguments: Any) -> ray.data.Dataset:
+        pages_by_round.append(pages.count())
+        if len(pages_by_round) == 2:
+            raise ConnectionError("the second round does not begin")
+        return extract_pages(pages, *arguments)
+
+    monkeypatch.setattr("pipelines.run.extract_pages", extract_or_fail)
+    options = RunOptions((str(few_samples),), str(tmp_path), TOKENS, pages_per_round=3)
+    with pytest.raises(ConnectionError):
+        run(options)
+    after_one_round = rows_of(tmp_path, "pages")
+    assert len(after_one_round) == 3
+    record = run(replace(options, pages_per_round=2))
+    assert pages_by_round == [3, 3, 2, 1]
+    assert record["status"] == "done" and record["pages_this_run"] == 3
+    rows = rows_of(tmp_path, "pages")
+    assert without_clock(rows) == without_clock(rows_of(first_run[0], "pages"))
+    assert all(row in rows for row in after_one_round), "what a round wrote is not written again"
 
 
 def test_new_documents_are_added_and_changed_ones_done_anew(

@@ -1,0 +1,199 @@
+"""What does a corpus of a million documents cost the driver? Time and peak memory of finding the pages to do.
+
+    python -m benchmarks.listing --documents 1000000
+
+A folder of so many one-page documents and an output that holds all their pages but some are made by this script. Then,
+each in a process of its own:
+
+- `list`: the listing is gone through, as an input is;
+- `resume`: what a run does before its first page: the listing is compared with what was promised, and the pages
+  to do are found;
+- `arrow`: the same question asked in the plain way, the peer: the tables `documents` and `pages` read whole and a left
+  anti-join of PyArrow between them, beside the listing held as a list;
+- `open`: the first `--open` documents are opened in a new output, with Ray.
+
+Memory is what the process held at most beyond what it held when it began to work, in MB.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import psutil
+import pyarrow as pa
+import pyarrow.parquet as pq
+import ray
+import tyro
+from PIL import Image
+
+from pipelines.extract import ExtractOptions
+from pipelines.ledger import pages_to_do, read_document_marks, read_pages_done, table_files, write_table
+from pipelines.listing import document_id, list_documents
+from pipelines.page import DOCUMENTS, page_schema
+from pipelines.pools import PAGES_PER_BLOCK, plan_pools
+from pipelines.promise import DOCUMENTS_PER_ROUND, promise_documents
+from pipelines.run import set_data_context
+from pipelines.run_options import RunOptions
+from pipelines.storage import Storage
+
+RUN = "20260101T000000-000000"
+FILES_PER_FOLDER = 1_000
+
+
+@dataclass(frozen=True)
+class Options:
+    """Options of `python -m benchmarks.listing`."""
+
+    documents: int = 1_000_000
+    """Of the whole corpus, a page each."""
+    left: int = 100
+    """Pages that are still to do."""
+    open: int = 20_000
+    """Documents that are opened with Ray."""
+    folder: str | None = None
+    """Where corpus and output are kept; by default they are made anew and removed."""
+    step: str | None = None
+    """Only this one, in this process: list, resume, arrow or open."""
+
+
+def make_corpus(folder: Path, options: Options) -> None:
+    """Documents, and the output of a run over them that was interrupted."""
+    sample = folder / "page.png"
+    Image.new("1", (64, 64), 1).save(sample)
+    content, storage = sample.read_bytes(), Storage()
+    for number in range(options.documents):
+        path = folder / "in" / f"{number // FILES_PER_FOLDER:05d}" / f"{number:08d}.png"
+        if number % FILES_PER_FOLDER == 0:
+            path.parent.mkdir(parents=True)
+        path.write_bytes(content)
+    listing = list_documents([str(folder / "in")], storage)
+    page_rows = page_schema("token-classification")
+    for number in range(0, options.documents, DOCUMENTS_PER_ROUND):
+        rows = [
+            {
+                "document_id": document_id(stored.uri),
+                "uri": stored.uri,
+                "size_bytes": stored.size_bytes,
+                "etag": stored.etag,
+                "media_type": "image/png",
+                "page_count": 1,
+                "pages_selected": 1,
+                "status": "ok",
+            }
+            for stored in islice(listing, DOCUMENTS_PER_ROUND)
+        ]
+        documents = pa.Table.from_pylist(rows, schema=DOCUMENTS)
+        write_table(storage, f"{folder}/out/documents/part-{RUN}-{number:08d}.parquet", documents)
+        done = rows if number + len(rows) < options.documents else rows[: -options.left]
+        for start in range(0, len(done), PAGES_PER_BLOCK):
+            pages = [
+                {**{name: row[name] for name in ("document_id", "uri", "status")}, "page_index": 0, "page_count": 1}
+                for row in done[start : start + PAGES_PER_BLOCK]
+            ]
+            table = pa.Table.from_pylist(pages, schema=page_rows)
+            write_table(storage, f"{folder}/out/pages/part-{RUN}-{number + start:08d}.parquet", table)
+
+
+def own(output: str) -> None:
+    """The output is this run's: the run makes sure of that."""
+    Path(output).mkdir(exist_ok=True)
+    Path(output, "run.json").write_text(json.dumps({"run_id": RUN}))
+
+
+def run_options(folder: str, output: str, limit: int | None = None) -> RunOptions:
+    """Options of a run over the corpus."""
+    return RunOptions((f"{folder}/in",), f"{folder}/{output}", ExtractOptions(model="untrained"), limit=limit)
+
+
+def do_list(folder: str, options: Options) -> int:
+    """Go through the listing."""
+    return sum(1 for _ in list_documents([f"{folder}/in"], Storage()))
+
+
+def do_resume(folder: str, options: Options) -> int:
+    """Find the pages to do as a run does."""
+    storage, output = Storage(), f"{folder}/out"
+    own(output)
+    promise_documents(storage, run_options(folder, "out"), plan_pools(2, 0), RUN)
+    done = read_pages_done(storage, output, read_document_marks(storage, output))
+    return sum(1 for _ in pages_to_do(storage, output, done))
+
+
+def do_arrow(folder: str, options: Options) -> int:
+    """Find them with whole tables."""
+    storage = Storage()
+    listing = list(list_documents([f"{folder}/in"], storage))
+    documents = pa.concat_tables(pq.read_table(file) for file in table_files(storage, f"{folder}/out", "documents"))
+    pages = pq.read_table(f"{folder}/out/pages", columns=["document_id", "page_index"])
+    known = dict(zip(documents["document_id"].to_pylist(), documents["etag"].to_pylist(), strict=True))
+    assert all(known.get(document_id(stored.uri)) == stored.etag for stored in listing)
+    return documents.select(["document_id"]).join(pages, "document_id", join_type="left anti").num_rows
+
+
+def do_open(folder: str, options: Options) -> int:
+    """Open documents in a new output."""
+    with tempfile.TemporaryDirectory(dir=folder) as output:
+        set_data_context()
+        own(output)
+        asked = run_options(folder, Path(output).name, limit=options.open)
+        promise_documents(Storage(), asked, plan_pools(ray.cluster_resources()["CPU"], 0), RUN)
+        return int(read_document_marks(Storage(), asked.output).pages.sum())
+
+
+STEPS: dict[str, Callable[[str, Options], int]] = {
+    "list": do_list,
+    "resume": do_resume,
+    "arrow": do_arrow,
+    "open": do_open,
+}
+
+
+def measured(step: str, folder: str, options: Options) -> str:
+    """A row of the table: documents or pages, seconds, MB."""
+    if step == "open":
+        ray.init(log_to_driver=False)
+    at_first = psutil.Process().memory_info().rss
+    Path("/proc/self/clear_refs").write_text("5")  # the peak counts from here
+    started = time.monotonic()
+    count = STEPS[step](folder, options)
+    seconds = time.monotonic() - started
+    status = Path("/proc/self/status").read_text()
+    (peak,) = (int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM"))
+    return f"| {step} | {count:,} | {seconds:.1f} | {(peak - at_first) / 1e6:.0f} |"
+
+
+def steps_in_processes(folder: str, options: Options) -> Iterator[str]:
+    """Each step in a process of its own."""
+    for step in STEPS:
+        command = [sys.executable, "-m", "benchmarks.listing", "--step", step, "--folder", folder]
+        command += ["--documents", str(options.documents), "--left", str(options.left), "--open", str(options.open)]
+        yield subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+
+
+def main() -> None:
+    """Make the corpus, do the steps, print the table."""
+    options = tyro.cli(Options, description=__doc__)
+    if options.step is not None:
+        assert options.folder is not None
+        print(measured(options.step, options.folder, options))
+        return
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = options.folder or temporary
+        if not Path(folder, "in").exists():
+            make_corpus(Path(folder), options)
+        print(f"{options.documents:,} documents, {options.left} of their pages to do\n")
+        print("| step | found | seconds | MB beyond the start |\n|---|---|---|---|")
+        for row in steps_in_processes(folder, options):
+            print(row, flush=True)
+
+
+if __name__ == "__main__":
+    main()
