@@ -116,6 +116,18 @@ def test_an_entity_entered_by_keyboard_leads_to_its_row(page: ReadingPage, invoi
     assert page.focused().text == page.rows()[2][1]
 
 
+def test_a_chosen_row_stays_chosen_and_in_focus_when_the_table_is_drawn_anew(page: ReadingPage, invoice: Path) -> None:
+    page.read(invoice)
+    label, text, *_ = page.rows()[0]
+    page.run("document.querySelector('svg.overlay .entity').dispatchEvent(new MouseEvent('click', {bubbles: true}))")
+    other = next(row[0] for row in page.rows() if row[0] != label)
+    before = len(page.rows())
+    page.run("document.querySelector(arguments[0]).click()", f"[data-layer='label:{other}']")
+    assert len(page.rows()) < before
+    assert page.texts("tr.chosen .go") == [text]
+    assert page.focused().text == text
+
+
 @pytest.mark.parametrize("calm", [False, True], ids=["with motion", "with less motion"])
 def test_a_row_leads_to_its_entity_which_stands_out_for_a_moment(page: ReadingPage, form: Path, calm: bool) -> None:
     set_screen(page.chrome, 1280, 900, calm=calm)

@@ -193,18 +193,15 @@ function summary() {
   return parts.filter(Boolean).join(", ");
 }
 
-let refreshing = false;
+let refreshing = null; // the timer
 function refreshSoon() {
-  if (refreshing) return;
-  refreshing = true;
-  setTimeout(() => {
-    refreshing = false;
-    refreshFindings();
-  }, 250);
+  refreshing ??= setTimeout(refreshFindings, 250);
 }
 
 /** Legend, table and answers, from what is known now. */
 function refreshFindings() {
+  clearTimeout(refreshing);
+  refreshing = null;
   const rows = reading.findings();
   const counts = new Map();
   for (const { label } of rows) counts.set(label, (counts.get(label) || 0) + 1);

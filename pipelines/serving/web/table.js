@@ -19,6 +19,7 @@ export class Table {
     this.rows = [];
     this.sorting = { name: null, down: false };
     this.limit = ROWS_AT_ONCE;
+    this.chosen = null; // id of a row
     byId("filter").addEventListener("input", () => this.#anew());
   }
 
@@ -33,6 +34,7 @@ export class Table {
     byId("filter").value = "";
     this.sorting = { name: null, down: false };
     this.limit = ROWS_AT_ONCE;
+    this.chosen = null;
     this.show([]);
   }
 
@@ -49,8 +51,9 @@ export class Table {
     return rows;
   }
 
-  /** Draw the table anew. */
+  /** Draw the table anew; what is chosen and what has the focus stay so. */
   draw() {
+    const focused = this.#focused();
     const rows = this.shown();
     const drawn = rows.slice(0, this.limit);
     if (!rows.length) {
@@ -68,6 +71,7 @@ export class Table {
       const onclick = () => this.#more();
       this.place.append(element("button", { type: "button", class: "quiet more", onclick }, more));
     }
+    if (focused) this.place.querySelector(`${focused} button`)?.focus({ preventScroll: true });
   }
 
   /** Show the row of an entity, and put the focus on it. */
@@ -79,12 +83,18 @@ export class Table {
     }
     if (at < 0) return;
     if (at >= this.limit) this.limit = at + ROWS_AT_ONCE;
+    this.chosen = id;
     this.draw();
     const row = this.place.querySelector(`[data-row="${CSS.escape(id)}"]`);
-    for (const other of this.place.querySelectorAll(".chosen")) other.classList.remove("chosen");
-    row.classList.add("chosen");
     row.querySelector("button").focus({ preventScroll: true });
     row.scrollIntoView({ block: "nearest" });
+  }
+
+  /** A selector of the row or heading that has the focus, or null. */
+  #focused() {
+    const held = this.place.contains(document.activeElement) && document.activeElement.closest("[data-row], th");
+    if (!held) return null;
+    return held.dataset.row ? `[data-row="${CSS.escape(held.dataset.row)}"]` : `th.${held.className}`;
   }
 
   #anew() {
@@ -126,7 +136,7 @@ export class Table {
     );
     return element(
       "tr",
-      { "data-row": row.id, onclick: () => this.#go(row) },
+      { "data-row": row.id, class: row.id === this.chosen ? "chosen" : null, onclick: () => this.#go(row) },
       element("td", { class: "column-label" }, this.palette.swatch(row.label), element("span", {}, row.label)),
       element("td", { class: "column-text" }, go),
       element("td", { class: "column-score" }, score(row.score)),
