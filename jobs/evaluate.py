@@ -67,7 +67,7 @@ class Options:
     device: str = "auto"
     """cpu, cuda, or auto: a GPU if there is one."""
     batch_tokens: int = 4096
-    """Tokens of one batch of the model, padding included."""
+    """Tokens of one batch of the model, padding included; a CPU takes a page at a time on each core."""
     page_time_limit_seconds: float = 120.0
     """The longest that OCR may take on one page, in seconds."""
     read_workers: int | None = None

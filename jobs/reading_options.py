@@ -45,7 +45,7 @@ class ReadingOptions:
     device: str = "auto"
     """cpu, cuda, or auto: a GPU if there is one."""
     batch_tokens: int = 4096
-    """Tokens of one batch of the model, padding included."""
+    """Tokens of one batch of the model, padding included; a CPU takes a page at a time on each core."""
 
     def extract_options(self, model: str, task: Task, questions: tuple[str, ...] = ()) -> ExtractOptions:
         """What is done with a page, for one model.

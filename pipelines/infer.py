@@ -1,4 +1,7 @@
-"""Infer: the model over the windows of a block of pages, windows of like length together.
+"""Infer: the model over the windows of a block of pages.
+
+A GPU takes windows of like length together. A CPU takes a page at a time on each of its cores: cores that share a page
+wait for one another at every operator, the longer the busier the machine is.
 
 PyTorch is imported when a model is: the workers that read pages know this file, and are many.
 """
@@ -7,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -32,6 +36,10 @@ class WindowPlace(NamedTuple):
     window: int
 
 
+Answers = dict[WindowPlace, "np.ndarray | Exception"]
+"""Of each window its logits, or why there are none."""
+
+
 @dataclass(frozen=True)
 class InferOptions:
     """How the model is run.
@@ -40,8 +48,9 @@ class InferOptions:
         task: which head.
         dtype: "auto" is bfloat16 on a GPU and float32 on a CPU.
         device: "auto" is the GPU if there is one.
-        batch_tokens: tokens of one batch, padding included; a batch holds at least one window.
-        threads: of PyTorch on a CPU; None leaves PyTorch's own choice.
+        batch_tokens: tokens of one batch, padding included; a batch holds at least one window, and on a CPU no more
+            than those of one page.
+        threads: of PyTorch on a CPU, for all pages together; None leaves PyTorch's own choice.
     """
 
     task: Task = "token-classification"
@@ -60,12 +69,13 @@ class Infer:
 
         self.options = options
         self.model_name = model_name
-        if options.threads is not None:
-            torch.set_num_threads(options.threads)
         device = options.device if options.device != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")
         self.device = torch.device(device)
         self.dtype = choose_dtype(options.dtype, self.device)
         self.model = model.eval().to(device=self.device, dtype=self.dtype)
+        self.answer = self.page_by_page if self.device.type == "cpu" else self.batch_by_batch
+        self._threads = options.threads or torch.get_num_threads()
+        self._lanes = ThreadPoolExecutor(self._threads, thread_name_prefix="infers")
 
     def __call__(self, rows: Iterable[Row]) -> Iterator[Row]:
         rows = list(rows)
@@ -73,39 +83,50 @@ class Infer:
         windows = [
             WindowPlace(page, index) for page, row in enumerate(rows) for index in range(len(row["windows"] or ()))
         ]
-        answers: dict[WindowPlace, np.ndarray] = {}
-        failures: dict[int, BaseException] = {}
-        for batch in plan_batches(rows, windows, self.options.batch_tokens):
-            self._run_batch(rows, batch, answers, failures)
+        answers = self.answer(rows, windows)
         seconds_per_window = (time.perf_counter() - started) / max(1, len(windows))
         for page, row in enumerate(rows):
             result = {name: value for name, value in row.items() if name != "picture"} | {"model": self.model_name}
-            if page in failures:
-                result = mark_failed(result, failures[page])
-            elif row["status"] == "ok":
-                count = len(row["windows"])
-                result["window_logits"] = [answers[WindowPlace(page, index)].reshape(-1) for index in range(count)]
-                result["seconds"] = {**row["seconds"], "infer": seconds_per_window * count}
-            else:
-                result["window_logits"] = None
+            result["window_logits"] = None
+            if row["status"] == "ok":
+                own = [answers[WindowPlace(page, index)] for index in range(len(row["windows"]))]
+                errors = [answer for answer in own if isinstance(answer, Exception)]
+                if errors:
+                    result = mark_failed(result, errors[0])
+                else:
+                    result["window_logits"] = [answer.reshape(-1) for answer in own if isinstance(answer, np.ndarray)]
+                    result["seconds"] = {**row["seconds"], "infer": seconds_per_window * len(own)}
             yield result
 
-    def _run_batch(
-        self,
-        rows: list[Row],
-        batch: list[WindowPlace],
-        answers: dict[WindowPlace, np.ndarray],
-        failures: dict[int, BaseException],
-    ) -> None:
-        """Answers of a batch; one that fails (memory, say) is tried again window by window before its pages fail."""
+    def batch_by_batch(self, rows: list[Row], windows: list[WindowPlace]) -> Answers:
+        """Windows of like length together, whichever pages they are of: what a GPU likes."""
+        answers: Answers = {}
+        for batch in plan_batches(rows, windows, self.options.batch_tokens):
+            answers |= self._answer_batch(rows, batch)
+        return answers
+
+    def page_by_page(self, rows: list[Row], windows: list[WindowPlace]) -> Answers:
+        """A page alone, but several at a time: what a CPU likes. Threads left over are shared out among them."""
+        import torch
+
+        batches = plan_page_batches(rows, windows, self.options.batch_tokens)
+        lanes = min(self._threads, len(batches))
+
+        def answer_page(batch: list[WindowPlace]) -> Answers:
+            torch.set_num_threads(self._threads // lanes)  # of the thread that calls it
+            return self._answer_batch(rows, batch)
+
+        parts = map(answer_page, batches) if lanes <= 1 else self._lanes.map(answer_page, batches)
+        return {place: answer for part in parts for place, answer in part.items()}
+
+    def _answer_batch(self, rows: list[Row], batch: list[WindowPlace]) -> Answers:
+        """One that fails (memory, say) is tried again window by window before its pages fail."""
         try:
-            answers.update(zip(batch, self._logits(rows, batch), strict=True))
+            return dict(zip(batch, self._logits(rows, batch), strict=True))
         except Exception as error:
             if len(batch) == 1:
-                failures[batch[0].page] = error
-                return
-            for place in batch:
-                self._run_batch(rows, [place], answers, failures)
+                return {batch[0]: error}
+            return {place: self._answer_batch(rows, [place])[place] for place in batch}
 
     def _logits(self, rows: list[Row], batch: list[WindowPlace]) -> list[np.ndarray]:
         import torch
@@ -141,7 +162,7 @@ def choose_dtype(choice: DtypeChoice, device: torch.device) -> torch.dtype:
 
 def plan_batches(rows: list[Row], windows: list[WindowPlace], batch_tokens: int) -> list[list[WindowPlace]]:
     """Windows of like length together: sorted by length, cut where the padded batch would pass `batch_tokens`."""
-    lengths = {place: len(rows[place.page]["windows"][place.window]["input_ids"]) for place in windows}
+    lengths = {place: _tokens(rows, place) for place in windows}
     batches: list[list[WindowPlace]] = []
     for place in sorted(windows, key=lambda place: (-lengths[place], place)):
         longest = padded_length(lengths[batches[-1][0]]) if batches else 0
@@ -150,6 +171,19 @@ def plan_batches(rows: list[Row], windows: list[WindowPlace], batch_tokens: int)
         else:
             batches.append([place])
     return batches
+
+
+def plan_page_batches(rows: list[Row], windows: list[WindowPlace], batch_tokens: int) -> list[list[WindowPlace]]:
+    """The windows of each page together, as `plan_batches` cuts them; those with the most tokens first."""
+    by_page: dict[int, list[WindowPlace]] = {}
+    for place in windows:
+        by_page.setdefault(place.page, []).append(place)
+    batches = [batch for places in by_page.values() for batch in plan_batches(rows, places, batch_tokens)]
+    return sorted(batches, key=lambda batch: -sum(_tokens(rows, place) for place in batch))
+
+
+def _tokens(rows: list[Row], place: WindowPlace) -> int:
+    return len(rows[place.page]["windows"][place.window]["input_ids"])
 
 
 def padded_length(tokens: int) -> int:

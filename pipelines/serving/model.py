@@ -12,19 +12,11 @@ from pipelines.blocks import Stage
 from pipelines.extract import infer_steps, merge_options, read_steps
 from pipelines.merge import Merge
 from pipelines.page import Row, Task
+from pipelines.serving.batching import Batching
 from pipelines.serving.options import ServeOptions
 from pipelines.serving.probe import probe_page
 from pipelines.serving.row_json import page_json_schema, row_json
 from pipelines.serving.text import Opened
-
-WINDOW_TOKENS = 512
-
-
-def batch_windows(rows: list[Row]) -> int:
-    """A batch of pages in windows of full length. A page alone counts as one: `Infer` cuts what is too much for it."""
-    if len(rows) == 1:
-        return 1
-    return -(-sum(len(window["input_ids"]) for row in rows for window in row["windows"] or ()) // WINDOW_TOKENS)
 
 
 @dataclass(frozen=True)
@@ -48,22 +40,20 @@ class Model:
     async def __init__(self, options: ServeOptions) -> None:  # type: ignore[misc]
         self._options = options
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="runs-model")
-        self._answer_batch.set_max_batch_size(  # type: ignore[attr-defined]
-            max(1, options.extract.infer.batch_tokens // WINDOW_TOKENS)
-        )
         default = options.models[0]
         stages = await self._load(default.name)
         *_, make_tokenizer = read_steps(options.extract_of(default))
         await self._run(stages, list(make_tokenizer()([probe_page()])))
+        self._batching = Batching(self._answer_rows, options.extract.infer.batch_tokens)
 
     async def answer(self, row: Row) -> bytes:
         """The JSON of a page's row of `TOKENIZED`; which model is asked stands in the request's context."""
-        return await self._answer_batch(row)
+        return await self._batching.answer(serve.get_multiplexed_model_id(), row)
 
     async def answer_one(self, read: tuple[Opened, Row | None]) -> tuple[Opened, bytes | None]:
         """The same for what `Text.open_and_read` gives."""
         opened, row = read
-        return opened, None if row is None else await self._answer_batch(row)
+        return opened, None if row is None else await self.answer(row)
 
     async def is_here(self) -> None:
         """Asked by fronts, to see whether anybody answers."""
@@ -74,12 +64,11 @@ class Model:
         Raises:
             RuntimeError: the model cannot be run any more.
         """
-        if self._thread._shutdown:
-            raise RuntimeError("the thread that runs the model has ended")
+        if self._thread._shutdown or not self._batching.is_working:
+            raise RuntimeError("what runs the model has ended")
 
-    @serve.batch(batch_wait_timeout_s=0.0, batch_size_fn=batch_windows)
-    async def _answer_batch(self, rows: list[Row]) -> list[bytes]:
-        return await self._run(await self._load(serve.get_multiplexed_model_id()), rows)
+    async def _answer_rows(self, model: str, rows: list[Row]) -> list[bytes]:
+        return await self._run(await self._load(model), rows)
 
     async def _run(self, stages: LoadedStages, rows: list[Row]) -> list[bytes]:
         return await asyncio.get_running_loop().run_in_executor(self._thread, stages.answers, rows)

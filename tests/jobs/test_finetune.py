@@ -230,6 +230,7 @@ def stopped(options: Options, evaluations: int, how: signal.Signals, log: Path) 
             process.wait()
 
 
+@pytest.mark.slow
 @on_ray
 def test_a_run_stopped_and_killed_as_a_whole_goes_on_to_the_very_same_weights(
     home: Path, undisturbed: Finished

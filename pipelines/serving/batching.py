@@ -1,0 +1,109 @@
+"""Batching: which of the pages that wait for the model it takes next.
+
+While the model is busy, pages wait. When it is free, it takes the one that has waited longest and with it those for the
+same model that are of like length, as many as a batch may hold. Nothing ever waits for a batch to fill.
+
+Serve's own batches are closed when their first page comes, not when the model is free: without a waiting time each of
+them holds one page.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from pipelines.infer import padded_length
+from pipelines.page import Row
+
+
+@dataclass(eq=False)
+class WaitingPage:
+    """A page that waits for its answer.
+
+    Attributes:
+        model: by name.
+        row: of `TOKENIZED`.
+        answer: its JSON.
+        windows: how many.
+        longest: tokens of its longest window.
+    """
+
+    model: str
+    row: Row
+    answer: asyncio.Future[bytes]
+    windows: int = field(init=False)
+    longest: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        lengths = [len(window["input_ids"]) for window in self.row["windows"] or ()]
+        self.windows, self.longest = len(lengths), max(lengths, default=0)
+
+
+def take_batch(waiting: list[WaitingPage], batch_tokens: int) -> list[WaitingPage]:
+    """The first page and those that go with it, out of `waiting`, which is not empty.
+
+    Args:
+        batch_tokens: the most, padding included; a page that has more of its own goes alone.
+    """
+    first = waiting[0]
+    batch, windows, longest = [first], first.windows, first.longest
+    others = (page for page in waiting[1:] if page.model == first.model)
+    for page in sorted(others, key=lambda page: abs(page.longest - first.longest)):
+        windows, longest = windows + page.windows, max(longest, page.longest)
+        if windows * padded_length(longest) > batch_tokens:
+            break
+        batch.append(page)
+    waiting[:] = [page for page in waiting if page not in batch]
+    return batch
+
+
+class Batching:
+    """Hands pages to a model, a batch at a time; used from one event loop, on which it is made."""
+
+    def __init__(self, answer: Callable[[str, list[Row]], Awaitable[list[bytes]]], batch_tokens: int) -> None:
+        """`answer` is given a model's name and rows for it, and gives an answer for each."""
+        self._answer = answer
+        self._batch_tokens = batch_tokens
+        self._waiting: list[WaitingPage] = []
+        self._has_come = asyncio.Event()
+        self._work = asyncio.get_running_loop().create_task(self._answer_all())
+
+    @property
+    def is_working(self) -> bool:
+        """Whether pages will be answered."""
+        return not self._work.done()
+
+    async def answer(self, model: str, row: Row) -> bytes:
+        """The answer to a page, when its turn has come. One whose caller goes away before that is never begun.
+
+        Raises:
+            Exception: what its batch raised.
+        """
+        page = WaitingPage(model, row, asyncio.get_running_loop().create_future())
+        self._waiting.append(page)
+        self._has_come.set()
+        try:
+            return await page.answer
+        finally:
+            if page in self._waiting:
+                self._waiting.remove(page)
+
+    async def _answer_all(self) -> None:
+        while True:
+            await self._has_come.wait()
+            while self._waiting:
+                await self._answer_batch(take_batch(self._waiting, self._batch_tokens))
+            self._has_come.clear()
+
+    async def _answer_batch(self, batch: list[WaitingPage]) -> None:
+        try:
+            answers = await self._answer(batch[0].model, [page.row for page in batch])
+        except Exception as error:
+            for page in batch:
+                if not page.answer.done():
+                    page.answer.set_exception(error)
+            return
+        for page, answer in zip(batch, answers, strict=True):
+            if not page.answer.done():
+                page.answer.set_result(answer)
