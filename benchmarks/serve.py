@@ -1,16 +1,19 @@
 """What does the endpoint cost beside a direct call of the same stages, and what does it do under too much load?
 
-    python -m benchmarks.serve [--seconds 6] [--clients 1 4 16 64] [--loads 0.5 1 1.5 2] [--soak-minutes 10]
+    python -m benchmarks.serve [--seconds 6] [--clients 4 16 64] [--loads 0.5 1 1.5 2] [--soak-minutes 10]
 
 Starts `python -m jobs.serve` on 127.0.0.1 and asks it for three kinds of page: one with a text layer (the first page
 of `--form`), one that is read by OCR (`--scan`), and that one with its words given. In the same run, while the endpoint
-has nothing to do, the same stages are called directly: one page after the other for the latency, and as a batch for the
-throughput, with a reading process a CPU and the model over what they give.
+has nothing to do, the same stages are called directly: by turns with a request for the latency (`added`: the median of
+the differences), and as a batch for the throughput, with a reading process a CPU and the model over what they give,
+before and after the loops. Before all that, `benchmarks.bare_serve` tells what Serve takes for a chain of deployments
+that do nothing.
 
-Closed loops: so many clients, each of which sends its next request when it has an answer. Open loops: requests at a
-rate, whatever becomes of them, in multiples of the best throughput of the closed loops. `goodput` is answers of 200 a
-second within the time limit, `shed` the share of 429 and 503, `late` the share of requests that had no answer of any
-kind within the time limit and a second. The load comes from the same machine and takes a part of it.
+Closed loops: so many clients, each of which sends its next request when it has an answer, or when a refusal's
+`Retry-After` is over. Open loops: requests at a rate, whatever becomes of them, in multiples of the best throughput of
+the closed loops. Each loop settles for as long as it is then measured. `goodput` is answers of 200 a second within the
+time limit, `shed` the share of 429 and 503, `late` the share of requests that had no answer of any kind within the time
+limit and a second. The load comes from the same machine and takes a part of it.
 
 `--soak-minutes` asks for both kinds without a pause instead, and tells the memory of the endpoint's processes.
 """
@@ -52,6 +55,9 @@ from pipelines.serving.text import Asked, Text
 SAMPLES = Path(__file__).resolve().parent.parent / "samples" / "documents"
 
 WARM_UP = 3
+PATIENCE_SECONDS = 5.0
+"""That a client waits beyond the time limit."""
+
 BATCH_PAGES = 8
 SOAK_CLIENTS = 4
 SOAK_LOOKS = 20
@@ -65,15 +71,15 @@ class Options:
     """PDF whose first page has a text layer."""
     scan: Path = SAMPLES / "invoice.png"
     """Image of a page."""
-    clients: tuple[int, ...] = (1, 4, 16, 64)
+    clients: tuple[int, ...] = (4, 16, 64)
     """Of the closed loops."""
     loads: tuple[float, ...] = (0.5, 1.0, 1.5, 2.0)
     """Of the open loops, in multiples of the best throughput."""
     seconds: float = 6.0
-    """Of each loop; what is under way then is waited for."""
+    """That each loop is measured, after it has settled for as long."""
     direct_pages: int = 24
-    """Of each kind, called directly."""
-    time_limit_seconds: float = 10.0
+    """Of each kind, called directly, and by turns with a request."""
+    time_limit_seconds: float = 20.0
     """Of a request."""
     max_requests: int = 64
     """That the endpoint answers at a time."""
@@ -101,25 +107,52 @@ class Kind:
         return fields
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a request: the status, 0 for none; how long it took; when it was over."""
+
+    status: int
+    seconds: float
+    at: float
+
+
 @dataclass
 class Loop:
-    """What became of the requests of a loop: seconds by status, 0 for none."""
+    """What became of the requests of a loop that settles for so many seconds and is measured for as many."""
 
-    seconds: list[tuple[int, float]] = field(default_factory=list)
-    wall: float = 0.0
+    measured_seconds: float
+    limit: float
+    outcomes: list[Outcome] = field(default_factory=list)
+    begun: float = field(default_factory=time.perf_counter)
 
-    def line(self, limit: float) -> list[str]:
-        """Cells of a table: p50, p95, p99 (ms), goodput, shed, late."""
-        good = sorted(took for status, took in self.seconds if status == 200 and took <= limit + 1)
-        shed = sum(status in (429, 503) for status, _ in self.seconds)
-        late = sum(took > limit + 1 or status == 0 for status, took in self.seconds)
-        marks = [f"{1000 * quantile(good, share):.0f}" if good else "-" for share in (0.5, 0.95, 0.99)]
-        count = max(1, len(self.seconds))
-        return [*marks, f"{len(good) / self.wall:.2f}", f"{shed / count:.1%}", f"{late / count:.1%}"]
+    @property
+    def end(self) -> float:
+        """When no request is sent any more."""
+        return self.begun + 2 * self.measured_seconds
+
+    def measured(self) -> list[Outcome]:
+        """Those that were over while it was measured."""
+        return [one for one in self.outcomes if self.end - self.measured_seconds <= one.at <= self.end]
+
+    @property
+    def good(self) -> list[float]:
+        """Seconds of those that were answered in time, sorted."""
+        return sorted(one.seconds for one in self.measured() if one.status == 200 and one.seconds <= self.limit + 1)
 
     @property
     def goodput(self) -> float:
-        return sum(status == 200 for status, _ in self.seconds) / self.wall
+        """Answers a second."""
+        return len(self.good) / self.measured_seconds
+
+    def line(self) -> list[str]:
+        """Cells of a table: p50, p95, p99 (ms), goodput, shed, late."""
+        good, measured = self.good, self.measured()
+        shed = sum(one.status in (429, 503) for one in measured) / max(1, len(measured))
+        late = sum(one.seconds > self.limit + 1 or one.status == 0 for one in self.outcomes) / max(
+            1, len(self.outcomes)
+        )
+        marks = [f"{1000 * quantile(good, share):.0f}" if good else "-" for share in (0.5, 0.95, 0.99)]
+        return [*marks, f"{self.goodput:.2f}", f"{shed:.1%}", f"{late:.1%}"]
 
 
 def quantile(ordered: Sequence[float], share: float) -> float:
@@ -146,49 +179,63 @@ def endpoint(options: Options) -> Iterator[tuple[str, psutil.Process]]:
             process.send_signal(signal.SIGINT)
 
 
-async def send(client: httpx.AsyncClient, kind: Kind, content: bytes, loop: Loop, patience: float) -> None:
-    """One request, and what became of it."""
-    started = time.perf_counter()
+async def send(client: httpx.AsyncClient, kind: Kind, content: bytes, loop: Loop) -> float:
+    """One request, and what became of it; returns the seconds after which a refused one may be tried again."""
+    started, again = time.perf_counter(), 0.0
     try:
         files = {"file": (kind.path.name, content)}
-        response = await client.post("/v1/extract", files=files, data=kind.fields(), timeout=patience)
+        response = await client.post(
+            "/v1/extract", files=files, data=kind.fields(), timeout=loop.limit + PATIENCE_SECONDS
+        )
         ok = response.status_code == 200 and '"status":"failed"' not in response.text
         status = response.status_code if ok or response.status_code != 200 else 500
+        again = float(response.headers.get("retry-after", 0))
     except httpx.HTTPError:
         status = 0
-    loop.seconds.append((status, time.perf_counter() - started))
+    now = time.perf_counter()
+    loop.outcomes.append(Outcome(status, now - started, now))
+    return again
 
 
-async def closed_loop(url: str, kind: Kind, clients: int, seconds: float, patience: float) -> Loop:
-    """So many clients, each with one request at a time; a client that is refused waits a little."""
-    loop, content = Loop(), kind.content()
+async def closed_loop(url: str, kind: Kind, clients: int, seconds: float, limit: float) -> Loop:
+    """So many clients, each with one request at a time; one that is refused waits as long as it is told to."""
+    content = kind.content()
     async with _client(url) as client:
-        for _ in range(WARM_UP):
-            await send(client, kind, content, Loop(), patience)
-        started = time.perf_counter()
+        loop = Loop(seconds, limit)
 
         async def one_client() -> None:
-            while time.perf_counter() - started < seconds:
-                await send(client, kind, content, loop, patience)
-                if loop.seconds[-1][0] != 200:
-                    await asyncio.sleep(0.1)
+            while time.perf_counter() < loop.end:
+                await asyncio.sleep(await send(client, kind, content, loop))
 
         await asyncio.gather(*(one_client() for _ in range(clients)))
-        loop.wall = time.perf_counter() - started
     return loop
 
 
-async def open_loop(url: str, kind: Kind, rate: float, seconds: float, patience: float) -> Loop:
+async def open_loop(url: str, kind: Kind, rate: float, seconds: float, limit: float) -> Loop:
     """So many requests a second, whatever becomes of them."""
-    loop, content, tasks = Loop(), kind.content(), []
+    content, tasks = kind.content(), []
     async with _client(url) as client:
-        started = time.perf_counter()
-        for index in range(max(1, int(rate * seconds))):
-            await asyncio.sleep(max(0.0, started + index / rate - time.perf_counter()))
-            tasks.append(asyncio.create_task(send(client, kind, content, loop, patience)))
+        loop = Loop(seconds, limit)
+        for index in range(max(1, int(rate * 2 * seconds))):
+            await asyncio.sleep(max(0.0, loop.begun + index / rate - time.perf_counter()))
+            tasks.append(asyncio.create_task(send(client, kind, content, loop)))
         await asyncio.gather(*tasks)
-        loop.wall = time.perf_counter() - started
     return loop
+
+
+def by_turns(url: str, direct: Direct, kind: Kind, pages: int) -> tuple[list[float], list[float]]:
+    """Seconds of the direct call and of a request right after it, page by page."""
+    content, called, asked = kind.content(), [], []
+    with httpx.Client(base_url=url, trust_env=False) as client:
+        for number in range(pages + WARM_UP):
+            begun = time.perf_counter()
+            direct.answer(kind, content, number)
+            between = time.perf_counter()
+            files = {"file": (kind.path.name, content)}
+            client.post("/v1/extract", files=files, data=kind.fields(), timeout=60).raise_for_status()
+            called.append(between - begun)
+            asked.append(time.perf_counter() - between)
+    return called[WARM_UP:], asked[WARM_UP:]
 
 
 def _client(url: str) -> httpx.AsyncClient:
@@ -214,14 +261,9 @@ class Direct:
         assert row is not None and row["status"] == "ok", row
         return row
 
-    def latencies(self, kind: Kind, pages: int) -> list[float]:
-        """Seconds a page, sorted, one after the other."""
-        content, took = kind.content(), []
-        for number in range(pages + WARM_UP):
-            started = time.perf_counter()
-            self.stages.answers([self.read(kind, content, number * len(self.readers))])
-            took.append(time.perf_counter() - started)
-        return sorted(took[WARM_UP:])
+    def answer(self, kind: Kind, content: bytes, number: int) -> None:
+        """One page, read and answered."""
+        self.stages.answers([self.read(kind, content, number * len(self.readers))])
 
     def throughput(self, kind: Kind, pages: int) -> float:
         """Pages a second, read on all CPUs while the model runs over those that are read, several at a time."""
@@ -240,6 +282,10 @@ def main() -> None:
     """Print the tables."""
     options = tyro.cli(Options, description=__doc__)
     kinds = [Kind("text layer", options.form, "1"), Kind("scan", options.scan)]
+    if not options.soak_minutes:
+        print(row("kind", "load", "p50 ms", "p95 ms", "p99 ms", "goodput /s", "shed", "late"))
+        print(row(*["---"] * 8), flush=True)
+        subprocess.run([sys.executable, "-m", "benchmarks.bare_serve"], check=True, stderr=subprocess.DEVNULL)
     with endpoint(options) as (url, process):
         if options.soak_minutes:
             asyncio.run(soak(url, process, kinds, options))
@@ -251,37 +297,37 @@ def measure(url: str, kinds: list[Kind], options: Options) -> None:
     """All kinds, directly and through the endpoint."""
     cpus = len(os.sched_getaffinity(0))
     direct = Direct(ServeJob().serve_options(cpus, 0), cpus)
-    print(f"{cpus} CPUs; {options.seconds:g} s a loop; time limit {options.time_limit_seconds:g} s\n")
-    print(row("kind", "load", "p50 ms", "p95 ms", "p99 ms", "goodput /s", "shed", "late"))
-    print(row(*["---"] * 8))
-    patience = options.time_limit_seconds + 5
     read = direct.read(kinds[-1], kinds[-1].content(), 0)
     kinds = [*kinds, Kind("words given", options.scan, words=GivenWords(read["words"], read["boxes"]))]
     for kind in kinds:
-        alone = direct.latencies(kind, options.direct_pages)
-        batch = direct.throughput(kind, options.direct_pages)
-        told = [f"{1000 * quantile(alone, share):.0f}" for share in (0.5, 0.95, 0.99)]
-        print(row(kind.name, "direct, one by one", *told, f"{1 / statistics.mean(alone):.2f}", "", ""))
-        print(row(kind.name, "direct, batch", "", "", "", f"{batch:.2f}", "", ""), flush=True)
+        called, asked = by_turns(url, direct, kind, options.direct_pages)
+        added = 1000 * statistics.median(after - before for before, after in zip(called, asked, strict=True))
+        for name, took in (("direct, one by one", called), (f"1 client, by turns with it: added {added:.0f}", asked)):
+            told = [f"{1000 * quantile(sorted(took), share):.0f}" for share in (0.5, 0.95, 0.99)]
+            print(row(kind.name, name, *told, f"{1 / statistics.mean(took):.2f}", "", ""))
+        before = direct.throughput(kind, options.direct_pages)
+        print(row(kind.name, "direct, batch", "", "", "", f"{before:.2f}", "", ""), flush=True)
         best = 0.0
         for clients in options.clients:
-            loop = asyncio.run(closed_loop(url, kind, clients, options.seconds, patience))
+            loop = asyncio.run(closed_loop(url, kind, clients, options.seconds, options.time_limit_seconds))
             best = max(best, loop.goodput)
             name = f"{clients} client" + "s" * (clients > 1)
-            print(row(kind.name, name, *loop.line(options.time_limit_seconds)), flush=True)
+            print(row(kind.name, name, *loop.line()), flush=True)
+        after = direct.throughput(kind, options.direct_pages)
+        print(row(kind.name, "direct, batch, once more", "", "", "", f"{after:.2f}", "", ""), flush=True)
         for load in options.loads:
-            loop = asyncio.run(open_loop(url, kind, load * best, options.seconds, patience))
+            loop = asyncio.run(open_loop(url, kind, load * best, options.seconds, options.time_limit_seconds))
             name = f"open, {load:g} x best ({load * best:.1f} /s)"
-            print(row(kind.name, name, *loop.line(options.time_limit_seconds)), flush=True)
+            print(row(kind.name, name, *loop.line()), flush=True)
 
 
 async def soak(url: str, process: psutil.Process, kinds: list[Kind], options: Options) -> None:
     """Both kinds without a pause, and the endpoint's memory while it answers."""
     seconds = options.soak_minutes * 60
-    patience = options.time_limit_seconds + 5
     started = time.perf_counter()
     loads = [
-        asyncio.create_task(closed_loop(url, kind, SOAK_CLIENTS // len(kinds), seconds, patience)) for kind in kinds
+        asyncio.create_task(closed_loop(url, kind, SOAK_CLIENTS // len(kinds), seconds / 2, options.time_limit_seconds))
+        for kind in kinds
     ]
     print(row("minute", "front MB", "text MB", "model MB", "all MB"))
     print(row(*["---"] * 5))
@@ -291,7 +337,7 @@ async def soak(url: str, process: psutil.Process, kinds: list[Kind], options: Op
         print(row(f"{(time.perf_counter() - started) / 60:.1f}", *told), flush=True)
     loops = await asyncio.gather(*loads)
     for kind, loop in zip(kinds, loops, strict=True):
-        print(f"{kind.name}: {len(loop.seconds)} requests, {loop.line(options.time_limit_seconds)}")
+        print(f"{kind.name}: {len(loop.outcomes)} requests; in the second half {', '.join(loop.line())}")
 
 
 def memory(process: psutil.Process, mark: str) -> int:

@@ -1,0 +1,95 @@
+"""What does Ray Serve itself cost, for a chain like the endpoint's that does nothing?
+
+    python -m benchmarks.bare_serve [--requests 100]
+
+A FastAPI front hands a body to a second deployment, whose answer goes to a third and from there back: as many steps and
+bytes as a page of the endpoint takes, under the same switches, and no work at all. Prints one line of a table.
+"""
+
+import os
+import statistics
+import time
+from dataclasses import dataclass
+
+import httpx
+import ray
+import tyro
+from fastapi import FastAPI, Request, Response
+from ray import serve
+from ray.serve.config import HTTPOptions
+from ray.serve.handle import DeploymentHandle
+
+from jobs.serve import FASTER
+from jobs.session import connect_to_ray
+
+PICTURE_BYTES = 3 * 224 * 224
+ANSWER_BYTES = 40_000
+WARM_UP = 20
+PAUSE_SECONDS = 0.1
+
+
+@dataclass(frozen=True)
+class Options:
+    """Options of `python -m benchmarks.bare_serve`."""
+
+    requests: int = 100
+    """That are measured, one after the other."""
+    body_bytes: int = 30_000
+    """Of each request."""
+    port: int = 8765
+    """On 127.0.0.1."""
+
+
+app = FastAPI()  # reads the annotations below, which therefore are no strings
+
+
+@serve.deployment(name="Text", ray_actor_options={"num_cpus": 0.1})
+class EmptyText:
+    async def __call__(self, body: bytes) -> dict[str, bytes]:
+        return {"picture": bytes(PICTURE_BYTES)}
+
+
+@serve.deployment(name="Model", ray_actor_options={"num_cpus": 0.1})
+class EmptyModel:
+    async def __call__(self, row: dict[str, bytes]) -> bytes:
+        return bytes(ANSWER_BYTES)
+
+
+@serve.deployment(name="Front", ray_actor_options={"num_cpus": 0.1})
+@serve.ingress(app)
+class EmptyFront:
+    def __init__(self, text: DeploymentHandle, model: DeploymentHandle) -> None:
+        self.text, self.model = text, model
+
+    @app.post("/")
+    async def answer(self, request: Request) -> Response:
+        read = self.text.remote(await request.body())
+        return Response(await self.model.remote(read))
+
+
+def main() -> None:
+    """Print p50, p95 and p99."""
+    options = tyro.cli(Options, description=__doc__)
+    for name, value in FASTER.items():
+        os.environ.setdefault(name, value)
+    connect_to_ray(None, workers_log=False)
+    try:
+        serve.start(http_options=HTTPOptions(host="127.0.0.1", port=options.port))
+        serve.run(EmptyFront.bind(EmptyText.bind(), EmptyModel.bind()))
+        took = []
+        with httpx.Client(base_url=f"http://127.0.0.1:{options.port}", trust_env=False) as client:
+            for _ in range(options.requests + WARM_UP):
+                started = time.perf_counter()
+                client.post("/", content=bytes(options.body_bytes)).raise_for_status()
+                took.append(time.perf_counter() - started)
+                time.sleep(PAUSE_SECONDS)
+    finally:
+        serve.shutdown()
+        ray.shutdown()
+    marks = [1000 * mark for mark in statistics.quantiles(took[WARM_UP:], n=100)]
+    told = [f"{marks[percent - 1]:.0f}" for percent in (50, 95, 99)]
+    print(" | ".join(["| nothing", "Serve alone, 1 client", *told, "", "", "|"]))
+
+
+if __name__ == "__main__":
+    main()
