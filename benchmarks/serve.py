@@ -38,6 +38,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 import httpx
 import psutil
@@ -45,6 +46,7 @@ import tyro
 
 from jobs.serve import Options as ServeJob
 from pipelines.extract import infer_steps, merge_options
+from pipelines.infer import Infer
 from pipelines.merge import Merge
 from pipelines.page import Row
 from pipelines.serving.given_words import GivenWords
@@ -251,7 +253,9 @@ class Direct:
         (make_infer,) = infer_steps(extract, options.model_threads)
         self.model = options.models[0].name
         self.readers = [Text(options) for _ in range(cpus)]
-        self.stages = LoadedStages(options.models[0].task, make_infer(), Merge(merge_options(extract), ("preview",)))
+        self.stages = LoadedStages(
+            options.models[0].task, cast(Infer, make_infer()), Merge(merge_options(extract), ("preview",))
+        )
 
     def read(self, kind: Kind, content: bytes, number: int) -> Row:
         """A page, opened and read as a request's is."""

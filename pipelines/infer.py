@@ -61,7 +61,11 @@ class InferOptions:
 
 
 class Infer:
-    """Rows with the columns of `TOKENIZED` in, `INFERRED` out: the logits of each window."""
+    """Rows with the columns of `TOKENIZED` in, `INFERRED` out: the logits of each window.
+
+    Attributes:
+        pages_at_once: beyond which more pages in a call gain nothing; None on a GPU, where they do.
+    """
 
     def __init__(self, model: LayoutLMv2PreTrainedModel, model_name: str, options: InferOptions) -> None:
         """`model` has the head of `options.task`; `model_name` goes into the rows."""
@@ -73,8 +77,10 @@ class Infer:
         self.device = torch.device(device)
         self.dtype = choose_dtype(options.dtype, self.device)
         self.model = model.eval().to(device=self.device, dtype=self.dtype)
-        self.answer = self.page_by_page if self.device.type == "cpu" else self.batch_by_batch
         self._threads = options.threads or torch.get_num_threads()
+        on_cpu = self.device.type == "cpu"
+        self.answer = self.page_by_page if on_cpu else self.batch_by_batch
+        self.pages_at_once = self._threads if on_cpu else None
         self._lanes = ThreadPoolExecutor(self._threads, thread_name_prefix="infers")
 
     def __call__(self, rows: Iterable[Row]) -> Iterator[Row]:

@@ -40,18 +40,19 @@ class WaitingPage:
         self.windows, self.longest = len(lengths), max(lengths, default=0)
 
 
-def take_batch(waiting: list[WaitingPage], batch_tokens: int) -> list[WaitingPage]:
+def take_batch(waiting: list[WaitingPage], batch_tokens: int, batch_pages: int | None = None) -> list[WaitingPage]:
     """The first page and those that go with it, out of `waiting`, which is not empty.
 
     Args:
         batch_tokens: the most, padding included; a page that has more of its own goes alone.
+        batch_pages: the most; None takes as many as there are.
     """
     first = waiting[0]
     batch, windows, longest = [first], first.windows, first.longest
     others = (page for page in waiting[1:] if page.model == first.model)
     for page in sorted(others, key=lambda page: abs(page.longest - first.longest)):
         windows, longest = windows + page.windows, max(longest, page.longest)
-        if windows * padded_length(longest) > batch_tokens:
+        if windows * padded_length(longest) > batch_tokens or len(batch) == batch_pages:
             break
         batch.append(page)
     waiting[:] = [page for page in waiting if page not in batch]
@@ -61,10 +62,16 @@ def take_batch(waiting: list[WaitingPage], batch_tokens: int) -> list[WaitingPag
 class Batching:
     """Hands pages to a model, a batch at a time; used from one event loop, on which it is made."""
 
-    def __init__(self, answer: Callable[[str, list[Row]], Awaitable[list[bytes]]], batch_tokens: int) -> None:
-        """`answer` is given a model's name and rows for it, and gives an answer for each."""
+    def __init__(
+        self,
+        answer: Callable[[str, list[Row]], Awaitable[list[bytes]]],
+        batch_tokens: int,
+        batch_pages: int | None = None,
+    ) -> None:
+        """`answer` is given a model's name and rows for it, and gives an answer for each; see `take_batch`."""
         self._answer = answer
         self._batch_tokens = batch_tokens
+        self._batch_pages = batch_pages
         self._waiting: list[WaitingPage] = []
         self._has_come = asyncio.Event()
         self._work = asyncio.get_running_loop().create_task(self._answer_all())
@@ -93,7 +100,7 @@ class Batching:
         while True:
             await self._has_come.wait()
             while self._waiting:
-                await self._answer_batch(take_batch(self._waiting, self._batch_tokens))
+                await self._answer_batch(take_batch(self._waiting, self._batch_tokens, self._batch_pages))
             self._has_come.clear()
 
     async def _answer_batch(self, batch: list[WaitingPage]) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import cast
 
 from ray import serve
 
-from pipelines.blocks import Stage
 from pipelines.extract import infer_steps, merge_options, read_steps
+from pipelines.infer import Infer
 from pipelines.merge import Merge
 from pipelines.page import Row, Task
 from pipelines.serving.batching import Batching
@@ -24,8 +25,8 @@ class LoadedStages:
     """The stages behind one model."""
 
     task: Task
-    infer: Stage
-    merge: Stage
+    infer: Infer
+    merge: Merge
 
     def answers(self, rows: list[Row]) -> list[bytes]:
         """One page of JSON for each row."""
@@ -35,7 +36,7 @@ class LoadedStages:
 
 
 class Model:
-    """Runs `Infer` and `Merge` over the pages that wait, as many as `batch_tokens` allow."""
+    """Runs `Infer` and `Merge` over the pages that wait, a batch at a time, see `Batching`."""
 
     async def __init__(self, options: ServeOptions) -> None:  # type: ignore[misc]
         self._options = options
@@ -44,7 +45,7 @@ class Model:
         stages = await self._load(default.name)
         *_, make_tokenizer = read_steps(options.extract_of(default))
         await self._run(stages, list(make_tokenizer()([probe_page()])))
-        self._batching = Batching(self._answer_rows, options.extract.infer.batch_tokens)
+        self._batching = Batching(self._answer_rows, options.extract.infer.batch_tokens, stages.infer.pages_at_once)
 
     async def answer(self, row: Row) -> bytes:
         """The JSON of a page's row of `TOKENIZED`; which model is asked stands in the request's context."""
@@ -80,7 +81,7 @@ class Model:
         served = self._options.model_named(name or None)
         extract = self._options.extract_of(served)
         (make_infer,) = infer_steps(extract, self._options.model_threads)
-        return LoadedStages(served.task, make_infer(), Merge(merge_options(extract), kept=("preview",)))
+        return LoadedStages(served.task, cast(Infer, make_infer()), Merge(merge_options(extract), kept=("preview",)))
 
 
 def model_replica(models_in_memory: int) -> type[Model]:

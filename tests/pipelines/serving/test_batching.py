@@ -30,12 +30,14 @@ class Model:
         return [row["name"].encode() for row in rows]
 
 
-def in_turn(batch_tokens: int, *pages: tuple[str, Row]) -> tuple[Model, list[bytes | BaseException]]:
+def in_turn(
+    batch_tokens: int, *pages: tuple[str, Row], batch_pages: int | None = None
+) -> tuple[Model, list[bytes | BaseException]]:
     """What the model was asked and answered, when the first page finds it free and the others come meanwhile."""
 
     async def ask() -> tuple[Model, list[bytes | BaseException]]:
         model = Model()
-        batching = Batching(model.answer, batch_tokens)
+        batching = Batching(model.answer, batch_tokens, batch_pages)
         asking = []
         for name, row in pages:
             asking.append(asyncio.create_task(batching.answer(name, row)))
@@ -64,6 +66,11 @@ def test_all_windows_of_a_page_count_padding_included_and_one_that_has_too_many_
     pages = [("first", [1]), ("huge", [512] * 5), ("three", [300, 10, 10]), ("one", [100])]
     model, _ = in_turn(1024, *[("m", page(name, *tokens)) for name, tokens in pages])
     assert model.asked == [["m first"], ["m huge"], ["m three"], ["m one"]]
+
+
+def test_no_more_pages_go_together_than_gain_by_it() -> None:
+    model, _ = in_turn(4096, *[("m", page(name, 9)) for name in "abcdef"], batch_pages=2)
+    assert model.asked == [["m a"], ["m b", "m c"], ["m d", "m e"], ["m f"]]
 
 
 def test_pages_without_windows_go_along() -> None:
