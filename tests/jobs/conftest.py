@@ -14,11 +14,11 @@ from tests.jobs.endpoint import Endpoint, start_endpoint, write_untrained
 
 KEY = "a-key-of-the-tests"
 NARROW_LIMITS = {
-    "max-upload-megabytes": "0.5",
-    "max-pages": "40",
+    "max-upload-megabytes": "2",
+    "max-pages": "100",
     "max-questions": "2",
     "max-requests": "2",
-    "request-time-limit-seconds": "4",
+    "request-time-limit-seconds": "12",
     "max-text-replicas": "1",
 }
 
