@@ -1,0 +1,110 @@
+"""A page at a time on each core, or batches of pages on all of them?
+
+    python -m benchmarks.infer [--pages 8] [--rounds 5]
+
+Runs the bundled model over copies of two sample pages, both ways by turns, at first alone and then beside a process
+that wants a core for 10 of every 40 ms, as the rest of a pipeline does. Prints the medians of wall and CPU time a page.
+"""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the model's actors have it, before PyTorch is loaded
+os.environ.setdefault("GOMP_SPINCOUNT", "2000")
+
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import tyro
+
+from model.checkpoint_source import BUNDLED_FORMS
+from pipelines.extract import ExtractOptions, infer_steps, read_steps
+from pipelines.infer import Infer
+from pipelines.page import Row
+
+SAMPLES = Path(__file__).resolve().parent.parent / "samples" / "documents"
+
+PAGES = {"text layer": ("supplier-form.pdf", "application/pdf"), "scan": ("invoice.png", "image/png")}
+
+BUSY = """
+import time
+while True:
+    begun = time.perf_counter()
+    while time.perf_counter() - begun < 0.01:
+        pass
+    time.sleep(0.03)
+"""
+
+
+@dataclass(frozen=True)
+class Options:
+    """Options of `python -m benchmarks.infer`."""
+
+    pages: int = 8
+    """Of a call."""
+    rounds: int = 5
+    """Calls of which the median is taken."""
+
+
+def read_page(name: str, media_type: str, options: ExtractOptions) -> Row:
+    """The first page of a sample, as the model gets it."""
+    uri = str(SAMPLES / name)
+    size = os.path.getsize(uri)
+    rows: list[Row] = [
+        {"document_id": name, "uri": uri, "media_type": media_type, "page_index": 0, "page_count": 1}
+        | {"size_bytes": size, "etag": None, "modified": None}
+    ]
+    for make in read_steps(options):
+        rows = list(make()(rows))
+    (row,) = rows
+    assert row["status"] == "ok", row["error"]
+    return row
+
+
+@contextmanager
+def busy_process() -> Iterator[None]:
+    """Something else that wants a core now and then."""
+    with subprocess.Popen([sys.executable, "-c", BUSY]) as process:
+        try:
+            yield
+        finally:
+            process.kill()
+
+
+def main() -> None:
+    """Print the table."""
+    options = tyro.cli(Options, description=__doc__)
+    cores = len(os.sched_getaffinity(0))
+    extract = ExtractOptions(model=BUNDLED_FORMS)
+    (make_infer,) = infer_steps(extract, cores)
+    infer = cast(Infer, make_infer())
+    ways = {"batches on all cores": infer.batch_by_batch, "a page on each core": infer.page_by_page}
+    print("| page | beside | way | ms a page | CPU ms a page |\n| --- | --- | --- | --- | --- |")
+    for kind, (name, media_type) in PAGES.items():
+        rows = [read_page(name, media_type, extract)] * options.pages
+        for beside, context in (("nothing", nullcontext()), ("a busy process", busy_process())):
+            took: dict[str, list[tuple[float, float]]] = {way: [] for way in ways}
+            with context:
+                for _ in range(options.rounds + 1):
+                    for way, answer in ways.items():
+                        infer.answer = answer
+                        wall, cpu = time.perf_counter(), time.process_time()
+                        list(infer(rows))
+                        took[way].append((time.perf_counter() - wall, time.process_time() - cpu))
+            for way, rounds in took.items():
+                told = [
+                    f"{1000 * statistics.median(column) / len(rows):.0f}" for column in zip(*rounds[1:], strict=True)
+                ]
+                print(f"| {kind} | {beside} | {way} | {' | '.join(told)} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
