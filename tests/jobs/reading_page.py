@@ -88,6 +88,7 @@ class ReadingPage:
 
     def read(self, document: Path, model: str | None = None, pages: str = "") -> None:
         """Choose a file, with these options, and wait until it has been read."""
+        self.wait(lambda: self.one("#page-ranges").is_displayed())
         if model is not None:
             Select(self.one("#model")).select_by_value(model)
         self.one("#page-ranges").clear()
