@@ -18,7 +18,7 @@ import ray
 from ray.exceptions import RayError
 
 from jobs.extract import reason
-from jobs.session import connect_to_ray, parse_options
+from jobs.session import check_above_zero, connect_to_ray, parse_options
 from model.checkpoint import CheckpointError
 from model.checkpoint_source import BUNDLED_FORMS
 from model.ocr import OcrOptions, OcrUnavailableError
@@ -83,10 +83,8 @@ class Options:
         Raises:
             ValueError: they make no sense.
         """
-        for name in ("limit", "batch_tokens", "page_time_limit_seconds", "read_workers", "model_workers"):
-            value = getattr(self, name)
-            if value is not None and not 0 < value < float("inf"):
-                raise ValueError(f"--{name.replace('_', '-')} is {value:g}; it must be a number above 0")
+        positive = ("limit", "batch_tokens", "page_time_limit_seconds", "read_workers", "model_workers")
+        check_above_zero(self, positive)
         if self.report_pages < 0:
             raise ValueError(f"--report-pages is {self.report_pages}; it must be 0 or more")
         if self.predictions and self.output is None:

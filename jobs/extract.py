@@ -16,7 +16,7 @@ import ray
 from ray.exceptions import RayError, RayTaskError
 
 from jobs.reading_options import MEGA, ReadingOptions
-from jobs.session import connect_to_ray, parse_options
+from jobs.session import check_above_zero, connect_to_ray, parse_options
 from model.checkpoint import CheckpointError
 from model.checkpoint_source import BUNDLED_FORMS
 from model.ocr import OcrUnavailableError
@@ -106,10 +106,7 @@ class Options(ReadingOptions, ExtractedOptions):
             "read_workers",
             "model_workers",
         )
-        for name in positive:
-            value = getattr(self, name)
-            if value is not None and not 0 < value < float("inf"):
-                raise ValueError(f"--{name.replace('_', '-')} is {value:g}; it must be a number above 0")
+        check_above_zero(self, positive)
         if self.retry_failed and self.overwrite:
             raise ValueError("--retry-failed keeps what --overwrite removes; give one of them")
         extract = self.extract_options(self.model, self.task, self.questions)

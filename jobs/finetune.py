@@ -17,7 +17,7 @@ from ray.exceptions import RayError
 from ray.train.v2.api.exceptions import TrainingFailedError
 
 from jobs.extract import reason
-from jobs.session import connect_to_ray, parse_options
+from jobs.session import check_above_zero, connect_to_ray, parse_options
 from model.checkpoint import CheckpointError
 from model.ocr import OcrOptions, OcrUnavailableError
 from pipelines.augment import AugmentOptions
@@ -238,10 +238,7 @@ class Options:
     def _check_numbers(self) -> None:
         whole = ("epochs", "steps", "batch_size", "micro_batch_size", "evaluate_every", "checkpoint_every", "log_every")
         positive = (*whole, "workers", "threads", "dpi", "page_time_limit_seconds", "learning_rate")
-        for name in (*positive, "new_parts_learning_rate"):
-            value = getattr(self, name)
-            if value is not None and not 0 < value < float("inf"):
-                raise ValueError(f"--{name.replace('_', '-')} is {value:g}; it must be a number above 0")
+        check_above_zero(self, (*positive, "new_parts_learning_rate"))
         for name, most in (("warmup_fraction", 1.0), ("average_weights", 1.0), ("weight_decay", float("inf"))):
             value = getattr(self, name)
             if not 0 <= value < most:

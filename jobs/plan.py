@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jobs.session import parse_options
+from jobs.session import check_above_zero, parse_options
 from pipelines.planning.figures import SHIPPED, Figures, figures_of_run, on_faster_cores, with_gpu_seconds
 from pipelines.planning.fleet import Market, NodeType, Workload
 from pipelines.planning.plot import plot_plan
@@ -90,9 +90,7 @@ class Options:
         Raises:
             ValueError: they make no sense.
         """
-        for name in ("ocr_node_cores", "gpu_node_gpus", "core_speed", "deadline_hours", "head_gigabytes"):
-            if not 0 < getattr(self, name) < float("inf"):
-                raise ValueError(f"--{name.replace('_', '-')} is {getattr(self, name):g}; it must be a number above 0")
+        check_above_zero(self, ("ocr_node_cores", "gpu_node_gpus", "core_speed", "deadline_hours", "head_gigabytes"))
         for name in ("price", "losses_per_hour", "seconds", "minutes"):
             for option in (field for field in self.__dataclass_fields__ if field.endswith(name)):
                 value = getattr(self, option)

@@ -27,7 +27,7 @@ from ray.serve.config import HTTPOptions, ProxyLocation
 from ray.serve.exceptions import RayServeException
 
 from jobs.reading_options import MEGA, ReadingOptions
-from jobs.session import connect_to_ray, parse_options
+from jobs.session import check_above_zero, connect_to_ray, parse_options
 from model.checkpoint import CheckpointError
 from model.checkpoint_source import BUNDLED_FORMS
 from model.ocr import OcrUnavailableError
@@ -115,10 +115,8 @@ class Options(ReadingOptions, EndpointOptions):
         Raises:
             ValueError: a number makes no sense.
         """
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if isinstance(value, (int, float)) and field.name != "stride" and not 0 < value < float("inf"):
-                raise ValueError(f"--{field.name.replace('_', '-')} is {value:g}; it must be a number above 0")
+        numbers = [field.name for field in fields(self) if isinstance(getattr(self, field.name), (int, float))]
+        check_above_zero(self, (name for name in numbers if name != "stride"))
         for kind in ("front", "text", "model"):
             least, most = getattr(self, f"min_{kind}_replicas"), getattr(self, f"max_{kind}_replicas")
             if most is not None and least > most:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 import ray
@@ -15,6 +15,21 @@ Options = TypeVar("Options")
 def parse_options(kind: type[Options], description: str | None, arguments: Sequence[str] | None) -> Options:
     """The options of a job from its command line; `--help` and errors end the process (status 0 and 2)."""
     return tyro.cli(kind, args=arguments, description=description)
+
+
+def check_above_zero(options: object, names: Iterable[str]) -> None:
+    """Refuse numbers that make no sense; None, where an option may be that, does.
+
+    Args:
+        names: of attributes of `options`.
+
+    Raises:
+        ValueError: one of them is 0, negative, infinite or not a number.
+    """
+    for name in names:
+        value = getattr(options, name)
+        if value is not None and not 0 < value < float("inf"):
+            raise ValueError(f"--{name.replace('_', '-')} is {value:g}; it must be a number above 0")
 
 
 def connect_to_ray(address: str | None, *, workers_log: bool = True) -> None:
