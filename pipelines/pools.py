@@ -104,8 +104,7 @@ def plan_pools(
     """
     if cluster_cpus < 1:
         raise ValueError(f"the cluster has {cluster_cpus:g} CPUs; at least 1 is needed")
-    if any(workers is not None and workers < 1 for workers in (read_workers, model_workers)):
-        raise ValueError("a stage needs at least one worker")
+    _check_workers(read_workers, model_workers)
     cpus, gpus = int(cluster_cpus), int(cluster_gpus)
     read_actors = read_workers or cpus
     infer_actors = model_workers or gpus or -(-cpus // 16)
@@ -131,8 +130,7 @@ def plan_typed_pools(*, on_gpus: bool, read_workers: int | None = None, model_wo
     Raises:
         ValueError: fewer than one worker asked for.
     """
-    if any(workers is not None and workers < 1 for workers in (read_workers, model_workers)):
-        raise ValueError("a stage needs at least one worker")
+    _check_workers(read_workers, model_workers)
     return Pools(
         read_actors=read_workers or MOST_READERS,
         read_cpus=TYPED_READ_CPUS,
@@ -179,6 +177,11 @@ def pages_per_later_block(block_pages: int, seconds_a_page: float) -> int:
     if seconds_a_page <= 0:
         return block_pages
     return max(block_pages, min(MOST_PAGES_PER_BLOCK, int(BLOCK_SECONDS / seconds_a_page)))
+
+
+def _check_workers(*asked: int | None) -> None:
+    if any(workers is not None and workers < 1 for workers in asked):
+        raise ValueError("a stage needs at least one worker")
 
 
 def _strategy(most: int, first: int | None) -> ray.data.ActorPoolStrategy:
