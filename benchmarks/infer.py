@@ -9,10 +9,6 @@ that wants a core for 10 of every 40 ms, as the rest of a pipeline does. Prints 
 from __future__ import annotations
 
 import os
-
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the model's actors have it, before PyTorch is loaded
-os.environ.setdefault("GOMP_SPINCOUNT", "2000")
-
 import statistics
 import subprocess
 import sys
@@ -20,17 +16,15 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from pathlib import Path
 from typing import cast
 
 import tyro
 
+from benchmarks.plan import SAMPLES
 from model.checkpoint_source import BUNDLED_FORMS
 from pipelines.extract import ExtractOptions, infer_steps, read_steps
 from pipelines.infer import Infer
 from pipelines.page import Row
-
-SAMPLES = Path(__file__).resolve().parent.parent / "samples" / "documents"
 
 PAGES = {"text layer": ("supplier-form.pdf", "application/pdf"), "scan": ("invoice.png", "image/png")}
 
@@ -85,7 +79,7 @@ def main() -> None:
     cores = len(os.sched_getaffinity(0))
     extract = ExtractOptions(model=BUNDLED_FORMS)
     (make_infer,) = infer_steps(extract, cores)
-    infer = cast(Infer, make_infer())
+    infer = cast(Infer, make_infer())  # before PyTorch is loaded otherwise, for it sets how its threads wait
     ways = {"batches on all cores": infer.batch_by_batch, "a page on each core": infer.page_by_page}
     print("| page | beside | way | ms a page | CPU ms a page |\n| --- | --- | --- | --- | --- |")
     for kind, (name, media_type) in PAGES.items():

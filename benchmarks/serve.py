@@ -44,6 +44,7 @@ import httpx
 import psutil
 import tyro
 
+from benchmarks.plan import SAMPLES
 from jobs.serve import Options as ServeJob
 from pipelines.extract import infer_steps, merge_options
 from pipelines.infer import Infer
@@ -53,8 +54,6 @@ from pipelines.serving.given_words import GivenWords
 from pipelines.serving.model import LoadedStages
 from pipelines.serving.options import ServeOptions
 from pipelines.serving.text import Asked, Text
-
-SAMPLES = Path(__file__).resolve().parent.parent / "samples" / "documents"
 
 WARM_UP = 3
 PATIENCE_SECONDS = 5.0
