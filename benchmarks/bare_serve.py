@@ -19,8 +19,8 @@ from ray import serve
 from ray.serve.config import HTTPOptions
 from ray.serve.handle import DeploymentHandle
 
+from jobs.cli import connect_to_ray
 from jobs.serve import FASTER
-from jobs.session import connect_to_ray
 
 PICTURE_BYTES = 3 * 224 * 224
 ANSWER_BYTES = 40_000

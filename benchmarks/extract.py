@@ -34,13 +34,13 @@ import tyro
 from PIL import Image
 
 from model import LayoutLMv2ImageProcessorPil, LayoutLMv2Tokenizer
-from model.ocr import normalise_boxes
+from model.ocr.engine import normalise_boxes
 from model.untrained import UNTRAINED
 from pipelines.extract import ExtractOptions, infer_steps, merge_options, read_steps
-from pipelines.load import load_model, load_tokenizer
-from pipelines.merge import Merge
-from pipelines.page import Row
-from pipelines.storage import Storage
+from pipelines.schema import Row
+from pipelines.stages.merge import Merge
+from pipelines.stages.model_loader import load_model, load_tokenizer
+from pipelines.storage.files import Storage
 
 PLAIN_DPI = 200
 

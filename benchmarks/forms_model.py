@@ -17,12 +17,12 @@ from typing import Any
 
 import tyro
 
+from jobs.cli import connect_to_ray
 from jobs.forms_model import COMMON, FORMS, MOVED, REMIXED, run_step, text_start
 from jobs.forms_model import Options as RecipeOptions
-from jobs.session import connect_to_ray
-from pipelines.evaluate import EvaluateOptions, evaluate, read_split
-from pipelines.storage import Storage
-from pipelines.training_record import read_metrics
+from pipelines.evaluation.evaluate import EvaluateOptions, evaluate, read_split
+from pipelines.storage.files import Storage
+from pipelines.training.metrics_log import read_metrics
 
 CHANGES = {"mask_words", *MOVED, *REMIXED}
 PLAIN = {name: value for name, value in {**COMMON, **FORMS}.items() if name not in CHANGES}

@@ -23,8 +23,8 @@ import tyro
 from benchmarks.plan import SAMPLES
 from model.checkpoint_source import BUNDLED_FORMS
 from pipelines.extract import ExtractOptions, infer_steps, read_steps
-from pipelines.infer import Infer
-from pipelines.page import Row
+from pipelines.schema import Row
+from pipelines.stages.infer import Infer
 
 PAGES = {"text layer": ("supplier-form.pdf", "application/pdf"), "scan": ("invoice.png", "image/png")}
 

@@ -34,15 +34,16 @@ import ray
 import tyro
 from PIL import Image
 
+from pipelines.batch.discovery import DOCUMENTS_PER_ROUND, promise_documents
+from pipelines.batch.listing import document_id, list_documents
+from pipelines.batch.manifest import pages_to_do, read_document_marks, read_pages_done
+from pipelines.batch.options import RunOptions
 from pipelines.extract import ExtractOptions
-from pipelines.ledger import pages_to_do, read_document_marks, read_pages_done, table_files, write_table
-from pipelines.listing import document_id, list_documents
-from pipelines.page import DOCUMENTS, page_schema
-from pipelines.pools import PAGES_PER_BLOCK, plan_pools
-from pipelines.promise import DOCUMENTS_PER_ROUND, promise_documents
-from pipelines.run import set_data_context
-from pipelines.run_options import RunOptions
-from pipelines.storage import Storage
+from pipelines.runtime.pools import PAGES_PER_BLOCK, plan_pools
+from pipelines.runtime.ray_data import set_data_context
+from pipelines.schema import DOCUMENTS, page_schema
+from pipelines.storage.files import Storage
+from pipelines.storage.tables import table_files, write_table
 
 RUN = "20260101T000000-000000"
 FILES_PER_FOLDER = 1_000

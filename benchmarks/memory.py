@@ -28,7 +28,7 @@ from model import LayoutLMv2ForTokenClassification
 from model.untrained import untrained_config
 
 KINDS = {
-    "parsers": "pipelines.sandbox_process",
+    "parsers": "pipelines.stages.sandbox_worker",
     "actors": "ray::MapWorker",
     "tasks": "ray::MapBatches",
     "idle workers": "ray::IDLE",

@@ -28,7 +28,7 @@ import pypdfium2 as pdfium
 import tyro
 from PIL import Image
 
-from model.ocr import OcrEngine, OcrOptions
+from model.ocr.engine import OcrEngine, OcrOptions
 
 DPI = 200
 

@@ -21,12 +21,12 @@ import ray
 import tyro
 
 from model.untrained import UNTRAINED
-from pipelines.blocks import StageOnBlocks, stage_on_block
 from pipelines.extract import ExtractOptions, read_steps
-from pipelines.page import PAGE_TO_DO, RASTERIZED, TOKENIZED, Row
-from pipelines.pools import Pools, plan_pools
-from pipelines.rasterize import RasterizeOptions
-from pipelines.run import set_data_context
+from pipelines.runtime.pools import Pools, plan_pools
+from pipelines.runtime.ray_data import set_data_context
+from pipelines.schema import PAGE_TO_DO, RASTERIZED, TOKENIZED, Row
+from pipelines.stages.base import StageOnBlocks, stage_on_block
+from pipelines.stages.rasterize import RasterizeOptions
 
 PAGES_PER_BLOCK = 4
 MEGABYTE = 1_000_000

@@ -33,14 +33,15 @@ from ray._private.internal_api import memory_summary
 from benchmarks.memory import write_document, write_tiny_model
 from benchmarks.plan import SAMPLES, SCANNED
 from model.untrained import UNTRAINED
-from pipelines.blocks import StageOnBlocks
-from pipelines.document import Document
+from pipelines.batch.run import write_block
+from pipelines.documents.document import Document
 from pipelines.extract import ExtractOptions, extract_pages, infer_steps, merge_options, read_steps
-from pipelines.merge import Merge
-from pipelines.page import INFERRED, PAGE_TO_DO, TOKENIZED, Row, page_schema
-from pipelines.pools import fit_pools, pages_per_block, plan_pools
-from pipelines.run import set_data_context, write_block
-from pipelines.storage import Storage
+from pipelines.runtime.pools import fit_pools, pages_per_block, plan_pools
+from pipelines.runtime.ray_data import set_data_context
+from pipelines.schema import INFERRED, PAGE_TO_DO, TOKENIZED, Row, page_schema
+from pipelines.stages.base import StageOnBlocks
+from pipelines.stages.merge import Merge
+from pipelines.storage.files import Storage
 
 _USED, _SPILLED = re.compile(r"Plasma memory usage ([\d.]+) MiB"), re.compile(r"Spilled ([\d.]+) MiB")
 _OBJECTS = re.compile(r"Plasma memory usage [\d.]+ MiB, (\d+) objects")

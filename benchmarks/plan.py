@@ -28,17 +28,17 @@ import psutil
 import tyro
 
 from model.untrained import UNTRAINED
-from pipelines.blocks import MakeStage
-from pipelines.document import Document
+from pipelines.documents.document import Document
 from pipelines.extract import ExtractOptions, infer_steps, merge_options, read_steps
-from pipelines.merge import Merge
-from pipelines.ocr import Ocr
-from pipelines.page import Row
-from pipelines.planning.figures import SHIPPED, Figures, PageSeconds
 from pipelines.planning.fleet import Fleet, Market, NodeType, Workload
 from pipelines.planning.simulation import simulate
-from pipelines.pools import pages_per_block, plan_pools
-from pipelines.rasterize import Rasterize
+from pipelines.planning.stage_costs import SHIPPED, Figures, PageSeconds
+from pipelines.runtime.pools import pages_per_block, plan_pools
+from pipelines.schema import Row
+from pipelines.stages.base import MakeStage
+from pipelines.stages.merge import Merge
+from pipelines.stages.ocr import Ocr
+from pipelines.stages.rasterize import Rasterize
 
 SAMPLES = Path(__file__).resolve().parent.parent / "samples" / "documents"
 SCANNED = ("supplier-form-scanned.pdf", "invoice.png", "fax-two-pages.tiff", "receipt-photo.jpg")
@@ -47,7 +47,7 @@ LOOK_SECONDS = 0.5
 START_READER = (
     "import ray.data, pipelines.extract as e; [make() for make in e.read_steps(e.ExtractOptions('untrained'))]"
 )
-START_PARSER = "import pipelines.sandbox_process, pipelines.rasterize, pipelines.ocr"
+START_PARSER = "import pipelines.stages.sandbox_worker, pipelines.stages.rasterize, pipelines.stages.ocr"
 START_MODEL = (
     "import ray.data, pipelines.extract as e; [make() for make in e.infer_steps(e.ExtractOptions('untrained'), 2)]"
 )

@@ -47,13 +47,13 @@ import tyro
 from benchmarks.plan import SAMPLES
 from jobs.serve import Options as ServeJob
 from pipelines.extract import infer_steps, merge_options
-from pipelines.infer import Infer
-from pipelines.merge import Merge
-from pipelines.page import Row
-from pipelines.serving.given_words import GivenWords
-from pipelines.serving.model import LoadedStages
+from pipelines.schema import Row
 from pipelines.serving.options import ServeOptions
-from pipelines.serving.text import Asked, Text
+from pipelines.serving.predictor import LoadedStages
+from pipelines.serving.provided_words import GivenWords
+from pipelines.serving.reader import Asked, Text
+from pipelines.stages.infer import Infer
+from pipelines.stages.merge import Merge
 
 WARM_UP = 3
 PATIENCE_SECONDS = 5.0

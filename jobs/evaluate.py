@@ -17,18 +17,18 @@ from typing import Any
 import ray
 from ray.exceptions import RayError
 
-from jobs.extract import reason
-from jobs.session import check_above_zero, connect_to_ray, parse_options
+from jobs.cli import check_above_zero, connect_to_ray, parse_options, reason
 from model.checkpoint import CheckpointError
 from model.checkpoint_source import BUNDLED_FORMS
-from model.ocr import OcrOptions, OcrUnavailableError
+from model.ocr.engine import OcrOptions, OcrUnavailableError
 from model.untrained import UNTRAINED
-from pipelines.corpora.corpus import BrokenAnnotationError
-from pipelines.evaluate import EmptyCorpusError, EvaluateOptions, MissingPagesError, evaluate, read_split
-from pipelines.infer import DtypeChoice, InferOptions
-from pipelines.page import PageError, Task
-from pipelines.rasterize import RasterizeOptions, TextChoice
-from pipelines.storage import join_uri, normalise_uri
+from pipelines.datasets.types import BrokenAnnotationError
+from pipelines.errors import PageError
+from pipelines.evaluation.evaluate import EmptyCorpusError, EvaluateOptions, MissingPagesError, evaluate, read_split
+from pipelines.schema import Task
+from pipelines.stages.infer import DtypeChoice, InferOptions
+from pipelines.stages.rasterize import RasterizeOptions, TextChoice
+from pipelines.storage.files import join_uri, normalise_uri
 
 
 @dataclass(frozen=True)

@@ -13,22 +13,23 @@ from dataclasses import dataclass
 from typing import Any
 
 import ray
-from ray.exceptions import RayError, RayTaskError
+from ray.exceptions import RayError
 
+from jobs.cli import check_above_zero, connect_to_ray, parse_options, reason
 from jobs.reading_options import MEGA, ReadingOptions
-from jobs.session import check_above_zero, connect_to_ray, parse_options
 from model.checkpoint import CheckpointError
 from model.checkpoint_source import BUNDLED_FORMS
-from model.ocr import OcrUnavailableError
+from model.ocr.engine import OcrUnavailableError
 from model.untrained import UNTRAINED
+from pipelines.batch.options import RunOptions
+from pipelines.batch.run import run
+from pipelines.errors import PageError
 from pipelines.extract import check_options
-from pipelines.listing import ListingOptions
-from pipelines.page import PageError, Task
-from pipelines.run import run
-from pipelines.run_options import RunOptions
-from pipelines.run_record import OutputConflictError
-from pipelines.sandbox import SandboxError
-from pipelines.storage import join_uri, normalise_uri
+from pipelines.runtime.output_record import OutputConflictError
+from pipelines.schema import Task
+from pipelines.stages.count_pages import ListingOptions
+from pipelines.stages.sandbox import SandboxError
+from pipelines.storage.files import join_uri, normalise_uri
 
 logger = logging.getLogger("jobs.extract")
 
@@ -152,15 +153,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         ray.shutdown()
     print(summary(record, run_options.output))
     return 0 if record["status"] == "done" else 1
-
-
-def reason(error: BaseException) -> str:
-    """Why a run failed, in a line: what Ray's workers raised is taken out of what Ray wraps it in."""
-    if isinstance(error, RayTaskError) and isinstance(error.cause, BaseException):
-        error = error.cause
-    if isinstance(error, PageError):
-        return f"{error.kind}: {error.message}"
-    return str(error).strip() or type(error).__name__
 
 
 def summary(record: dict[str, Any], output: str) -> str:

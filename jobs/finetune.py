@@ -16,26 +16,26 @@ import ray
 from ray.exceptions import RayError
 from ray.train.v2.api.exceptions import TrainingFailedError
 
-from jobs.extract import reason
-from jobs.session import check_above_zero, connect_to_ray, parse_options
+from jobs.cli import check_above_zero, connect_to_ray, parse_options, reason
 from model.checkpoint import CheckpointError
-from model.ocr import OcrOptions, OcrUnavailableError
-from pipelines.augment import AugmentOptions
-from pipelines.batches import BatchOptions
-from pipelines.corpora.corpus import BrokenAnnotationError
-from pipelines.corpora.datasets import DATASETS
-from pipelines.labelled import LabelledOptions
-from pipelines.page import PageError, Task
-from pipelines.rasterize import RasterizeOptions, TextChoice
-from pipelines.remix import RemixOptions
-from pipelines.rendering import RenderOptions
-from pipelines.run_record import OutputConflictError
-from pipelines.storage import normalise_uri
-from pipelines.training import TrainingOptions
-from pipelines.training_optimizer import OptimizerOptions
-from pipelines.training_run import FinetuneOptions, TrainingError, finetune
-from pipelines.training_start import ANY_LABELS, check_start, choose_start, start_config, start_tokenizer
-from pipelines.training_targets import Objective
+from model.ocr.engine import OcrOptions, OcrUnavailableError
+from pipelines.datasets.preprocess import LabelledOptions
+from pipelines.datasets.registry import DATASETS
+from pipelines.datasets.types import BrokenAnnotationError
+from pipelines.documents.rendering import RenderOptions
+from pipelines.errors import PageError
+from pipelines.runtime.output_record import OutputConflictError
+from pipelines.schema import Task
+from pipelines.stages.rasterize import RasterizeOptions, TextChoice
+from pipelines.storage.files import normalise_uri
+from pipelines.training.augment import AugmentOptions
+from pipelines.training.batch_plan import BatchOptions
+from pipelines.training.finetune import FinetuneOptions, TrainingError, finetune
+from pipelines.training.initialization import ANY_LABELS, check_start, choose_start, start_config, start_tokenizer
+from pipelines.training.optimizer import OptimizerOptions
+from pipelines.training.page_mixing import RemixOptions
+from pipelines.training.targets import Objective
+from pipelines.training.trainer import TrainingOptions
 
 FINETUNE_ERRORS = (
     PageError,

@@ -26,19 +26,18 @@ import ray
 from PIL import Image
 from ray.train.v2.api.exceptions import TrainingFailedError
 
-from jobs.extract import reason
+from jobs.cli import connect_to_ray, parse_options, reason
 from jobs.finetune import FINETUNE_ERRORS, training_reason
 from jobs.finetune import Options as FinetuneJobOptions
-from jobs.session import connect_to_ray, parse_options
-from pipelines.corpora.corpus import LabelledPage, labelled_row
-from pipelines.corpora.datasets import DATASETS, read_corpus
-from pipelines.corpora.labelled_pages import write_labelled_pages
-from pipelines.drawn_forms.corpus import drawn_pages
-from pipelines.labelled import LabelledOptions, ReadLabelled
-from pipelines.page import PICTURE_SHAPE
-from pipelines.rasterize import RasterizeOptions
-from pipelines.storage import Storage, is_s3, join_uri, normalise_uri
-from pipelines.training_run import finetune
+from pipelines.datasets.labelled_pages import write_labelled_pages
+from pipelines.datasets.preprocess import LabelledOptions, ReadLabelled
+from pipelines.datasets.registry import DATASETS, read_corpus
+from pipelines.datasets.synthetic_forms.pages import drawn_pages
+from pipelines.datasets.types import LabelledPage, labelled_row
+from pipelines.schema import PICTURE_SHAPE
+from pipelines.stages.rasterize import RasterizeOptions
+from pipelines.storage.files import Storage, is_s3, join_uri, normalise_uri
+from pipelines.training.finetune import finetune
 
 logger = logging.getLogger("jobs.forms_model")
 

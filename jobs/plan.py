@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jobs.session import check_above_zero, parse_options
-from pipelines.planning.figures import SHIPPED, Figures, figures_of_run, on_faster_cores, with_gpu_seconds
+from jobs.cli import check_above_zero, parse_options
 from pipelines.planning.fleet import Market, NodeType, Workload
 from pipelines.planning.plot import plot_plan
 from pipelines.planning.search import Limits, ModelChoice, Planner
-from pipelines.planning.told import plan_as_json, plan_as_text
+from pipelines.planning.stage_costs import SHIPPED, Figures, figures_of_run, on_faster_cores, with_gpu_seconds
+from pipelines.planning.summary import plan_as_json, plan_as_text
 
 
 @dataclass(frozen=True)

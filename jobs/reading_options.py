@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from model.ocr import OcrOptions
+from model.ocr.engine import OcrOptions
+from pipelines.documents.rendering import RenderOptions
 from pipelines.extract import ExtractOptions
-from pipelines.infer import DtypeChoice, InferOptions
-from pipelines.page import Task
-from pipelines.rasterize import RasterizeOptions, TextChoice
-from pipelines.rendering import RenderOptions
-from pipelines.sandbox import PageLimits
+from pipelines.schema import Task
+from pipelines.stages.infer import DtypeChoice, InferOptions
+from pipelines.stages.rasterize import RasterizeOptions, TextChoice
+from pipelines.stages.sandbox_protocol import PageLimits
 
 MEGA = 1_000_000
 

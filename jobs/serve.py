@@ -26,17 +26,17 @@ from ray.serve import Application
 from ray.serve.config import HTTPOptions, ProxyLocation
 from ray.serve.exceptions import RayServeException
 
+from jobs.cli import check_above_zero, connect_to_ray, parse_options
 from jobs.reading_options import MEGA, ReadingOptions
-from jobs.session import check_above_zero, connect_to_ray, parse_options
 from model.checkpoint import CheckpointError
 from model.checkpoint_source import BUNDLED_FORMS
-from model.ocr import OcrUnavailableError
+from model.ocr.engine import OcrUnavailableError
 from pipelines.extract import ExtractOptions, check_options
-from pipelines.load import MODEL_CLASSES, load_config, model_labels
-from pipelines.page import Task
+from pipelines.schema import Task
 from pipelines.serving.application import build_application
 from pipelines.serving.keys import read_keys
 from pipelines.serving.options import Replicas, RequestLimits, ServedModel, ServeOptions
+from pipelines.stages.model_loader import MODEL_CLASSES, load_config, model_labels
 
 APPLICATION = "layoutlmv2"
 

@@ -15,24 +15,24 @@ if TYPE_CHECKING:
     from model.heads import LayoutLMv2ForQuestionAnswering as LayoutLMv2ForQuestionAnswering
     from model.heads import LayoutLMv2ForSequenceClassification as LayoutLMv2ForSequenceClassification
     from model.heads import LayoutLMv2ForTokenClassification as LayoutLMv2ForTokenClassification
-    from model.image_processor import LayoutLMv2ImageProcessor as LayoutLMv2ImageProcessor
-    from model.image_processor import LayoutLMv2ImageProcessorPil as LayoutLMv2ImageProcessorPil
     from model.layoutlmv2 import LayoutLMv2Model as LayoutLMv2Model
-    from model.processor import LayoutLMv2Processor as LayoutLMv2Processor
-    from model.tokenizer import LayoutLMv2Tokenizer as LayoutLMv2Tokenizer
-    from model.tokenizer import LayoutLMv2TokenizerFast as LayoutLMv2TokenizerFast
+    from model.preprocessing.image_processor import LayoutLMv2ImageProcessor as LayoutLMv2ImageProcessor
+    from model.preprocessing.image_processor import LayoutLMv2ImageProcessorPil as LayoutLMv2ImageProcessorPil
+    from model.preprocessing.processor import LayoutLMv2Processor as LayoutLMv2Processor
+    from model.preprocessing.tokenizer import LayoutLMv2Tokenizer as LayoutLMv2Tokenizer
+    from model.preprocessing.tokenizer import LayoutLMv2TokenizerFast as LayoutLMv2TokenizerFast
 
 _HOMES = {
     "LayoutLMv2Config": "model.config",
     "LayoutLMv2ForQuestionAnswering": "model.heads",
     "LayoutLMv2ForSequenceClassification": "model.heads",
     "LayoutLMv2ForTokenClassification": "model.heads",
-    "LayoutLMv2ImageProcessor": "model.image_processor",
-    "LayoutLMv2ImageProcessorPil": "model.image_processor",
+    "LayoutLMv2ImageProcessor": "model.preprocessing.image_processor",
+    "LayoutLMv2ImageProcessorPil": "model.preprocessing.image_processor",
     "LayoutLMv2Model": "model.layoutlmv2",
-    "LayoutLMv2Processor": "model.processor",
-    "LayoutLMv2Tokenizer": "model.tokenizer",
-    "LayoutLMv2TokenizerFast": "model.tokenizer",
+    "LayoutLMv2Processor": "model.preprocessing.processor",
+    "LayoutLMv2Tokenizer": "model.preprocessing.tokenizer",
+    "LayoutLMv2TokenizerFast": "model.preprocessing.tokenizer",
 }
 
 __all__ = list(_HOMES)

@@ -17,18 +17,19 @@ from functools import partial
 import ray.data
 
 from model import LayoutLMv2Tokenizer
-from model.ocr import OcrEngine, OcrOptions
-from pipelines.blocks import MakeStage, StageOnBlocks, stage_on_block
-from pipelines.fetch import Fetch
-from pipelines.infer import Infer, InferOptions
-from pipelines.load import check_head, load_config, load_model, load_tokenizer, model_labels
-from pipelines.merge import Merge, MergeOptions
-from pipelines.ocr import Ocr
-from pipelines.page import INFERRED, PAGE_IMAGE, PAGE_TO_DO, TOKENIZED, Task, page_schema
-from pipelines.pools import PAGES_PER_BLOCK, Pools
-from pipelines.rasterize import Rasterize, RasterizeOptions
-from pipelines.sandbox import PageLimits, Sandbox
-from pipelines.tokenize import Tokenize, TokenizeOptions, check_questions
+from model.ocr.engine import OcrEngine, OcrOptions
+from pipelines.runtime.pools import PAGES_PER_BLOCK, Pools
+from pipelines.schema import INFERRED, PAGE_IMAGE, PAGE_TO_DO, TOKENIZED, Task, page_schema
+from pipelines.stages.base import MakeStage, StageOnBlocks, stage_on_block
+from pipelines.stages.fetch import Fetch
+from pipelines.stages.infer import Infer, InferOptions
+from pipelines.stages.merge import Merge, MergeOptions
+from pipelines.stages.model_loader import check_head, load_config, load_model, load_tokenizer, model_labels
+from pipelines.stages.ocr import Ocr
+from pipelines.stages.rasterize import Rasterize, RasterizeOptions
+from pipelines.stages.sandbox import Sandbox
+from pipelines.stages.sandbox_protocol import PageLimits
+from pipelines.stages.tokenize import Tokenize, TokenizeOptions, check_questions
 
 OCR_SHARE = 0.9
 """Of a page's time limit: OCR that takes longer ends by itself, and the sandbox need not be killed."""

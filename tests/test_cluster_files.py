@@ -13,7 +13,7 @@ import pytest
 import yaml
 from ray.autoscaler._private.util import hash_launch_conf, prepare_config, validate_config
 
-from pipelines.pools import POOL_LABEL, READING
+from pipelines.runtime.pools import POOL_LABEL, READING
 from tests.cluster_file import CLUSTER, load_cluster
 
 KUBERAY = CLUSTER.parent / "kuberay.yaml"

@@ -1,1 +1,4 @@
-"""What a job will take: measured seconds a page, a simulation of the stages on a fleet, and a search over fleets."""
+"""What a job will take: measured seconds a page, a simulation of the stages on a fleet, a search over fleets.
+
+Begin with `search.py`, which compares fleets; `simulation.py` runs one.
+"""

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-from pipelines.planning.figures import Figures
+from pipelines.planning.corpus_sample import mean_seconds
 from pipelines.planning.fleet import Fleet, Market, Workload
 from pipelines.planning.simulation import Outcome, simulate
-from pipelines.planning.slice import mean_seconds
+from pipelines.planning.stage_costs import Figures
 
 ModelChoice = Literal["auto", "gpu", "cpu"]
 

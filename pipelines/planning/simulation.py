@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 import simpy
 
-from pipelines.planning.figures import Figures
+from pipelines.planning.corpus_sample import Slice
 from pipelines.planning.fleet import Fleet, Market, NodeType, Workload
-from pipelines.planning.processor import SharedProcessor
-from pipelines.planning.slice import Slice
+from pipelines.planning.shared_cores import SharedProcessor
+from pipelines.planning.stage_costs import Figures
 
 UNITS_A_LANE, MOST_UNITS = 40, 5_000
 """Units of work that each lane gets of a large job, or all of them together, and at the end some more, smaller ones:

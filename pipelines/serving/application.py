@@ -14,10 +14,10 @@ from ray.serve import Application, Deployment
 from ray.serve.config import AutoscalingConfig, BackpressureConfig
 from ray.serve.schema import LoggingConfig
 
-from pipelines.serving.front import Front
-from pipelines.serving.model import Model, model_replica
+from pipelines.serving.gateway import Front
 from pipelines.serving.options import Replicas, ServeOptions
-from pipelines.serving.text import Text
+from pipelines.serving.predictor import Model, model_replica
+from pipelines.serving.reader import Text
 
 TEXT_AT_A_TIME = 2
 """Pages that a text replica holds: one is read, the next one is at hand."""

@@ -13,8 +13,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from pipelines.infer import padded_length
-from pipelines.page import Row
+from pipelines.schema import Row
+from pipelines.stages.infer import padded_length
 
 
 @dataclass(eq=False)

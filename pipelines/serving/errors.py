@@ -19,7 +19,7 @@ class RequestError(Exception):
 
     Attributes:
         status: of HTTP.
-        kind: `error_kind` of the answer: one of `pipelines.page.ERROR_KINDS`, or of this module.
+        kind: `error_kind` of the answer: one of `pipelines.schema.ERROR_KINDS`, or of this module.
         message: the reason in plain words, with the way out where there is one.
         retry_after: seconds after which the same request may do better; None where it will not.
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from pipelines.extract import ExtractOptions
-from pipelines.page import Task
+from pipelines.schema import Task
 from pipelines.serving.keys import ApiKeys
 
 PREVIEW_SIDE = 1100

@@ -7,7 +7,7 @@ import secrets
 
 from PIL import Image, ImageDraw, ImageFont
 
-from pipelines.page import PICTURE_SHAPE, Row
+from pipelines.schema import PICTURE_SHAPE, Row
 
 PROBE_NAME = "probe.png"
 PROBE_TEXT = "Date: 1 March"

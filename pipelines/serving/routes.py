@@ -18,14 +18,14 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pipelines.serving.admission import Place
-from pipelines.serving.describe import complete, describe_page, extract_body, extract_responses, refusals
 from pipelines.serving.errors import BAD_REQUEST, UNAUTHORISED, RequestError, unavailable
 from pipelines.serving.keys import ApiKeys
-from pipelines.serving.opened import OpenDocument
+from pipelines.serving.open_document import OpenDocument
+from pipelines.serving.openapi import complete, describe_page, extract_body, extract_responses, refusals
 from pipelines.serving.upload import read_upload
 
 if TYPE_CHECKING:
-    from pipelines.serving.front import Front
+    from pipelines.serving.gateway import Front
 
 WEB_FOLDER = Path(__file__).parent / "web"
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipelines.blocks import table_of
-from pipelines.page import Row, Task, page_schema
+from pipelines.schema import Row, Task, page_schema
+from pipelines.stages.base import table_of
 
 DECIMALS = 6
 """Of scores, confidences and seconds: as many as a float32 tells."""

@@ -18,10 +18,10 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
-from pipelines.media_type import JPEG_SIGNATURE, PNG_SIGNATURE
+from pipelines.documents.media_type import JPEG_SIGNATURE, PNG_SIGNATURE
 from pipelines.serving.errors import RequestError, bad_request
-from pipelines.serving.given_words import GivenWords, parse_words
 from pipelines.serving.options import RequestLimits
+from pipelines.serving.provided_words import GivenWords, parse_words
 
 FORM_BYTES = 64_000
 """Of a body, beside the document: boundaries, headers and fields but for the questions."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from pipelines.page import ErrorKind
+from pipelines.errors import ErrorKind
 
 Kinds = frozenset[ErrorKind]
 

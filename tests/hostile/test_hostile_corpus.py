@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.batch.options import RunOptions
+from pipelines.batch.run import run
 from pipelines.extract import ExtractOptions
-from pipelines.page import Row
-from pipelines.run import run
-from pipelines.run_options import RunOptions
-from pipelines.sandbox import PageLimits
+from pipelines.schema import Row
+from pipelines.stages.sandbox_protocol import PageLimits
 from tests.hostile.all_files import hostile_files
 from tests.hostile.hostile_file import HostileFile, find_document_differences, find_page_differences
 from tests.hostile.odd_names import OddFolder, allow_all, make_odd_folder
-from tests.pipelines.test_run import rows_of
+from tests.pipelines.batch.test_run import rows_of
 
 pytestmark = [pytest.mark.xdist_group("ray of its own"), pytest.mark.usefixtures("ray_cluster")]
 

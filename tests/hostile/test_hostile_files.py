@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.fetch import Fetch
-from pipelines.listing import CountPages, ListingOptions
-from pipelines.page import DOCUMENTS, LISTED, PAGE_TO_DO, RASTERIZED, Row
-from pipelines.rasterize import Rasterize, RasterizeOptions
-from pipelines.sandbox import PageLimits, Sandbox
+from pipelines.schema import DOCUMENTS, LISTED, PAGE_TO_DO, RASTERIZED, Row
+from pipelines.stages.count_pages import CountPages, ListingOptions
+from pipelines.stages.fetch import Fetch
+from pipelines.stages.rasterize import Rasterize, RasterizeOptions
+from pipelines.stages.sandbox import Sandbox
+from pipelines.stages.sandbox_protocol import PageLimits
 from tests.hostile.all_files import hostile_files
 from tests.hostile.hostile_file import (
     LAUNCH_MARK,

@@ -10,7 +10,7 @@ import zipfile
 
 from PIL import Image
 
-from pipelines.page import ErrorKind
+from pipelines.errors import ErrorKind
 from tests.hostile.hostile_file import HostileFile
 from tests.hostile.raw_pdf import good_page, write_pdf
 

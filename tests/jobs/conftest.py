@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from selenium.webdriver import Chrome
 
-from pipelines.page import Task
+from pipelines.schema import Task
 from tests.chromium import start_chromium
 from tests.jobs.endpoint import Endpoint, start_endpoint, write_untrained
 

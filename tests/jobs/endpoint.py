@@ -16,8 +16,8 @@ import psutil
 
 import model
 from model.untrained import untrained_model
-from pipelines.load import MODEL_CLASSES, load_tokenizer
-from pipelines.page import Task
+from pipelines.schema import Task
+from pipelines.stages.model_loader import MODEL_CLASSES, load_tokenizer
 from tests.autoscaled_cluster import free_port
 
 REPOSITORY = Path(__file__).resolve().parents[2]

@@ -21,13 +21,13 @@ from safetensors.torch import load
 
 import model as model_package
 from jobs.finetune import Options, main
-from pipelines.load import check_head, load_model, load_tokenizer, model_labels
-from pipelines.run_record import OutputConflictError
-from pipelines.storage import Storage, join_uri
-from pipelines.training_record import read_metrics
-from pipelines.training_run import TrainingError, finetune
+from pipelines.runtime.output_record import OutputConflictError
+from pipelines.stages.model_loader import check_head, load_model, load_tokenizer, model_labels
+from pipelines.storage.files import Storage, join_uri
+from pipelines.training.finetune import TrainingError, finetune
+from pipelines.training.metrics_log import read_metrics
 from tests.conftest import REPOSITORY
-from tests.pipelines.drawn_corpus import draw_corpus, write_tiny_config
+from tests.pipelines.datasets.drawn_corpus import draw_corpus, write_tiny_config
 
 pytestmark = pytest.mark.xdist_group("ray")
 on_ray = pytest.mark.usefixtures("ray_cluster")

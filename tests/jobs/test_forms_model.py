@@ -9,9 +9,9 @@ from safetensors import safe_open
 
 from jobs.forms_model import SIZES, Options, main, write_drawn_pages, write_unlabelled_pages
 from model import LayoutLMv2Config, LayoutLMv2ForTokenClassification
-from pipelines.corpora.datasets import read_corpus
-from tests.pipelines.drawn_corpus import draw_corpus
-from tests.pipelines.text_start import write_text_checkpoint
+from pipelines.datasets.registry import read_corpus
+from tests.pipelines.datasets.drawn_corpus import draw_corpus
+from tests.pipelines.training.text_checkpoint import write_text_checkpoint
 
 
 def test_drawn_forms_are_a_corpus_with_a_part_to_measure_on(tmp_path: Path) -> None:

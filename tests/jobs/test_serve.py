@@ -30,11 +30,11 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from jobs.serve import Options, main, served_model
-from pipelines.blocks import table_of
 from pipelines.extract import ExtractOptions, infer_steps, merge_options, read_steps
-from pipelines.merge import Merge
-from pipelines.page import Row, Task, page_schema
-from pipelines.serving.kept_files import IDLE_SECONDS
+from pipelines.schema import Row, Task, page_schema
+from pipelines.serving.upload_files import IDLE_SECONDS
+from pipelines.stages.base import table_of
+from pipelines.stages.merge import Merge
 from tests.drawn_pdf import DrawnPage, draw_pdf, show
 from tests.jobs.endpoint import REPOSITORY, Endpoint
 

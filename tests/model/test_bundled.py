@@ -9,10 +9,10 @@ import torch
 
 from model import LayoutLMv2ForTokenClassification
 from model.checkpoint_source import BUNDLED_FORMS, resolve_checkpoint
-from pipelines.corpora.labelled_pages import write_labelled_pages
-from pipelines.drawn_forms.corpus import drawn_pages
-from pipelines.evaluate import EvaluateOptions, evaluate, read_split
-from pipelines.storage import Storage
+from pipelines.datasets.labelled_pages import write_labelled_pages
+from pipelines.datasets.synthetic_forms.pages import drawn_pages
+from pipelines.evaluation.evaluate import EvaluateOptions, evaluate, read_split
+from pipelines.storage.files import Storage
 
 FORM_LABELS = ["O", "B-HEADER", "I-HEADER", "B-QUESTION", "I-QUESTION", "B-ANSWER", "I-ANSWER"]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from pipelines.page import Row
+from pipelines.schema import Row
 from pipelines.serving.batching import Batching
 
 

@@ -4,7 +4,7 @@ import json
 
 import pyarrow as pa
 
-from pipelines.page import EMPTY_RESULT, page_schema
+from pipelines.schema import EMPTY_RESULT, page_schema
 from pipelines.serving.probe import probe_page
 from pipelines.serving.row_json import page_json_schema, row_json
 

@@ -1,0 +1,378 @@
+"""OCR: words, boxes and confidences of a page image, through Tesseract.
+
+`OcrEngine` reads with tesserocr (Tesseract in this process, loaded once) or pytesseract (the `tesseract` program, once
+a page), always on one OpenMP thread: more cost several times the CPU, and workers share the machine anyway. The
+defaults were chosen by `benchmarks/ocr.py`; `OcrOptions.plain()` is Tesseract as it comes.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Literal, Protocol
+
+from PIL import Image
+
+from model.ocr.openmp import one_openmp_thread
+from model.ocr.reading_order import reading_order
+from model.ocr.tessdata import OcrUnavailableError, find_tessdata, require_language
+from model.ocr.word_filter import Word, keep_text
+
+__all__ = ["OcrEngine", "OcrOptions", "OcrResult", "OcrUnavailableError", "normalise_boxes"]
+
+logger = logging.getLogger(__name__)
+
+LARGEST_SIDE = 32767
+"""Tesseract takes no picture with a longer side, in pixels."""
+
+HIGHEST_RESOLUTION = 2400
+"""Tesseract believes no more, in dpi."""
+
+
+@dataclass(frozen=True)
+class OcrOptions:
+    """How page images are read."""
+
+    engine: Literal["tesserocr", "pytesseract"] = "tesserocr"
+    """tesserocr in the process; where it cannot be imported, or where asked for, the tesseract program."""
+    language: str = "eng"
+    """Tesseract's language or languages: "eng", "eng+deu"."""
+    page_segmentation_mode: int = 3
+    """Tesseract's --psm, 1 to 13: 3 finds columns and blocks, 4 takes one column, 11 collects sparse text."""
+    reading_order: Literal["boxes", "engine"] = "boxes"
+    """"boxes" restores it with `model.ocr.reading_order`, "engine" leaves the words as Tesseract gives them."""
+    enlarge_to_pixels: int = 1750
+    """A smaller page is enlarged until its longer side has so many pixels; 0: never."""
+    most_enlargement: float = 2.0
+    """But never by more than this factor."""
+    reduce_to_pixels: int = 3600
+    """A larger page is reduced until its longer side has so many pixels; 0: never. A4 at 300 dpi has 3508."""
+    resolution_dpi: int = 220
+    """What Tesseract is told of a page of `enlarge_to_pixels`, and of larger ones in proportion; 0 lets it guess. Text
+    over a third of it in pixels loses its ascenders; left to guess, Tesseract loses them on ordinary text too."""
+    minimum_confidence: float = 0.2
+    """Words read with less confidence (0-1) are dropped, and counted in `OcrResult.dropped`; 0 keeps all."""
+    minimum_symbol_confidence: float = 0.6
+    """The same for words without any letter or digit: specks and pieces of rules."""
+    trim_rules: bool = True
+    """Take form rules that were read as characters off the words; see `model.ocr.word_filter`."""
+    tessdata: str | None = None
+    """Folder of the .traineddata files; None looks in TESSDATA_PREFIX and where the system keeps them."""
+
+    def __post_init__(self) -> None:
+        if self.engine not in ("tesserocr", "pytesseract"):
+            raise ValueError(f"OCR engine {self.engine!r} is not known: use 'tesserocr' or 'pytesseract'")
+        if not re.fullmatch(r"~?\w+(/\w+)?(\+~?\w+(/\w+)?)*", self.language, re.ASCII):
+            raise ValueError(f"OCR language {self.language!r} is none: write for example 'eng' or 'eng+deu'")
+        if not 1 <= self.page_segmentation_mode <= 13 or self.page_segmentation_mode == 2:
+            raise ValueError(f"page_segmentation_mode={self.page_segmentation_mode} reads no text: use 1 or 3 to 13")
+        if self.reading_order not in ("boxes", "engine"):
+            raise ValueError(f"reading_order={self.reading_order!r} is not known: use 'boxes' or 'engine'")
+        if self.most_enlargement < 1:
+            raise ValueError(f"most_enlargement={self.most_enlargement} would reduce: it must be 1 or more")
+        for name in ("enlarge_to_pixels", "reduce_to_pixels", "resolution_dpi"):
+            if not 0 <= getattr(self, name) <= LARGEST_SIDE:
+                raise ValueError(f"{name}={getattr(self, name)} must be from 0 to {LARGEST_SIDE}")
+        if self.reduce_to_pixels and self.reduce_to_pixels < self.enlarge_to_pixels:
+            raise ValueError(
+                f"reduce_to_pixels={self.reduce_to_pixels} is below enlarge_to_pixels={self.enlarge_to_pixels}"
+            )
+        for name in ("minimum_confidence", "minimum_symbol_confidence"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name}={getattr(self, name)} must be from 0 to 1")
+
+    @classmethod
+    def plain(cls, engine: Literal["tesserocr", "pytesseract"] = "pytesseract", language: str = "eng") -> OcrOptions:
+        """Tesseract as it comes. With pytesseract: the words of `pytesseract.image_to_data(image)`, in its order."""
+        return cls(
+            engine=engine,
+            language=language,
+            page_segmentation_mode=3,
+            reading_order="engine",
+            enlarge_to_pixels=0,
+            reduce_to_pixels=0,
+            resolution_dpi=0,
+            minimum_confidence=0.0,
+            minimum_symbol_confidence=0.0,
+            trim_rules=False,
+        )
+
+
+@dataclass(frozen=True)
+class OcrResult:
+    """What was read on one page.
+
+    Attributes:
+        words: in reading order.
+        boxes: (x0, y0, x1, y1) in pixels of the image given, inside it, x0 < x1 and y0 < y1; one a word.
+        confidences: 0-1; one a word.
+        dropped: how many words more Tesseract gave, that were below the minimum confidence or nothing but a rule.
+    """
+
+    words: list[str]
+    boxes: list[tuple[int, int, int, int]]
+    confidences: list[float]
+    dropped: int = 0
+
+
+class OcrEngine:
+    """Reads page images; made once, lives as long as its worker. Not for use by two threads at once.
+
+    Raises:
+        OcrUnavailableError: Tesseract or the data of a language is missing; the message names the Debian package.
+    """
+
+    def __init__(self, options: OcrOptions | None = None) -> None:
+        self.options = OcrOptions() if options is None else options
+        self._tesseract: _Tesseract = _make_tesseract(self.options)
+
+    def read(self, image: Image.Image, *, time_limit_seconds: float | None = None) -> OcrResult:
+        """Words, boxes and confidences of a page.
+
+        Args:
+            image: upright page; grey ("L") or RGB, other modes are made grey.
+            time_limit_seconds: the longest that recognition may take. tesserocr looks at the clock only after the
+                layout analysis (a quarter of a second on a usual page); a native hang must be stopped from outside.
+
+        Raises:
+            TimeoutError: it took longer.
+            ValueError: the image is larger than Tesseract takes, with `reduce_to_pixels=0`.
+            RuntimeError: Tesseract failed.
+        """
+        if time_limit_seconds is not None and time_limit_seconds <= 0:
+            raise ValueError(f"time_limit_seconds={time_limit_seconds} leaves no time: give more than 0, or None")
+        if image.width == 0 or image.height == 0:
+            return OcrResult([], [], [])
+        if image.mode not in ("L", "RGB"):
+            image = image.convert("L")
+        scaled = resize(image, working_size(image.width, image.height, self.options))
+        if max(scaled.size) > LARGEST_SIDE:
+            raise ValueError(
+                f"an image of {image.width}x{image.height} pixels is larger than Tesseract takes ({LARGEST_SIDE} a "
+                f"side): set reduce_to_pixels, or give it a smaller one"
+            )
+        found = self._tesseract.read(
+            scaled, told_resolution(scaled.width, scaled.height, self.options), time_limit_seconds
+        )
+        kept = keep_text(
+            found,
+            trim_rules=self.options.trim_rules,
+            minimum_confidence=self.options.minimum_confidence,
+            minimum_symbol_confidence=self.options.minimum_symbol_confidence,
+        )
+        boxes = _to_image(kept.words, scaled.size, image.size)
+        order = reading_order(boxes) if self.options.reading_order == "boxes" else range(len(boxes))
+        return OcrResult(
+            [kept.words[i].text for i in order],
+            [boxes[i] for i in order],
+            [kept.words[i].confidence for i in order],
+            kept.dropped,
+        )
+
+    def close(self) -> None:
+        """Frees Tesseract's memory; reading afterwards raises `RuntimeError`."""
+        self._tesseract.close()
+
+    def __enter__(self) -> OcrEngine:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def normalise_boxes(boxes: Sequence[Sequence[float]], width: int, height: int) -> list[list[int]]:
+    """Boxes in pixels as the model wants them: 0-1000, rounded down as the reference implementation does.
+
+    Args:
+        boxes: (x0, y0, x1, y1) in pixels; corners may lie outside the page or be swapped.
+        width, height: of the page, in pixels.
+
+    Returns:
+        [x0, y0, x1, y1] a box, with 0 <= x0 <= x1 <= 1000 and 0 <= y0 <= y1 <= 1000.
+    """
+    if boxes and (width <= 0 or height <= 0):
+        raise ValueError(f"a page of {width}x{height} pixels has no boxes")
+    normalised = []
+    for x0, y0, x1, y1 in boxes:
+        left, right = sorted(min(max(int(1000 * (x / width)), 0), 1000) for x in (x0, x1))
+        top, bottom = sorted(min(max(int(1000 * (y / height)), 0), 1000) for y in (y0, y1))
+        normalised.append([left, top, right, bottom])
+    return normalised
+
+
+def working_size(width: int, height: int, options: OcrOptions) -> tuple[int, int]:
+    """The size in which a page of `width` x `height` pixels is read.
+
+    The resolution of a scan is often unknown or wrongly stated, and how large its letters are is known only after
+    reading; the page's longer side stands for both.
+    """
+    longer = max(width, height)
+    scale = 1.0
+    if longer < options.enlarge_to_pixels:
+        scale = min(options.enlarge_to_pixels / longer, options.most_enlargement)
+    elif options.reduce_to_pixels and longer > options.reduce_to_pixels:
+        scale = options.reduce_to_pixels / longer
+    return max(round(width * scale), 1), max(round(height * scale), 1)
+
+
+def told_resolution(width: int, height: int, options: OcrOptions) -> int:
+    """The resolution in dpi that Tesseract is told of a page read at `width` x `height` pixels; 0: none.
+
+    It bounds the size of letters and of specks. The page's longer side stands for it, as in `working_size`.
+    """
+    if not options.resolution_dpi or not options.enlarge_to_pixels:
+        return options.resolution_dpi
+    scale = max(width, height) / options.enlarge_to_pixels
+    return min(round(options.resolution_dpi * max(scale, 1.0)), HIGHEST_RESOLUTION)
+
+
+def resize(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """Unchanged where it has the size already, so that Tesseract sees the very image given."""
+    if image.size == size:
+        return image
+    return image.convert("L").resize(size, Image.Resampling.LANCZOS)
+
+
+def _to_image(
+    words: Sequence[Word], scaled: tuple[int, int], given: tuple[int, int]
+) -> list[tuple[int, int, int, int]]:
+    """From the pixels that were read to those of the image given; at least one pixel wide and high."""
+    boxes = []
+    for word in words:
+        corners = []
+        for axis in (0, 1):
+            ratio, end = given[axis] / scaled[axis], given[axis]
+            low = min(max(round(word.box[axis] * ratio), 0), end - 1)
+            high = max(min(round(word.box[axis + 2] * ratio), end), low + 1)
+            corners.append((low, high))
+        (x0, x1), (y0, y1) = corners
+        boxes.append((x0, y0, x1, y1))
+    return boxes
+
+
+class _Tesseract(Protocol):
+    def read(self, image: Image.Image, resolution_dpi: int, time_limit_seconds: float | None) -> list[Word]: ...
+
+    def close(self) -> None: ...
+
+
+def _make_tesseract(options: OcrOptions) -> _Tesseract:
+    if options.engine == "tesserocr":
+        try:
+            with one_openmp_thread():  # a tesserocr built with OpenMP reads the limit when it is loaded
+                import tesserocr
+        except ImportError as error:
+            logger.warning("tesserocr cannot be imported (%s): pages are read with pytesseract instead", error)
+        else:
+            return _InProcess(tesserocr, options)
+    return _Program(options)
+
+
+class _InProcess:
+    """Tesseract as a library, its data loaded once."""
+
+    def __init__(self, tesserocr: Any, options: OcrOptions) -> None:
+        self._tesserocr = tesserocr
+        tessdata = find_tessdata(options.language, options.tessdata)
+        try:
+            self._api: Any = tesserocr.PyTessBaseAPI(
+                path=f"{tessdata}/", lang=options.language, psm=options.page_segmentation_mode
+            )
+        except RuntimeError as error:
+            raise OcrUnavailableError(
+                f"Tesseract does not take the data of {options.language!r} in {tessdata}: {error}"
+            ) from error
+
+    def read(self, image: Image.Image, resolution_dpi: int, time_limit_seconds: float | None) -> list[Word]:
+        if self._api is None:
+            raise RuntimeError("this OCR engine is closed")
+        api, grey = self._api, image.convert("L")
+        api.SetImageBytes(grey.tobytes(), grey.width, grey.height, 1, grey.width)
+        try:
+            if resolution_dpi:
+                api.SetSourceResolution(resolution_dpi)
+            if not api.Recognize(max(int(time_limit_seconds * 1000), 1) if time_limit_seconds else 0):
+                if time_limit_seconds:
+                    raise TimeoutError(f"OCR took longer than {time_limit_seconds:g} s")
+                raise RuntimeError(f"Tesseract did not read an image of {image.width}x{image.height} pixels")
+            return list(self._words(api.GetIterator()))
+        finally:
+            api.Clear()
+
+    def _words(self, start: Any) -> Iterator[Word]:
+        if start is None:
+            return
+        level = self._tesserocr.RIL.WORD
+        for word in self._tesserocr.iterate_level(start, level):
+            if word.Empty(level):
+                continue
+            text = word.GetUTF8Text(level)
+            box = word.BoundingBox(level)
+            if box is not None and text.strip():
+                yield Word(text, tuple(box), min(max(word.Confidence(level) / 100, 0.0), 1.0))
+
+    def close(self) -> None:
+        if self._api is not None:
+            self._api.End()
+            self._api = None
+
+
+class _Program:
+    """The `tesseract` program, started for every page by pytesseract."""
+
+    def __init__(self, options: OcrOptions) -> None:
+        try:
+            import pytesseract
+        except ImportError as error:
+            raise OcrUnavailableError(
+                "neither tesserocr nor pytesseract can be imported: pip install tesserocr pytesseract"
+            ) from error
+        self._pytesseract = pytesseract
+        self._language = options.language
+        arguments = []
+        if options.tessdata is not None:
+            find_tessdata(options.language, options.tessdata)
+            arguments += ["--tessdata-dir", f'"{options.tessdata}"']
+        else:
+            try:
+                installed = pytesseract.get_languages()
+            except pytesseract.TesseractNotFoundError as error:
+                raise OcrUnavailableError(
+                    "the tesseract program is not on the PATH: on Debian or Ubuntu, apt-get install tesseract-ocr"
+                ) from error
+            require_language(options.language, set(installed))
+        if options.page_segmentation_mode != 3:
+            arguments += ["--psm", str(options.page_segmentation_mode)]
+        self._config = " ".join(arguments)
+
+    def read(self, image: Image.Image, resolution_dpi: int, time_limit_seconds: float | None) -> list[Word]:
+        pytesseract = self._pytesseract
+        try:
+            with one_openmp_thread():
+                table = pytesseract.image_to_data(
+                    image,
+                    lang=self._language,
+                    config=f"{self._config} --dpi {resolution_dpi}" if resolution_dpi else self._config,
+                    output_type=pytesseract.Output.DICT,
+                    timeout=time_limit_seconds or 0,
+                )
+        except pytesseract.TesseractError:
+            raise
+        except RuntimeError as error:
+            if "timeout" not in str(error):
+                raise
+            raise TimeoutError(f"OCR took longer than {time_limit_seconds:g} s") from error
+        columns = (table[name] for name in ("text", "left", "top", "width", "height", "conf"))
+        return [
+            Word(text, (left, top, left + width, top + height), min(max(confidence / 100, 0.0), 1.0))
+            for text, left, top, width, height, confidence in zip(*columns, strict=True)
+            if text.strip()
+        ]
+
+    def close(self) -> None:
+        return

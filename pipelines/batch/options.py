@@ -1,0 +1,49 @@
+"""What a run is asked to do."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from pipelines.extract import ExtractOptions
+from pipelines.stages.count_pages import ListingOptions
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """A whole job.
+
+    Attributes:
+        inputs: folders, files, `s3://bucket/prefix`.
+        output: folder or prefix; an earlier run's output of the same options is completed.
+        limit: take no more than this many pages in all; None takes all.
+        overwrite: remove what an earlier run wrote, whatever its options.
+        retry_failed: do the failed documents and pages of an earlier run again, whatever its options but for what is
+            asked of the model; pages that it read stay as they are.
+        report_pages: pages drawn in the report.
+        command: the command line that asked for the run, for advice on how to ask again.
+        read_workers, model_workers: see `plan_pools`.
+        pages_per_round: the most pages that Ray Data is given at once, see `pages_per_round`; None takes what serves.
+    """
+
+    inputs: tuple[str, ...]
+    output: str
+    extract: ExtractOptions
+    listing: ListingOptions = field(default_factory=ListingOptions)
+    limit: int | None = None
+    overwrite: bool = False
+    retry_failed: bool = False
+    report_pages: int = 8
+    command: tuple[str, ...] = ()
+    read_workers: int | None = None
+    model_workers: int | None = None
+    pages_per_round: int | None = None
+
+    def shaping(self) -> dict[str, Any]:
+        """The options that shape the rows, as plain JSON: a run goes on with an output only if they are equal."""
+        extract = asdict(self.extract)
+        for name in ("device", "threads", "batch_tokens"):
+            del extract["infer"][name]
+        del extract["limits"]
+        return json.loads(json.dumps({"extract": extract, "listing": asdict(self.listing), "limit": self.limit}))

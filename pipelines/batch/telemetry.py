@@ -1,0 +1,56 @@
+"""Metrics of a running job, through Ray's own exporter (Prometheus, the dashboard); their names are in the README."""
+
+from __future__ import annotations
+
+from collections import Counter as Tally
+from functools import cache
+
+import pyarrow as pa
+from ray.util.metrics import Counter, Gauge
+
+from pipelines.batch.audit import ENDED_KINDS, STAGES
+
+
+def count_pages(block: pa.Table) -> None:
+    """Count the rows of a block that has been written: pages by what became of them, seconds by stage, restarts."""
+    pages: Tally[tuple[str, str, str]] = Tally()
+    restarts: Tally[str] = Tally()
+    seconds = dict.fromkeys(STAGES, 0.0)
+    for row in block.select(["status", "error_kind", "text_source", "seconds"]).to_pylist():
+        pages[row["status"], row["error_kind"] or "", row["text_source"] or ""] += 1
+        if row["error_kind"] in ENDED_KINDS:
+            restarts[row["error_kind"]] += 1
+        for stage, spent in (row["seconds"] or {}).items():
+            seconds[stage] += spent or 0.0
+    for (status, error_kind, text_source), count in pages.items():
+        _pages().inc(count, {"status": status, "error_kind": error_kind, "text_source": text_source})
+    for reason, count in restarts.items():
+        _restarts().inc(count, {"reason": reason})
+    for stage, spent in seconds.items():
+        if spent > 0:
+            _seconds().inc(spent, {"stage": stage})
+
+
+def tell_waiting(pages: int) -> None:
+    """How many promised pages are not written yet."""
+    _waiting().set(pages)
+
+
+@cache
+def _pages() -> Counter:
+    return Counter("layoutlmv2_pages", "Pages written, by what became of them", ("status", "error_kind", "text_source"))
+
+
+@cache
+def _seconds() -> Counter:
+    return Counter("layoutlmv2_stage_seconds", "Seconds of work of the pages written, by stage", ("stage",))
+
+
+@cache
+def _restarts() -> Counter:
+    return Counter("layoutlmv2_restarts", "Processes that were ended by a page, by reason", ("reason",))
+
+
+@cache
+def _waiting() -> Gauge:
+    return Gauge("layoutlmv2_pages_waiting", "Pages promised and not written yet")

@@ -1,0 +1,98 @@
+"""Annotations as they lie on disk: JSON that may hold anything, images whose size is all that is wanted."""
+
+from __future__ import annotations
+
+import io
+import json
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from PIL import Image
+
+from pipelines.datasets.types import Report
+from pipelines.errors import PageError
+from pipelines.storage.files import Storage
+
+HEAD_BYTES = 1 << 16
+"""As much of an image as is read at first for its size; a JPEG may carry a preview and a colour profile before it."""
+
+LARGEST_COORDINATE = 1_000_000
+"""In pixels; what is beyond it is no place on a page."""
+
+_KIND_NAMES: dict[type, str] = {dict: "an object", list: "a list", str: "a text"}
+
+
+@contextmanager
+def left_out_if_broken(uri: str, report: Report) -> Iterator[None]:
+    """Reports what the block finds wrong with the annotation `uri`, and skips the rest of the block."""
+    try:
+        yield
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        report(uri, f"left out: it is no JSON: {error}")
+    except RecursionError:
+        report(uri, "left out: it is nested too deeply")
+    except (PageError, OSError, ValueError) as error:
+        report(uri, f"left out: {error}")
+
+
+def image_size(storage: Storage, uri: str) -> tuple[int, int]:
+    """Width and height in pixels as the header of a PNG, JPEG or TIFF file says; of most files only 64 KiB are read.
+
+    Raises:
+        PageError: `not_found`, `access_denied`, or `unreadable` where it is no such image.
+    """
+    with storage.open(uri) as file:
+        head = file.read(HEAD_BYTES)
+    size = _size(head) or (_size(storage.read(uri)) if len(head) == HEAD_BYTES else None)
+    if size is None:
+        raise PageError("unreadable", f"{uri}: no PNG, JPEG or TIFF image")
+    return size
+
+
+def member(container: Any, name: str, kind: type) -> Any:
+    """`container[name]` of a JSON object, checked to be of a kind (dict, list or str).
+
+    Raises:
+        ValueError: it is not.
+    """
+    if not isinstance(container, dict):
+        raise ValueError(f"{shortened(container)} stands where an object with {name!r} is expected")
+    if name not in container:
+        raise ValueError(f"{name!r} is missing in {shortened(container)}")
+    value = container[name]
+    if not isinstance(value, kind):
+        raise ValueError(f"{name!r} is {shortened(value)}, and not {_KIND_NAMES[kind]}")
+    return value
+
+
+def coordinates(values: Any, count: int) -> list[float]:
+    """Numbers of a box or of a size, checked.
+
+    Raises:
+        ValueError: there are not as many, or one is no number or too large.
+    """
+    if not isinstance(values, list) or len(values) != count:
+        raise ValueError(f"{shortened(values)} stands where {count} numbers are expected")
+    for value in values:
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) <= LARGEST_COORDINATE:
+            raise ValueError(f"{shortened(value)} in {shortened(values)} is no coordinate")
+    return values
+
+
+def shortened(value: Any) -> str:
+    """A JSON value as it may stand in a message."""
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _size(content: bytes) -> tuple[int, int] | None:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of large images, which are not decoded here
+            with Image.open(io.BytesIO(content), formats=("PNG", "JPEG", "TIFF")) as image:
+                width, height = image.size
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return None
+    return (width, height) if width > 0 and height > 0 else None

@@ -1,0 +1,110 @@
+"""A folder of class folders: any documents, sorted by people into a folder a class.
+
+    data/train/invoice/one.pdf   data/dev/letter/two.png   data/test/...     the split is given
+    data/invoice/one.pdf         data/letter/two.png                         the split follows from the name
+
+Without split folders the hash of a file's name below `data` (`invoice/one.pdf`) decides: 80% train, 10% dev and 10%
+test, the same on every machine and for ever, whatever other files come or go. All pages of a document have its class
+and its split.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from pipelines.datasets.annotations import left_out_if_broken
+from pipelines.datasets.types import LabelledPage, Report, hashed_split
+from pipelines.documents.document import Document
+from pipelines.documents.media_type import JPEG, PDF, PNG, TIFF
+from pipelines.schema import Task
+from pipelines.storage.files import Storage
+
+TASKS: tuple[Task, ...] = ("sequence-classification",)
+SPLITS = ("train", "dev", "test")
+
+MEDIA_TYPES = {"pdf": PDF, "png": PNG, "jpg": JPEG, "jpeg": JPEG, "tif": TIFF, "tiff": TIFF}
+"""By the ending of a file's name, in any case."""
+
+_SPLIT_FOLDERS = {"train": "train", "dev": "dev", "val": "dev", "valid": "dev", "validation": "dev", "test": "test"}
+
+_LAYOUT = "class folders are laid out as SPLIT/CLASS/FILE with train, dev and test, or as CLASS/FILE"
+
+
+class _File(NamedTuple):
+    """A file; `name` is its path below the data, and `split` and `label` are empty where it lies in no class folder."""
+
+    uri: str
+    name: str
+    split: str
+    label: str
+
+
+def read(storage: Storage, data: str, split: str, task: Task, report: Report) -> tuple[LabelledPage, ...]:
+    """The pages of a split, by file name and page.
+
+    PDF and TIFF files are opened to count their pages; one that cannot be is reported and left out, as is a file of
+    another kind. Hidden files do not count. That a PNG or JPEG is broken is found by the stages.
+
+    Raises:
+        ValueError: no class folders, folders of splits beside folders of classes, or the split has none.
+    """
+    files = [file for file in _files(storage, data) if file.split in (split, "")]
+    if not any(file.split for file in files):
+        raise ValueError(f"{data} has no file for {split}; {_LAYOUT}")
+    pages: list[LabelledPage] = []
+    for file in files:
+        media_type = _media_type(file.name)
+        if not file.label:
+            if media_type is not None:
+                report(file.uri, f"left out: it lies in no class folder; {_LAYOUT}")
+            continue
+        if media_type is None:
+            report(file.uri, f"left out: only {', '.join(MEDIA_TYPES)} files are read")
+            continue
+        with left_out_if_broken(file.uri, report):
+            count = 1
+            if media_type in (PDF, TIFF):
+                with Document(storage.read(file.uri)) as document:
+                    count = document.page_count
+            pages += [
+                LabelledPage(f"class-folders/{file.name}", file.uri, media_type, index, count, label=file.label)
+                for index in range(count)
+            ]
+    return tuple(pages)
+
+
+def labels(storage: Storage, data: str, task: Task) -> tuple[str, ...]:
+    """The names of the class folders with files, of all splits, sorted.
+
+    Raises:
+        ValueError: as `read`.
+    """
+    return tuple(sorted({file.label for file in _files(storage, data) if file.label and _media_type(file.name)}))
+
+
+def _files(storage: Storage, data: str) -> Iterator[_File]:
+    start = len(data.rstrip("/")) + 1
+    found = sorted((stored.uri[start:], stored.uri) for stored in storage.list_existing(data))
+    split_names = [(name.split("/"), name, uri) for name, uri in found]
+    visible = [entry for entry in split_names if not any(part.startswith(".") for part in entry[0])]
+    tops = {parts[0] for parts, _, _ in visible if len(parts) > 1}
+    if not tops:
+        raise ValueError(f"{data} has no class folders; {_LAYOUT}")
+    given = tops & _SPLIT_FOLDERS.keys()
+    if given and given != tops:
+        others = ", ".join(sorted(tops - given)[:3])
+        raise ValueError(
+            f"{data} has folders of splits ({', '.join(sorted(given))}) beside others ({others}); {_LAYOUT}"
+        )
+    for parts, name, uri in visible:
+        if given and len(parts) > 2:
+            yield _File(uri, name, _SPLIT_FOLDERS[parts[0]], parts[1])
+        elif not given and len(parts) > 1:
+            yield _File(uri, name, hashed_split(name), parts[0])
+        else:
+            yield _File(uri, name, "", "")
+
+
+def _media_type(name: str) -> str | None:
+    return MEDIA_TYPES.get(name.rpartition(".")[2].lower())

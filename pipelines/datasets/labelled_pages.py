@@ -1,0 +1,278 @@
+"""Labelled pages in the project's own schema: Parquet as `jobs.extract` writes it, corrected by people or drawn.
+
+Columns as in `pages/*.parquet` of an extraction: `words` and `boxes`, and what is true of them in `labels` (one BIO
+label a word), `label` (the page's class) or `answers`. More columns are taken where they are there: `split` (train, dev
+or test; without it a hash of the document decides, 80/10/10), `questions` and `keys` as in
+`pipelines.datasets.types.LABELLED_PAGE`, and `image`, the picture of the page as a PNG or JPEG file, where no file lies
+at `uri`. Rows that failed are left out.
+"""
+
+from __future__ import annotations
+
+import mimetypes
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from model.decode import split_label
+from pipelines.datasets.annotations import coordinates, shortened
+from pipelines.datasets.types import QUESTION, Box, BoxRepairs, LabelledPage, Question, Report, hashed_split
+from pipelines.errors import PageError
+from pipelines.schema import BOX, Row, Task
+from pipelines.storage.files import Storage, join_uri
+
+TASKS: tuple[Task, ...] = ("token-classification", "sequence-classification", "question-answering")
+SPLITS = ("train", "dev", "test", "all")
+
+LABELLED_PAGE_FILE = pa.schema(
+    [
+        pa.field("document_id", pa.string(), nullable=False),
+        pa.field("uri", pa.string(), nullable=False),
+        pa.field("page_index", pa.int32(), nullable=False),
+        pa.field("page_count", pa.int32(), nullable=False),
+        ("words", pa.list_(pa.string())),
+        ("boxes", pa.list_(BOX)),
+        ("labels", pa.list_(pa.string())),
+        ("label", pa.string()),
+        ("questions", pa.list_(QUESTION)),
+        ("keys", pa.list_(pa.struct([("key", pa.string()), ("value", pa.string())]))),
+        ("split", pa.string()),
+        ("image", pa.binary()),
+    ]
+)
+"""The columns that `write_labelled_pages` writes."""
+
+_IDENTITY = ("document_id", "uri", "page_index", "page_count")
+_READ = (*_IDENTITY, "words", "boxes", "labels", "label", "answers", "questions", "keys", "split", "status")
+_MARK = ".parquet#"
+
+
+def read(storage: Storage, data: str, split: str, task: Task, report: Report) -> tuple[LabelledPage, ...]:
+    """The pages of a split ("all" takes every one), in the order of files and rows.
+
+    Boxes are thousandths of the page already; one that is inverted or leaves the page is repaired and reported. A row
+    that lacks what the task is about, or does not fit together, is reported and left out.
+
+    Raises:
+        ValueError: there is no Parquet file.
+    """
+    pages: dict[tuple[str, int], LabelledPage] = {}
+    for uri, number, row in _rows(storage, data, _READ, report, images=True):
+        if row.get("status") == "failed":
+            continue
+        place = f"{uri}#{number}"
+        try:
+            if split not in ("all", _split(row)):
+                continue
+            page = _page(row, place, task, report)
+            identity = page.document_id, page.page_index
+            if identity in pages:
+                raise ValueError(f"page {page.page_index} of {page.document_id} came before")
+            pages[identity] = page
+        except (ValueError, TypeError, KeyError) as error:
+            report(place, f"left out: {error}")
+    return tuple(pages.values())
+
+
+def labels(storage: Storage, data: str, task: Task) -> tuple[str, ...]:
+    """All labels that occur, in every split: of words "O" first, then by name, B- before I-; of pages by name.
+
+    Raises:
+        ValueError: as `read`.
+    """
+    if task == "question-answering":
+        return ()
+    if task == "sequence-classification":
+        found = {row["label"] for _, _, row in _rows(storage, data, ("label", "status"), _ignore) if row.get("label")}
+        return tuple(sorted(found))
+    rows = _rows(storage, data, ("labels", "status"), _ignore)
+    words = {label for _, _, row in rows for label in row.get("labels") or ()}
+    return ("O", *sorted(words - {"O", None}, key=lambda label: (split_label(label)[1], label)))
+
+
+def is_embedded_image(uri: str) -> bool:
+    """Whether a page's picture lies in a Parquet file of this module: `FILE.parquet#ROW`."""
+    return _MARK in uri and uri.rpartition("#")[2].isdigit()
+
+
+def read_embedded_image(storage: Storage, uri: str) -> bytes:
+    """The picture file of a page at `FILE.parquet#ROW`; of the file only the row group that holds it is read.
+
+    The column `image` holds the picture, or is a struct with the picture as `bytes` (as Hugging Face's data sets have
+    it).
+
+    Raises:
+        PageError: `not_found` where there is no such row or it has no picture; `unreadable`; else as `Storage.open`.
+    """
+    file_uri, _, number = uri.rpartition("#")
+    row = int(number)
+    with _opened(storage, file_uri) as parquet:
+        for group in range(parquet.num_row_groups if "image" in parquet.schema_arrow.names else 0):
+            rows = parquet.metadata.row_group(group).num_rows
+            if row < rows:
+                image = parquet.read_row_group(group, columns=["image"])["image"][row].as_py()
+                picture = image.get("bytes") if isinstance(image, dict) else image
+                if isinstance(picture, bytes):
+                    return picture
+                break
+            row -= rows
+    raise PageError("not_found", f"{uri}: no picture of a page there")
+
+
+def write_labelled_pages(
+    storage: Storage, uri: str, pages: Iterable[tuple[LabelledPage, bytes | None, str | None]]
+) -> int:
+    """Write pages, each with its picture (or None where a file lies at its uri) and its split (or None), to a file.
+
+    Every page is a row group, so that its picture is read alone. The file's footer names them all and is read with each
+    picture, so let a file hold hundreds of pages, not tens of thousands. Returns how many pages there were.
+    """
+    sink = pa.BufferOutputStream()
+    count = 0
+    # Statistics of the other columns would only lengthen the footer; those of `image` tell rows without a picture.
+    with pq.ParquetWriter(sink, LABELLED_PAGE_FILE, write_statistics=["image"]) as writer:
+        for page, image, split in pages:
+            row = {
+                "document_id": page.document_id,
+                "uri": page.uri,
+                "page_index": page.page_index,
+                "page_count": page.page_count,
+                "words": page.words,
+                "boxes": page.boxes,
+                "labels": page.labels,
+                "label": page.label,
+                "questions": [vars(question) for question in page.questions],
+                "keys": [{"key": key, "value": value} for key, value in page.keys],
+                "split": split,
+                "image": image,
+            }
+            writer.write_table(pa.Table.from_pylist([row], schema=LABELLED_PAGE_FILE))
+            count += 1
+    storage.write(uri, sink.getvalue().to_pybytes())
+    return count
+
+
+def _rows(
+    storage: Storage, data: str, columns: tuple[str, ...], report: Report, *, images: bool = False
+) -> Iterator[tuple[str, int, Row]]:
+    """(file, row number, row) of all files; with `images`, `has_image` says whether the row holds a picture."""
+    for uri in _files(storage, data):
+        try:
+            with _opened(storage, uri) as parquet:
+                names = [name for name in columns if name in parquet.schema_arrow.names]
+                pictures = _have_images(parquet) if images else [False] * parquet.metadata.num_rows
+                number = 0
+                for batch in parquet.iter_batches(64, columns=names):
+                    for row in batch.to_pylist():
+                        yield uri, number, {**row, "has_image": pictures[number]}
+                        number += 1
+        except PageError as error:
+            report(uri, f"left out: {error}")
+
+
+def _files(storage: Storage, data: str) -> list[str]:
+    folders = [data] if data.endswith(".parquet") else [join_uri(data, "pages"), data]
+    for folder in folders:
+        found = sorted(stored.uri for stored in storage.list_existing(folder) if stored.uri.endswith(".parquet"))
+        if found:
+            return found
+    raise ValueError(f"{data} has no *.parquet, nor pages/*.parquet: labelled pages are laid out as an extraction")
+
+
+def _have_images(parquet: pq.ParquetFile) -> list[bool]:
+    """For each row whether it holds a picture; the pictures are read only where the file's statistics do not tell."""
+    if "image" not in parquet.schema_arrow.names:
+        return [False] * parquet.metadata.num_rows
+    have: list[bool] = []
+    for group in range(parquet.num_row_groups):
+        rows = parquet.metadata.row_group(group)
+        columns = (rows.column(index) for index in range(rows.num_columns))
+        told = next((column.statistics for column in columns if column.path_in_schema == "image"), None)
+        if told is not None and told.has_null_count and told.null_count in (0, rows.num_rows):
+            have += [told.null_count == 0] * rows.num_rows
+        else:
+            have += parquet.read_row_group(group, columns=["image"])["image"].is_valid().to_pylist()
+    return have
+
+
+@contextmanager
+def _opened(storage: Storage, uri: str) -> Iterator[pq.ParquetFile]:
+    try:
+        with pq.ParquetFile(storage.open(uri)) as parquet:
+            yield parquet
+    except (OSError, pa.ArrowException) as error:
+        raise PageError("unreadable", f"{uri}: {error}") from error
+
+
+def _split(row: Row) -> str:
+    split = row.get("split")
+    if split is None:
+        if "document_id" not in row:
+            raise ValueError("the column document_id is missing")
+        return hashed_split(row["document_id"])
+    if split not in SPLITS[:3]:
+        raise ValueError(f"the split is {split!r}, which is none of {', '.join(SPLITS[:3])}")
+    return split
+
+
+def _page(row: Row, place: str, task: Task, report: Report) -> LabelledPage:
+    missing = [name for name in _IDENTITY if row.get(name) is None]
+    if missing:
+        raise ValueError(f"no {' and no '.join(missing)}")
+    words, boxes, word_labels = row.get("words"), row.get("boxes"), row.get("labels")
+    if task == "token-classification" and word_labels is None:
+        raise ValueError("no labels of words, which the task is about")
+    if task == "sequence-classification" and not row.get("label"):
+        raise ValueError("no label of the page, which the task is about")
+    count = len(words or ())
+    if len(boxes or ()) != count:
+        raise ValueError(f"{count} words and {len(boxes or ())} boxes")
+    if word_labels is not None and len(word_labels) != count:
+        raise ValueError(f"{count} words and {len(word_labels)} labels")
+    if not all(isinstance(word, str) for word in words or ()):
+        raise ValueError("a word is no text")
+    uri = place if row["has_image"] else row["uri"]
+    return LabelledPage(
+        document_id=row["document_id"],
+        uri=uri,
+        media_type="image/png" if row["has_image"] else mimetypes.guess_type(uri)[0] or "",
+        page_index=row["page_index"],
+        page_count=row["page_count"],
+        words=None if words is None else tuple(words),
+        boxes=None if words is None else _boxes(boxes, place, report),
+        labels=None if word_labels is None else tuple(label or "O" for label in word_labels),
+        label=row.get("label"),
+        questions=tuple(_questions(row, count)),
+        keys=tuple((pair["key"], pair["value"]) for pair in row.get("keys") or ()),
+    )
+
+
+def _boxes(boxes: Any, place: str, report: Report) -> tuple[Box, ...]:
+    repairs = BoxRepairs()
+    checked = [coordinates(box, 4) for box in boxes]
+    repaired = tuple(repairs.box(x0, y0, x1, y1, width=1000, height=1000) for x0, y0, x1, y1 in checked)
+    repairs.tell(place, report)
+    return repaired
+
+
+def _questions(row: Row, words: int) -> Iterator[Question]:
+    for given in row.get("questions") or ():
+        yield _question(given, given["text"], tuple(given["answers"] or ()), words)
+    if row.get("questions"):
+        return
+    for answer in row.get("answers") or ():
+        yield _question(answer, answer["question"], () if answer["text"] is None else (answer["text"],), words)
+
+
+def _question(given: Row, text: str, answers: tuple[str, ...], words: int) -> Question:
+    first, last = (-1 if given[name] is None else given[name] for name in ("first_word", "last_word"))
+    if (first, last) != (-1, -1) and not 0 <= first <= last < words:
+        raise ValueError(f"the answer to {shortened(text)} is words {first} to {last} of {words}")
+    return Question(text, answers, first, last)
+
+
+def _ignore(uri: str, message: str) -> None:
+    """What `read` reports needs no second telling."""

@@ -1,0 +1,119 @@
+"""The labelled corpora by name, and one way to read any of them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from pipelines.datasets import class_folders, cord, docvqa, funsd, kleister_nda, labelled_pages, rvl_cdip, sroie
+from pipelines.datasets.types import BrokenAnnotationError, Corpus, LabelledPage, Problem, Report
+from pipelines.schema import Row, Task
+from pipelines.storage.files import Storage, normalise_uri
+
+logger = logging.getLogger(__name__)
+
+PROBLEMS_SHOWN = 5
+
+Read = Callable[[Storage, str, str, Task, Report], tuple[LabelledPage, ...]]
+Labels = Callable[[Storage, str, Task], tuple[str, ...]]
+Locate = Callable[[Row], Row]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """What is known of a corpus before it is read.
+
+    Attributes:
+        tasks: that its annotations serve.
+        splits: their names.
+        read: gives the pages of a split.
+        labels: gives the labels of a task, in the order of the model's logits.
+        locate: for a corpus that says what a document holds but not where: `true_labels` and `questions` of a row with
+            the words that were read. None where the annotations say it.
+    """
+
+    tasks: tuple[Task, ...]
+    splits: tuple[str, ...]
+    read: Read
+    labels: Labels
+    locate: Locate | None = None
+
+
+def _always(labels: Sequence[str]) -> Labels:
+    """The same labels whatever the data; questions have none."""
+
+    def answer(storage: Storage, data: str, task: Task) -> tuple[str, ...]:
+        return () if task == "question-answering" else tuple(labels)
+
+    return answer
+
+
+def _locate_in_contract(row: Row) -> Row:
+    keys = [(pair["key"], pair["value"]) for pair in row["keys"]]
+    return {
+        "true_labels": kleister_nda.label_words(row["words"], row["boxes"], keys),
+        "questions": kleister_nda.locate_answers(row["words"], row["questions"]),
+    }
+
+
+DATASETS: dict[str, Dataset] = {
+    "funsd": Dataset(funsd.TASKS, funsd.SPLITS, funsd.read, _always(funsd.LABELS)),
+    "cord": Dataset(cord.TASKS, cord.SPLITS, cord.read, _always(cord.LABELS)),
+    "sroie": Dataset(sroie.TASKS, sroie.SPLITS, sroie.read, _always(sroie.LABELS)),
+    "kleister-nda": Dataset(
+        kleister_nda.TASKS,
+        kleister_nda.SPLITS,
+        kleister_nda.read,
+        _always(kleister_nda.LABELS),
+        _locate_in_contract,
+    ),
+    "docvqa": Dataset(docvqa.TASKS, docvqa.SPLITS, docvqa.read, _always(())),
+    "rvl-cdip": Dataset(rvl_cdip.TASKS, rvl_cdip.SPLITS, rvl_cdip.read, _always(rvl_cdip.LABELS)),
+    "class-folders": Dataset(class_folders.TASKS, class_folders.SPLITS, class_folders.read, class_folders.labels),
+    "labelled-pages": Dataset(labelled_pages.TASKS, labelled_pages.SPLITS, labelled_pages.read, labelled_pages.labels),
+}
+
+
+def read_corpus(
+    dataset: str, data: str, split: str, task: Task, *, storage: Storage | None = None, strict: bool = False
+) -> Corpus:
+    """One split of a labelled corpus, for a task.
+
+    What is wrong with the annotations is told in the log, and is in the result.
+
+    Args:
+        dataset: one of `DATASETS`.
+        data: folder or s3:// URI of the corpus as it is published.
+        split: one of the dataset's splits.
+        strict: end at a problem.
+
+    Raises:
+        ValueError: no such dataset, split or task, or the data is not laid out as it should be.
+        BrokenAnnotationError: there are problems, and `strict`.
+    """
+    if dataset not in DATASETS:
+        raise ValueError(f"there is no dataset {dataset!r}; choose one of {', '.join(DATASETS)}")
+    known = DATASETS[dataset]
+    if task not in known.tasks:
+        raise ValueError(f"{dataset} is not labelled for {task}; it serves {', '.join(known.tasks)}")
+    if split not in known.splits:
+        raise ValueError(f"{dataset} has no split {split!r}; choose one of {', '.join(known.splits)}")
+    storage, data = storage or Storage(), normalise_uri(data)
+    problems: list[Problem] = []
+    pages = known.read(storage, data, split, task, lambda uri, message: problems.append(Problem(uri, message)))
+    if not pages:
+        raise ValueError(f"{data}: no page of {dataset}'s split {split} could be read{_told(problems)}")
+    if problems:
+        message = f"{dataset}, split {split}: {len(problems)} annotations are not as they should be{_told(problems)}"
+        if strict:
+            raise BrokenAnnotationError(message)
+        logger.warning("%s", message)
+    return Corpus(pages, known.labels(storage, data, task), tuple(problems))
+
+
+def _told(problems: Sequence[Problem]) -> str:
+    lines = [f"{problem.uri}: {problem.message}" for problem in problems[:PROBLEMS_SHOWN]]
+    if len(problems) > PROBLEMS_SHOWN:
+        lines.append(f"and {len(problems) - PROBLEMS_SHOWN} more")
+    return "".join(f"\n  {line}" for line in lines)

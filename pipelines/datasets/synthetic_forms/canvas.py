@@ -1,0 +1,249 @@
+"""The sheet on which a form is drawn: it writes text as labelled blocks and keeps where every word stands."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from PIL import Image, ImageDraw
+
+from pipelines.datasets.synthetic_forms.fonts import Face, Font, faces
+
+HEADER, QUESTION, ANSWER, OTHER = "HEADER", "QUESTION", "ANSWER", "O"
+
+Ink = tuple[float, float, float, float]
+
+
+@dataclass
+class Block:
+    """Words of one label that belong together, in pixels of the sheet before it is scanned."""
+
+    label: str
+    section: int
+    words: list[str] = field(default_factory=list)
+    inks: list[Ink] = field(default_factory=list)
+
+    @property
+    def top(self) -> float:
+        return min(ink[1] for ink in self.inks)
+
+    @property
+    def left(self) -> float:
+        return min(ink[0] for ink in self.inks)
+
+
+@dataclass(frozen=True)
+class Style:
+    """How one form looks.
+
+    Attributes:
+        key_face, value_face, title_face: of what is printed, of what is filled in, and of titles.
+        size: of the text in pixels.
+        title_size: of the form's title, in pixels.
+        leading: height of a line, in sizes.
+        separator: behind keys.
+        key_capitals, value_capitals: whether all is in capitals.
+        bold_keys: whether keys are bold.
+        empty: probability that a key has no answer.
+        underlined: probability that a field stands on a line.
+        hand: whether values wander off the line as handwriting does.
+        parted: whether annotators took words apart behind slashes and hyphens, as 9/ 14/ 93.
+        misspelt: probability that a word is spelt as bad OCR spells it.
+    """
+
+    key_face: Face
+    value_face: Face
+    title_face: Face
+    size: int
+    title_size: int
+    leading: float
+    separator: str
+    key_capitals: bool
+    value_capitals: bool
+    bold_keys: bool
+    empty: float
+    underlined: float
+    hand: bool
+    parted: bool
+    misspelt: float
+
+
+def draw_style(rng: random.Random, misspelt: float) -> Style:
+    """A style at random."""
+    found = faces()
+
+    def face(*families: str) -> Face:
+        return rng.choice(found[rng.choice(families)])
+
+    key_face = face("typewriter", "typewriter", "sans", "serif")
+    hand = rng.random() < 0.2
+    typed = key_face if rng.random() < 0.55 else face("typewriter", "sans", "serif")
+    size = rng.choice((11, 12, 12, 13, 13, 14, 15))
+    return Style(
+        key_face=key_face,
+        value_face=face("hand") if hand else typed,
+        title_face=key_face if rng.random() < 0.5 else face("sans", "serif", "typewriter"),
+        size=size,
+        title_size=size + rng.choice((0, 0, 1, 2, 3, 5, 8)),
+        leading=rng.uniform(1.2, 1.75),
+        separator=rng.choice((":", ":", ":", ":", ":", "", "", "", "", "", " :", "...", " -", ".")),
+        key_capitals=rng.random() < 0.4,
+        value_capitals=rng.random() < 0.2,
+        bold_keys=rng.random() < 0.2,
+        empty=rng.choice((0.02, 0.1, 0.25, 0.5)),
+        underlined=rng.choice((0.0, 0.0, 0.3, 1.0)),
+        hand=hand,
+        parted=rng.random() < 0.75,
+        misspelt=misspelt,
+    )
+
+
+_LOOKALIKES = {
+    "o": "0", "O": "0", "l": "1", "I": "l", "1": "l", "0": "O", "S": "5", "5": "S", "B": "8", "e": "c", "c": "e",
+    "a": "o", "u": "v", "n": "r", "t": "l", "i": "l", "h": "b", "G": "C", "E": "F", ":": ";", ".": ",", ",": ".",
+}  # fmt: skip
+
+
+def misspell(rng: random.Random, word: str) -> str:
+    """The word with one character taken for another, left out or doubled."""
+    place = rng.randrange(len(word))
+    character = word[place]
+    form = rng.random()
+    if form < 0.65:
+        changed = _LOOKALIKES.get(character, character)
+    elif form < 0.85 and len(word) > 2:
+        changed = ""
+    else:
+        changed = character * 2 if len(word) > 2 else character
+    return word[:place] + changed + word[place + 1 :]
+
+
+class Paper:
+    """A blank sheet of 750 by 1000 pixels or so that takes text, lines and links."""
+
+    def __init__(self, rng: random.Random, style: Style, domain: str, width: int, height: int) -> None:
+        self.rng = rng
+        self.style = style
+        self.domain = domain
+        self.width = width
+        self.height = height
+        self.image = Image.new("L", (width, height), 255)
+        self.draw = ImageDraw.Draw(self.image)
+        self.draw.fontmode = "L"
+        self.blocks: list[Block] = []
+        self.links: list[tuple[int, int]] = []
+        self.section = 0
+        self.bottom = height * 0.95
+        self.line = round(style.size * style.leading)
+
+    def key_font(self) -> Font:
+        return self.style.key_face.at(self.style.size, self.style.bold_keys)
+
+    def value_font(self) -> Font:
+        return self.style.value_face.at(self.style.size + (2 if self.style.hand else 0))
+
+    def text_font(self) -> Font:
+        return self.style.key_face.at(self.style.size)
+
+    def small_font(self, step: int = 3) -> Font:
+        return self.style.key_face.at(max(9, self.style.size - step))
+
+    def fits(self, y: float, lines: float = 1) -> bool:
+        """Whether some more lines stand above the foot of the sheet."""
+        return y + lines * self.line <= self.bottom
+
+    def write(
+        self,
+        text: str,
+        x: float,
+        y: float,
+        label: str,
+        font: Font,
+        width: float | None = None,
+        align: str = "left",
+        leading: float | None = None,
+        hanging: float | None = None,
+    ) -> tuple[int, float, float]:
+        """Writes text as one block, wrapped at a width, and gives its index, its right end and its bottom.
+
+        The block's index is -1 where nothing was written, because there was no text or no room. Lines after the
+        first begin at `hanging` where it is given. Lines that go below the foot of the sheet are left out.
+        """
+        width = self.width - 8 - x if width is None else width
+        leading = font.size * 1.25 if leading is None else leading
+        block = Block(label, self.section)
+        right = x
+        space = font.getlength(" ")
+        for number, line in enumerate(_wrapped(text, font, width, space, (hanging is not None and x - hanging) or 0.0)):
+            if y + leading > self.height - 4:
+                break
+            start = hanging if number and hanging is not None else x
+            length = sum(length for _, length in line) + space * (len(line) - 1)
+            spare = max(0.0, width - length)
+            pen = start + (spare if align == "right" else spare / 2 if align == "center" else 0.0)
+            baseline = y + font.size * 0.95
+            for word, _ in line:
+                for part in _parts(word) if self.style.parted else (word,):
+                    if self._word(block, part, pen, baseline, font):
+                        right = max(right, pen + font.getlength(part))
+                    pen += font.getlength(part)
+                pen += space
+            y += leading
+        if not block.words:
+            return -1, right, y
+        self.blocks.append(block)
+        return len(self.blocks) - 1, right, y
+
+    def _word(self, block: Block, word: str, x: float, baseline: float, font: Font) -> bool:
+        rng = self.rng
+        hand = self.style.hand and block.label == ANSWER
+        if hand:
+            baseline += rng.uniform(-2, 2)
+        left, top, right, bottom = font.getbbox(word, anchor="ls")
+        if x + right > self.width - 2 or x + left < 1 or baseline + top < 1:
+            return False
+        self.draw.text((x, baseline), word, fill=rng.randint(0, 70) if hand else 10, font=font, anchor="ls")
+        block.words.append(misspell(rng, word) if rng.random() < self.style.misspelt else word)
+        high, low = min(top, -0.68 * font.size), max(bottom, 0.1 * font.size)
+        block.inks.append((x + left, baseline + high, x + right, baseline + low))
+        return True
+
+    def link(self, question: int, answer: int) -> None:
+        """Remembers that a block answers another; either may be -1, for none."""
+        if question >= 0 and answer >= 0:
+            self.links.append((question, answer))
+
+    def rule(self, x0: float, y0: float, x1: float, y1: float, thick: int = 1) -> None:
+        """A straight line."""
+        self.draw.line((x0, y0, x1, y1), fill=self.rng.choice((0, 20, 60)), width=thick)
+
+    def frame(self, x0: float, y0: float, x1: float, y1: float, thick: int = 1) -> None:
+        """A rectangle without a filling."""
+        self.draw.rectangle((x0, y0, max(x0, x1), max(y0, y1)), outline=20, width=thick)
+
+
+_PART = re.compile(r"[^/-]*[/-]|[^/-]+")
+
+
+def _parts(word: str) -> tuple[str, ...]:
+    """A word taken apart behind its slashes and hyphens; whole where a part would hold no letter or digit."""
+    parts = tuple(_PART.findall(word))
+    return parts if all(any(character.isalnum() for character in part) for part in parts) else (word,)
+
+
+def _wrapped(
+    text: str, font: Font, width: float, space: float, indented: float = 0.0
+) -> Sequence[Sequence[tuple[str, float]]]:
+    lines: list[list[tuple[str, float]]] = [[]]
+    used = 0.0
+    for word in text.split():
+        length = font.getlength(word)
+        room = width if len(lines) == 1 else width + indented
+        if lines[-1] and used + length > room:
+            lines.append([])
+            used = 0.0
+        lines[-1].append((word, length))
+        used += length + space
+    return lines if lines[0] else []

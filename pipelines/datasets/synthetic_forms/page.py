@@ -1,0 +1,224 @@
+"""A whole drawn form: sections down the sheet, its blocks in an order that a human annotator might leave, scanned."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from PIL import Image
+
+from pipelines.datasets.synthetic_forms import sections_key_value as sections
+from pipelines.datasets.synthetic_forms import sections_office as office_sections
+from pipelines.datasets.synthetic_forms import sections_table as more_sections
+from pipelines.datasets.synthetic_forms import stamps as marks
+from pipelines.datasets.synthetic_forms import vocabulary as words
+from pipelines.datasets.synthetic_forms.annotation_order import reading_order
+from pipelines.datasets.synthetic_forms.canvas import OTHER, Paper, draw_style
+from pipelines.datasets.synthetic_forms.noise import scanned, turned
+
+Box = tuple[int, int, int, int]
+Section = Callable[[Paper, float, float, float], float]
+
+
+def side_by_side(paper: Paper, left: float, right: float, top: float) -> float:
+    """Two narrow sections beside each other, each with a title or neither."""
+    middle = (left + right) / 2
+    titled = paper.rng.random() < 0.6
+    kinds = ("key_rows", "key_rows", "ledger", "table", "answer_paragraph", "underlined_rows", "address_block")
+    bottom = top
+    for x0, x1 in ((left, middle - 10), (middle + 10, right)):
+        y = more_sections.section_title(paper, x0, x1, top) if titled else top
+        bottom = max(bottom, SECTIONS[paper.rng.choice(kinds)](paper, x0, x1, y))
+    return bottom
+
+
+SECTIONS: dict[str, Section] = {
+    "key_rows": sections.key_rows,
+    "underlined_rows": sections.underlined_rows,
+    "boxed_grid": sections.boxed_grid,
+    "memo_head": sections.memo_head,
+    "fax_head": sections.fax_head,
+    "signature_lines": sections.signature_lines,
+    "answer_paragraph": sections.answer_paragraph,
+    "running_text": sections.running_text,
+    "bullet_list": sections.bullet_list,
+    "ledger": sections.ledger,
+    "table": more_sections.table,
+    "check_boxes": more_sections.check_boxes,
+    "questionnaire": more_sections.questionnaire,
+    "address_block": more_sections.address_block,
+    "note": more_sections.note,
+    "side_by_side": side_by_side,
+    "grouped_columns": office_sections.grouped_columns,
+    "grouped_options": office_sections.grouped_options,
+    "copies": office_sections.copies,
+    "listed_answers": office_sections.listed_answers,
+    "ruled_answer": office_sections.ruled_answer,
+    "keys_over_values": office_sections.keys_over_values,
+    "office_use": office_sections.office_use,
+    "notice": office_sections.notice,
+}
+
+_WEIGHTS = {
+    "key_rows": 9, "underlined_rows": 5, "boxed_grid": 3, "memo_head": 1, "fax_head": 1, "signature_lines": 3,
+    "answer_paragraph": 6, "running_text": 2, "bullet_list": 0.7, "ledger": 3, "table": 5, "check_boxes": 4,
+    "questionnaire": 3, "address_block": 2, "note": 4, "side_by_side": 2.5, "grouped_columns": 1.6,
+    "grouped_options": 2.5, "copies": 2, "listed_answers": 2, "ruled_answer": 2.5,
+    "keys_over_values": 2, "office_use": 1, "notice": 3.5,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class DrawOptions:
+    """What to vary.
+
+    Attributes:
+        kinds: names of `SECTIONS` to draw from; none for all.
+        misspelt: probability that a word is spelt as bad OCR spells it.
+        skew: most degrees by which a page is turned.
+        noise: whether pages are scanned; if not, they are clean and straight.
+        jitter: most thousandths by which a side of a box is off.
+    """
+
+    kinds: tuple[str, ...] = ()
+    misspelt: float = 0.04
+    skew: float = 2.0
+    noise: bool = True
+    jitter: int = 4
+
+    def __post_init__(self) -> None:
+        unknown = sorted(set(self.kinds) - set(SECTIONS))
+        if unknown:
+            raise ValueError(f"no sections named {', '.join(unknown)}; take some of {', '.join(SECTIONS)}")
+
+
+@dataclass(frozen=True)
+class DrawnForm:
+    """A drawn form.
+
+    Attributes:
+        words: in the order of the blocks; the words of a block stand together.
+        boxes: one a word, x0 y0 x1 y1 from 0 to 1000, ordered.
+        labels: one a word: O, or B- or I- with HEADER, QUESTION or ANSWER.
+        image: the scanned sheet, mode "L".
+        links: for each answer that belongs to a question, the first and last word of both, the last included.
+        blocks: first word, word after the last, and header, question, answer or other.
+        sections: names of the kinds of section on the page, from the top.
+        width, height: of the image in pixels.
+    """
+
+    words: tuple[str, ...]
+    boxes: tuple[Box, ...]
+    labels: tuple[str, ...]
+    image: Image.Image
+    links: tuple[tuple[int, int, int, int], ...]
+    blocks: tuple[tuple[int, int, str], ...]
+    sections: tuple[str, ...]
+    width: int
+    height: int
+
+
+def draw_form(seed: int, options: DrawOptions | None = None) -> DrawnForm:
+    """Draws a form; the same seed gives the same form wherever the same fonts and the same Pillow are installed."""
+    options = options or DrawOptions()
+    rng = random.Random(f"drawn form {seed}")
+    height = 1000
+    paper = Paper(rng, draw_style(rng, options.misspelt), rng.choice(tuple(words.KEYS)), rng.randint(740, 785), height)
+    drawn = _fill(paper, options)
+    return _finished(paper, drawn, options)
+
+
+def _fill(paper: Paper, options: DrawOptions) -> tuple[str, ...]:
+    rng = paper.rng
+    left = paper.width * rng.uniform(0.04, 0.14)
+    right = paper.width * rng.uniform(0.86, 0.96)
+    y = paper.height * rng.uniform(0.03, 0.1)
+    paper.bottom = paper.height * rng.choice((0.65, 0.85, 0.92, 0.92, 0.94, 0.94))
+    if rng.random() < 0.15:
+        marks.fax_line(paper)
+    if rng.random() < 0.3:
+        y = more_sections.letterhead(paper, left, right, y)
+    if rng.random() < 0.93:
+        y = (marks.stacked_title if rng.random() < 0.35 else more_sections.title)(paper, left, right, y)
+    kinds = options.kinds or tuple(SECTIONS)
+    weights = [_WEIGHTS[kind] for kind in kinds]
+    first = rng.random()
+    wanted = rng.choices(kinds, weights, k=rng.choice((4, 5, 6, 7, 8, 9, 10, 12)))
+    if not options.kinds and first < 0.3:
+        wanted[0] = "memo_head" if first < 0.15 else "fax_head"
+    gap = paper.line * rng.choice((0.4, 0.8, 1.2, 2.0, 3.0))
+    drawn: list[str] = []
+    most = rng.choice((60, 100, 135, 165, 190, 230, 280, 350))
+    for number, kind in enumerate(wanted, 1):
+        paper.section = number
+        used = sum(len(block.words) for block in paper.blocks)
+        if drawn and (not paper.fits(y, 3) or used > most):
+            break
+        if number > 1 and rng.random() < 0.38 and kind not in ("side_by_side", "note"):
+            y = more_sections.section_title(paper, left, right, y)
+        y = SECTIONS[kind](paper, left, right, y) + gap
+        drawn.append(kind)
+    paper.section = len(wanted) + 1
+    more_sections.foot(paper, left, right)
+    if rng.random() < 0.25:
+        marks.vertical_number(paper)
+    if rng.random() < 0.1:
+        marks.received_stamp(paper)
+    return tuple(drawn)
+
+
+def _finished(paper: Paper, drawn: tuple[str, ...], options: DrawOptions) -> DrawnForm:
+    rng = paper.rng
+    order = reading_order(paper.blocks, paper.links, rng)
+    degrees = rng.gauss(0, options.skew / 3) if options.noise and rng.random() < 0.5 else 0.0
+    degrees = min(options.skew, max(-options.skew, degrees))
+    image, matrix = turned(paper.image, degrees)
+    image = scanned(image, rng) if options.noise else image
+    found: list[str] = []
+    boxes: list[Box] = []
+    labels: list[str] = []
+    blocks: list[tuple[int, int, str]] = []
+    spans: dict[int, tuple[int, int]] = {}
+    for index in order:
+        block = paper.blocks[index]
+        start = len(found)
+        found += block.words
+        for ink in block.inks:
+            boxes.append(_box(ink, matrix, paper, options.jitter))
+        inside = [block.label] if block.label == OTHER else [f"B-{block.label}", f"I-{block.label}"]
+        labels += [inside[0], *[inside[-1]] * (len(block.words) - 1)]
+        spans[index] = (start, len(found) - 1)
+        blocks.append((start, len(found), "other" if block.label == OTHER else block.label.lower()))
+    return DrawnForm(
+        words=tuple(found),
+        boxes=tuple(boxes),
+        labels=tuple(labels),
+        image=image,
+        links=tuple((*spans[question], *spans[answer]) for question, answer in paper.links),
+        blocks=tuple(blocks),
+        sections=drawn,
+        width=paper.width,
+        height=paper.height,
+    )
+
+
+def _box(
+    ink: tuple[float, float, float, float], matrix: tuple[float, float, float, float], paper: Paper, jitter: int
+) -> Box:
+    """The upright box about a turned word, in thousandths, each side moved at random, outwards more than inwards."""
+    a, b, c, d = matrix
+    across, down = paper.width / 2, paper.height / 2
+    x, y = (ink[0] + ink[2]) / 2 - across, (ink[1] + ink[3]) / 2 - down
+    x, y = a * x + b * y + across, c * x + d * y + down
+    half_width = (ink[2] - ink[0]) / 2
+    half_height = (ink[3] - ink[1]) / 2 + abs(b) * half_width * 0.7
+    random_side = paper.rng.randint
+
+    def side(value: float, whole: float, outwards: int) -> int:
+        moved = 1000 * value / whole + outwards * random_side(-jitter // 4, jitter) if jitter else 1000 * value / whole
+        return min(1000, max(0, round(moved)))
+
+    x0, x1 = side(x - half_width, paper.width, -1), side(x + half_width, paper.width, 1)
+    y0, y1 = side(y - half_height, paper.height, -1), side(y + half_height, paper.height, 1)
+    return min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)

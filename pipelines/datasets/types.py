@@ -1,0 +1,185 @@
+"""What every reader of a labelled corpus gives: labelled pages, and what was wrong with the annotations."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+from pipelines.schema import BOX, PAGE_TO_DO, Row
+
+Box = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question about a document and what answers it.
+
+    Attributes:
+        text: the question in words.
+        answers: wordings that count as right; none where the document does not say.
+        first_word: index of the answer's first word on this page; -1 where it does not stand here, or was not located.
+        last_word: index of its last word, included; -1 likewise.
+    """
+
+    text: str
+    answers: tuple[str, ...]
+    first_word: int = -1
+    last_word: int = -1
+
+
+@dataclass(frozen=True)
+class LabelledPage:
+    """A page and all that its corpus says of it; each task takes what it needs.
+
+    Attributes:
+        document_id: unique in the corpus, and the same on every machine.
+        uri: the image or PDF file.
+        media_type: of that file, such as image/png.
+        page_index: from 0.
+        page_count: of the document.
+        words: in the corpus's own order; None where the page has still to be read (text layer or OCR).
+        boxes: one a word, x0 y0 x1 y1 from 0 to 1000, ordered.
+        labels: one BIO label a word; None where the corpus does not label words.
+        label: the class of the document.
+        questions: about the document; their spans are on this page.
+        keys: what the document says as (key, value) pairs; a key may repeat. The same on all its pages.
+    """
+
+    document_id: str
+    uri: str
+    media_type: str
+    page_index: int = 0
+    page_count: int = 1
+    words: tuple[str, ...] | None = None
+    boxes: tuple[Box, ...] | None = None
+    labels: tuple[str, ...] | None = None
+    label: str | None = None
+    questions: tuple[Question, ...] = ()
+    keys: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Problem:
+    """An annotation that could not be taken as it stands: the file, and what was wrong and became of it, in words."""
+
+    uri: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """One split of a corpus.
+
+    Attributes:
+        pages: in the order of the corpus.
+        labels: of words (BIO, "O" first) or of documents, in the order of the model's logits; empty for questions.
+        problems: in the order in which they were met; a page or a word that was left out is named by one.
+    """
+
+    pages: tuple[LabelledPage, ...]
+    labels: tuple[str, ...]
+    problems: tuple[Problem, ...] = field(default=())
+
+
+class BrokenAnnotationError(Exception):
+    """A corpus with problems where none is accepted; the message lists the first of them."""
+
+
+Report = Callable[[str, str], None]
+"""Called by readers with a URI and a message for each problem."""
+
+
+@dataclass
+class BoxRepairs:
+    """Counts the boxes of one file that were not as they should be."""
+
+    inverted: int = 0
+    clipped: int = 0
+
+    def box(self, x0: float, y0: float, x1: float, y1: float, width: float, height: float) -> Box:
+        """A box in pixels as thousandths of the page, `int(1000 * x / width)` as in LayoutLMv2's published code.
+
+        One whose corners are exchanged is put in order, one that leaves the page is clipped to it.
+        """
+        self.inverted += x0 > x1 or y0 > y1
+        left, right = sorted((int(1000 * x0 / width), int(1000 * x1 / width)))
+        top, bottom = sorted((int(1000 * y0 / height), int(1000 * y1 / height)))
+        self.clipped += left < 0 or top < 0 or right > 1000 or bottom > 1000
+        return _clip(left), _clip(top), _clip(right), _clip(bottom)
+
+    def tell(self, uri: str, report: Report) -> None:
+        """Reports what was repaired, if anything was."""
+        told = []
+        if self.inverted:
+            told.append(f"{self.inverted} inverted boxes were put in order")
+        if self.clipped:
+            told.append(f"{self.clipped} boxes off the page were clipped to it")
+        if told:
+            report(uri, "; ".join(told))
+
+
+def _clip(value: int) -> int:
+    return min(1000, max(0, value))
+
+
+def hashed_split(name: str) -> str:
+    """train, dev or test for 80, 10 and 10% of all names, by their hash: the same everywhere and for ever."""
+    place = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big") % 10
+    return "train" if place < 8 else ("dev" if place == 8 else "test")
+
+
+def bio_labels(names: Sequence[str]) -> tuple[str, ...]:
+    """`O`, then `B-` and `I-` of each name."""
+    return ("O", *(prefix + name for name in names for prefix in ("B-", "I-")))
+
+
+QUESTION = pa.struct(
+    [
+        ("text", pa.string()),
+        ("answers", pa.list_(pa.string())),
+        ("first_word", pa.int32()),
+        ("last_word", pa.int32()),
+    ]
+)
+
+LABELLED_PAGE = pa.schema(
+    [
+        *PAGE_TO_DO,
+        pa.field("given_words", pa.list_(pa.string())),
+        pa.field("given_boxes", pa.list_(BOX)),
+        pa.field("true_labels", pa.list_(pa.string())),
+        pa.field("true_label", pa.string()),
+        pa.field("questions", pa.list_(QUESTION)),
+        pa.field("keys", pa.list_(pa.struct([("key", pa.string()), ("value", pa.string())]))),
+    ]
+)
+"""A labelled page on its way to the stages. The stages write `words`, `boxes`, `labels` and `label` for what they read
+and the model says; what the corpus says stands beside it under the names above, so that one row holds both."""
+
+
+def labelled_row(page: LabelledPage) -> Row:
+    """A page as a row with the columns of `LABELLED_PAGE`."""
+    return {
+        "document_id": page.document_id,
+        "uri": page.uri,
+        "media_type": page.media_type,
+        "page_index": page.page_index,
+        "page_count": page.page_count,
+        "given_words": None if page.words is None else list(page.words),
+        "given_boxes": None if page.boxes is None else [list(box) for box in page.boxes],
+        "true_labels": None if page.labels is None else list(page.labels),
+        "true_label": page.label,
+        "questions": [
+            {
+                "text": question.text,
+                "answers": list(question.answers),
+                "first_word": question.first_word,
+                "last_word": question.last_word,
+            }
+            for question in page.questions
+        ],
+        "keys": [{"key": key, "value": value} for key, value in page.keys],
+    }

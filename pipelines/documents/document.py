@@ -1,0 +1,343 @@
+"""One document's bytes: what kind they are, how many pages they hold, and one page of them at a time.
+
+The type is told by content, never by name. PDFs are opened by PDFium, images by Pillow; a TIFF's frames are its
+pages, while a JPEG or PNG is one page even where it carries previews or an animation.
+
+PDFium is not thread-safe: a process works on documents from one thread. Nothing here guards against input that hangs
+or crashes a parser; that is the business of the process around it.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import tempfile
+import warnings
+from pathlib import Path
+from types import TracebackType
+
+import pypdfium2
+import pypdfium2.raw as pdfium
+from PIL import Image, ImageOps, JpegImagePlugin, PngImagePlugin
+
+from pipelines.documents.media_type import HEAD_BYTES, PDF, PNG, TIFF, detect_media_type
+from pipelines.documents.png import without_comments
+from pipelines.documents.tiff import TiffDirectories, open_frame, read_directories
+from pipelines.errors import PageError
+
+MAX_IMAGE_PIXELS = 178_000_000
+"""Default limit for one image file's frame: A4 at 1200 dpi is 139 million. Pillow itself refuses a little above."""
+
+_DRAWN_ANNOTATIONS = (pdfium.FPDF_ANNOT_WIDGET, pdfium.FPDF_ANNOT_FREETEXT, pdfium.FPDF_ANNOT_STAMP)
+
+
+class Document:
+    """A document that is opened once and gives one page after the other. A context manager.
+
+    The page read last stays open, so asking for its text layer, its size and its image costs one parse.
+
+    Attributes:
+        media_type: one of `MEDIA_TYPES`, told by content.
+        page_count: at least 1; frames of a TIFF, pages of a PDF.
+    """
+
+    media_type: str
+    page_count: int
+
+    def __init__(self, source: bytes | Path, *, max_image_pixels: int = MAX_IMAGE_PIXELS) -> None:
+        """Opens a file, or the whole content of one.
+
+        Args:
+            source: of a path, no more is read than the pages that are asked for need; it must stay as it is meanwhile.
+            max_image_pixels: an image file whose frame has more pixels is refused before it is decoded.
+
+        Raises:
+            PageError: `empty`, `unsupported`, `encrypted` (a password is needed to read; an owner password alone
+                does not matter), `unreadable` (broken), or `too_large`.
+        """
+        self.media_type = detect_media_type(_head(source))
+        self._source = source
+        self._max_image_pixels = max_image_pixels
+        self._pdf: pypdfium2.PdfDocument | None = None
+        self._directories: TiffDirectories | None = None
+        self._image: tuple[int, Image.Image] | None = None
+        self._page: tuple[int, pypdfium2.PdfPage] | None = None
+        self._frame: tuple[int, Image.Image] | None = None
+        self._file: tempfile._TemporaryFileWrapper[bytes] | None = None
+        if self.media_type == PDF:
+            self._pdf = _open_pdf(source)
+            self.page_count = len(self._pdf)
+            _check_page_count(self.page_count, source)
+            # Fields without a stored appearance get one only with the form environment up.
+            if self._pdf.get_formtype() != pdfium.FORMTYPE_NONE:
+                self._pdf.init_forms()
+        elif self.media_type == TIFF:
+            self._directories = _read_directories(source)
+            self.page_count = len(self._directories.places)
+        else:
+            self._image = 0, _open_image(source, self.media_type)
+            self.page_count = 1
+
+    def __enter__(self) -> Document:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Frees what the document holds; closing twice does nothing."""
+        self._close_page()
+        if self._pdf is not None:
+            self._pdf.close()
+            self._pdf = None
+        self._close_image()
+        self._directories = None
+        self._frame = None
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def pdf_page(self, page_index: int) -> pypdfium2.PdfPage:
+        """A PDF's page, parsed, with what is filled into form fields and written in stamps made part of it.
+
+        The page belongs to the document and is closed when another one is asked for.
+
+        Raises:
+            PageError: `unreadable` where this page is broken.
+            IndexError: there is no such page.
+            TypeError: the document is an image.
+        """
+        if self._pdf is None:
+            raise TypeError(f"{self.media_type} has no PDF pages, or the document is closed")
+        self._check_index(page_index)
+        if self._page is not None and self._page[0] == page_index:
+            return self._page[1]
+        self._close_page()
+        page = self._load_page(self._pdf, page_index)
+        if _has_drawn_annotations(page) and pdfium.FPDFPage_Flatten(page, pdfium.FLAT_NORMALDISPLAY) == 1:
+            # Neither the text page nor the renderer sees form fields otherwise. Flattening shows after a reload.
+            page.close()
+            page = self._load_page(self._pdf, page_index)
+        self._page = page_index, page
+        return page
+
+    def frame_size(self, page_index: int) -> tuple[int, int]:
+        """Width and height in pixels of an image's frame, upright as its EXIF orientation wants it; decodes nothing.
+
+        Raises:
+            PageError: `too_large` or `unreadable`.
+        """
+        image = self._seek(page_index)
+        width, height = image.size
+        # Pillow turns the frames of a TIFF, and reports them turned, by itself.
+        if self.media_type != TIFF and _orientation(image) in (5, 6, 7, 8):
+            return height, width
+        return width, height
+
+    def frame_resolution(self, page_index: int) -> tuple[float, float] | None:
+        """Horizontal and vertical resolution that an image states, upright, in dots per inch, or None."""
+        image = self._seek(page_index)
+        try:
+            horizontal, vertical = (float(value) for value in image.info["dpi"])
+        except (KeyError, TypeError, ValueError, ZeroDivisionError):
+            return None
+        if not (1 <= horizontal <= 10_000 and 1 <= vertical <= 10_000):
+            return None
+        return (vertical, horizontal) if _orientation(image) in (5, 6, 7, 8) else (horizontal, vertical)
+
+    def frame(self, page_index: int) -> Image.Image:
+        """An image's frame, decoded and upright, in the mode it is stored in. Not to be changed in place.
+
+        Raises:
+            PageError: `too_large` or `unreadable`.
+            IndexError: there is no such frame.
+            TypeError: the document is a PDF.
+        """
+        if self._frame is not None and self._frame[0] == page_index:
+            return self._frame[1]
+        self._frame = None
+        self._seek(page_index)
+        try:
+            upright = self._decode(page_index)
+        except MemoryError:
+            raise
+        except Exception as error:  # a decoder's own errors are of many types
+            message = f"The image is damaged or cut short and cannot be decoded: {_reason(error)}"
+            raise PageError("unreadable", message) from error
+        self._frame = page_index, upright
+        return upright
+
+    def _decode(self, page_index: int) -> Image.Image:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            image = self._seek(page_index)
+            try:
+                image.load()
+            except OSError:
+                if self._directories is None or isinstance(self._source, bytes):
+                    raise
+                self._close_image()
+                image = self._open_frame(self._directories, page_index, in_memory=True)
+                self._image = page_index, image
+                image.load()
+            return ImageOps.exif_transpose(image)
+
+    def path(self) -> Path:
+        """The document's file, for programs that want one; if there was none it is deleted when this is closed."""
+        if isinstance(self._source, Path):
+            return self._source
+        if self._file is None:
+            self._file = tempfile.NamedTemporaryFile(prefix="document-", suffix=".pdf")  # noqa: SIM115
+            self._file.write(self._source)
+            self._file.flush()
+        return Path(self._file.name)
+
+    def _check_index(self, page_index: int) -> None:
+        if not 0 <= page_index < self.page_count:
+            raise IndexError(f"page index {page_index} of a document with {self.page_count} pages")
+
+    def _close_page(self) -> None:
+        if self._page is not None:
+            self._page[1].close()
+            self._page = None
+
+    def _load_page(self, pdf: pypdfium2.PdfDocument, page_index: int) -> pypdfium2.PdfPage:
+        try:
+            return pdf[page_index]
+        except pypdfium2.PdfiumError as error:
+            message = f"Page {page_index + 1} of {self.page_count} is damaged: PDFium cannot load it."
+            raise PageError("unreadable", message) from error
+
+    def _close_image(self) -> None:
+        if self._image is not None:
+            image = self._image[1]
+            file = getattr(image, "fp", None)
+            image.close()
+            if file is not None:  # Pillow leaves open what it was given open
+                file.close()
+            self._image = None
+
+    def _seek(self, page_index: int) -> Image.Image:
+        if self._image is None and self._directories is None:
+            raise TypeError(f"{self.media_type} has no image frames, or the document is closed")
+        self._check_index(page_index)
+        if self._image is None or self._image[0] != page_index:
+            assert self._directories is not None, "an image of another type has one frame"
+            self._close_image()
+            self._image = page_index, self._open_frame(self._directories, page_index)
+        image = self._image[1]
+        width, height = image.size
+        if width * height > self._max_image_pixels:
+            raise _too_large(f"{width} x {height} pixels, and the limit is {self._max_image_pixels:,}")
+        return image
+
+    def _open_frame(self, directories: TiffDirectories, page_index: int, *, in_memory: bool = False) -> Image.Image:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                frame = open_frame(self._source, directories, page_index, in_memory=in_memory)
+        except Image.DecompressionBombError as error:
+            raise _too_large(str(error)) from error
+        except MemoryError:
+            raise
+        except Exception as error:
+            raise PageError("unreadable", f"Frame {page_index + 1} is damaged: {_reason(error)}") from error
+        if not (frame.width and frame.height):
+            raise PageError("unreadable", f"Frame {page_index + 1} is damaged: it has no size")
+        return frame
+
+
+def _head(source: bytes | Path) -> bytes:
+    if isinstance(source, bytes):
+        return source[: 4 * HEAD_BYTES]
+    with source.open("rb") as file:
+        return file.read(4 * HEAD_BYTES)
+
+
+def _open_pdf(source: bytes | Path) -> pypdfium2.PdfDocument:
+    try:
+        return pypdfium2.PdfDocument(source)
+    except pypdfium2.PdfiumError as error:
+        if _opens(source):  # then it is refused for having no pages, and the code is that of an earlier file
+            raise PageError("empty", "The PDF has no pages.") from error
+        code = error.err_code
+        if code == pdfium.FPDF_ERR_PASSWORD:
+            message = "The PDF wants a password before it can be read; save a copy without one, for example with qpdf."
+            raise PageError("encrypted", message) from error
+        if code == pdfium.FPDF_ERR_SECURITY:
+            message = "The PDF is encrypted in a way that PDFium does not know; save a copy without encryption."
+            raise PageError("encrypted", message) from error
+        message = "The PDF is damaged or cut short: PDFium cannot open it; try the original, or a repair with qpdf."
+        raise PageError("unreadable", message) from error
+
+
+def _opens(source: bytes | Path) -> bool:
+    if isinstance(source, bytes):
+        handle = pdfium.FPDF_LoadMemDocument64(source, len(source), None)
+    else:
+        handle = pdfium.FPDF_LoadDocument(os.fsencode(source) + b"\x00", None)
+    if handle:
+        pdfium.FPDF_CloseDocument(handle)
+    return bool(handle)
+
+
+def _open_image(source: bytes | Path, media_type: str) -> Image.Image:
+    try:
+        with warnings.catch_warnings():
+            # Pillow warns of large images and of odd metadata; the limit here is checked by ourselves.
+            warnings.simplefilter("ignore")
+            if media_type == PNG:
+                return PngImagePlugin.PngImageFile(without_comments(source))
+            return JpegImagePlugin.JpegImageFile(source if isinstance(source, Path) else io.BytesIO(source))
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise PageError("unreadable", f"The image is damaged or cut short: {_reason(error)}") from error
+
+
+def _read_directories(source: bytes | Path) -> TiffDirectories:
+    try:
+        return read_directories(source)
+    except ValueError as error:
+        raise PageError("unreadable", f"The TIFF is damaged or cut short: {error}.") from error
+
+
+def _check_page_count(count: int, source: bytes | Path) -> None:
+    """A page takes a few bytes at least: a count beyond that is made up, and would be as many failed rows."""
+    size = len(source) if isinstance(source, bytes) else source.stat().st_size
+    if count > size:
+        message = (
+            f"The PDF says that it has {count:,} pages, in {size:,} bytes; try the original, or a repair with qpdf."
+        )
+        raise PageError("unreadable", message)
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return int(image.getexif().get(0x0112, 1))
+    except Exception:  # metadata is not worth a page
+        return 1
+
+
+def _has_drawn_annotations(page: pypdfium2.PdfPage) -> bool:
+    for index in range(pdfium.FPDFPage_GetAnnotCount(page)):
+        annotation = pdfium.FPDFPage_GetAnnot(page, index)
+        if not annotation:
+            continue
+        kind = pdfium.FPDFAnnot_GetSubtype(annotation)
+        pdfium.FPDFPage_CloseAnnot(annotation)
+        if kind in _DRAWN_ANNOTATIONS:
+            return True
+    return False
+
+
+def _too_large(what: str) -> PageError:
+    return PageError("too_large", f"The image has too many pixels ({what}); scale it down.")
+
+
+def _reason(error: BaseException) -> str:
+    return str(error) or type(error).__name__

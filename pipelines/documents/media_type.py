@@ -1,0 +1,117 @@
+"""The kind of a file, told by its content and never by its name; for one that is not read, what it is instead."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pipelines.errors import PageError
+
+PDF: Final = "application/pdf"
+PNG: Final = "image/png"
+JPEG: Final = "image/jpeg"
+TIFF: Final = "image/tiff"
+MEDIA_TYPES: Final = (PDF, PNG, JPEG, TIFF)
+
+HEAD_BYTES = 1024
+"""As much of a file as `detect_media_type` looks at: a PDF's header may stand anywhere within the first 1024 bytes."""
+
+PNG_SIGNATURE, JPEG_SIGNATURE = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
+
+_IMAGE_SIGNATURES = (
+    (PNG_SIGNATURE, PNG),
+    (JPEG_SIGNATURE, JPEG),
+    (b"II*\x00", TIFF),
+    (b"MM\x00*", TIFF),
+    (b"II+\x00", TIFF),  # BigTIFF
+    (b"MM\x00+", TIFF),
+)
+
+_CONVERT_TO_PDF = "convert it to PDF first"
+_CONVERT_TO_PNG = "convert it to PNG or JPEG first"
+_UNPACK = "unpack it first"
+
+_UNSUPPORTED_SIGNATURES = (
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Microsoft Office file (DOC, XLS, PPT or MSG)", _CONVERT_TO_PDF),
+    (b"{\\rtf", "an RTF text", _CONVERT_TO_PDF),
+    (b"%!PS", "PostScript", "convert it to PDF first, for example with ps2pdf"),
+    (b"AT&TFORM", "DjVu", _CONVERT_TO_PDF),
+    (b"GIF8", "a GIF image", _CONVERT_TO_PNG),
+    (b"BM", "a BMP image", _CONVERT_TO_PNG),
+    (b"\x00\x00\x00\x0cjP  ", "a JPEG 2000 image", _CONVERT_TO_PNG),
+    (b"8BPS", "a Photoshop image", _CONVERT_TO_PNG),
+    (b"\x1f\x8b", "a gzip archive", _UNPACK),
+    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive", _UNPACK),
+    (b"Rar!", "a RAR archive", _UNPACK),
+    (b"BZh", "a bzip2 archive", _UNPACK),
+    (b"\xfd7zXZ", "an xz archive", _UNPACK),
+    (b"PAR1", "a Parquet file", ""),
+)
+
+_ZIP = (b"PK\x03\x04", b"PK\x05\x06")
+_ZIP_CONTENTS = (
+    (b"word/", "a Word document (DOCX)", _CONVERT_TO_PDF),
+    (b"xl/", "an Excel workbook (XLSX)", _CONVERT_TO_PDF),
+    (b"ppt/", "a PowerPoint presentation (PPTX)", _CONVERT_TO_PDF),
+    (b"[Content_Types].xml", "a Microsoft Office document (DOCX, XLSX or PPTX)", _CONVERT_TO_PDF),
+    (b"mimetypeapplication/vnd.oasis", "an OpenDocument file (ODT, ODS or ODP)", _CONVERT_TO_PDF),
+    (b"mimetypeapplication/epub", "an EPUB book", _CONVERT_TO_PDF),
+)
+
+
+def detect_media_type(head: bytes) -> str:
+    """The media type of a file from its first bytes (at least `HEAD_BYTES` of them, or the whole file).
+
+    Returns:
+        One of `MEDIA_TYPES`.
+
+    Raises:
+        PageError: `empty` for no bytes at all; `unsupported` for anything else, saying what it looks like.
+    """
+    if not head:
+        raise PageError("empty", "The file has no bytes.")
+    for signature, media_type in _IMAGE_SIGNATURES:
+        if head.startswith(signature):
+            return media_type
+    if b"%PDF-" in head[:HEAD_BYTES] and not head.startswith(_ZIP):  # an archive may hold a PDF as it is
+        return PDF
+    looks_like, way_out = _describe_unsupported(head[: 4 * HEAD_BYTES])
+    advice = f"; {way_out}" if way_out else ""
+    raise PageError("unsupported", f"Not a PDF, PNG, JPEG or TIFF: the content looks like {looks_like}{advice}.")
+
+
+def _describe_unsupported(head: bytes) -> tuple[str, str]:
+    if head.startswith(_ZIP):
+        for mark, name, way_out in _ZIP_CONTENTS:
+            if mark in head:
+                return name, way_out
+        return "a ZIP archive", _UNPACK
+    for signature, name, way_out in _UNSUPPORTED_SIGNATURES:
+        if head.startswith(signature):
+            return name, way_out
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "a WebP image", _CONVERT_TO_PNG
+    if head[4:8] == b"ftyp":
+        brand = head[8:12]
+        if brand in (b"heic", b"heix", b"mif1", b"msf1", b"avif", b"hevc"):
+            return "a HEIC or AVIF image", _CONVERT_TO_PNG
+        return "a video (MP4 or QuickTime)", ""
+    start = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if start.startswith((b"<!doctype html", b"<html", b"<head", b"<body")) or b"<html" in start:
+        return "an HTML page (an error or log-in page, perhaps, saved in the document's place)", ""
+    if start.startswith(b"<"):
+        return "XML", _CONVERT_TO_PDF
+    if not head.strip(b"\x00"):
+        return "zero bytes only (an upload or a copy that never finished)", ""
+    if _is_text(head):
+        return "plain text", _CONVERT_TO_PDF
+    return "unknown binary data", ""
+
+
+def _is_text(head: bytes) -> bool:
+    try:
+        text = head.decode("utf-8")
+    except UnicodeDecodeError as error:
+        if error.start < len(head) - 3:  # else only the last character is cut
+            return False
+        text = head[: error.start].decode("utf-8")
+    return all(character.isprintable() or character in "\t\r\n\f" for character in text)

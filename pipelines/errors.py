@@ -1,0 +1,62 @@
+"""What can go wrong with a document or a page, as data: an error kind and a message in plain words."""
+
+from __future__ import annotations
+
+import traceback
+from typing import Literal, get_args
+
+ErrorKind = Literal[
+    "unreadable",
+    "encrypted",
+    "empty",
+    "unsupported",
+    "too_large",
+    "timeout",
+    "crashed",
+    "out_of_memory",
+    "not_found",
+    "access_denied",
+    "ocr_failed",
+    "internal",
+]
+
+
+ERROR_KINDS: tuple[str, ...] = get_args(ErrorKind)
+
+
+class PageError(Exception):
+    """A document or a page that cannot be processed, for a foreseeable reason.
+
+    Attributes:
+        kind: one of `ERROR_KINDS`.
+        message: the reason in plain words, with the way out where there is one.
+    """
+
+    def __init__(self, kind: ErrorKind, message: str) -> None:
+        super().__init__(message)
+        if kind not in ERROR_KINDS:
+            raise ValueError(f"unknown error kind {kind!r}; one of {', '.join(ERROR_KINDS)}")
+        self.kind: ErrorKind = kind
+        self.message = message
+
+    def __reduce__(self) -> tuple[type[PageError], tuple[ErrorKind, str]]:
+        return PageError, (self.kind, self.message)
+
+
+def describe_error(error: BaseException) -> tuple[ErrorKind, str]:
+    """The kind and the message under which an exception goes into a row.
+
+    Foreseen reasons carry theirs; anything else is `internal` (or `out_of_memory`) with the place it came from.
+    """
+    if isinstance(error, PageError):
+        return error.kind, _printable(error.message)
+    out_of_memory = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"  # PyTorch's
+    kind: ErrorKind = "out_of_memory" if out_of_memory else "internal"
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" ({frames[-1].filename.rsplit('/', 1)[-1]}:{frames[-1].lineno})" if frames else ""
+    return kind, _printable(f"{type(error).__name__}: {error}{place}")
+
+
+def _printable(text: str) -> str:
+    """Text that any encoding takes: file names can hold bytes that are no UTF-8."""
+    return text.encode("utf-8", "replace").decode()

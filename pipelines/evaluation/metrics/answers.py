@@ -1,0 +1,129 @@
+"""Answers to questions: ANLS and exact match.
+
+ANLS, the average normalized Levenshtein similarity, is that of Biten et al., "Scene text visual question answering"
+(2019), equations 1 and 2, by which DocVQA is scored (Mathew et al., 2021, section 5.1): of a question the best
+similarity to any of its true answers, 1 - NL, where NL is the edit distance over the longer one's length, and 0 where
+NL reaches the threshold of 0.5 (at exactly 0.5 the competition's own script gives 0.5; this is the paper's equation);
+without regard to case and white space.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pipelines.schema import Row
+
+THRESHOLD = 0.5
+"""An answer that differs in half of its characters or more is another answer, and no misread one."""
+
+
+@dataclass(frozen=True)
+class AnsweredQuestion:
+    """A question of a document with what is true and what was answered.
+
+    Attributes:
+        question: in words.
+        true: wordings that count as right; none where the document does not say.
+        text: the answer, None for "no answer".
+        score: of the answer, 0-1; -1 where no page of the document could be read.
+        page_index: of the page that the answer is from.
+    """
+
+    question: str
+    true: tuple[str, ...]
+    text: str | None
+    score: float
+    page_index: int
+
+    @property
+    def similarity(self) -> float:
+        """0-1; "no answer" is right (1) where the document does not say, unless it could not be read at all."""
+        if not self.true:
+            return float(not self.text and self.score >= 0)
+        return answer_similarity(self.text, self.true)
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether the answer is one of the true ones but for case and white space."""
+        if not self.true:
+            return self.similarity == 1
+        return self.text is not None and _comparable(self.text) in map(_comparable, self.true)
+
+
+def edit_distance(first: str, second: str) -> int:
+    """The fewest insertions, deletions and replacements of characters that turn one into the other (Levenshtein)."""
+    if len(first) < len(second):
+        first, second = second, first
+    previous = list(range(len(second) + 1))
+    for row, character in enumerate(first, start=1):
+        current = [row]
+        for column, other in enumerate(second, start=1):
+            replaced = previous[column - 1] + (character != other)
+            current.append(min(replaced, previous[column] + 1, current[-1] + 1))
+        previous = current
+    return previous[-1]
+
+
+def answer_similarity(text: str | None, true: Sequence[str]) -> float:
+    """The best thresholded similarity of an answer to any of the true ones, 0-1; 0 without an answer."""
+    given = _comparable(text or "")
+    if not given:
+        return 0.0
+    best = 0.0
+    for wording in map(_comparable, true):
+        distance = edit_distance(given, wording) / max(len(given), len(wording))
+        best = max(best, 1 - distance if distance < THRESHOLD else 0.0)
+    return best
+
+
+def _comparable(text: str) -> str:
+    return " ".join(text.lower().split())
+
+
+def answered_questions(rows: Iterable[Row]) -> list[AnsweredQuestion]:
+    """Each question of each document once, with the best-scored answer over the document's pages.
+
+    Scores are comparable between pages; on a tie the first page wins, as in `answers/*.parquet` of the batch job. A
+    wording that any page lists as true counts. A page that failed answers nothing.
+
+    Args:
+        rows: page rows with `questions` and `answers` in the same order.
+    """
+    found: dict[tuple[str, str, int], AnsweredQuestion] = {}
+    for row in rows:
+        asked: dict[str, int] = {}
+        answers = row.get("answers") or [None] * len(row.get("questions") or ())
+        for question, answer in zip(row.get("questions") or (), answers, strict=True):
+            text = question["text"]
+            asked[text] = asked.get(text, -1) + 1
+            key = row["document_id"], text, asked[text]
+            here = AnsweredQuestion(
+                question=text,
+                true=tuple(question["answers"] or ()),
+                text=answer["text"] if answer else None,
+                score=answer["score"] if answer else -1.0,
+                page_index=row["page_index"],
+            )
+            found[key] = _better(found[key], here) if key in found else here
+    return list(found.values())
+
+
+def _better(one: AnsweredQuestion, other: AnsweredQuestion) -> AnsweredQuestion:
+    best = min(one, other, key=lambda answer: (-answer.score, answer.page_index))
+    true = tuple(dict.fromkeys(one.true + other.true))
+    return AnsweredQuestion(best.question, true, best.text, best.score, best.page_index)
+
+
+def score_answers(answered: Sequence[AnsweredQuestion]) -> dict[str, Any]:
+    """`anls` and `exact_match` (0-1, means over questions), `questions`, how many are `unanswerable`, and how many got
+    `no_answer`."""
+    count = max(1, len(answered))
+    return {
+        "anls": sum(question.similarity for question in answered) / count,
+        "exact_match": sum(question.is_exact for question in answered) / count,
+        "questions": len(answered),
+        "unanswerable": sum(not question.true for question in answered),
+        "no_answer": sum(not question.text for question in answered),
+    }

@@ -1,0 +1,191 @@
+"""What is drawn on a page of an evaluation: where the model was right, misread, missed or made something up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Literal
+
+from PIL import Image, ImageDraw
+
+from model.decode import Box, union_box
+from pipelines.evaluation.metrics.answers import answer_similarity
+from pipelines.evaluation.metrics.entities import Match, Span, compare_entities, page_labels
+from pipelines.schema import Row, Task
+
+Look = Literal["right", "wrong", "missed", "spurious", "read"]
+
+COLORS: dict[Look, str] = {
+    "right": "#16a34a",
+    "wrong": "#ea7a00",
+    "missed": "#dc2626",
+    "spurious": "#9333ea",
+    "read": "#ea7a00",
+}
+DASHED: frozenset[Look] = frozenset({"missed", "read"})
+FILLED: frozenset[Look] = frozenset({"right", "wrong", "spurious"})
+LEGEND: tuple[tuple[Look, str], ...] = (
+    ("right", "right"),
+    ("wrong", "wrong label or boundary (dashed: what was read instead)"),
+    ("missed", "missed"),
+    ("spurious", "spurious"),
+)
+
+FILL_OPACITY = 0.22
+DASH_PIXELS = 6
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A rectangle on a page.
+
+    Attributes:
+        look: what it means.
+        box: x0 y0 x1 y1, 0-1000.
+        title: true and predicted, in words.
+    """
+
+    look: Look
+    box: Box
+    title: str
+
+
+def page_marks(row: Row, task: Task) -> list[Mark]:
+    """The marks of a page that was read, those that matter most on top (last)."""
+    if task == "token-classification":
+        marks = list(_entity_marks(row))
+    elif task == "question-answering":
+        marks = list(_answer_marks(row))
+    else:
+        marks = []
+    order: list[Look] = ["right", "spurious", "missed", "wrong", "read"]
+    return sorted(marks, key=lambda mark: order.index(mark.look))
+
+
+def page_rank(row: Row, task: Task) -> tuple[float, float]:
+    """Sorts pages by how well the model did, the worst first: the share that is right, then how much is wrong."""
+    if task == "sequence-classification":
+        is_right, score = row["label"] == row["true_label"], row["score"] or 0.0
+        return (1.0, score) if is_right else (0.0, -score)
+    if task == "question-answering":
+        shares = [share for _, _, share in _questions(row)]
+        return (sum(shares) / len(shares) if shares else 1.0, -float(len(shares)))
+    labels = page_labels(row)
+    matches = compare_entities(*labels) if labels is not None else []
+    right = sum(match.verdict == "right" for match in matches)
+    total = sum((match.true is not None) + (match.predicted is not None) for match in matches)
+    return (2 * right / total if total else 1.0, float(right - len(matches)))
+
+
+def line_boxes(boxes: Sequence[Box]) -> list[Box]:
+    """One box for each line of neighbouring words: a text over several lines does not cover what stands beside it."""
+    lines: list[list[Box]] = []
+    for box in boxes:
+        before = lines[-1][-1] if lines else None
+        same_line = before is not None and box[0] >= before[0] and _share_height(before, box)
+        if same_line:
+            lines[-1].append(box)
+        else:
+            lines.append([box])
+    return [union_box(line) for line in lines]
+
+
+def _share_height(one: Box, other: Box) -> bool:
+    shared = min(one[3], other[3]) - max(one[1], other[1])
+    return 2 * shared >= min(one[3] - one[1], other[3] - other[1])
+
+
+def _entity_marks(row: Row) -> Iterator[Mark]:
+    labels = page_labels(row)
+    if labels is None:
+        return
+    drawn: set[Span] = set()
+    for match in compare_entities(*labels):
+        title = match_title(match, row["words"])
+        if match.true is not None:
+            look: Look = "right" if match.verdict == "right" else "missed" if match.verdict == "missed" else "wrong"
+            yield from (Mark(look, box, title) for box in _span_boxes(row, match.true))
+        read = match.predicted
+        if read is not None and match.verdict != "right" and read not in drawn:
+            drawn.add(read)
+            look = "spurious" if match.verdict == "spurious" else "read"
+            yield from (Mark(look, box, title) for box in _span_boxes(row, read))
+
+
+def match_title(match: Match, words: Sequence[str]) -> str:
+    """True and predicted in words: `true QUESTION "Name:" | predicted ANSWER "Name: John"`."""
+
+    def told(span: Span | None) -> str:
+        return "nothing" if span is None else f'{span.kind} "{" ".join(words[span.first : span.last + 1])}"'
+
+    return f"{match.verdict}: true {told(match.true)} | predicted {told(match.predicted)}"
+
+
+def _span_boxes(row: Row, span: Span) -> list[Box]:
+    return line_boxes([tuple(box) for box in row["boxes"][span.first : span.last + 1]])
+
+
+def _questions(row: Row) -> Iterator[tuple[Row, Row, float]]:
+    """Each question of a page with its answer and how right that is, 0-1.
+
+    Silence is right where the document does not say, and where the document has other pages and this one does not hold
+    the answer.
+    """
+    for question, answer in zip(row["questions"] or (), row["answers"] or (), strict=False):
+        elsewhere = row["page_count"] > 1 and question["first_word"] < 0
+        if not answer["text"] and (not question["answers"] or elsewhere):
+            yield question, answer, 1.0
+        else:
+            yield question, answer, answer_similarity(answer["text"], question["answers"] or ())
+
+
+def _answer_marks(row: Row) -> Iterator[Mark]:
+    for question, answer, share in _questions(row):
+        title = question_title(question, answer)
+        true_place = (question["first_word"], question["last_word"])
+        look: Look = "right" if share == 1 else "wrong" if share > 0 else "spurious"
+        for box in line_boxes([tuple(box) for box in answer["boxes"] or ()]):
+            yield Mark(look, box, title)
+        if share < 1 and true_place[0] >= 0 and true_place != (answer["first_word"], answer["last_word"]):
+            yield from (Mark("missed", box, title) for box in _span_boxes(row, Span("", *true_place)))
+
+
+def question_title(question: Row, answer: Row) -> str:
+    """A question, what is true and what was answered, in a line."""
+    true = " / ".join(question["answers"] or ()) or "(no answer)"
+    return f"{question['text']} | true: {true} | answered: {answer['text'] or '(no answer)'}"
+
+
+def question_shares(row: Row) -> list[tuple[str, float]]:
+    """The questions of a page told in words, each with how right its answer is, 0-1."""
+    return [(question_title(question, answer), share) for question, answer, share in _questions(row)]
+
+
+def svg_marks(marks: Sequence[Mark]) -> str:
+    """Marks as SVG rectangles in a box of 1000 by 1000, with their titles as hover text."""
+    return "".join(
+        f"<rect x='{mark.box[0]}' y='{mark.box[1]}' width='{max(1, mark.box[2] - mark.box[0])}' "
+        f"height='{max(1, mark.box[3] - mark.box[1])}' class='{mark.look}'><title>{escape(mark.title)}</title></rect>"
+        for mark in marks
+    )
+
+
+def draw_marks(image: Image.Image, marks: Sequence[Mark]) -> Image.Image:
+    """The same marks on a copy of the page's image (mode RGB)."""
+    layer = Image.new("RGBA", image.size, (0, 0, 0, 0))
+    pen = ImageDraw.Draw(layer)
+    for mark in marks:
+        x0, x1 = (round(value * (image.width - 1) / 1000) for value in mark.box[::2])
+        y0, y1 = (round(value * (image.height - 1) / 1000) for value in mark.box[1::2])
+        color = tuple(int(COLORS[mark.look][start : start + 2], 16) for start in (1, 3, 5))
+        if mark.look in FILLED:
+            pen.rectangle((x0, y0, x1, y1), fill=(*color, round(255 * FILL_OPACITY)))
+        step = DASH_PIXELS if mark.look in DASHED else max(image.size)
+        for start in range(x0, x1 + 1, 2 * step):
+            for y in (y0, y1):
+                pen.line((start, y, min(start + step, x1), y), fill=color, width=2)
+        for start in range(y0, y1 + 1, 2 * step):
+            for x in (x0, x1):
+                pen.line((x, start, x, min(start + step, y1)), fill=color, width=2)
+    return Image.alpha_composite(image.convert("RGBA"), layer).convert("RGB")

@@ -1,0 +1,109 @@
+"""A plan as JSON and as text."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict
+from typing import Any
+
+from pipelines.planning.fleet import Market, Workload
+from pipelines.planning.search import Limits, Plan, Point
+from pipelines.planning.stage_costs import Figures
+
+DRIVER_BYTES_A_PAGE, DRIVER_BYTES_A_DOCUMENT = 2, 250
+"""What the driver of a run holds for each at most (`benchmarks/RESULTS.md`)."""
+
+MILLION = 1_000_000
+
+
+def plan_as_json(
+    plan: Plan, workload: Workload, figures: Figures, market: Market, limits: Limits, head_gigabytes: float
+) -> dict[str, Any]:
+    """All that was found and all that it rests on."""
+    return {
+        "status": "planned" if plan.meets_deadline else "impossible",
+        "plan": _point(plan.best, workload),
+        "bottleneck": plan.bottleneck,
+        "one_more": {
+            kind: {
+                **_point(point, workload),
+                "hours_change": round(point.outcome.hours - plan.best.outcome.hours, 4),
+                "cost_change": round(point.outcome.cost - plan.best.outcome.cost, 4),
+            }
+            for kind, point in plan.one_more.items()
+        },
+        "curve": [_point(point, workload) for point in plan.curve],
+        "jobs": jobs_needed(workload, head_gigabytes),
+        "workload": asdict(workload),
+        "market": asdict(market),
+        "limits": asdict(limits),
+        "figures": asdict(figures),
+        "assumptions": assumptions(workload, figures, market),
+    }
+
+
+def jobs_needed(workload: Workload, head_gigabytes: float) -> int:
+    """Into how many jobs the input has to be split, so that half of the head's memory holds a driver."""
+    held = workload.pages * DRIVER_BYTES_A_PAGE + workload.documents * DRIVER_BYTES_A_DOCUMENT
+    return max(1, math.ceil(held / (head_gigabytes / 2 * 1e9)))
+
+
+def assumptions(workload: Workload, figures: Figures, market: Market) -> list[str]:
+    """What a reader has to believe."""
+    told = [
+        f"seconds a page: {figures.source}",
+        "figures that nobody measured: " + (", ".join(figures.assumed) or "none"),
+        f"pages a document: log-normal, mean {workload.pages_per_document:g}, sigma {workload.skew:g}; a document is "
+        f"scanned whole or not at all, {workload.scanned_fraction:.0%} of the pages are",
+        f"a node is there {market.ocr.start_seconds:g} s (ocr) or {market.gpu.start_seconds:g} s (gpu) after it was "
+        f"asked for, always, and stays {market.idle_seconds:g} s after its last work",
+        f"losses an hour and node: {market.ocr.losses_per_hour:g} (ocr), {market.gpu.losses_per_hour:g} (gpu); what a "
+        "lost node had begun is done again, what it had finished is kept",
+        "storage and network are never the bottleneck, and cores that are added work as well as the first",
+        "one run of the simulation: losses are drawn once, with the same chances for all fleets",
+    ]
+    if workload.blocks > MILLION // 10:
+        told.append("a unit of the simulation is many blocks; the documents are a slice of 20,000, over and over")
+    return told
+
+
+def plan_as_text(told: dict[str, Any]) -> str:
+    """The JSON's main points for people."""
+    plan, workload, limits = told["plan"], told["workload"], told["limits"]
+    lines = [
+        f"{workload['pages']:,} pages, {workload['scanned_fraction']:.0%} scanned, deadline {limits['hours']:g} h",
+        "",
+        f"  ocr nodes            {plan['ocr_nodes']}",
+        f"  gpu nodes            {plan['gpu_nodes']}" + ("" if plan["gpu_nodes"] else "  (the model on the ocr nodes)"),
+        f"  hours                {plan['hours']:.2f}",
+        f"  cost                 ${plan['cost']:,.2f}",
+        f"  for a million pages  ${plan['cost_per_million_pages']:,.2f}",
+        f"  busy                 ocr {plan['busy']['ocr']:.0%}"
+        + (f", gpu {plan['busy']['gpu']:.0%}" if plan["gpu_nodes"] else ""),
+        f"  nodes lost           {plan['nodes_lost']}, {plan['blocks_again']} blocks done again",
+        f"  bottleneck           {told['bottleneck']}",
+    ]
+    for kind, more in told["one_more"].items():
+        change = f"{60 * more['hours_change']:+.1f} min, {more['cost_change']:+,.2f} $"
+        lines.append(f"  one more {kind} node    {change}")
+    if told["status"] == "impossible":
+        lines.insert(1, "NO FLEET THAT IS ALLOWED MEETS THE DEADLINE; the fastest that was found:")
+    if told["jobs"] > 1:
+        lines += ["", f"The driver remembers a little of each document: split the input into {told['jobs']} jobs."]
+    return "\n".join([*lines, "", "It rests on:", *(f"  - {line}" for line in told["assumptions"])])
+
+
+def _point(point: Point, workload: Workload) -> dict[str, Any]:
+    outcome = point.outcome
+    return {
+        "ocr_nodes": point.fleet.ocr,
+        "gpu_nodes": point.fleet.gpu,
+        "hours": round(outcome.hours, 4),
+        "listing_hours": round(outcome.listing_seconds / 3600, 4),
+        "cost": round(outcome.cost, 4),
+        "cost_per_million_pages": round(outcome.cost / workload.pages * MILLION, 4),
+        "node_hours": {kind: round(hours, 3) for kind, hours in outcome.node_hours.items()},
+        "busy": {kind: round(share, 4) for kind, share in outcome.busy.items()},
+        "nodes_lost": outcome.losses,
+        "blocks_again": outcome.blocks_again,
+    }

@@ -1,0 +1,86 @@
+"""Which pools a cluster gets, and a word to the user when a stage has no place.
+
+A cluster of nodes that are all alike gives each stage a share of what it has now. One whose nodes are of types (see
+`cluster.yaml`) keeps reading workers on nodes with the label of reading, and models on GPUs; its pools grow and shrink
+with it. It is known by that label, or by a head that stands alone without CPUs: nodes come when they are asked for.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import ray
+
+from pipelines.runtime.pools import POOL_LABEL, READING, Pools, plan_pools, plan_typed_pools
+
+logger = logging.getLogger(__name__)
+
+PATIENCE_SECONDS = 45.0
+"""So long nodes that were asked for may take before the user is told which are missing; they are still waited for."""
+
+
+def pools_of_cluster(read_workers: int | None, model_workers: int | None, device: str) -> Pools:
+    """Pools for the connected cluster; where its nodes are of types, the user is told when some do not come.
+
+    Args:
+        read_workers, model_workers: as asked for; on a cluster that grows they are the most that there will be.
+        device: "cpu" asks for no GPU.
+
+    Raises:
+        ValueError: fewer than one worker asked for.
+    """
+    nodes = [node for node in ray.nodes() if node["Alive"]]
+    cpus = sum(node["Resources"].get("CPU", 0) for node in nodes)
+    if cpus and not any(POOL_LABEL in node["Labels"] for node in nodes):
+        return plan_pools(
+            cpus,
+            sum(node["Resources"].get("GPU", 0) for node in nodes),
+            node_cpus=max(node["Resources"].get("CPU", 0) for node in nodes),
+            read_workers=read_workers,
+            model_workers=model_workers,
+        )
+    pools = plan_typed_pools(on_gpus=device != "cpu", read_workers=read_workers, model_workers=model_workers)
+    threading.Thread(target=_tell_missing, args=(pools,), name="placement", daemon=True).start()
+    return pools
+
+
+def missing(pools: Pools, nodes: Sequence[dict[str, Any]]) -> list[str]:
+    """What the stages of `pools` want and none of the living nodes (as `ray.nodes` tells them) has, in words."""
+    alive = [node for node in nodes if node["Alive"]]
+    readers = [node for node in alive if node["Labels"].get(POOL_LABEL) == READING]
+    wanted = []
+    if pools.read_labels and not _any_has(readers, CPU=pools.read_cpus, memory=pools.read_bytes or 0):
+        reader = f"{pools.read_cpus:g} CPU{_memory(pools.read_bytes)}"
+        wanted.append(f"reading: a node with the label {POOL_LABEL}={READING}, {reader}")
+    if not pools.infer_gpus and pools.infer_labels and not _any_has(readers, memory=pools.infer_bytes or 0):
+        wanted.append(f"the model: {(pools.infer_bytes or 0) / 1e9:g} GB of memory on a node of reading")
+    if pools.infer_gpus and not _any_has(alive, GPU=pools.infer_gpus, memory=pools.infer_bytes or 0):
+        model = f"{pools.infer_gpus:g} GPU{_memory(pools.infer_bytes)}"
+        wanted.append(f"the model: a node with {model} (--device cpu does without a GPU)")
+    return wanted
+
+
+def _memory(booked: int | None) -> str:
+    return f" and {booked / 1e9:g} GB of memory" if booked else ""
+
+
+def _any_has(nodes: Sequence[dict[str, Any]], **wanted: float) -> bool:
+    return any(all(node["Resources"].get(name, 0) >= amount for name, amount in wanted.items()) for node in nodes)
+
+
+def _tell_missing(pools: Pools) -> None:
+    """Look once after a while, in a thread of its own; no news is good news."""
+    threading.Event().wait(PATIENCE_SECONDS)
+    if not ray.is_initialized():
+        return  # the job was shorter than that
+    wanted = missing(pools, ray.nodes())
+    if wanted:
+        logger.warning(
+            "still waiting after %.0f s for %s. `ray status` says why the cluster does not grow: no such node to be "
+            "had, a limit reached, or none of its node types",
+            PATIENCE_SECONDS,
+            "; ".join(wanted),
+        )

@@ -1,0 +1,195 @@
+"""The page row: what every stage takes and gives, and the Arrow schemas of what is written.
+
+A row is a plain dictionary with the column names below, one row a page from the listing to the result. A stage
+that fails on a page marks the row (`status`, `error_kind`, `error`) and passes it on; later stages leave it alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, get_args
+
+import pyarrow as pa
+
+from pipelines.errors import describe_error
+
+Task = Literal["token-classification", "sequence-classification", "question-answering"]
+TASKS: tuple[Task, ...] = get_args(Task)
+
+Row = dict[str, Any]
+
+PICTURE_SHAPE = (3, 224, 224)
+"""What the model sees of a page: uint8, blue-green-red."""
+
+
+def mark_failed(row: Row, error: BaseException) -> Row:
+    """`row` as a failed one: the reason kept, everything that was computed for it dropped."""
+    kind, message = describe_error(error)
+    kept = {name: row.get(name) for name in ("width", "height", "model", "seconds")}
+    return {**row, **EMPTY_RESULT, **kept, "status": "failed", "error_kind": kind, "error": message}
+
+
+def page_questions(row: Row, asked: Sequence[str]) -> Sequence[str]:
+    """What is asked of a page: the same of all pages, or else what a labelled page itself brings."""
+    return asked or [question["text"] for question in row.get("questions") or ()]
+
+
+SECONDS = pa.struct([("rasterize", pa.float32()), ("ocr", pa.float32()), ("infer", pa.float32())])
+BOX = pa.list_(pa.int16(), 4)
+
+PAGE_TO_DO = pa.schema(
+    [
+        pa.field("document_id", pa.string(), nullable=False),
+        pa.field("uri", pa.string(), nullable=False),
+        pa.field("media_type", pa.string(), nullable=False),
+        pa.field("page_index", pa.int32(), nullable=False),
+        pa.field("page_count", pa.int32(), nullable=False),
+    ]
+)
+"""A page that the listing promised; `page_index` counts from 0."""
+
+_STATUS = [
+    pa.field("status", pa.string(), nullable=False),
+    pa.field("error_kind", pa.string()),
+    pa.field("error", pa.string()),
+]
+
+_READ = [
+    pa.field("width", pa.int32()),
+    pa.field("height", pa.int32()),
+    pa.field("text_source", pa.string()),
+    pa.field("words", pa.list_(pa.string())),
+    pa.field("boxes", pa.list_(BOX)),
+    pa.field("word_confidences", pa.list_(pa.float32())),
+]
+
+PAGE_IMAGE = pa.schema([*PAGE_TO_DO, *_READ, *_STATUS, ("seconds", SECONDS), ("picture", pa.binary())])
+"""After `ocr` (and, with the column `page_image`, after `rasterize`): words, boxes and the model's picture."""
+
+RASTERIZED = PAGE_IMAGE.append(pa.field("page_image", pa.binary()))
+"""`page_image`: height x width grey bytes where the page still has to be read by OCR, else null."""
+
+PAGE = pa.schema([PAGE_TO_DO.field(name) for name in ("document_id", "uri", "page_index")])
+"""What a row is about, and nothing else."""
+
+PREVIEWED = pa.schema([*PAGE, *_STATUS, ("preview", pa.binary())])
+"""`preview`: a JPEG of the page for people to look at."""
+
+WINDOW = pa.struct(
+    [
+        ("question_index", pa.int32()),
+        ("first_token", pa.int32()),
+        ("input_ids", pa.list_(pa.int32())),
+        ("token_type_ids", pa.list_(pa.int8())),
+        ("bbox", pa.list_(pa.int16())),
+        ("word_indices", pa.list_(pa.int32())),
+    ]
+)
+"""One sequence for the model: `bbox` is flat, 4 numbers a token; `word_indices` is -1 for special and question tokens;
+`first_token` counts the page's tokens before this window; `question_index` is -1 without a question."""
+
+TOKENIZED = PAGE_IMAGE.append(pa.field("windows", pa.list_(WINDOW)))
+
+INFERRED = TOKENIZED.remove(TOKENIZED.get_field_index("picture"))
+INFERRED = INFERRED.append(pa.field("window_logits", pa.list_(pa.list_(pa.float32()))))
+INFERRED = INFERRED.append(pa.field("model", pa.string()))
+"""`window_logits`: one flat row-major list a window (tokens x labels, labels, or tokens x 2: start and end)."""
+
+ENTITY = pa.struct(
+    [
+        ("label", pa.string()),
+        ("text", pa.string()),
+        ("box", BOX),
+        ("score", pa.float32()),
+        ("first_word", pa.int32()),
+        ("last_word", pa.int32()),
+    ]
+)
+
+ANSWER = pa.struct(
+    [
+        ("question", pa.string()),
+        ("text", pa.string()),
+        ("score", pa.float32()),
+        ("boxes", pa.list_(BOX)),
+        ("first_word", pa.int32()),
+        ("last_word", pa.int32()),
+    ]
+)
+
+TASK_COLUMNS: dict[Task, list[pa.Field]] = {
+    "token-classification": [
+        pa.field("labels", pa.list_(pa.string())),
+        pa.field("scores", pa.list_(pa.float32())),
+        pa.field("entities", pa.list_(ENTITY)),
+    ],
+    "sequence-classification": [
+        pa.field("label", pa.string()),
+        pa.field("score", pa.float32()),
+        pa.field("label_scores", pa.map_(pa.string(), pa.float32())),
+    ],
+    "question-answering": [pa.field("answers", pa.list_(ANSWER))],
+}
+
+EMPTY_RESULT: Row = {
+    name: None
+    for name in (
+        *(field.name for field in _READ),
+        *(field.name for fields in TASK_COLUMNS.values() for field in fields),
+        "picture",
+        "page_image",
+        "windows",
+        "window_logits",
+    )
+}
+
+
+def page_schema(task: Task) -> pa.Schema:
+    """The columns of `pages/*.parquet` for a task."""
+    identity = [field for field in PAGE_TO_DO if field.name != "media_type"]
+    return pa.schema([*identity, *_READ, *TASK_COLUMNS[task], *_STATUS, ("model", pa.string()), ("seconds", SECONDS)])
+
+
+LISTED = pa.schema(
+    [
+        pa.field("document_id", pa.string(), nullable=False),
+        pa.field("uri", pa.string(), nullable=False),
+        pa.field("size_bytes", pa.int64()),
+        pa.field("etag", pa.string()),
+    ]
+)
+"""A document as it is listed."""
+
+DOCUMENTS = pa.schema(
+    [
+        *LISTED,
+        pa.field("media_type", pa.string()),
+        pa.field("page_count", pa.int32()),
+        pa.field("pages_selected", pa.int32(), nullable=False),
+        *_STATUS,
+    ]
+)
+"""The columns of `documents/*.parquet`. `pages_selected` is what the caps left of `page_count`; 0 for a failed one."""
+
+ANSWERS = pa.schema(
+    [
+        pa.field("document_id", pa.string(), nullable=False),
+        pa.field("uri", pa.string(), nullable=False),
+        pa.field("question", pa.string(), nullable=False),
+        pa.field("text", pa.string()),
+        pa.field("score", pa.float32()),
+        pa.field("page_index", pa.int32()),
+        pa.field("boxes", pa.list_(BOX)),
+    ]
+)
+"""The columns of `answers/*.parquet`; without an answer `text` and `page_index` are null, and `score` too if no page of
+the document could be read."""
+
+
+def page_key(row: Mapping[str, Any]) -> PageKey:
+    """What tells a page's row from all others."""
+    return row["document_id"], row["page_index"]
+
+
+PageKey = tuple[str, int]
+"""(document_id, page_index)"""

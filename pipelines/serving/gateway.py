@@ -1,0 +1,98 @@
+"""Front: the deployment that speaks HTTP. It checks what is asked, hands the work out and streams the answers."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import Any
+
+from fastapi import FastAPI
+from ray.serve.handle import DeploymentHandle
+
+from pipelines.serving.admission import Admission
+from pipelines.serving.open_document import OpenDocument, open_document
+from pipelines.serving.options import ServeOptions
+from pipelines.serving.probe import PROBE_NAME, probe_document
+from pipelines.serving.replica_client import Calls
+from pipelines.serving.upload import Upload
+
+logger = logging.getLogger(__name__)
+
+PROBE_SECONDS = 60.0
+PROBE_PAUSE_SECONDS = 0.5
+
+WATCH_SECONDS = 2.0
+"""How often a front that is ready asks whether each deployment still has a replica."""
+
+
+class Front:
+    """One replica of the endpoint's HTTP side.
+
+    Attributes:
+        is_ready: whether a page has come all the way through the deployments, and each has a replica since.
+    """
+
+    async def __init__(self, options: ServeOptions, text: DeploymentHandle, model: DeploymentHandle) -> None:  # type: ignore[misc]
+        self.options = options
+        self.admission = Admission(options.requests_in_flight, options.limits.seconds)
+        self.is_ready = False
+        self._calls = Calls(text, model, self.admission)
+        self._watch = asyncio.get_running_loop().create_task(self._stay_ready())
+
+    def __serve_build_asgi_app__(self) -> FastAPI:
+        from pipelines.serving.routes import build_routes
+
+        return build_routes(self)
+
+    async def open(self, upload: Upload, deadline: float) -> OpenDocument:
+        """See `open_document`."""
+        return await open_document(self._calls, self.options, upload, deadline)
+
+    def about(self) -> dict[str, Any]:
+        """The models and limits, for those who ask."""
+        limits = self.options.limits
+        default = self.options.models[0].name
+        return {
+            "models": [
+                {"name": model.name, "task": model.task, "labels": list(model.labels), "default": model.name == default}
+                for model in self.options.models
+            ],
+            "limits": {
+                "upload_megabytes": limits.upload_bytes / 1_000_000,
+                "pages": limits.pages,
+                "questions": limits.questions,
+            },
+        }
+
+    async def _stay_ready(self) -> None:
+        while True:
+            await self._become_ready()
+            while await self._reaches_all():
+                await asyncio.sleep(WATCH_SECONDS)
+            self.is_ready = False
+            logger.warning("not ready any more: a deployment has no replica that can be reached")
+            await asyncio.sleep(WATCH_SECONDS)
+
+    async def _reaches_all(self) -> bool:
+        try:
+            return await self._calls.reach_all()
+        except Exception as error:  # the watch goes on; until it is known, nothing has changed
+            logger.warning("the replicas cannot be asked: %s: %s", type(error).__name__, error)
+            return True
+
+    async def _become_ready(self) -> None:
+        """Ask for a page of our own until it is answered."""
+        default = self.options.models[0]
+        questions = ("When?",) if default.task == "question-answering" else ()
+        content, _ = probe_document()
+        while not self.is_ready:
+            upload = Upload(f"probe{time.monotonic_ns()}", content, PROBE_NAME, questions)
+            try:
+                document = await self.open(upload, time.monotonic() + PROBE_SECONDS)
+                answers = [answer async for answer in document.answers()]
+                self.is_ready = all(b'"status":"ok"' in answer for answer in answers)
+            except Exception as error:  # whatever it is, the next try may go well
+                logger.warning("not ready yet: %s: %s", type(error).__name__, error)
+            if not self.is_ready:
+                await asyncio.sleep(PROBE_PAUSE_SECONDS)

@@ -1,0 +1,54 @@
+"""Fetch: from a document's URI to a file on this machine, which the process that parses it may open."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from pipelines.schema import Row, mark_failed
+from pipelines.storage.files import Storage
+
+
+class Fetch:
+    """Page or document rows in, the same with the column `path` out. Rows that have failed before pass by.
+
+    The document read last is kept, so that the pages of one document cost one download, in one block or in several
+    that follow each other.
+    """
+
+    def __init__(self) -> None:
+        self.storage = Storage()
+        self._folder = tempfile.TemporaryDirectory(prefix="documents-")
+        self._kept: tuple[str, Path] | None = None
+
+    def __call__(self, rows: Iterable[Row]) -> Iterator[Row]:
+        for row in rows:
+            if row.get("status") == "failed":
+                yield row
+                continue
+            try:
+                yield {**row, "path": str(self._fetch(row["uri"]))}
+            except Exception as error:  # whatever a file does, it costs that file's pages alone
+                yield mark_failed(row, error)
+
+    def _fetch(self, uri: str) -> Path:
+        if self._kept is not None and self._kept[0] == uri:
+            return self._kept[1]
+        self._drop()
+        path = self.storage.local_file(uri)
+        if path is not None:
+            return path
+        path = Path(self._folder.name, "document")
+        self._kept = uri, path
+        try:
+            self.storage.download(uri, path)
+        except BaseException:
+            self._drop()
+            raise
+        return path
+
+    def _drop(self) -> None:
+        if self._kept is not None:
+            self._kept[1].unlink(missing_ok=True)
+            self._kept = None

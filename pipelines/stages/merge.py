@@ -1,0 +1,110 @@
+"""Merge: from the logits of windows back to the words of the page: labels, entities, class, answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from model.decode import NO_ANSWER, Answer, Window, decode_answer, decode_entities, softmax, word_logits
+from pipelines.errors import PageError
+from pipelines.schema import Row, Task, mark_failed, page_questions, page_schema
+
+
+@dataclass(frozen=True)
+class MergeOptions:
+    """What the logits mean.
+
+    Attributes:
+        task: what the model was asked.
+        labels: the model's labels in the order of its logits; empty for question answering.
+        questions: in the order of `question_index`; empty where each page brings its own.
+        several_labels: whether each label of a page stands for itself (a multi-label classifier): probabilities by
+            the sigmoid, which do not add up to 1.
+    """
+
+    task: Task
+    labels: tuple[str, ...] = ()
+    questions: tuple[str, ...] = ()
+    several_labels: bool = False
+
+
+class Merge:
+    """Rows with the columns of `INFERRED` in, `page_schema(task)` out: what is written."""
+
+    def __init__(self, options: MergeOptions, kept: Sequence[str] = ()) -> None:
+        """`kept`: columns that pass through beside those of the result, such as what is true of a labelled page."""
+        self.options = options
+        self.columns = [*page_schema(options.task).names, *kept]
+
+    def __call__(self, rows: Iterable[Row]) -> Iterator[Row]:
+        for row in rows:
+            result = row
+            if row["status"] == "ok":
+                try:
+                    result = {**row, **self._decode(row)}
+                except Exception as error:  # one page's failure is that page's alone
+                    result = mark_failed(row, error)
+            yield {name: result.get(name) for name in self.columns}
+
+    def _decode(self, row: Row) -> Row:
+        task = self.options.task
+        if not all(np.isfinite(logits).all() for logits in row["window_logits"]):
+            raise PageError("internal", "the model gave no numbers (NaN); try --dtype float32")
+        if task == "token-classification":
+            return token_result(_windows(row), row["words"], row["boxes"], self.options.labels)
+        if task == "sequence-classification":
+            return class_result(row["window_logits"], self.options.labels, self.options.several_labels)
+        return {"answers": answers_result(row, page_questions(row, self.options.questions))}
+
+
+def token_result(windows: list[Window], words: list[str], boxes: list[tuple], labels: tuple[str, ...]) -> Row:
+    """`labels` and `scores`, one a word (null for a word without tokens), and `entities`."""
+    if not windows:
+        return {"labels": [None] * len(words), "scores": [None] * len(words), "entities": []}
+    logits, has_tokens = word_logits(windows, len(words))
+    probabilities = softmax(logits)
+    best = probabilities.argmax(axis=1)
+    word_labels = [labels[index] if present else None for index, present in zip(best, has_tokens, strict=True)]
+    scores = [
+        float(probabilities[word, index]) if present else None
+        for word, (index, present) in enumerate(zip(best, has_tokens, strict=True))
+    ]
+    entities = decode_entities(word_labels, scores, words, boxes)
+    return {"labels": word_labels, "scores": scores, "entities": [asdict(entity) for entity in entities]}
+
+
+def class_result(window_logits: list[list[float]], labels: tuple[str, ...], several_labels: bool = False) -> Row:
+    """`label`, its `score` and `label_scores` of a page, from the mean of its windows' logits."""
+    logits = np.asarray(window_logits, dtype=np.float32).mean(axis=0)
+    scores = 1 / (1 + np.exp(-logits)) if several_labels else softmax(logits)
+    best = int(scores.argmax())
+    return {
+        "label": labels[best],
+        "score": float(scores[best]),
+        "label_scores": list(zip(labels, scores.tolist(), strict=True)),
+    }
+
+
+def answers_result(row: Row, questions: Sequence[str]) -> list[Row]:
+    """One answer a question, in the order of the questions."""
+    windows = _windows(row)
+    asked = [window["question_index"] for window in row["windows"]]
+    answers = []
+    for index, question in enumerate(questions):
+        own = [window for window, question_index in zip(windows, asked, strict=True) if question_index == index]
+        answer: Answer = decode_answer(own, row["words"], row["boxes"]) if own else NO_ANSWER
+        answers.append({"question": question, **asdict(answer)})
+    return answers
+
+
+def _windows(row: Row) -> list[Window]:
+    return [
+        Window(
+            word_indices=np.asarray(window["word_indices"]),
+            first_token=window["first_token"],
+            logits=np.asarray(logits, dtype=np.float32).reshape(len(window["input_ids"]), -1),
+        )
+        for window, logits in zip(row["windows"], row["window_logits"], strict=True)
+    ]

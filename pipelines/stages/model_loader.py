@@ -1,0 +1,104 @@
+"""The model and its tokenizer by the name that users give, the same in every worker."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import model
+from model import LayoutLMv2Config, LayoutLMv2Tokenizer
+from model.checkpoint_source import checkpoint_fingerprint, resolve_checkpoint
+from model.untrained import UNTRAINED, untrained_config, untrained_model
+from pipelines.schema import Task
+
+MODEL_CLASSES: dict[Task, str] = {
+    "token-classification": "LayoutLMv2ForTokenClassification",
+    "sequence-classification": "LayoutLMv2ForSequenceClassification",
+    "question-answering": "LayoutLMv2ForQuestionAnswering",
+}
+
+TOKENIZER_FILES = ("tokenizer.json", "vocab.txt")
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A model with the head of its task, in evaluation mode; `name` says which weights it has, for the rows."""
+
+    model: Any
+    name: str
+
+
+def load_config(source: str, task: Task) -> LayoutLMv2Config:
+    """The configuration of a checkpoint, or of the untrained model."""
+    if source == UNTRAINED:
+        return untrained_config(task)
+    return LayoutLMv2Config.from_pretrained(resolve_checkpoint(source, weights=False))
+
+
+def check_head(source: str, task: Task) -> None:
+    """Refuse a checkpoint that was not fine-tuned for the task: its head would be new, and its answers random.
+
+    Raises:
+        ValueError: the checkpoint names another class of model.
+        CheckpointError: it cannot be read.
+    """
+    if source == UNTRAINED:
+        return
+    config = load_config(source, task)
+    architectures = config.architectures or ["model without a head (no architectures in its config.json)"]
+    if MODEL_CLASSES[task] not in architectures:
+        raise ValueError(
+            f"{source} is a {' or '.join(architectures)}, and the task {task} needs a {MODEL_CLASSES[task]}: "
+            "choose the task that the model was fine-tuned for, or give --model one that was fine-tuned for this task"
+        )
+    if task == "sequence-classification" and config.problem_type == "regression":
+        raise ValueError(f"{source} gives a number and no class (problem_type is regression), which is not supported")
+
+
+def model_labels(source: str, task: Task) -> tuple[str, ...]:
+    """The labels in the order of the logits; none for question answering."""
+    if task == "question-answering":
+        return ()
+    id2label = load_config(source, task).id2label
+    return tuple(id2label[index] for index in range(len(id2label)))
+
+
+def load_model(source: str, task: Task) -> LoadedModel:
+    """The model of a checkpoint with the head of a task."""
+    model_class = getattr(model, MODEL_CLASSES[task])
+    if source == UNTRAINED:
+        return LoadedModel(untrained_model(model_class, task), UNTRAINED)
+    folder = resolve_checkpoint(source)
+    return LoadedModel(model_class.from_pretrained(folder), model_name(source))
+
+
+def model_name(source: str) -> str:
+    """The name of a model and the hash of its content: what `model` says in the rows."""
+    if source == UNTRAINED:
+        return UNTRAINED
+    name = source.rstrip("/").rsplit("/", 1)[-1] if "://" in source else Path(source).resolve().name
+    return f"{name}@{checkpoint_fingerprint(resolve_checkpoint(source))}"
+
+
+def load_tokenizer(source: str) -> LayoutLMv2Tokenizer:
+    """The tokenizer of a checkpoint; without one in it, that of the published uncased models.
+
+    Raises:
+        ValueError: the checkpoint has no tokenizer and its vocabulary is not the published one.
+    """
+    if source == UNTRAINED:
+        return LayoutLMv2Tokenizer()
+    folder = resolve_checkpoint(source, weights=False)
+    config = LayoutLMv2Config.from_pretrained(folder)
+    if any((folder / name).is_file() for name in TOKENIZER_FILES):
+        tokenizer = LayoutLMv2Tokenizer.from_pretrained(folder)
+    else:
+        tokenizer = LayoutLMv2Tokenizer()
+    if tokenizer.vocab_size > config.vocab_size:
+        raise ValueError(
+            f"{source}: the tokenizer has {tokenizer.vocab_size} entries and the model {config.vocab_size}; "
+            "put the vocab.txt or tokenizer.json of the model into its folder"
+        )
+    tokenizer.model_max_length = min(tokenizer.model_max_length, config.max_position_embeddings)
+    return tokenizer

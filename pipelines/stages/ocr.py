@@ -1,0 +1,52 @@
+"""OCR: reads the page images of the pages whose text layer did not serve."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+
+from PIL import Image
+
+from model.ocr.engine import OcrEngine, OcrOptions, normalise_boxes
+from pipelines.errors import PageError
+from pipelines.schema import Row, mark_failed
+
+
+class Ocr:
+    """Rows with the columns of `RASTERIZED` in, `PAGE_IMAGE` out: the page image is read and dropped."""
+
+    def __init__(self, options: OcrOptions, time_limit_seconds: float = 120.0) -> None:
+        self.time_limit_seconds = time_limit_seconds
+        self.engine = OcrEngine(options)
+
+    def __call__(self, rows: Iterable[Row]) -> Iterator[Row]:
+        for row in rows:
+            started = time.perf_counter()
+            try:
+                yield self._read(row)
+            except Exception as error:  # one page's failure is that page's alone
+                seconds = {**row["seconds"], "ocr": time.perf_counter() - started}
+                yield mark_failed({**row, "seconds": seconds}, error)
+
+    def _read(self, row: Row) -> Row:
+        pixels = row["page_image"]
+        result = {name: value for name, value in row.items() if name != "page_image"}
+        if pixels is None or row["status"] == "failed":
+            return result
+        started = time.perf_counter()
+        image = Image.frombytes("L", (row["width"], row["height"]), pixels)
+        try:
+            read = self.engine.read(image, time_limit_seconds=self.time_limit_seconds)
+        except TimeoutError as error:
+            limit = self.time_limit_seconds
+            raise PageError("timeout", f"OCR took over {limit:g} s; raise --page-time-limit-seconds") from error
+        except RuntimeError as error:
+            raise PageError("ocr_failed", f"OCR failed: {error}") from error
+        result |= {
+            "text_source": "ocr" if read.words else "none",
+            "words": read.words,
+            "boxes": normalise_boxes(read.boxes, row["width"], row["height"]),
+            "word_confidences": read.confidences,
+            "seconds": {**row["seconds"], "ocr": time.perf_counter() - started},
+        }
+        return result

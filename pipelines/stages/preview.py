@@ -1,0 +1,47 @@
+"""Preview: a page as a picture for people, drawn where a document that misbehaves can be stopped."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Iterator
+from functools import partial
+from pathlib import Path
+
+from pipelines.documents.document import Document
+from pipelines.documents.rendering import render_preview
+from pipelines.schema import PAGE, PREVIEWED, Row, mark_failed
+from pipelines.stages.fetch import Fetch
+from pipelines.stages.sandbox import Sandbox
+from pipelines.stages.sandbox_protocol import PageLimits
+
+JPEG_QUALITY = 72
+
+
+class Preview:
+    """Page rows with the column `path` (see `Fetch`) in, with a JPEG in the column `preview` out."""
+
+    def __init__(self, longer_side: int) -> None:
+        """`longer_side`: of the picture, in pixels."""
+        self.longer_side = longer_side
+
+    def __call__(self, rows: Iterable[Row]) -> Iterator[Row]:
+        for row in rows:
+            jpeg = io.BytesIO()
+            try:
+                with Document(Path(row["path"])) as document:
+                    image = render_preview(document, row["page_index"], self.longer_side)
+                image.save(jpeg, "JPEG", quality=JPEG_QUALITY)
+            except Exception as error:  # the source may have changed since it was read
+                yield mark_failed(row, error)
+                continue
+            yield {**row, "preview": jpeg.getvalue(), "status": "ok", "error_kind": None, "error": None}
+
+
+def preview_pages(pages: Iterable[Row], longer_side: int, limits: PageLimits) -> list[Row]:
+    """For each row of a page (`PAGE` and more) one of `PREVIEWED`, drawn in a process of their own."""
+    asked = [{name: page[name] for name in PAGE.names} for page in pages]
+    sandbox = Sandbox((partial(Preview, longer_side),), PREVIEWED, PAGE, limits)
+    try:
+        return list(sandbox(Fetch()(asked)))
+    finally:
+        sandbox.close()

@@ -1,0 +1,107 @@
+"""Rasterize: from a page to do to its words, if they can be had, its model picture and else the image for OCR."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import groupby
+from pathlib import Path
+from typing import Literal
+
+from model.ocr.engine import normalise_boxes
+from pipelines.documents.document import Document
+from pipelines.documents.rendering import RenderOptions, page_size, render_grey, render_picture
+from pipelines.documents.text_layer import read_text_layer
+from pipelines.errors import PageError
+from pipelines.schema import Row, mark_failed
+
+TextChoice = Literal["auto", "ocr", "layer"]
+
+
+@dataclass(frozen=True)
+class RasterizeOptions:
+    """How pages become pictures and words.
+
+    Attributes:
+        text: "auto" takes a page's text layer where it can be trusted and OCR else, "ocr" always reads the picture,
+            "layer" never does.
+        render: resolution and engine.
+    """
+
+    text: TextChoice = "auto"
+    render: RenderOptions = field(default_factory=RenderOptions)
+
+
+class Rasterize:
+    """Page rows (`PAGE_TO_DO` and `path`, see `Fetch`) in, the columns of `RASTERIZED` out, one for one.
+
+    Each page is given before the next one is asked for, and pages of one document that follow each other share one
+    opening of it. Rows that have failed before pass by. A row may bring its words (`given_words` and `given_boxes`, x0
+    y0 x1 y1 from 0 to 1000 on the page as it is seen): then only its picture is taken.
+    """
+
+    def __init__(self, options: RasterizeOptions) -> None:
+        self.options = options
+
+    def __call__(self, rows: Iterable[Row]) -> Iterator[Row]:
+        for (_, path), pages in groupby(rows, key=lambda row: (row["uri"], row.get("path"))):
+            if path is None:
+                yield from pages
+                continue
+            try:
+                document = Document(Path(path))
+            except Exception as error:  # whatever a file does, it costs that file's pages alone
+                for row in pages:
+                    yield mark_failed(row, error)
+                continue
+            with document:
+                for row in pages:
+                    try:
+                        yield rasterize_page(document, row, self.options)
+                    except Exception as error:
+                        yield mark_failed(row, error)
+
+
+def rasterize_page(document: Document, row: Row, options: RasterizeOptions) -> Row:
+    """One page of an open document, with the columns of `RASTERIZED`.
+
+    Raises:
+        PageError: the page cannot be read or rendered.
+    """
+    started = time.perf_counter()
+    index = row["page_index"]
+    if index >= document.page_count:
+        message = f"There is no page {index + 1}: the document has {document.page_count} pages, and has changed."
+        raise PageError("unreadable", message)
+    given = row.get("given_words")
+    layer = read_text_layer(document, index) if options.text != "ocr" and given is None else None
+    uses_layer = layer is not None and (layer.trusted or options.text == "layer")
+    size = page_size(document, index, options.render)
+    result: Row = {
+        **row,
+        "width": size.width,
+        "height": size.height,
+        "text_source": "none",
+        "words": [],
+        "boxes": [],
+        "word_confidences": [],
+        "page_image": None,
+        "picture": render_picture(document, index, options.render).tobytes(),
+        "status": "ok",
+        "error_kind": None,
+        "error": None,
+    }
+    if given is not None:
+        result |= _text_columns("given", given, row["given_boxes"])
+    elif uses_layer and layer is not None:
+        result |= _text_columns("layer" if layer.words else "none", layer.words, normalise_boxes(layer.boxes, 1, 1))
+    elif options.text != "layer":
+        image = render_grey(document, index, options.render)
+        result |= {"width": image.width, "height": image.height, "page_image": image.tobytes()}
+    result["seconds"] = {"rasterize": time.perf_counter() - started, "ocr": 0.0, "infer": 0.0}
+    return result
+
+
+def _text_columns(source: str, words: list[str], boxes: list[list[int]]) -> Row:
+    return {"text_source": source, "words": words, "boxes": boxes, "word_confidences": [None] * len(words)}

@@ -1,0 +1,88 @@
+"""The process inside a sandbox: runs stages over the rows that come through a connection, one at a time.
+
+    python -m pipelines.stages.sandbox_worker FILE_DESCRIPTOR
+
+First comes what to run, then rows; each is answered before the next one comes. It ends when the connection does.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import resource
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from multiprocessing.connection import Connection
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from pipelines.schema import Row
+from pipelines.stages.base import table_of
+from pipelines.stages.sandbox_protocol import OUT_OF_MEMORY, READY
+
+if TYPE_CHECKING:
+    from pipelines.stages.sandbox_protocol import Program
+
+
+PARENT_CHECK_SECONDS = 1.0
+TIMER_MARGIN_SECONDS = 5.0
+"""The process ends itself if it is busy for so long beyond the limit: nobody is there any more to end it."""
+
+HARD_LIMIT_FACTOR = 2
+"""An allocation that would bring the process over so many times its limit is refused outright."""
+
+
+def serve(connection: Connection) -> None:
+    """Answer rows until the other side hangs up."""
+    program: Program = pickle.loads(connection.recv_bytes())
+    limit = program.limits.megabytes * 1_000_000 * HARD_LIMIT_FACTOR
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+    rows: Iterable[Row] = _received(connection, program.limits.seconds + TIMER_MARGIN_SECONDS)
+    for make in program.make_stages:
+        rows = make()(rows)
+    connection.send_bytes(READY)
+    try:
+        _answer(connection, rows, program.schema)
+    except MemoryError:
+        connection.send_bytes(OUT_OF_MEMORY)
+
+
+def _answer(connection: Connection, rows: Iterable[Row], schema: pa.Schema) -> None:
+    for row in rows:
+        table = table_of([row], schema)
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, schema) as writer:
+            writer.write_table(table)
+        connection.send_bytes(sink.getvalue())
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def _received(connection: Connection, most_seconds: float) -> Iterator[Row]:
+    while True:
+        try:
+            content = connection.recv_bytes()
+        except EOFError:
+            return
+        signal.setitimer(signal.ITIMER_REAL, most_seconds)
+        yield pickle.loads(content)
+
+
+def _end_with_parent(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(PARENT_CHECK_SECONDS)
+    os.killpg(0, signal.SIGKILL)
+
+
+def main() -> None:
+    """Set up a process that can do little harm, and serve."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
+    serve(Connection(int(sys.argv[1])))
+
+
+if __name__ == "__main__":
+    main()

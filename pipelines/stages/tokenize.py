@@ -1,0 +1,148 @@
+"""Tokenize: from words and boxes to windows of at most 512 tokens; a longer page becomes windows that overlap."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from model import LayoutLMv2Tokenizer
+from model.preprocessing.encoding import BatchEncoding
+from pipelines.schema import Row, Task, mark_failed, page_questions
+
+
+@dataclass(frozen=True)
+class TokenizeOptions:
+    """How pages become windows.
+
+    Attributes:
+        task: what the model is asked; question answering gives windows for each question.
+        questions: asked of every page; empty where each page brings its own (`questions` of a labelled page).
+        max_length: tokens of one window, special and question tokens included; at most what the model was made for.
+        stride: tokens that neighbouring windows share.
+    """
+
+    task: Task = "token-classification"
+    questions: tuple[str, ...] = ()
+    max_length: int = 512
+    stride: int = 128
+
+
+class Tokenize:
+    """Rows with the columns of `PAGE_IMAGE` in, `TOKENIZED` out.
+
+    A page without words has no window, except for sequence classification, which can tell by the picture.
+    """
+
+    def __init__(self, tokenizer: LayoutLMv2Tokenizer, options: TokenizeOptions) -> None:
+        self.tokenizer = tokenizer
+        self.options = options
+
+    def __call__(self, rows: Iterable[Row]) -> Iterator[Row]:
+        for row in rows:
+            if row["status"] == "failed":
+                yield {**row, "windows": None}
+                continue
+            try:
+                yield {**row, "windows": self._windows(row)}
+            except Exception as error:  # one page's failure is that page's alone
+                yield mark_failed(row, error)
+
+    def _windows(self, row: Row) -> list[Row]:
+        options, words, boxes = self.options, row["words"], row["boxes"]
+        if options.task == "question-answering":
+            if not words:
+                return []
+            return [
+                window
+                for index, question in enumerate(page_questions(row, options.questions))
+                for window in question_windows(self.tokenizer, question, words, boxes, options, index)
+            ]
+        if not words and options.task == "token-classification":
+            return []
+        return page_windows(self.tokenizer, words, boxes, options)
+
+
+def page_windows(
+    tokenizer: LayoutLMv2Tokenizer, words: list[str], boxes: list[Sequence[int]], options: TokenizeOptions
+) -> list[Row]:
+    """The windows of a page's words, each a `WINDOW`."""
+    encoding = tokenizer(
+        words,
+        boxes=boxes,
+        truncation=True,
+        max_length=options.max_length,
+        stride=options.stride,
+        return_overflowing_tokens=True,
+    )
+    return _windows_of(encoding, first_word_sequence=0, stride=options.stride, question_index=-1)
+
+
+def question_windows(
+    tokenizer: LayoutLMv2Tokenizer,
+    question: str,
+    words: list[str],
+    boxes: list[Sequence[int]],
+    options: TokenizeOptions,
+    question_index: int,
+) -> list[Row]:
+    """The windows of a question and a page's words; the question stands whole in each of them."""
+    room = options.max_length - question_length(tokenizer, question) - 1
+    stride = min(options.stride, room // 4)
+    encoding = tokenizer(
+        question,
+        words,
+        boxes=boxes,
+        truncation="only_second",
+        max_length=options.max_length,
+        stride=stride,
+        return_overflowing_tokens=True,
+    )
+    return _windows_of(encoding, first_word_sequence=1, stride=stride, question_index=question_index)
+
+
+def question_length(tokenizer: LayoutLMv2Tokenizer, question: str) -> int:
+    """Tokens that a question takes of each window, [CLS] and [SEP] included."""
+    return len(tokenizer.tokenize(question)) + 2
+
+
+def check_questions(tokenizer: LayoutLMv2Tokenizer, options: TokenizeOptions) -> None:
+    """Refuse questions that cannot be asked.
+
+    Raises:
+        ValueError: no question, an empty one, or one that leaves less than half of a window to the page.
+    """
+    if not options.questions:
+        raise ValueError("question answering needs at least one question")
+    for question in options.questions:
+        if not question.strip():
+            raise ValueError("a question is empty")
+        length, longest = question_length(tokenizer, question), options.max_length // 2
+        if length > longest:
+            raise ValueError(
+                f"a question of {length} tokens leaves too little of a window to the page; at most {longest}: "
+                f"{question[:60]!r}..."
+            )
+
+
+def _windows_of(encoding: BatchEncoding, *, first_word_sequence: int, stride: int, question_index: int) -> list[Row]:
+    windows: list[Row] = []
+    first_token = 0
+    for index, input_ids in enumerate(encoding["input_ids"]):
+        word_indices = [
+            word if word is not None and sequence == first_word_sequence else -1
+            for word, sequence in zip(encoding.word_ids(index), encoding.sequence_ids(index), strict=True)
+        ]
+        windows.append(
+            {
+                "question_index": question_index,
+                "first_token": first_token,
+                "input_ids": input_ids,
+                "token_type_ids": encoding["token_type_ids"][index],
+                "bbox": np.asarray(encoding["bbox"][index], dtype=np.int16).reshape(-1),
+                "word_indices": word_indices,
+            }
+        )
+        first_token += sum(word >= 0 for word in word_indices) - stride
+    return windows

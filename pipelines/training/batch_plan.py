@@ -1,0 +1,137 @@
+"""Batches: which windows make up which step of training, as a pure function of the examples and a few numbers.
+
+Windows of like length share a step, and within it a micro batch, so that little is padding. What a step holds depends
+on neither the workers nor the size of their micro batches, and a run can go on in the middle: worker r of n takes the
+micro batches r, r + n, r + 2n, ... of each step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from pipelines.stages.infer import padded_length
+from pipelines.training.example_cache import ExampleIndex
+
+LENGTH_NOISE = 0.05
+"""Lengths are sorted as if each were up to this share longer or shorter: windows meet others in every epoch."""
+
+
+@dataclass(frozen=True)
+class BatchOptions:
+    """How windows are grouped.
+
+    Attributes:
+        batch_size: the most windows of one step, all workers together.
+        micro_batch_size: the most windows that a worker computes at once; the gradients of a step add up.
+        seed: of the order.
+    """
+
+    batch_size: int = 8
+    micro_batch_size: int = 4
+    seed: int = 0
+
+    @property
+    def micro_batches(self) -> int:
+        """Of one step, all workers together."""
+        return self.batch_size // self.micro_batch_size
+
+    def check(self, workers: int) -> None:
+        """Refuse numbers that cannot be shared out evenly.
+
+        Raises:
+            ValueError: the message says which, and what would do.
+        """
+        if self.batch_size % self.micro_batch_size:
+            raise ValueError(
+                f"--batch-size is {self.batch_size} windows, which is no multiple of --micro-batch-size "
+                f"{self.micro_batch_size}"
+            )
+        if self.micro_batches % workers:
+            raise ValueError(
+                f"a step has {self.micro_batches} micro batches (--batch-size {self.batch_size} / --micro-batch-size "
+                f"{self.micro_batch_size}), which {workers} workers cannot share evenly: make it a multiple of "
+                f"{workers}, for instance with --micro-batch-size {max(1, self.batch_size // workers)}"
+            )
+
+
+@dataclass(frozen=True)
+class MicroBatch:
+    """What one worker computes at once.
+
+    Attributes:
+        step: from 0, over all epochs.
+        place: which of its step's micro batches.
+        epoch: from 0.
+        windows: int64, indices into the `ExampleIndex`; empty where there are fewer windows than micro batches.
+        targets: what the loss of the whole step is divided by, the same for all its micro batches.
+    """
+
+    step: int
+    place: int
+    epoch: int
+    windows: npt.NDArray[np.int64]
+    targets: int
+
+
+class BatchPlan:
+    """The order of all windows with something to learn from, in every epoch each of them once."""
+
+    def __init__(self, index: ExampleIndex, options: BatchOptions) -> None:
+        """
+        Raises:
+            ValueError: there is no such window.
+        """
+        self.options = options
+        self.index = index
+        self.windows = np.flatnonzero(index.targets > 0)
+        if not len(self.windows):
+            raise ValueError("nothing to learn from: no window of the examples has a label or a located answer")
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return -(-len(self.windows) // self.options.batch_size)
+
+    def epoch(self, epoch: int) -> list[list[npt.NDArray[np.int64]]]:
+        """The windows of an epoch: for each step, for each of its micro batches.
+
+        The windows are dealt evenly: steps differ by one window at the most, and so do micro batches of a step.
+        """
+        random = np.random.default_rng([self.options.seed, epoch])
+        shuffled = self.windows[random.permutation(len(self.windows))]
+        lengths = self.index.tokens[shuffled] * random.uniform(1 - LENGTH_NOISE, 1 + LENGTH_NOISE, len(shuffled))
+        by_length = shuffled[np.argsort(lengths, kind="stable")]
+        steps = np.array_split(by_length, self.steps_per_epoch)
+        return [
+            np.array_split(steps[place], self.options.micro_batches)
+            for place in random.permutation(self.steps_per_epoch)
+        ]
+
+    def steps(self, first: int, end: int) -> Iterator[list[MicroBatch]]:
+        """The steps from `first` to `end` (excluded)."""
+        per_epoch = self.steps_per_epoch
+        step = first
+        while step < end:
+            number = step // per_epoch
+            epoch = self.epoch(number)
+            for windows in epoch[step % per_epoch : step % per_epoch + end - step]:
+                yield self._step_of(windows, step, number)
+                step += 1
+
+    def _step_of(self, parts: Sequence[npt.NDArray[np.int64]], step: int, epoch: int) -> list[MicroBatch]:
+        targets = int(sum(self.index.targets[windows].sum() for windows in parts))
+        return [MicroBatch(step, place, epoch, windows, targets) for place, windows in enumerate(parts)]
+
+    def padding_share(self, epoch: int = 0) -> float:
+        """The share (0 to 1) of an epoch's tokens that is padding."""
+        lengths = [self.index.tokens[windows] for step in self.epoch(epoch) for windows in step if len(windows)]
+        padded = sum(padded_length(int(length.max())) * len(length) for length in lengths)
+        return 1 - sum(int(length.sum()) for length in lengths) / padded
+
+
+def share_of(step: Sequence[MicroBatch], rank: int, workers: int) -> Sequence[MicroBatch]:
+    """The micro batches of a step that worker `rank` of `workers` computes."""
+    return step[rank::workers]

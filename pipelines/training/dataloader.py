@@ -1,0 +1,368 @@
+"""The feed: from the plan of batches to tensors, through Ray Data, one worker's micro batches in their order.
+
+micro batches of the plan -> [ load pages -> augment -> collate ] -> rows of MICRO_BATCH -> tensors
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import cache, partial
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import ray.data
+
+from model import LayoutLMv2Tokenizer
+from pipelines.schema import PICTURE_SHAPE, Row, Task
+from pipelines.stages.infer import padded_length
+from pipelines.stages.tokenize import TokenizeOptions, page_windows
+from pipelines.storage.files import Storage
+from pipelines.training.augment import AugmentedVocabulary, AugmentOptions, WindowArrays, augment_window
+from pipelines.training.batch_plan import BatchPlan, share_of
+from pipelines.training.example_cache import ExampleReader
+from pipelines.training.page_mixing import LabelledWords, RemixOptions, remix_page
+from pipelines.training.targets import IGNORED_TARGET, Objective, answer_span, hidden_words, token_targets
+
+if TYPE_CHECKING:
+    import torch
+
+TASK_CPUS = 0.1
+"""What Ray books for a task that loads micro batches."""
+
+TASKS_AT_A_TIME = 2
+WINDOWS_PER_TASK = 16
+WINDOWS_PER_DATASET = 512
+"""Windows that one Dataset loads; while they are used, the next one loads as many. About 90 MB each time."""
+
+PLANNED = pa.schema(
+    [
+        ("step", pa.int64()),
+        ("place", pa.int32()),
+        ("epoch", pa.int32()),
+        ("targets", pa.int64()),
+        ("idle", pa.bool_()),
+        ("window_ids", pa.list_(pa.int64())),
+        ("files", pa.list_(pa.string())),
+        ("row_groups", pa.list_(pa.int32())),
+        ("windows", pa.list_(pa.int32())),
+        ("other_files", pa.list_(pa.string())),
+        ("other_row_groups", pa.list_(pa.int32())),
+    ]
+)
+"""A micro batch of the plan, with another page for each window that it may be remixed with. `idle` marks one without
+windows of its own: another window stands in with no weight, so that every worker takes part in every step."""
+
+ARRAYS: dict[str, npt.DTypeLike] = {
+    "input_ids": np.int32,
+    "token_type_ids": np.int8,
+    "attention_mask": np.int8,
+    "bbox": np.int16,
+    "labels": np.int32,
+    "start_positions": np.int32,
+    "end_positions": np.int32,
+    "image": np.uint8,
+    "image_of_row": np.int32,
+}
+
+MICRO_BATCH = pa.schema(
+    [
+        ("step", pa.int64()),
+        ("place", pa.int32()),
+        ("epoch", pa.int32()),
+        ("targets", pa.int64()),
+        ("own_targets", pa.int64()),
+        ("rows", pa.int32()),
+        *((name, pa.list_(pa.from_numpy_dtype(np.dtype(dtype)))) for name, dtype in ARRAYS.items()),
+    ]
+)
+"""A loaded micro batch: flat arrays under the names of the model's arguments; those of other tasks are null.
+`own_targets` are those of this micro batch alone, 0 for an idle one."""
+
+
+@dataclass(frozen=True)
+class FeedOptions:
+    """What is loaded, and how.
+
+    Attributes:
+        task: decides the targets, unless
+        objective: says that these are the words that `augment` hides.
+        label_ids: of words or pages; empty for questions.
+        pad_token_id: of the tokenizer.
+        seed: of the augmentation.
+        augment: how much a window is changed, differently in every epoch.
+        vocabulary: for masked words.
+        remix: how much a page is mixed with another one; it is then cut into windows anew.
+        tokenizer: folder or prefix with the tokenizer's files, for that.
+        stride: tokens that neighbouring windows share.
+    """
+
+    task: Task
+    label_ids: Mapping[str, int]
+    pad_token_id: int
+    vocabulary: AugmentedVocabulary
+    tokenizer: str
+    objective: Objective = "labels"
+    seed: int = 0
+    augment: AugmentOptions = field(default_factory=AugmentOptions)
+    remix: RemixOptions = field(default_factory=RemixOptions)
+    stride: int = 128
+
+    @property
+    def labels_tokens(self) -> bool:
+        """Whether each token has a target of its own."""
+        return self.objective == "masked-words" or self.task == "token-classification"
+
+
+@dataclass(frozen=True)
+class TrainingBatch:
+    """A micro batch as the model takes it: `tensors` are its keyword arguments, the targets included."""
+
+    step: int
+    place: int
+    epoch: int
+    targets: int
+    own_targets: int
+    tensors: dict[str, torch.Tensor]
+
+
+def feed(
+    plan: BatchPlan, first: int, end: int, rank: int, workers: int, storage: Storage, options: FeedOptions
+) -> Iterator[TrainingBatch]:
+    """One worker's micro batches of the steps from `first` to `end` (excluded), in order, loaded ahead of their use."""
+    # Each Dataset is run to its end: one that waits for its reader keeps a core of this process busy with waiting.
+    steps = max(1, WINDOWS_PER_DATASET // plan.options.batch_size)
+    starts = range(first, end, steps)
+    loader = ThreadPoolExecutor(1, thread_name_prefix="feed")
+    try:
+
+        def load(start: int) -> Future[list[ray.ObjectRef[pa.Table]]]:
+            rows = planned_rows(plan, start, min(end, start + steps), rank, workers)
+            size = max(1, WINDOWS_PER_TASK // plan.options.micro_batch_size)
+            return loader.submit(_loaded, rows, size, storage, options)
+
+        loading = load(first) if starts else None
+        for start in starts:
+            assert loading is not None
+            blocks = loading.result()
+            loading = load(start + steps) if start + steps < end else None
+            while blocks:
+                block = ray.get(blocks.pop(0))
+                for row in range(block.num_rows):
+                    yield training_batch(block.slice(row, 1))
+    finally:
+        loader.shutdown(wait=False, cancel_futures=True)
+
+
+def _loaded(rows: Iterator[Row], size: int, storage: Storage, options: FeedOptions) -> list[ray.ObjectRef[pa.Table]]:
+    """Rows of `PLANNED`, loaded `size` a task: tables of `MICRO_BATCH` in their order, in Ray's object store."""
+    blocks = []
+    while chunk := list(islice(rows, size)):
+        blocks.append(pa.Table.from_pylist(chunk, schema=PLANNED))
+    # from_arrow would start a task of a whole CPU for each, and wait for ever where the workers hold most of them.
+    dataset = ray.data.from_blocks(blocks)
+    context = dataset.context
+    context.target_max_block_size = None
+    context.enable_progress_bars = False
+    context.execution_options.preserve_order = True
+    return dataset.map_batches(
+        partial(load_micro_batches, storage=storage, options=options),
+        batch_size=None,
+        batch_format="pyarrow",
+        num_cpus=TASK_CPUS,
+        compute=ray.data.TaskPoolStrategy(size=TASKS_AT_A_TIME),
+    ).to_arrow_refs()
+
+
+def planned_rows(plan: BatchPlan, first: int, end: int, rank: int, workers: int) -> Iterator[Row]:
+    """Rows of `PLANNED` for one worker."""
+    index = plan.index
+    for step in plan.steps(first, end):
+        some_window = next(batch.windows[:1] for batch in step if len(batch.windows))
+        for batch in share_of(step, rank, workers):
+            windows = batch.windows if len(batch.windows) else some_window
+            places = [index.pages[page] for page in index.page[windows]]
+            others = [index.pages[page] for page in _other_pages(windows, batch.epoch, plan)]
+            yield {
+                "step": batch.step,
+                "place": batch.place,
+                "epoch": batch.epoch,
+                "targets": batch.targets,
+                "idle": not len(batch.windows),
+                "window_ids": windows,
+                "files": [index.files[place.file] for place in places],
+                "row_groups": [place.row_group for place in places],
+                "windows": index.window[windows],
+                "other_files": [index.files[place.file] for place in others],
+                "other_row_groups": [place.row_group for place in others],
+            }
+
+
+def _other_pages(windows: npt.NDArray[np.int64], epoch: int, plan: BatchPlan) -> list[int]:
+    """For each window the page that it may be remixed with, another one in every epoch."""
+    seed = plan.options.seed
+    return [int(np.random.default_rng([seed, epoch, window, 1]).integers(len(plan.index.pages))) for window in windows]
+
+
+def load_micro_batches(block: pa.Table, storage: Storage, options: FeedOptions) -> pa.Table:
+    """Rows of `PLANNED` in, `MICRO_BATCH` out."""
+    reader = ExampleReader(storage)
+    rows = [_load(row, reader, options) for row in block.to_pylist()]
+    columns = [pa.array([row.get(field.name) for row in rows], type=field.type) for field in MICRO_BATCH]
+    return pa.Table.from_arrays(columns, schema=MICRO_BATCH)
+
+
+def _load(planned: Row, reader: ExampleReader, options: FeedOptions) -> Row:
+    pages: dict[tuple[str, int], Row] = {}
+
+    def page_at(uri: str, row_group: int) -> Row:
+        if (uri, row_group) not in pages:
+            page = reader.read(uri, row_group)
+            picture = np.frombuffer(page["picture"], dtype=np.uint8).reshape(PICTURE_SHAPE)
+            pages[uri, row_group] = {**page, "picture": picture}
+        return pages[uri, row_group]
+
+    windows: list[WindowArrays] = []
+    types: list[npt.NDArray[np.int64]] = []
+    targets: list[Any] = []
+    places = zip(
+        *(planned[name] for name in ("files", "row_groups", "windows", "other_files", "other_row_groups")), strict=True
+    )
+    for identity, (uri, row_group, index, *other) in zip(planned["window_ids"], places, strict=True):
+        random = np.random.default_rng([options.seed, planned["epoch"], identity])
+        page = page_at(uri, row_group)
+        if not options.remix.changes_nothing:
+            page = remixed(page, page_at(*other), options, random)
+            index %= len(page["windows"])
+        window = load_window(page, index, options, random)
+        windows.append(window)
+        types.append(np.asarray(page["windows"][index]["token_type_ids"]))
+        if options.objective == "masked-words":
+            targets.append(hidden_words(np.asarray(page["windows"][index]["input_ids"]), window.input_ids))
+        else:
+            targets.append(window_targets(page, index, options))
+    arrays = collate(windows, types, targets, options)
+    own = 0 if planned["idle"] else _count(arrays)
+    flat = {name: np.ascontiguousarray(array, dtype=ARRAYS[name]).reshape(-1) for name, array in arrays.items()}
+    kept = {name: planned[name] for name in ("step", "place", "epoch", "targets")}
+    return {**kept, "own_targets": own, "rows": len(windows), **flat}
+
+
+def remixed(page: Row, other: Row, options: FeedOptions, random: np.random.Generator) -> Row:
+    """A page mixed with another one and cut into windows anew, with the columns that a labelled window is made of."""
+    mixed = remix_page(_labelled_words(page), _labelled_words(other), random, options.remix)
+    tokenizer = _tokenizer(options.tokenizer)
+    cut = TokenizeOptions(options.task, max_length=tokenizer.model_max_length, stride=options.stride)
+    boxes: list[Any] = [list(box) for box in mixed.boxes]
+    windows = page_windows(tokenizer, mixed.words, boxes, cut)
+    return {"words": mixed.words, "true_labels": mixed.labels, "picture": mixed.picture, "windows": windows}
+
+
+def _labelled_words(page: Row) -> LabelledWords:
+    labels = page["true_labels"] or [None] * len(page["words"])
+    return LabelledWords(page["words"], [tuple(box) for box in page["boxes"]], labels, page["picture"])
+
+
+@cache
+def _tokenizer(source: str) -> LayoutLMv2Tokenizer:
+    return LayoutLMv2Tokenizer.from_pretrained(source)  # once a process: a task loads few pages
+
+
+def load_window(page: Row, index: int, options: FeedOptions, random: np.random.Generator) -> WindowArrays:
+    """A window and its page's picture as training sees them: changed at random, if that is asked for."""
+    window = page["windows"][index]
+    arrays = WindowArrays(
+        input_ids=np.asarray(window["input_ids"], dtype=np.int64),
+        bbox=np.asarray(window["bbox"], dtype=np.int64).reshape(-1, 4),
+        word_indices=np.asarray(window["word_indices"], dtype=np.int64),
+        picture=page["picture"],
+    )
+    return augment_window(arrays, options.vocabulary, random, options.augment)
+
+
+def window_targets(page: Row, index: int, options: FeedOptions) -> Any:
+    """What the model should say of a window: label ids int64 [tokens], a `Span`, or the id of the page's class."""
+    if options.task == "token-classification":
+        return token_targets(page, index, options.label_ids)
+    if options.task == "question-answering":
+        return answer_span(page, index)
+    return options.label_ids[page["true_label"]]
+
+
+def collate(
+    windows: list[WindowArrays], types: list[npt.NDArray[np.int64]], targets: list[Any], options: FeedOptions
+) -> dict[str, npt.NDArray[Any]]:
+    """The arguments of the model for these windows, padded on the right to the longest; windows that have the very same
+    picture share it."""
+    shape = len(windows), padded_length(max(len(window.input_ids) for window in windows))
+    arrays: dict[str, npt.NDArray[Any]] = {
+        "input_ids": np.full(shape, options.pad_token_id),
+        "token_type_ids": np.zeros(shape, dtype=np.int64),
+        "attention_mask": np.zeros(shape, dtype=np.int64),
+        "bbox": np.zeros((*shape, 4), dtype=np.int64),
+    }
+    for row, (window, token_types) in enumerate(zip(windows, types, strict=True)):
+        count = len(window.input_ids)
+        arrays["input_ids"][row, :count] = window.input_ids
+        arrays["token_type_ids"][row, :count] = token_types
+        arrays["attention_mask"][row, :count] = 1
+        arrays["bbox"][row, :count] = window.bbox
+    if options.labels_tokens:
+        arrays["labels"] = np.full(shape, IGNORED_TARGET)
+        for row, labels in enumerate(targets):
+            arrays["labels"][row, : len(labels)] = labels
+    elif options.task == "question-answering":
+        arrays["start_positions"], arrays["end_positions"] = np.asarray(targets).T
+    else:
+        arrays["labels"] = np.asarray(targets)
+    pictures = {id(window.picture): window.picture for window in windows}
+    arrays["image"] = np.stack(list(pictures.values()))
+    arrays["image_of_row"] = np.asarray([list(pictures).index(id(window.picture)) for window in windows])
+    return arrays
+
+
+def _count(arrays: Mapping[str, npt.NDArray[Any]]) -> int:
+    if "labels" in arrays:
+        return int((arrays["labels"] != IGNORED_TARGET).sum())
+    return len(arrays["start_positions"])
+
+
+def training_batch(row: pa.Table) -> TrainingBatch:
+    """One row of `MICRO_BATCH` as int64 tensors (the image: uint8)."""
+    import torch
+
+    (record,) = row.combine_chunks().to_batches()
+    (numbers,) = record.select(["step", "place", "epoch", "targets", "own_targets", "rows"]).to_pylist()
+    rows = numbers.pop("rows")
+    tensors: dict[str, torch.Tensor] = {}
+    for name in ARRAYS:
+        column = record.column(name)
+        if column.null_count:
+            continue
+        flat = torch.from_numpy(column.flatten().to_numpy(zero_copy_only=False).copy())
+        if name == "image":
+            tensors[name] = flat.view(-1, *PICTURE_SHAPE)
+        elif name == "bbox":
+            tensors[name] = flat.view(rows, -1, 4).long()
+        elif len(flat) == rows:
+            tensors[name] = flat.long()
+        else:
+            tensors[name] = flat.view(rows, -1).long()
+    return TrainingBatch(**numbers, tensors=tensors)
+
+
+def augmented_vocabulary(tokenizer: LayoutLMv2Tokenizer) -> AugmentedVocabulary:
+    """For words that are masked or exchanged: [MASK], and the ids after BERT's special and unused ones.
+
+    Raises:
+        ValueError: there are none.
+    """
+    reserved = (index for token, index in tokenizer.get_vocab().items() if token[0] == "[" and token[-1] == "]")
+    first = max((index for index in reserved if index < tokenizer.vocab_size // 2), default=-1) + 1
+    if first >= tokenizer.vocab_size:
+        raise ValueError("the tokenizer's vocabulary holds no words")
+    return AugmentedVocabulary(tokenizer.mask_token_id, first, tokenizer.vocab_size)

@@ -1,0 +1,68 @@
+"""The dev metric in the middle of training: the same stages as the batch job, the pages shared among the workers."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+import torch.distributed
+
+from pipelines.datasets.preprocess import TRUTH
+from pipelines.schema import Row, Task
+from pipelines.stages.infer import Infer, InferOptions, choose_dtype
+from pipelines.stages.merge import Merge, MergeOptions
+from pipelines.storage.files import Storage
+from pipelines.training.example_cache import ExampleIndex, ExampleReader
+
+if TYPE_CHECKING:
+    from pipelines.evaluation.metrics.scores import Scores
+
+PAGES_AT_A_TIME = 16
+
+
+@dataclass(frozen=True)
+class DevSplit:
+    """What is evaluated: the examples of a split, and the corpus, which says how they are scored."""
+
+    dataset: str
+    examples: ExampleIndex
+
+
+def evaluate_share(
+    model: Any, storage: Storage, dev: DevSplit, task: Task, labels: tuple[str, ...], rank: int, workers: int
+) -> list[Row]:
+    """The rows of one worker's share of the pages: what the model says of each, and what is true."""
+    dtype = choose_dtype("auto", model.device)
+    if dtype != torch.float32:
+        model = copy.deepcopy(model)
+    names: dict[torch.dtype, Any] = {torch.float32: "float32", torch.bfloat16: "bfloat16", torch.float16: "float16"}
+    infer = Infer(model, "", InferOptions(task=task, dtype=names[dtype], device=str(model.device)))
+    merge = Merge(MergeOptions(task, labels))
+    reader = ExampleReader(storage)
+    results: list[Row] = []
+    places = dev.examples.pages[rank::workers]
+    for start in range(0, len(places), PAGES_AT_A_TIME):
+        pages = [
+            reader.read(dev.examples.files[place.file], place.row_group)
+            for place in places[start : start + PAGES_AT_A_TIME]
+        ]
+        for page, result in zip(pages, merge(infer(pages)), strict=True):
+            results.append({**result, **{field.name: page[field.name] for field in TRUTH}})
+    return results
+
+
+def gather_rows(rows: list[Row], dev: DevSplit, task: Task, rank: int, workers: int) -> Scores:
+    """The scores of all workers' rows together, on every worker."""
+    from pipelines.evaluation.metrics.scores import score_pages
+
+    if workers == 1:
+        return score_pages(dev.dataset, task, rows)
+    shares: list[Any] | None = [None] * workers if rank == 0 else None
+    torch.distributed.gather_object(rows, shares)
+    told: list[Any] = [None]
+    if shares is not None:
+        told = [score_pages(dev.dataset, task, [row for share in shares for row in share])]
+    torch.distributed.broadcast_object_list(told)
+    return told[0]

@@ -1,0 +1,267 @@
+"""Examples: labelled pages read, rendered and tokenized once, and kept as Parquet for every later epoch and run.
+
+    labelled pages -> [ read -> annotate -> tokenize ] -> FOLDER/pages/*.parquet, one file a block, one row group a page
+
+`FOLDER/examples.json` says what they were made from. The same call again makes only what is missing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import logging
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+import ray.data
+
+from pipelines.datasets.labelled_pages import is_embedded_image
+from pipelines.datasets.preprocess import EXAMPLE, LabelledOptions, example_steps
+from pipelines.datasets.types import LABELLED_PAGE, BrokenAnnotationError, Corpus, LabelledPage, labelled_row
+from pipelines.runtime.pools import Pools, fit_pools, pages_per_block
+from pipelines.runtime.progress import Progress
+from pipelines.schema import PageKey, Row, Task, page_key
+from pipelines.stages.base import StageOnBlocks, table_of
+from pipelines.stages.model_loader import load_tokenizer
+from pipelines.storage.files import Storage, join_uri
+from pipelines.storage.tables import read_tables, table_files
+from pipelines.training.targets import count_targets
+
+logger = logging.getLogger(__name__)
+
+RECORD = "examples.json"
+TABLE = "pages"
+PROBLEMS_NAMED = 20
+OPEN_FILES = 64
+"""Files whose footers a reader keeps."""
+
+COUNTS = [pa.field("window_tokens", pa.list_(pa.int32())), pa.field("window_targets", pa.list_(pa.int32()))]
+COUNTED_EXAMPLE = pa.schema([*EXAMPLE, *COUNTS])
+"""An example with the length of each window and its share in the loss (`count_targets`), so that an index of many pages
+is read without their windows."""
+
+INDEX_COLUMNS = ("document_id", "page_index", "uri", "status", "error_kind", "error", "window_tokens", "window_targets")
+
+
+class PagePlace(NamedTuple):
+    """A page: which of the index's files, and which row group in it."""
+
+    file: int
+    row_group: int
+
+
+@dataclass(frozen=True)
+class ExampleIndex:
+    """Where the examples of a split lie, in the order of the corpus, whatever wrote them.
+
+    Attributes:
+        files: URIs.
+        pages: the pages that could be read.
+        page: int32 [n], for each window the index of its page in `pages`.
+        window: int32 [n], which of the page's windows.
+        tokens: int32 [n], its length.
+        targets: int32 [n], by how many targets it counts in the loss; 0 for one with nothing to learn.
+        failed: for each page that could not be read, its URI and why.
+    """
+
+    files: tuple[str, ...]
+    pages: tuple[PagePlace, ...]
+    page: npt.NDArray[np.int32]
+    window: npt.NDArray[np.int32]
+    tokens: npt.NDArray[np.int32]
+    targets: npt.NDArray[np.int32]
+    failed: tuple[tuple[str, str], ...] = ()
+
+
+class CountTargets:
+    """The last stage: what `COUNTED_EXAMPLE` adds."""
+
+    def __init__(self, task: Task) -> None:
+        self.task = task
+
+    def __call__(self, rows: Iterable[Row]) -> Any:
+        for row in rows:
+            if row["status"] != "ok":
+                yield row
+                continue
+            tokens = [len(window["input_ids"]) for window in row["windows"]]
+            yield {**row, "window_tokens": tokens, "window_targets": count_targets(row, self.task)}
+
+
+def prepare_examples(
+    storage: Storage, cache: str, corpus: Corpus, options: LabelledOptions, pools: Pools, *, strict: bool = False
+) -> ExampleIndex:
+    """Make the examples of a split that are not there yet, on the Ray cluster that is connected, and index them all.
+
+    Pages that cannot be read are named in the log and left out.
+
+    Args:
+        cache: folder or prefix of examples; those of each corpus, split and options have a folder of their own in it.
+        strict: refuse a split with such pages.
+
+    Raises:
+        BrokenAnnotationError: `strict`, and there are any.
+        PageError: the folder cannot be read or written.
+        ValueError: no page is left.
+    """
+    rows = [labelled_row(page) for page in corpus.pages]
+    folder = _open_folder(storage, cache, _record(storage, rows, options))
+    done = _pages_done(storage, folder)
+    to_do = [row for row in rows if page_key(row) not in done]
+    if to_do:
+        _write_examples(storage, folder, to_do, options, pools)
+    else:
+        logger.info("all %d pages are in %s already", len(rows), folder)
+    index = read_index(storage, folder, rows)
+    if index.failed:
+        named = [f"{uri}: {reason}" for uri, reason in index.failed[:PROBLEMS_NAMED]]
+        message = f"{len(index.failed)} of {len(rows)} pages cannot be read: " + "; ".join(named)
+        if strict:
+            raise BrokenAnnotationError(message)
+        logger.warning("%s; they are left out (remove %s to try them again)", message, folder)
+    if not index.pages:
+        raise ValueError(f"none of the {len(rows)} pages can be learned from or asked" if rows else "there is no page")
+    return index
+
+
+def read_index(storage: Storage, folder: str, rows: Sequence[Row]) -> ExampleIndex:
+    """The index of what `folder` holds of `rows` (with document_id and page_index, in the order of the corpus)."""
+    order = {page_key(row): position for position, row in enumerate(rows)}
+    files: list[str] = []
+    found: dict[int, tuple[PagePlace, Row]] = {}
+    for uri, table in read_tables(storage, table_files(storage, folder, TABLE), INDEX_COLUMNS):
+        for row_group, row in enumerate(table.to_pylist()):
+            position = order.get(page_key(row))
+            if position is not None:
+                found[position] = PagePlace(len(files), row_group), row
+        files.append(uri)
+    places: list[PagePlace] = []
+    failed: list[tuple[str, str]] = []
+    columns: list[tuple[int, int, int, int]] = []
+    for position in sorted(found):
+        place, row = found[position]
+        if row["status"] != "ok":
+            failed.append((f"{row['uri']} page {row['page_index']}", f"{row['error_kind']}: {row['error']}"))
+            continue
+        counts = zip(row["window_tokens"], row["window_targets"], strict=True)
+        columns += [(len(places), window, tokens, targets) for window, (tokens, targets) in enumerate(counts)]
+        places.append(place)
+    page, window, tokens, targets = np.asarray(columns, dtype=np.int32).reshape(-1, 4).T.copy()
+    return ExampleIndex(tuple(files), tuple(places), page, window, tokens, targets, tuple(failed))
+
+
+class ExampleReader:
+    """Reads single pages. Footers of the last files are kept, so a page costs the reading of its own bytes."""
+
+    def __init__(self, storage: Storage) -> None:
+        self.storage = storage
+        self._open: OrderedDict[str, pq.ParquetFile] = OrderedDict()
+
+    def read(self, uri: str, row_group: int) -> Row:
+        """One page, with the columns of `COUNTED_EXAMPLE`."""
+        if uri not in self._open:
+            self._open[uri] = pq.ParquetFile(self.storage.open(uri), pre_buffer=True)
+            if len(self._open) > OPEN_FILES:
+                self._open.popitem(last=False)[1].close()
+        self._open.move_to_end(uri)
+        return self._open[uri].read_row_group(row_group).to_pylist()[0]
+
+
+def _record(storage: Storage, rows: Sequence[Row], options: LabelledOptions) -> dict[str, Any]:
+    """What the examples are made from: a folder of examples is taken as it is only if this is equal."""
+    tokenizer = load_tokenizer(options.tokenizer)
+    vocabulary = json.dumps([sorted(tokenizer.get_vocab().items()), tokenizer.do_lower_case])
+    shaping = asdict(replace(options, tokenizer=_hash(vocabulary)))
+    del shaping["page_time_limit_seconds"]
+    return json.loads(
+        json.dumps(
+            {
+                "options": {**shaping, "max_length": tokenizer.model_max_length},
+                "pages": len(rows),
+                "annotations": _hash(json.dumps(rows)),
+                "files": _hash(json.dumps(_marks(storage, {_file_of(row["uri"]) for row in rows}))),
+            }
+        )
+    )
+
+
+def annotations_hash(pages: Sequence[LabelledPage]) -> str:
+    """Changes with anything that the corpus says of these pages."""
+    return _hash(json.dumps([labelled_row(page) for page in pages]))
+
+
+def _file_of(uri: str) -> str:
+    return uri.rpartition("#")[0] if is_embedded_image(uri) else uri
+
+
+def _marks(storage: Storage, uris: set[str]) -> list[tuple[str, str]]:
+    """The files (those that exist) with what changes with their content."""
+    if not uris:
+        return []
+    folders = [uri.rpartition("/")[0].split("/") for uri in uris]
+    depth = next((depth for depth, names in enumerate(zip(*folders, strict=False)) if len(set(names)) > 1), None)
+    folder = "/".join(folders[0][: min(map(len, folders)) if depth is None else depth])
+    return sorted((stored.uri, stored.etag) for stored in storage.list_existing(folder) if stored.uri in uris)
+
+
+def _open_folder(storage: Storage, cache: str, record: dict[str, Any]) -> str:
+    """The folder of the examples that are made from what the record says, and of no others."""
+    content = json.dumps(record, indent=2) + "\n"
+    folder = join_uri(cache, _hash(content)[:16])
+    if not storage.exists(join_uri(folder, RECORD)):
+        storage.write(join_uri(folder, RECORD), content.encode())
+    return folder
+
+
+def _pages_done(storage: Storage, folder: str) -> set[PageKey]:
+    done: set[PageKey] = set()
+    for _, table in read_tables(storage, table_files(storage, folder, TABLE), ("document_id", "page_index")):
+        done.update(zip(table["document_id"].to_pylist(), table["page_index"].to_pylist(), strict=True))
+    return done
+
+
+def _write_examples(storage: Storage, folder: str, rows: list[Row], options: LabelledOptions, pools: Pools) -> None:
+    size = pages_per_block(len(rows), pools)
+    blocks = [table_of(rows[start : start + size], LABELLED_PAGE) for start in range(0, len(rows), size)]
+    actors = fit_pools(pools, len(blocks)).read_actors
+    steps = (*example_steps(options), partial(CountTargets, options.task))
+    pages = ray.data.from_blocks(blocks)
+    pages.context.target_max_block_size = None
+    written = pages.map_batches(
+        StageOnBlocks,
+        fn_constructor_args=(steps, COUNTED_EXAMPLE),
+        batch_size=None,
+        batch_format="pyarrow",
+        num_cpus=pools.read_cpus,
+        compute=ray.data.ActorPoolStrategy(size=actors, max_tasks_in_flight_per_actor=2),
+    ).map_batches(
+        partial(write_example_block, storage=storage, folder=join_uri(folder, TABLE)),
+        batch_size=None,
+        batch_format="pyarrow",
+        num_cpus=pools.task_cpus,
+    )
+    with Progress(len(rows), "pages") as progress:
+        for summary in written.iter_rows():
+            progress.add(summary["pages"], summary["failed"])
+
+
+def write_example_block(block: pa.Table, storage: Storage, folder: str) -> pa.Table:
+    """Named by the first page, so that a task that is tried again writes the same file."""
+    buffer = io.BytesIO()
+    pq.write_table(block, buffer, row_group_size=1, compression="zstd")
+    first = f"{_hash(block['document_id'][0].as_py())[:16]}-{block['page_index'][0].as_py():06d}"
+    storage.write(join_uri(folder, f"part-{first}.parquet"), buffer.getvalue())
+    failed = sum(status != "ok" for status in block["status"].to_pylist())
+    return pa.table({"pages": [block.num_rows], "failed": [failed]})
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,0 +1,211 @@
+"""The start of a training run: which model, with which weights, and which parts of it are new."""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import model as model_package
+from model import LayoutLMv2Config, LayoutLMv2Tokenizer
+from model.checkpoint_source import CheckpointError, checkpoint_fingerprint, resolve_checkpoint
+from model.config import CONFIG_NAME
+from model.untrained import UNTRAINED, untrained_config
+from pipelines.schema import Task
+from pipelines.stages.model_loader import MODEL_CLASSES, load_tokenizer, model_labels
+from pipelines.training.targets import Objective
+
+logger = logging.getLogger(__name__)
+
+HEADS: dict[Task, str] = {
+    "token-classification": "classifier",
+    "sequence-classification": "classifier",
+    "question-answering": "qa_outputs",
+}
+"""The attribute of each model class that holds its last layer."""
+
+
+ANY_LABELS = ("O", "B")
+"""Stand in for those of the corpus where it is not read yet."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where training starts.
+
+    Attributes:
+        kind: "checkpoint" of a LayoutLMv2, "text": of a BERT-like model, "new": random weights.
+        source: folder, hub id or s3:// URI of the checkpoint; empty for a new model.
+        config: for "text" and "new", a `config.json` or its folder, whose values replace the default ones. Without it a
+            new model has the small sizes of "untrained".
+    """
+
+    kind: Literal["checkpoint", "text", "new"]
+    source: str = ""
+    config: str | None = None
+
+    def described(self) -> dict[str, Any]:
+        """What decides the weights, by content: equal for two runs only if they start from the same."""
+        content = checkpoint_fingerprint(resolve_checkpoint(self.source)) if self.source else None
+        return {"kind": self.kind, "content": content, "config": _read_config(self.config) if self.config else {}}
+
+
+@dataclass(frozen=True)
+class StartedModel:
+    """A model to train, in evaluation mode; `new` holds the names of its parameters that no checkpoint brought."""
+
+    model: Any
+    new: frozenset[str]
+
+
+def choose_start(model: str | None, init_text: str | None, config: str | None) -> Start:
+    """The start that the options ask for.
+
+    Raises:
+        ValueError: they contradict each other.
+    """
+    if model == UNTRAINED:
+        model = None
+    if model is not None and init_text is not None:
+        raise ValueError("--model and --init-text both say where to start; give one of them")
+    if model is not None and config is not None:
+        raise ValueError("--config is for a model without a checkpoint (or with --init-text); --model has its own")
+    if config is not None:
+        config = _absolute(config)
+    if model is not None:
+        return Start("checkpoint", _absolute(model))
+    return Start("text", _absolute(init_text), config) if init_text is not None else Start("new", "", config)
+
+
+def _absolute(source: str) -> str:
+    """A folder or file of this machine by its whole path, for workers run in folders of their own; else as it is."""
+    path = Path(source).expanduser()
+    return str(path.resolve()) if path.exists() else source
+
+
+def start_config(start: Start, task: Task, labels: tuple[str, ...]) -> LayoutLMv2Config:
+    """The configuration of the model, with the labels of the corpus in the order of its logits.
+
+    Raises:
+        CheckpointError: a file cannot be read.
+        ValueError: values that make no model.
+    """
+    names = labels if task != "question-answering" else ("START", "END")
+    fixed: dict[str, Any] = {
+        "id2label": dict(enumerate(names)),
+        "label2id": {name: index for index, name in enumerate(names)},
+        "problem_type": "single_label_classification" if task == "sequence-classification" else None,
+    }
+    given = _read_config(start.config) if start.config else {}
+    for name in (*fixed, "num_labels", "architectures", "dtype", "torch_dtype", "model_type"):
+        given.pop(name, None)
+    if start.kind == "checkpoint":
+        return LayoutLMv2Config.from_pretrained(resolve_checkpoint(start.source, weights=False)).replace(**fixed)
+    if start.kind == "text":
+        from model.text_checkpoint import text_config
+
+        return text_config(start.source, **{**given, **fixed})
+    return LayoutLMv2Config(**given, **fixed) if start.config else untrained_config(task).replace(**fixed)
+
+
+def model_class_of(task: Task, objective: Objective) -> Any:
+    """The class that is trained."""
+    if objective == "masked-words":
+        from model.masked_words import LayoutLMv2ForMaskedWords
+
+        return LayoutLMv2ForMaskedWords
+    return getattr(model_package, MODEL_CLASSES[task])
+
+
+def check_start(start: Start, task: Task) -> None:
+    """Refuse, before anything is started, what makes no model.
+
+    Raises:
+        CheckpointError: a file cannot be read.
+        ValueError: values that make no model.
+    """
+    import torch
+
+    model_class: Any = getattr(model_package, MODEL_CLASSES[task])
+    with torch.device("meta"):
+        model_class(start_config(start, task, ANY_LABELS))
+
+
+def start_tokenizer(start: Start, config: LayoutLMv2Config) -> LayoutLMv2Tokenizer:
+    """The tokenizer of the checkpoint, or the published one; windows are as long as the model takes.
+
+    Raises:
+        ValueError: its vocabulary is larger than the model's.
+    """
+    if start.kind == "checkpoint":
+        return load_tokenizer(start.source)
+    if start.kind == "text":
+        tokenizer = LayoutLMv2Tokenizer.from_pretrained(resolve_checkpoint(start.source, weights=False))
+    else:
+        tokenizer = LayoutLMv2Tokenizer()
+    if tokenizer.vocab_size > config.vocab_size:
+        raise ValueError(f"the tokenizer has {tokenizer.vocab_size} entries and the model {config.vocab_size}")
+    tokenizer.model_max_length = min(tokenizer.model_max_length, config.max_position_embeddings)
+    return tokenizer
+
+
+def start_model(
+    start: Start, task: Task, labels: tuple[str, ...], seed: int, objective: Objective = "labels"
+) -> StartedModel:
+    """The model to train, the same in every process.
+
+    The head of a checkpoint is kept if it has the labels of the corpus, which need not be in the same order.
+    """
+    import torch
+
+    model_class = model_class_of(task, objective)
+    config = start_config(start, task, labels)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        if start.kind == "checkpoint":
+            folder = resolve_checkpoint(start.source)
+            model = model_class.from_pretrained(folder, config=config, ignore_mismatched_sizes=True)
+            new = set(model.new_tensors)
+            if objective == "labels" and labels:
+                new |= _fit_head(model, task, model_labels(start.source, task), labels)
+        else:
+            model = model_class(config).eval()
+            new = {name for name, _ in model.named_parameters()}
+            if start.kind == "text":
+                from model.text_checkpoint import load_text_checkpoint
+
+                new -= load_text_checkpoint(model, start.source)
+    return StartedModel(model, frozenset(name for name, _ in model.named_parameters() if name in new))
+
+
+def _fit_head(model: Any, task: Task, stored: tuple[str, ...], labels: tuple[str, ...]) -> set[str]:
+    """Bring a head into the order of `labels`, or make it new where it has others; returns the names of what is new."""
+    import torch
+
+    if stored == labels:
+        return set()
+    head = getattr(model, HEADS[task])
+    with torch.no_grad():
+        if sorted(stored) == sorted(labels):
+            order = [stored.index(label) for label in labels]
+            head.weight.copy_(head.weight[order].clone())
+            head.bias.copy_(head.bias[order].clone())
+            return set()
+        logger.info("the checkpoint's labels are others than the corpus's: its last layer begins anew")
+        torch.nn.init.normal_(head.weight, std=model.config.initializer_range)
+        torch.nn.init.zeros_(head.bias)
+    return {f"{HEADS[task]}.{name}" for name, _ in head.named_parameters()}
+
+
+def _read_config(source: str) -> dict[str, Any]:
+    path = Path(source).expanduser()
+    path = path / CONFIG_NAME if path.is_dir() else path
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"--config {path} cannot be read: {error}") from error
+    if not isinstance(values, dict):
+        raise CheckpointError(f"--config {path} must hold a JSON object of a model's parameters")
+    return values

@@ -1,0 +1,380 @@
+"""Training: the loop that every worker of Ray Train runs, from the last checkpoint to the last step.
+
+Everything that decides the weights is a function of the options and the step: the batches (`pipelines.training.batch_plan`), the
+randomness of dropout and augmentation, the learning rate. So the curve does not depend on the number of workers beyond
+float rounding, and a run that is cut off goes on as if it had not been.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import ray.train
+import ray.train.torch
+import torch
+import torch.distributed
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+
+from model import LayoutLMv2Tokenizer
+from model.checkpoint import CheckpointError, read_weights
+from pipelines.schema import Task
+from pipelines.storage.files import Storage
+from pipelines.training.augment import AugmentOptions
+from pipelines.training.batch_plan import BatchOptions, BatchPlan
+from pipelines.training.dataloader import FeedOptions, TrainingBatch, augmented_vocabulary, feed
+from pipelines.training.dev_evaluation import DevSplit, evaluate_share, gather_rows
+from pipelines.training.example_cache import ExampleIndex
+from pipelines.training.initialization import Start, start_model
+from pipelines.training.metrics_log import MetricsLog
+from pipelines.training.optimizer import (
+    AverageWeights,
+    OptimizerOptions,
+    freeze,
+    make_optimizer,
+    schedule,
+    set_learning_rates,
+)
+from pipelines.training.page_mixing import RemixOptions
+from pipelines.training.targets import Objective
+
+WEIGHTS, STATE, PROGRESS = "model.safetensors", "training_state.pt", "training.json"
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """How a model is trained; two runs with equal options give equal weights.
+
+    Attributes:
+        task: which head.
+        objective: "masked-words" trains the head that tells hidden words instead, and evaluates nothing.
+        epochs: passes over the training split; or
+        steps: updates of the weights. One of the two is given.
+        dtype: of the arithmetic; weights are float32 in any case.
+        gradient_checkpointing: compute each layer twice and keep less of it.
+        synchronize_batch_norm: share batch statistics between the workers and train the normalisation; GPUs only.
+        seed: of new parts, order, dropout and augmentation.
+        evaluate_every: steps between evaluations on the dev split; None is once an epoch.
+        checkpoint_every: steps between checkpoints; every evaluation makes one too.
+        log_every: steps between lines of the log.
+    """
+
+    task: Task = "token-classification"
+    objective: Objective = "labels"
+    epochs: int | None = None
+    steps: int | None = None
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    gradient_checkpointing: bool = False
+    synchronize_batch_norm: bool = False
+    seed: int = 0
+    evaluate_every: int | None = None
+    checkpoint_every: int = 500
+    log_every: int = 10
+    batches: BatchOptions = field(default_factory=BatchOptions)
+    optimizer: OptimizerOptions = field(default_factory=OptimizerOptions)
+    augment: AugmentOptions = field(default_factory=AugmentOptions)
+    remix: RemixOptions = field(default_factory=RemixOptions)
+
+    def total_steps(self, steps_per_epoch: int) -> int:
+        """Updates of the weights in the whole run."""
+        return self.steps if self.steps is not None else (self.epochs or 1) * steps_per_epoch
+
+
+@dataclass(frozen=True)
+class TrainingJob:
+    """All that a worker needs.
+
+    Attributes:
+        labels: of the corpus, in the order of the logits.
+        tokenizer: folder or prefix with the tokenizer's files; they go into every checkpoint.
+        output: where metrics.jsonl goes.
+        dev: None trains without evaluation; the last checkpoint is then the best.
+        stride: tokens that neighbouring windows share, for pages that are cut anew.
+        threads: of PyTorch in each worker; None shares the machine's cores among its workers.
+    """
+
+    options: TrainingOptions
+    start: Start
+    labels: tuple[str, ...]
+    tokenizer: str
+    output: str
+    storage: Storage
+    examples: ExampleIndex
+    dev: DevSplit | None
+    stride: int = 128
+    threads: int | None = None
+
+
+@dataclass
+class Progress:
+    """What a checkpoint says of its run, in training.json: steps done, and the best dev metric so far."""
+
+    step: int = 0
+    best: float | None = None
+    best_step: int | None = None
+
+
+class DivergedError(Exception):
+    """The loss is no number any more."""
+
+
+def train(job: TrainingJob) -> str | None:
+    """The loop, in a worker of Ray Train. Returns None when it is done, or why it makes no sense to go on."""
+    # Trying again from the last checkpoint would end alike.
+    try:
+        worker = _Worker(job)
+    except (ValueError, CheckpointError) as error:
+        return str(error)
+    try:
+        worker.run()
+    except DivergedError as error:
+        return str(error)
+    return None
+
+
+class _Worker:
+    """One worker's model, optimizer and place in the run."""
+
+    def __init__(self, job: TrainingJob) -> None:
+        self.job, self.options = job, job.options
+        context = ray.train.get_context()
+        self.rank, self.workers = context.get_world_rank(), context.get_world_size()
+        torch.set_num_threads(job.threads or max(1, len(os.sched_getaffinity(0)) // context.get_local_world_size()))
+        self.device = ray.train.torch.get_device()
+        self.plan = BatchPlan(job.examples, self.options.batches)
+        self.steps = self.options.total_steps(self.plan.steps_per_epoch)
+
+        started = start_model(job.start, self.options.task, job.labels, self.options.seed, self.options.objective)
+        self.model = started.model.to(self.device)
+        if self.options.synchronize_batch_norm:
+            self.model.base_model.visual.synchronize_batch_norm(torch.distributed.group.WORLD)
+        freeze(self.model, self.options.optimizer, unused_parameters(self.model, self.options.task))
+        if self.options.gradient_checkpointing:
+            self.model.gradient_checkpointing_enable()
+        decay = self.options.optimizer.average_weights
+        self.average = AverageWeights(self.model, decay) if decay else None
+        self.optimizer = make_optimizer(self.model, self.options.optimizer, started.new)
+        self.progress = Progress()
+        self._restore()
+        self.log = MetricsLog(job.storage, job.output, self.progress.step) if self.rank == 0 else None
+        self.wrapped: nn.Module = self.model
+        if self.workers > 1:
+            devices = [self.device] if self.device.type == "cuda" else None
+            self.wrapped = DistributedDataParallel(self.model, device_ids=devices, broadcast_buffers=False)
+
+    @property
+    def result(self) -> Any:
+        """The model that is evaluated and saved."""
+        return self.average.model if self.average is not None else self.model
+
+    def run(self) -> None:
+        """From the step of the last checkpoint to the last one."""
+        options = self.options
+        evaluate_every = options.evaluate_every or self.plan.steps_per_epoch
+        logged = _Sums(self.device)
+        batches = self._batches()
+        self.wrapped.train()
+        while self.progress.step < self.steps:
+            step = self.progress.step
+            rates = self._step(step, list(islice(batches, options.batches.micro_batches // self.workers)), logged)
+            done = self.progress.step = step + 1
+            evaluates = done % evaluate_every == 0 or done == self.steps
+            checkpoints = evaluates or done % options.checkpoint_every == 0
+            if checkpoints or done % options.log_every == 0:
+                self._log(done, logged, rates)
+                logged = _Sums(self.device)
+            if checkpoints:
+                score = self._evaluate(done) if evaluates and self.job.dev is not None else None
+                self._checkpoint(score)
+                logged = _Sums(self.device)  # the clock starts anew after the evaluation
+
+    def _batches(self) -> Iterator[TrainingBatch]:
+        tokenizer = LayoutLMv2Tokenizer.from_pretrained(self.job.tokenizer)
+        options = FeedOptions(
+            task=self.options.task,
+            label_ids={label: index for index, label in enumerate(self.job.labels)},
+            pad_token_id=self.model.config.pad_token_id or 0,
+            vocabulary=augmented_vocabulary(tokenizer),
+            tokenizer=self.job.tokenizer,
+            objective=self.options.objective,
+            seed=self.options.seed,
+            augment=self.options.augment,
+            remix=self.options.remix,
+            stride=self.job.stride,
+        )
+        return feed(self.plan, self.progress.step, self.steps, self.rank, self.workers, self.job.storage, options)
+
+    def _step(self, step: int, batches: list[TrainingBatch], logged: _Sums) -> dict[str, float]:
+        """One update of the weights; returns its learning rates."""
+        options = self.options.optimizer
+        rates = set_learning_rates(self.optimizer, schedule(step, self.steps, options.warmup_fraction))
+        for batch in batches:
+            assert batch.step == step, f"the feed gives step {batch.step} for step {step}"
+            torch.manual_seed(seed_of(self.options.seed, step, batch.place))
+            is_last = batch is batches[-1]
+            with nullcontext() if is_last or self.workers == 1 else self.wrapped.no_sync():  # type: ignore[operator]
+                loss = self._loss(batch)
+                # DDP takes the mean over the workers, and each has its part of the sum.
+                (loss * self.workers).backward()
+            logged.add(loss.detach(), len(batch.tensors["input_ids"]) if batch.own_targets else 0)
+        if options.gradient_clip:
+            nn.utils.clip_grad_norm_(self.model.parameters(), options.gradient_clip)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        if self.average is not None:
+            self.average.update(self.model, step)
+        logged.steps += 1
+        return rates
+
+    def _loss(self, batch: TrainingBatch) -> torch.Tensor:
+        """The micro batch's part of its step's loss: the sum over its targets over the number of all of the step."""
+        tensors = {name: tensor.to(self.device, non_blocking=True) for name, tensor in batch.tensors.items()}
+        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.options.dtype == "bfloat16"):
+            output = self.wrapped(**tensors)
+        if not batch.own_targets:  # the loss of nothing is NaN; its part is 0, and takes part in the exchange
+            logits = output.logits if hasattr(output, "logits") else output.start_logits + output.end_logits
+            return logits.float().sum() * 0.0
+        return output.loss.float() * (batch.own_targets / batch.targets)
+
+    def _log(self, step: int, logged: _Sums, rates: dict[str, float]) -> None:
+        loss, windows = logged.over_all_workers(self.workers)
+        if not math.isfinite(loss):
+            raise DivergedError(
+                f"the loss is no number at step {step}: try a lower --learning-rate or --new-parts-learning-rate, more "
+                "--warmup-fraction, or --dtype float32"
+            )
+        seconds = logged.seconds()
+        if self.log is not None:
+            self.log.add(
+                {
+                    "step": step,
+                    "epoch": round(step / self.plan.steps_per_epoch, 4),
+                    "loss": loss,
+                    **rates,
+                    "windows_per_second": round(windows / seconds, 3),
+                    "seconds_per_step": round(seconds / logged.steps, 4),
+                }
+            )
+
+    def _evaluate(self, step: int) -> float:
+        """The dev metric, the same on every worker."""
+        dev = self.job.dev
+        assert dev is not None
+        started = time.monotonic()
+        task, place = self.options.task, (self.rank, self.workers)
+        rows = evaluate_share(self.result, self.job.storage, dev, task, self.job.labels, *place)
+        scores = gather_rows(rows, dev, task, *place)
+        self.wrapped.train()
+        if self.progress.best is None or scores.main > self.progress.best:
+            self.progress.best, self.progress.best_step = scores.main, step
+        if self.log is not None:
+            self.log.add(
+                {
+                    "step": step,
+                    "epoch": round(step / self.plan.steps_per_epoch, 4),
+                    "dev": scores.main,
+                    "dev_name": scores.main_name,
+                    "dev_values": scores.values,
+                    "seconds": round(time.monotonic() - started, 2),
+                }
+            )
+        return scores.main
+
+    def _checkpoint(self, score: float | None) -> None:
+        """Save and report; only evaluated checkpoints can be the best, or the last where nothing is evaluated."""
+        step = self.progress.step
+        if self.job.dev is None:
+            score = float(step)
+        metrics = {"score": -1.0 if score is None else score, "step": step}
+        if self.log is None:
+            ray.train.report(metrics, checkpoint_dir_name=checkpoint_name(step))
+            return
+        self.log.flush()
+        with tempfile.TemporaryDirectory() as folder:
+            self._save(Path(folder))
+            checkpoint = ray.train.Checkpoint.from_directory(folder)
+            ray.train.report(metrics, checkpoint, checkpoint_dir_name=checkpoint_name(step))
+
+    def _save(self, folder: Path) -> None:
+        self.result.save_pretrained(folder)
+        LayoutLMv2Tokenizer.from_pretrained(self.job.tokenizer).save_pretrained(folder)
+        state: dict[str, Any] = {"optimizer": self.optimizer.state_dict()}
+        if self.average is not None:
+            state["model"] = self.model.state_dict()
+        torch.save(state, folder / STATE)
+        (folder / PROGRESS).write_text(json.dumps(self.progress.__dict__) + "\n")
+
+    def _restore(self) -> None:
+        checkpoint = ray.train.get_checkpoint()
+        if checkpoint is None:
+            return
+        with checkpoint.as_directory() as folder:
+            state = torch.load(Path(folder, STATE), map_location="cpu", weights_only=True)
+            weights = read_weights(Path(folder, WEIGHTS))
+            self.model.load_state_dict(state.get("model", weights))
+            if self.average is not None:
+                self.average.model.load_state_dict(weights)
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.progress = Progress(**json.loads(Path(folder, PROGRESS).read_text()))
+
+
+class _Sums:
+    """Loss and windows since the last line of the log."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.loss = torch.zeros((), device=device, dtype=torch.float32)
+        self.windows = self.steps = 0
+        self._started = time.monotonic()
+
+    def add(self, loss: torch.Tensor, windows: int) -> None:
+        self.loss += loss
+        self.windows += windows
+
+    def seconds(self) -> float:
+        return max(time.monotonic() - self._started, 1e-9)
+
+    def over_all_workers(self, workers: int) -> tuple[float, float]:
+        """The mean loss of a step and the number of windows."""
+        sums = torch.stack([self.loss / max(1, self.steps), self.loss.new_tensor(float(self.windows))])
+        if workers > 1:
+            torch.distributed.all_reduce(sums)
+        loss, windows = sums.tolist()
+        return loss, windows
+
+
+def checkpoint_name(step: int) -> str:
+    """The folder of a checkpoint after so many steps."""
+    return f"step-{step:08d}"
+
+
+def seed_of(seed: int, step: int, place: int) -> int:
+    """The seed of dropout in one micro batch, whichever worker computes it."""
+    return int(np.random.SeedSequence([seed, step, place]).generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+
+def unused_parameters(model: Any, task: Task) -> frozenset[str]:
+    """Names of the parameters that no gradient reaches: the pooler, and the upper levels of the feature pyramid."""
+    tokens = 8
+    inputs: dict[str, torch.Tensor] = {
+        "input_ids": torch.zeros(1, tokens, dtype=torch.long),
+        "bbox": torch.zeros(1, tokens, 4, dtype=torch.long),
+        "image": torch.zeros(1, 3, 224, 224, dtype=torch.uint8),
+    }
+    with torch.random.fork_rng(devices=[]):
+        output = model.train()(**{name: tensor.to(model.device) for name, tensor in inputs.items()})
+        logits = output.start_logits + output.end_logits if task == "question-answering" else output.logits
+        logits.float().sum().backward()
+    unused = frozenset(name for name, parameter in model.named_parameters() if parameter.grad is None)
+    model.zero_grad(set_to_none=True)
+    return unused

@@ -1,0 +1,166 @@
+"""The promise: every listed document gets a row, in rounds, and none is opened that need not be."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from pipelines.batch import discovery as promise
+from pipelines.batch.discovery import Again, promise_documents
+from pipelines.batch.listing import list_documents
+from pipelines.batch.options import RunOptions
+from pipelines.batch.record import OutputTakenError
+from pipelines.extract import ExtractOptions
+from pipelines.runtime.pools import plan_pools
+from pipelines.runtime.ray_data import set_data_context
+from pipelines.schema import Row
+from pipelines.storage.files import Storage, StoredObject
+
+pytestmark = [pytest.mark.xdist_group("ray of its own"), pytest.mark.usefixtures("ray_cluster")]
+
+COPIES = 5
+
+
+@pytest.fixture
+def options(samples_directory: Path, tmp_path: Path) -> RunOptions:
+    """Copies of a form of three pages, in a folder."""
+    (tmp_path / "in").mkdir()
+    for number in range(COPIES):
+        shutil.copy(samples_directory / "supplier-form.pdf", tmp_path / "in" / f"{number}.pdf")
+    return RunOptions((str(tmp_path / "in"),), str(tmp_path / "out"), ExtractOptions(model="untrained"))
+
+
+def promised(options: RunOptions, run_id: str = "20260101T000000-000001") -> Again:
+    set_data_context()
+    Path(options.output).mkdir(exist_ok=True)
+    Path(options.output, "run.json").write_text(json.dumps({"run_id": run_id}))
+    return promise_documents(Storage(), options, plan_pools(2, 0), run_id)
+
+
+def documents(options: RunOptions) -> list[Row]:
+    files = sorted(Path(options.output, "documents").glob("*.parquet"))
+    rows = [row for file in files for row in pq.read_table(file).to_pylist()]
+    return sorted(rows, key=lambda row: row["uri"])
+
+
+def pages_by_name(options: RunOptions) -> dict[str, int]:
+    return {Path(row["uri"]).stem: row["pages_selected"] for row in documents(options)}
+
+
+@pytest.fixture
+def listed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the documents that were listed, as they are."""
+    names: list[str] = []
+
+    def recorded(*arguments: Any, **options: Any) -> Iterator[StoredObject]:
+        for stored in list_documents(*arguments, **options):
+            names.append(Path(stored.uri).stem)
+            yield stored
+
+    monkeypatch.setattr(promise, "list_documents", recorded)
+    return names
+
+
+def test_what_a_round_has_opened_stays_when_the_next_one_fails(
+    options: RunOptions, listed: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(promise, "DOCUMENTS_PER_ROUND", 2)
+    monkeypatch.setattr(promise, "LISTED_TOGETHER", 1)
+    opened, rounds = promise._opened, []
+
+    def opened_once(wanted: list[Any], *arguments: Any) -> Iterator[Row]:
+        rounds.append((len(wanted), len(listed)))
+        if len(rounds) == 2:
+            raise ConnectionError("the second round does not begin")
+        return opened(wanted, *arguments)
+
+    monkeypatch.setattr(promise, "_opened", opened_once)
+    with pytest.raises(ConnectionError):
+        promised(options)
+    assert pages_by_name(options) == {"0": 3, "1": 3}
+    promised(options, "20260101T000000-000002")
+    assert pages_by_name(options) == dict.fromkeys("01234", 3)
+    assert rounds == [(2, 2), (2, 4), (2, 2 + 6), (1, 4 + 5)], "listed no further than a round needs; opened once"
+
+
+def test_with_a_limit_nothing_is_listed_or_opened_beyond_it(
+    options: RunOptions, listed: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(promise, "LISTED_TOGETHER", 1)
+    few = replace(options, limit=4)
+    promised(few)
+    assert pages_by_name(few) == {"0": 3, "1": 1}
+    assert len(listed) == 4
+    promised(few, "20260101T000000-000002")
+    assert pages_by_name(few) == {"0": 3, "1": 1}
+
+
+def test_a_document_that_changed_and_one_that_was_mended_have_one_new_row(
+    options: RunOptions, samples_directory: Path
+) -> None:
+    folder = Path(options.inputs[0])
+    (folder / "0.pdf").write_bytes((folder / "0.pdf").read_bytes()[:900])
+    (folder / "1.pdf").write_bytes(b"")
+    promised(options)
+    assert pages_by_name(options) == {"0": 0, "1": 0, **dict.fromkeys("234", 3)}
+    shutil.copy(samples_directory / "supplier-form.pdf", folder / "1.pdf")
+    shutil.copy(samples_directory / "fax-two-pages.tiff", folder / "2.pdf")
+    os.utime(folder / "3.pdf", ns=(1, 1))
+    assert promised(options, "20260101T000000-000002") == Again()
+    assert pages_by_name(options) == {"0": 0, "1": 3, "2": 2, "3": 3, "4": 3}
+    assert len(documents(options)) == COPIES
+    assert promised(replace(options, retry_failed=True), "20260101T000000-000003") == Again(documents=1)
+    assert len(documents(options)) == COPIES
+
+
+def write_forms(folder: Path, samples: Path, **pages: int) -> None:
+    """Documents by name, of one page (a receipt), two (a fax) or three (a form)."""
+    sources = {1: "receipt-photo.jpg", 2: "fax-two-pages.tiff", 3: "supplier-form.pdf"}
+    for name, count in pages.items():
+        shutil.copy(samples / sources[count], folder / f"{name}.pdf")
+
+
+def test_what_a_changed_document_gives_up_is_free_for_others_and_what_has_no_room_goes(
+    options: RunOptions, samples_directory: Path
+) -> None:
+    folder = Path(options.inputs[0])
+    limited = replace(options, limit=7)
+    promised(limited)
+    assert pages_by_name(limited) == {"0": 3, "1": 3, "2": 1}
+    write_forms(folder, samples_directory, **{"0": 1})
+    promised(limited, "20260101T000000-000002")
+    assert pages_by_name(limited) == {"0": 1, "1": 3, "2": 1, "3": 2}
+    write_forms(folder, samples_directory, **{"0": 3, "1": 2})
+    fewer = replace(options, limit=4)
+    promised(fewer, "20260101T000000-000003")
+    assert pages_by_name(fewer) == {"0": 1, "2": 1, "3": 2}, "3 + 2 pages are promised of others: 1 is left"
+
+
+def test_a_retry_without_room_leaves_everything_as_it_was(options: RunOptions, samples_directory: Path) -> None:
+    folder = Path(options.inputs[0])
+    (folder / "4.pdf").write_bytes(b"")
+    promised(options)
+    before = documents(options)
+    write_forms(folder, samples_directory, **{"4": 3})
+    full = replace(options, limit=12, retry_failed=True)
+    assert promised(full, "20260101T000000-000002") == Again()
+    assert documents(options) == before
+    roomy = replace(options, limit=14, retry_failed=True)
+    assert promised(roomy, "20260101T000000-000003") == Again(documents=1)
+    assert pages_by_name(options) == {**dict.fromkeys("0123", 3), "4": 2}
+
+
+def test_a_run_whose_output_is_another_ones_by_now_promises_nothing(options: RunOptions) -> None:
+    Path(options.output).mkdir()
+    Path(options.output, "run.json").write_text('{"run_id": "20260101T000000-000009"}')
+    with pytest.raises(OutputTakenError):
+        promise_documents(Storage(), options, plan_pools(2, 0), "20260101T000000-000001")
+    assert documents(options) == []

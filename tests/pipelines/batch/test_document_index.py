@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import tracemalloc
+
+import pyarrow as pa
+
+from pipelines.batch.document_index import COLUMNS, DocumentMarks, version
+from pipelines.schema import DOCUMENTS
+
+SCHEMA = pa.schema([DOCUMENTS.field(name) for name in COLUMNS])
+
+
+def table(*rows: tuple[str, int, str, str, int]) -> pa.Table:
+    return pa.Table.from_pylist([dict(zip(COLUMNS, row, strict=True)) for row in rows], schema=SCHEMA)
+
+
+def test_of_several_rows_of_a_document_the_last_counts() -> None:
+    first = table(("b", 5, "x", "failed", 0), ("a", 1, "x", "ok", 3), ("b", 5, "y", "failed", 0))
+    marks = DocumentMarks.of([first, table(("b", 6, "y", "ok", 2))])
+    assert (marks.identities.tolist(), marks.pages.tolist()) == ([b"a", b"b"], [3, 2])
+    assert (marks.failed.tolist(), marks.older, len(marks)) == ([False, False], 2, 2)
+    assert marks.versions.tolist() == [version(1, "x"), version(6, "y")]
+
+
+def test_a_version_changes_with_the_size_and_with_the_etag() -> None:
+    assert len({version(1, "x"), version(2, "x"), version(1, "y"), version(1, "")}) == 4
+    assert version(1, "x") == version(1, "x")
+
+
+def test_documents_are_found_in_any_order_and_unknown_ones_are_not() -> None:
+    marks = DocumentMarks.of([table(("b", 1, "e", "ok", 1), ("a", 1, "e", "ok", 1))])
+    assert marks.places(["b", "c", "a", "", "aa", "a"]).tolist() == [1, -1, 0, -1, -1, 0]
+    assert marks.places([]).tolist() == []
+
+
+def test_of_nothing_nothing_is_known() -> None:
+    marks = DocumentMarks.of([])
+    assert (len(marks), marks.older, marks.places(["a"]).tolist()) == (0, 0, [-1])
+
+
+def test_a_document_takes_few_bytes_whatever_its_etag() -> None:
+    tables = [table(*((f"{number:016x}", number, "e" * 100, "ok", 1) for number in range(20_000)))]
+    tracemalloc.start()
+    try:
+        marks = DocumentMarks.of(tables)
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(marks) == 20_000 and held < 40 * len(marks)

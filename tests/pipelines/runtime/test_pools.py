@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import pytest
+
+from pipelines.runtime.cluster import missing
+from pipelines.runtime.pools import (
+    LEAST_PAGES_PER_ROUND,
+    MOST_PAGES_PER_BLOCK,
+    MOST_PAGES_PER_ROUND,
+    PAGES_PER_BLOCK,
+    POOL_LABEL,
+    fit_pools,
+    pages_per_block,
+    pages_per_later_block,
+    pages_per_round,
+    plan_pools,
+    plan_typed_pools,
+)
+
+
+@pytest.mark.parametrize("cpus", [1, 2, 3, 4, 16, 64, 200])
+@pytest.mark.parametrize("gpus", [0, 1, 4])
+def test_all_pools_fit_the_cluster_at_once_and_leave_room_for_tasks(cpus: int, gpus: int) -> None:
+    pools = plan_pools(cpus, gpus)
+    held = pools.read_actors * pools.read_cpus + pools.infer_actors * pools.infer_cpus
+    left_for_others = 1 if cpus > 1 else 0
+    assert held + pools.task_cpus + left_for_others <= cpus + 1e-9
+    assert pools.infer_actors * pools.infer_gpus <= gpus
+    assert min(pools.read_actors, pools.infer_actors, pools.infer_threads) >= 1
+    assert min(pools.read_cpus, pools.infer_cpus, pools.task_cpus) > 0
+
+
+def test_each_cpu_reads_and_each_gpu_infers() -> None:
+    pools = plan_pools(16, 2)
+    assert (pools.read_actors, pools.infer_actors, pools.infer_gpus) == (16, 2, 1.0)
+
+
+def test_sizes_that_are_asked_for_are_taken() -> None:
+    pools = plan_pools(8, 0, read_workers=3, model_workers=2)
+    assert (pools.read_actors, pools.infer_actors, pools.infer_threads) == (3, 2, 4)
+
+
+@pytest.mark.parametrize("arguments", [{"read_workers": 0}, {"model_workers": 0}])
+def test_a_stage_without_workers_is_refused(arguments: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match="at least one worker"):
+        plan_pools(2, 0, **arguments)
+
+
+def test_a_cluster_without_cpus_is_refused() -> None:
+    with pytest.raises(ValueError, match="0 CPUs"):
+        plan_pools(0, 0)
+
+
+def test_small_jobs_are_cut_finer_and_large_ones_into_even_blocks() -> None:
+    pools = plan_pools(2, 0)
+    assert pages_per_block(3, pools) == 1
+    assert pages_per_block(40, pools) == 5
+    assert pages_per_block(10_000, pools) == PAGES_PER_BLOCK
+
+
+@pytest.mark.parametrize(("pages", "readers"), [(1, 2), (20_001, 2), (3_000_000, 2), (3_000_000, 320)])
+def test_rounds_are_bounded_and_as_long_as_each_other(pages: int, readers: int) -> None:
+    size = pages_per_round(pages, plan_pools(readers, 0))
+    assert size <= (MOST_PAGES_PER_ROUND if readers > 100 else LEAST_PAGES_PER_ROUND)
+    rounds = -(-pages // size)
+    assert pages - size * (rounds - 1) > size - rounds, "the last one is not a short one"
+    assert pages_per_round(10, plan_pools(readers, 0), most=4) == 4
+
+
+@pytest.mark.parametrize(("seconds", "pages"), [(0.0, 32), (0.5, 32), (0.04, 50), (0.001, MOST_PAGES_PER_BLOCK)])
+def test_later_blocks_are_longer_where_pages_are_light(seconds: float, pages: int) -> None:
+    assert pages_per_later_block(32, seconds) == pages
+
+
+def test_no_actor_waits_without_a_block() -> None:
+    pools = fit_pools(plan_pools(16, 4), blocks=3)
+    assert (pools.read_actors, pools.infer_actors) == (3, 3)
+
+
+def node(*, alive: bool = True, pool: str | None = None, **resources: float) -> dict[str, object]:
+    """A node as Ray tells of it."""
+    return {"Alive": alive, "Labels": {} if pool is None else {POOL_LABEL: pool}, "Resources": resources}
+
+
+def test_pools_of_a_cluster_that_grows_have_a_least_a_first_and_a_most() -> None:
+    pools = fit_pools(plan_typed_pools(on_gpus=True, read_workers=64, model_workers=3), blocks=40)
+    reading, model = pools.read_strategy(), pools.infer_strategy()
+    assert (reading.min_size, reading.initial_size, reading.max_size) == (1, 10, 40)
+    assert (model.min_size, model.initial_size, model.max_size) == (1, 1, 3)
+    assert pools.read_labels == {POOL_LABEL: "ocr"} and pools.infer_labels is None and pools.infer_gpus == 1
+
+
+def test_without_gpus_the_model_stays_with_the_readers_and_all_fits_on_a_core() -> None:
+    pools = plan_typed_pools(on_gpus=False)
+    assert pools.infer_labels == pools.read_labels and pools.infer_gpus == 0
+    assert pools.read_cpus + pools.infer_cpus + pools.task_cpus <= 1
+
+
+def test_a_cluster_that_does_not_grow_has_fixed_pools_without_labels() -> None:
+    pools = plan_pools(8, 0)
+    assert (pools.read_strategy().min_size, pools.read_strategy().max_size) == (8, 8)
+    assert pools.read_labels is None and pools.infer_labels is None
+
+
+def test_what_no_node_has_is_named() -> None:
+    pools = plan_typed_pools(on_gpus=True)
+    head, reader, gpu = node(CPU=0.0), node(pool="ocr", CPU=16.0, memory=2e10), node(CPU=4.0, GPU=1.0, memory=1e10)
+    assert missing(pools, [head, reader, gpu]) == []
+    [reading, model] = missing(pools, [head])
+    assert "layoutlmv2/pool=ocr" in reading and "1 GPU" in model
+    assert missing(pools, [head, gpu]) == [reading]
+    assert missing(pools, [head, reader, node(alive=False, GPU=1.0)]) == [model]
+    assert missing(pools, [head, gpu, node(pool="ocr", CPU=16.0, memory=5e8)]) == [reading]
+    assert "0.7 GB of memory" in reading and "2 GB of memory" in model
+    assert missing(plan_typed_pools(on_gpus=False), [head, reader]) == []
+    [model] = missing(plan_typed_pools(on_gpus=False), [head, node(pool="ocr", CPU=16.0, memory=1e9)])
+    assert "2 GB of memory on a node of reading" in model
+
+
+@pytest.mark.parametrize("arguments", [{"read_workers": 0}, {"model_workers": 0}])
+def test_a_growing_stage_without_workers_is_refused_too(arguments: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match="at least one worker"):
+        plan_typed_pools(on_gpus=True, **arguments)

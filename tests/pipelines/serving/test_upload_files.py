@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from pipelines.serving.upload_files import MOST_FILES, KeptFiles
+
+
+def test_a_document_is_written_once_for_its_pages_and_removed_when_it_is_dropped() -> None:
+    files = KeptFiles()
+    with files.open("a1", b"content") as path:
+        assert path.read_bytes() == b"content"
+    with files.open("a1", b"") as again:
+        assert again == path and again.read_bytes() == b"content"
+    files.drop("a1")
+    files.drop("a1")
+    assert not path.exists() and len(files) == 0
+
+
+def test_a_document_that_is_forgotten_about_does_not_stay() -> None:
+    files = KeptFiles(idle_seconds=0.05)
+    with files.open("a1", b"content") as path:
+        time.sleep(0.2)
+        assert path.exists(), "it is in use"
+    until = time.monotonic() + 10
+    while path.exists() and time.monotonic() < until:
+        time.sleep(0.01)
+    assert not path.exists()
+
+
+def test_the_oldest_make_room() -> None:
+    files = KeptFiles()
+    paths: list[Path] = []
+    for index in range(MOST_FILES + 3):
+        with files.open(f"u{index}", b"x") as path:
+            paths.append(path)
+    assert [path.exists() for path in paths] == [False] * 3 + [True] * MOST_FILES
+
+
+def test_a_name_with_a_path_is_refused() -> None:
+    with pytest.raises(ValueError, match="letters and digits"), KeptFiles().open("../x", b""):
+        pass

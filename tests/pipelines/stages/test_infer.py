@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+
+from model import LayoutLMv2Tokenizer
+from pipelines.schema import PICTURE_SHAPE, TASKS, Row, Task
+from pipelines.stages.infer import Infer, InferOptions, WindowPlace, collate, plan_batches, plan_page_batches
+from pipelines.stages.model_loader import load_model
+from pipelines.stages.tokenize import Tokenize, TokenizeOptions
+
+TOKENIZER = LayoutLMv2Tokenizer()
+
+
+def page(word_count: int, task: Task = "token-classification", seed: int = 0) -> Row:
+    random = np.random.default_rng(seed)
+    words = [str(number) for number in random.integers(0, 10_000, word_count)]
+    corners = random.integers(0, 900, (word_count, 2))
+    row = {
+        "status": "ok",
+        "page_index": seed,
+        "words": words,
+        "boxes": [[x, y, x + 50, y + 20] for x, y in corners.tolist()],
+        "picture": random.integers(0, 256, PICTURE_SHAPE, dtype=np.uint8).tobytes(),
+        "seconds": {"rasterize": 0.0, "ocr": 0.0, "infer": 0.0},
+    }
+    questions = ("What?", "Who is it?") if task == "question-answering" else ()
+    return next(Tokenize(TOKENIZER, TokenizeOptions(task, questions))([row]))
+
+
+def infer(task: Task = "token-classification", **options: object) -> Infer:
+    loaded = load_model("untrained", task)
+    return Infer(loaded.model, loaded.name, InferOptions(task=task, **options))  # type: ignore[arg-type]
+
+
+def as_on_a_gpu(stage: Infer) -> Infer:
+    """The same stage, with windows of several pages in a batch."""
+    stage.answer = stage.batch_by_batch
+    return stage
+
+
+@pytest.mark.parametrize("way", [as_on_a_gpu, lambda stage: stage], ids=["in batches", "page by page"])
+@pytest.mark.parametrize("task", TASKS)
+def test_windows_answer_as_the_model_does_alone(task: Task, way: Callable[[Infer], Infer]) -> None:
+    rows = [page(count, task, seed) for seed, count in enumerate((5, 700, 60, 0))]
+    stage = way(infer(task))
+    for row, result in zip(rows, stage(rows), strict=True):
+        picture = torch.from_numpy(np.frombuffer(row["picture"], np.uint8).reshape(1, *PICTURE_SHAPE).copy())
+        assert len(result["window_logits"]) == len(row["windows"])
+        for window, logits in zip(row["windows"], result["window_logits"], strict=True):
+            with torch.inference_mode():
+                alone = stage.model(**collate([window], 0), image=picture)
+            if task == "question-answering":
+                expected = torch.stack([alone.start_logits, alone.end_logits], -1)[0, : len(window["input_ids"])]
+            elif task == "token-classification":
+                expected = alone.logits[0, : len(window["input_ids"])]
+            else:
+                expected = alone.logits[0]
+            np.testing.assert_allclose(logits, expected.numpy().reshape(-1), atol=1e-4)
+
+
+def test_windows_of_like_length_are_batched_and_none_is_left_out() -> None:
+    lengths = [512, 12, 300, 17, 512, 20, 290, 9]
+    rows = [{"windows": [{"input_ids": [0] * length}]} for length in lengths]
+    places = [WindowPlace(page, 0) for page in range(len(lengths))]
+    batches = plan_batches(rows, places, batch_tokens=1024)
+    assert sorted(place for batch in batches for place in batch) == places
+    assert [[lengths[place.page] for place in batch] for batch in batches] == [[512, 512], [300, 290, 20], [17, 12, 9]]
+
+
+def test_a_window_larger_than_the_batch_goes_alone() -> None:
+    rows = [{"windows": [{"input_ids": [0] * 512}, {"input_ids": [0] * 512}]}]
+    assert len(plan_batches(rows, [WindowPlace(0, 0), WindowPlace(0, 1)], batch_tokens=100)) == 2
+
+
+def test_windows_of_one_page_are_batched_and_the_longest_batch_comes_first() -> None:
+    pages = [[9], [512, 12], [300], [512, 512, 512]]
+    rows = [{"windows": [{"input_ids": [0] * length} for length in lengths]} for lengths in pages]
+    places = [WindowPlace(page, window) for page, lengths in enumerate(pages) for window in range(len(lengths))]
+    batches = plan_page_batches(rows, places, batch_tokens=1024)
+    told = [[pages[place.page][place.window] for place in batch] for batch in batches]
+    assert told == [[512, 512], [512, 12], [512], [300], [9]]
+    assert all(len({place.page for place in batch}) == 1 for batch in batches)
+
+
+def test_batches_are_padded_to_their_longest_window_and_no_further() -> None:
+    rows = [page(5), page(40)]
+    tensors = collate([row["windows"][0] for row in rows], pad_token_id=0)
+    longest = max(len(row["windows"][0]["input_ids"]) for row in rows)
+    assert longest <= tensors["input_ids"].shape[1] < longest + 8
+    assert tensors["attention_mask"].sum().item() == sum(len(row["windows"][0]["input_ids"]) for row in rows)
+    assert tensors["bbox"].shape == (*tensors["input_ids"].shape, 4)
+
+
+def test_the_backbone_sees_a_page_once_for_all_its_windows_in_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = as_on_a_gpu(infer("question-answering", batch_tokens=100_000))
+    seen: list[int] = []
+    visual = stage.model.layoutlmv2.visual
+    forward = visual.forward
+    monkeypatch.setattr(visual, "forward", lambda images: (seen.append(len(images)), forward(images))[1])
+    rows = [page(1200, "question-answering"), page(0, "question-answering"), page(30, "question-answering")]
+    assert sum(len(row["windows"]) for row in rows) > 4
+    list(stage(rows))
+    assert seen == [2]
+
+
+@pytest.mark.parametrize("way", [as_on_a_gpu, lambda stage: stage], ids=["in batches", "page by page"])
+def test_a_page_that_the_model_cannot_take_fails_alone(way: Callable[[Infer], Infer]) -> None:
+    rows = [page(5, seed=0), page(5, seed=1), page(5, seed=2)]
+    rows[1]["windows"][0]["bbox"] = np.full_like(rows[1]["windows"][0]["bbox"], 5000)
+    results = list(way(infer())(rows))
+    assert [row["status"] for row in results] == ["ok", "failed", "ok"]
+    assert results[1]["error_kind"] == "internal" and "bbox" in results[1]["error"]
+
+
+def test_failed_pages_pass_untouched() -> None:
+    failed = {"status": "failed", "error_kind": "timeout", "error": "slow", "windows": None, "picture": None}
+    (result,) = infer()([failed])
+    assert result["status"] == "failed" and result["error"] == "slow" and result["window_logits"] is None
+
+
+@pytest.mark.parametrize("threads", [1, 3, 8])
+def test_threads_of_a_cpu_give_the_same_answers_in_the_same_order(threads: int) -> None:
+    rows = [page(count, seed=seed) for seed, count in enumerate((5, 700, 60, 0, 5))]
+    (first,) = infer(threads=2)(rows[:1])
+    results = list(infer(threads=threads)(rows))
+    assert [row["page_index"] for row in results] == [0, 1, 2, 3, 4]
+    assert [len(row["window_logits"]) for row in results] == [len(row["windows"]) for row in rows]
+    np.testing.assert_allclose(results[0]["window_logits"][0], first["window_logits"][0], atol=1e-4)
+
+
+def test_a_page_on_a_cpu_gives_the_same_bits_whatever_stands_beside_it() -> None:
+    rows = [page(count, seed=seed) for seed, count in enumerate((30, 700, 60))]
+    stage = infer(threads=1)
+    alone = [next(stage([row])) for row in rows]
+    for one, beside in zip(alone, stage(rows), strict=True):
+        for logits, others in zip(one["window_logits"], beside["window_logits"], strict=True):
+            np.testing.assert_array_equal(logits, others)
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float32"])
+def test_lower_precision_gives_finite_logits(dtype: str) -> None:
+    (result,) = infer(dtype=dtype)([page(100)])
+    assert np.isfinite(result["window_logits"][0]).all()

@@ -1,0 +1,255 @@
+from __future__ import annotations
+
+import os
+import pickle
+import re
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from pipelines.errors import PageError
+from pipelines.schema import ANSWERS
+from pipelines.stages.fetch import Fetch
+from pipelines.storage.files import Storage, join_uri, normalise_uri
+from pipelines.storage.tables import write_table
+from tests.s3_proxy import Mode, S3Proxy, start_s3_proxy
+from tests.s3_server import S3Server
+
+
+@pytest.fixture(params=["folder", "s3"])
+def root(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A place to write, the same behaviour wanted of both kinds."""
+    if request.param == "folder":
+        return str(tmp_path)
+    return request.getfixturevalue("s3_prefix")
+
+
+def test_what_is_written_is_read_and_listed(root: str) -> None:
+    storage = Storage()
+    storage.write(join_uri(root, "a", "one.pdf"), b"1")
+    storage.write(join_uri(root, "a", "deeper", "two.pdf"), b"22")
+    listed = {stored.uri: stored.size_bytes for stored in storage.list(root)}
+    assert listed == {join_uri(root, "a", "one.pdf"): 1, join_uri(root, "a", "deeper", "two.pdf"): 2}
+    assert storage.read(join_uri(root, "a", "deeper", "two.pdf")) == b"22"
+
+
+def test_a_prefix_is_a_folder_and_not_the_beginning_of_a_name(root: str) -> None:
+    storage = Storage()
+    for name in ("forms/a", "forms-old/b"):
+        storage.write(join_uri(root, name), b"x")
+    assert [stored.uri for stored in storage.list(join_uri(root, "forms"))] == [join_uri(root, "forms/a")]
+
+
+def test_one_file_can_be_listed_by_its_name(root: str) -> None:
+    storage = Storage()
+    storage.write(join_uri(root, "a.pdf"), b"x")
+    storage.write(join_uri(root, "a.pdf.txt"), b"x")
+    assert [stored.uri for stored in storage.list(join_uri(root, "a.pdf"))] == [join_uri(root, "a.pdf")]
+
+
+def test_the_etag_changes_with_the_content(root: str) -> None:
+    storage, uri = Storage(), join_uri(root, "a.pdf")
+    storage.write(uri, b"one")
+    (before,) = storage.list(uri)
+    storage.write(uri, b"two")
+    (after,) = storage.list(uri)
+    assert before.etag != after.etag
+
+
+def test_names_with_odd_characters_are_only_names(root: str) -> None:
+    storage = Storage()
+    names = ["with space.pdf", "100%.pdf", "a#b?c&d=e.pdf", "Vertrag für Müller.pdf", "日本.pdf", "a,b;c+d.pdf"]
+    for name in names:
+        storage.write(join_uri(root, name), name.encode())
+    listed = {stored.uri for stored in storage.list(root)}
+    assert listed == {join_uri(root, name) for name in names}
+    assert all(storage.read(join_uri(root, name)) == name.encode() for name in names)
+
+
+def test_what_is_not_there_is_not_found(root: str) -> None:
+    storage = Storage()
+    with pytest.raises(PageError, match=r"missing\.pdf") as caught:
+        storage.read(join_uri(root, "missing.pdf"))
+    assert caught.value.kind == "not_found"
+    assert not storage.exists(join_uri(root, "missing.pdf"))
+    assert list(storage.list_existing(join_uri(root, "nowhere"))) == []
+
+
+def test_what_is_deleted_is_gone_and_deleting_it_again_is_no_error(root: str) -> None:
+    storage, uri = Storage(), join_uri(root, "a.pdf")
+    storage.write(uri, b"x")
+    assert storage.exists(uri)
+    storage.delete(uri)
+    storage.delete(uri)
+    assert not storage.exists(uri)
+
+
+def test_columns_of_a_table_are_read_without_the_rest(root: str) -> None:
+    storage, uri = Storage(), join_uri(root, "table.parquet")
+    write_table(storage, uri, ANSWERS.empty_table())
+    with storage.open(uri) as file:
+        assert pq.read_table(file, columns=["uri"]).column_names == ["uri"]
+
+
+@pytest.fixture
+def proxy(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Proxy]:
+    """Between new S3 clients and the server."""
+    with start_s3_proxy(s3_server.endpoint) as started:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", started.endpoint)
+        yield started
+
+
+@pytest.mark.parametrize("mode", ["down", "500", "503", "cut"])
+def test_s3_that_fails_for_a_while_is_waited_for(mode: Mode, proxy: S3Proxy, s3_prefix: str, tmp_path: Path) -> None:
+    storage, uri, content = Storage(), join_uri(s3_prefix, "a.pdf"), bytes(range(256)) * 40
+    storage.write(uri, content)
+    attempts = (
+        lambda: storage.write(join_uri(s3_prefix, "b.pdf"), content),
+        lambda: storage.read(uri),
+        lambda: storage.download(uri, tmp_path / "a.pdf"),
+        lambda: list(storage.list(s3_prefix)),
+    )
+    for attempt in attempts:
+        proxy.fail(mode)
+        threading.Timer(2.5, proxy.fail, ("pass",)).start()
+        attempt()
+        assert storage.exists(uri)
+    assert storage.read(join_uri(s3_prefix, "b.pdf")) == storage.read(uri) == content
+    assert (tmp_path / "a.pdf").read_bytes() == content
+
+
+def test_s3_that_never_answered_is_given_up_soon_and_told(proxy: S3Proxy, s3_prefix: str) -> None:
+    proxy.fail("down")
+    with pytest.raises(PageError, match=re.escape(s3_prefix)) as caught:
+        Storage(first_patience_seconds=1).read(join_uri(s3_prefix, "a.pdf"))
+    assert caught.value.kind == "unreadable"
+
+
+def test_many_objects_are_listed_each_once(s3_prefix: str) -> None:
+    storage = Storage()
+    names = {join_uri(s3_prefix, f"{number:05d}") for number in range(1003)}  # more than one answer of S3 holds
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(lambda uri: storage.write(uri, b"x"), names))
+    listed = [stored.uri for stored in storage.list(s3_prefix)]
+    assert len(listed) == len(names) and set(listed) == names
+
+
+def test_a_document_is_fetched_into_a_file_where_it_is_not_one_already(root: str) -> None:
+    storage, uri = Storage(), join_uri(root, "a.pdf")
+    storage.write(uri, b"content")
+    fetch = Fetch()
+    rows = fetch([{"uri": uri}, {"uri": uri}, {"uri": join_uri(root, "gone.pdf")}])
+    path = Path(next(rows)["path"])
+    written = path.stat().st_mtime_ns
+    assert path.read_bytes() == b"content" and (str(path) == uri) != root.startswith("s3://")
+    assert next(rows)["path"] == str(path) and path.stat().st_mtime_ns == written, "it is not fetched again"
+    gone = next(rows)
+    assert (gone["status"], gone["error_kind"]) == ("failed", "not_found")
+    assert path.exists() != root.startswith("s3://"), "nothing is left of what was fetched"
+
+
+def test_a_storage_travels_to_other_processes(root: str) -> None:
+    storage = Storage()
+    storage.write(join_uri(root, "a"), b"x")
+    assert pickle.loads(pickle.dumps(storage)).read(join_uri(root, "a")) == b"x"
+
+
+def test_a_bucket_of_more_than_one_page_of_names_is_listed_whole(s3_prefix: str) -> None:
+    storage = Storage()
+    for index in range(1005):
+        storage.write(join_uri(s3_prefix, f"{index:05d}"), b"")
+    assert len({stored.uri for stored in storage.list(s3_prefix)}) == 1005
+
+
+def test_wrong_credentials_are_access_denied(s3_prefix: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
+    with pytest.raises(PageError, match="check the credentials") as caught:
+        list(Storage().list(s3_prefix))
+    assert caught.value.kind == "access_denied"
+
+
+def test_a_bucket_that_does_not_exist_is_not_found(s3_prefix: str) -> None:
+    with pytest.raises(PageError) as caught:
+        list(Storage().list("s3://no-such-bucket-here/x"))
+    assert caught.value.kind == "not_found"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_file_without_read_permission_is_access_denied(tmp_path: Path) -> None:
+    (tmp_path / "secret.pdf").touch(mode=0)
+    with pytest.raises(PageError) as caught:
+        Storage().read(str(tmp_path / "secret.pdf"))
+    assert caught.value.kind == "access_denied"
+
+
+def test_a_loop_of_links_is_walked_once(tmp_path: Path) -> None:
+    (tmp_path / "inner").mkdir()
+    (tmp_path / "inner" / "a.pdf").write_bytes(b"x")
+    (tmp_path / "inner" / "loop").symlink_to(tmp_path)
+    assert [Path(stored.uri).name for stored in Storage().list(str(tmp_path))] == ["a.pdf"]
+
+
+def test_a_link_that_leads_nowhere_is_listed_and_not_found(tmp_path: Path) -> None:
+    (tmp_path / "gone.pdf").symlink_to(tmp_path / "nothing")
+    (stored,) = Storage().list(str(tmp_path))
+    with pytest.raises(PageError) as caught:
+        Storage().read(stored.uri)
+    assert caught.value.kind == "not_found"
+
+
+def test_a_write_that_fails_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "taken").mkdir()
+    with pytest.raises(PageError):
+        Storage().write(str(tmp_path / "taken"), b"x")
+    assert [path.name for path in tmp_path.iterdir()] == ["taken"]
+
+
+@pytest.mark.parametrize("uri", ["gs://bucket/x", "https://host/x", "s3://", "s3:///key"])
+def test_other_places_are_refused(uri: str) -> None:
+    with pytest.raises(ValueError, match="bucket"):
+        normalise_uri(uri)
+
+
+def test_local_paths_become_absolute(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert normalise_uri("a/../b") == str(tmp_path / "b")
+    assert normalise_uri(f"file://{tmp_path}/c") == str(tmp_path / "c")
+
+
+def test_a_name_that_is_no_utf8_is_listed_and_read(tmp_path: Path) -> None:
+    name = os.fsdecode(b"caf\xe9 100%E9.pdf")
+    (tmp_path / name).write_bytes(b"x")
+    (stored,) = Storage().list(str(tmp_path))
+    assert stored.uri == f"{tmp_path}/caf%E9 100%E9.pdf"
+    with pytest.raises(PageError):  # what stood there already as %E9 and what was a byte cannot be told apart
+        Storage().read(stored.uri)
+    (tmp_path / os.fsdecode(b"na\xefve.pdf")).write_bytes(b"y")
+    assert Storage().read(f"{tmp_path}/na%EFve.pdf") == b"y"
+
+
+def test_what_is_no_file_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.pdf")
+    (stored,) = Storage().list(str(tmp_path))
+    with pytest.raises(PageError, match="not a regular file") as caught:
+        Storage().read(stored.uri)
+    assert caught.value.kind == "unsupported"
+
+
+def test_a_link_to_itself_is_listed_and_unreadable(tmp_path: Path) -> None:
+    (tmp_path / "self.pdf").symlink_to(tmp_path / "self.pdf")
+    (stored,) = Storage().list(str(tmp_path))
+    with pytest.raises(PageError):
+        Storage().read(stored.uri)
+
+
+@pytest.mark.parametrize(("name", "value"), [("AWS_PROFILE", "nobody"), ("AWS_ENDPOINT_URL", "no url")])
+def test_settings_that_lead_nowhere_are_said_in_words(
+    s3_prefix: str, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(PageError):
+        list(Storage().list(s3_prefix))

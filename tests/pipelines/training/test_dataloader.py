@@ -1,0 +1,225 @@
+"""From the plan to the model's arguments, and what the model learns from them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import torch
+
+import model as model_package
+from model import LayoutLMv2Config
+from pipelines.datasets.preprocess import LabelledOptions, example_steps
+from pipelines.datasets.registry import read_corpus
+from pipelines.datasets.types import LABELLED_PAGE, labelled_row
+from pipelines.schema import TASKS, Task
+from pipelines.stages.base import StageOnBlocks, table_of
+from pipelines.stages.model_loader import MODEL_CLASSES, load_tokenizer
+from pipelines.storage.files import Storage
+from pipelines.training import dataloader as training_feed
+from pipelines.training.augment import AugmentOptions
+from pipelines.training.batch_plan import BatchOptions, BatchPlan
+from pipelines.training.dataloader import (
+    PLANNED,
+    FeedOptions,
+    TrainingBatch,
+    augmented_vocabulary,
+    feed,
+    load_micro_batches,
+    planned_rows,
+    training_batch,
+)
+from pipelines.training.example_cache import (
+    COUNTED_EXAMPLE,
+    CountTargets,
+    ExampleIndex,
+    read_index,
+    write_example_block,
+)
+from pipelines.training.page_mixing import RemixOptions
+from tests.pipelines.datasets.drawn_corpus import TINY, draw_corpus
+
+LABELS: dict[Task, tuple[str, ...]] = {
+    "token-classification": (
+        "O", "B-HEADER", "I-HEADER", "B-QUESTION", "I-QUESTION", "B-ANSWER", "I-ANSWER",
+    ),
+    "sequence-classification": ("even", "odd"),
+    "question-answering": (),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return draw_corpus(tmp_path_factory.mktemp("corpus"), forms=5, test_forms=1)
+
+
+def examples(data: Path, folder: Path, task: Task) -> ExampleIndex:
+    """The drawn forms as examples of a task; as documents, they are of the class "odd" or "even" by their number."""
+    read_as: Task = "question-answering" if task == "question-answering" else "token-classification"
+    pages = read_corpus("funsd", str(data), "train+dev", read_as).pages
+    pages = tuple(replace(page, label=LABELS["sequence-classification"][i % 2]) for i, page in enumerate(pages))
+    rows = [labelled_row(page) for page in pages]
+    steps = (*example_steps(LabelledOptions("funsd", task, "untrained")), lambda: CountTargets(task))
+    table = StageOnBlocks(steps, COUNTED_EXAMPLE)(table_of(rows, LABELLED_PAGE))
+    write_example_block(table, Storage(), str(folder / "pages"))
+    return read_index(Storage(), str(folder), rows)
+
+
+def options_of(task: Task, **values: object) -> FeedOptions:
+    ids = {label: index for index, label in enumerate(LABELS[task])}
+    vocabulary = augmented_vocabulary(load_tokenizer("untrained"))
+    return FeedOptions(task, ids, 0, vocabulary, **{"tokenizer": "", **values})  # type: ignore[arg-type]
+
+
+def batches(plan: BatchPlan, options: FeedOptions, end: int, rank: int = 0, workers: int = 1) -> list[TrainingBatch]:
+    planned = pa.Table.from_pylist(list(planned_rows(plan, 0, end, rank, workers)), schema=PLANNED)
+    loaded = load_micro_batches(planned, Storage(), options)
+    return [training_batch(loaded.slice(row, 1)) for row in range(loaded.num_rows)]
+
+
+@pytest.mark.xdist_group("ray")
+@pytest.mark.usefixtures("ray_cluster")
+@pytest.mark.parametrize("workers", [1, 2])
+def test_the_feed_gives_each_worker_its_micro_batches_in_order_from_any_step(
+    workers: int, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training_feed, "WINDOWS_PER_DATASET", 12)  # three steps a Dataset
+    options = options_of("token-classification", augment=AugmentOptions(mask_words=0.3))
+    plan = BatchPlan(examples(data, tmp_path, "token-classification"), BatchOptions(4, 2))
+    for rank in range(workers):
+        wanted = [batch for batch in batches(plan, options, 11, rank, workers) if batch.step >= 3]
+        fed = list(feed(plan, 3, 11, rank, workers, Storage(), options))
+        assert [(batch.step, batch.place) for batch in fed] == [(batch.step, batch.place) for batch in wanted]
+        for one, other in zip(fed, wanted, strict=True):
+            assert all(torch.equal(tensor, other.tensors[name]) for name, tensor in one.tensors.items())
+    assert not list(feed(plan, 5, 5, 0, 1, Storage(), options)), "a run that is finished is fed nothing"
+
+
+def tiny_model(task: Task) -> torch.nn.Module:
+    labels = LABELS[task] or ("START", "END")
+    config = LayoutLMv2Config(**TINY, id2label=dict(enumerate(labels)), hidden_dropout_prob=0.0)
+    torch.manual_seed(0)
+    return getattr(model_package, MODEL_CLASSES[task])(config).train()
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_loss_falls_on_what_is_seen_again_and_again(task: Task, data: Path, tmp_path: Path) -> None:
+    index = examples(data, tmp_path, task)
+    plan = BatchPlan(index, BatchOptions(5, 5))
+    learner = tiny_model(task)
+    optimizer = torch.optim.AdamW(learner.parameters(), lr=3e-3)
+    losses = []
+    for batch in batches(plan, options_of(task), end=40):
+        loss = learner(**batch.tensors).loss
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(float(loss.detach()))
+    assert np.mean(losses[-3:]) < 0.5 * np.mean(losses[:3])
+
+
+def test_the_parts_of_a_step_add_up_to_its_mean_loss_over_all_targets(data: Path, tmp_path: Path) -> None:
+    index = examples(data, tmp_path, "token-classification")
+    learner = tiny_model("token-classification").eval()
+    whole = batches(BatchPlan(index, BatchOptions(5, 5)), options_of("token-classification"), end=1)
+    parts = [
+        batch
+        for rank in (0, 1)
+        for batch in batches(BatchPlan(index, BatchOptions(4, 1)), options_of("token-classification"), 2, rank, 2)
+    ]
+    with torch.inference_mode():
+        (mean,) = (float(learner(**batch.tensors).loss) for batch in whole)
+        total = sum(float(learner(**batch.tensors).loss) * batch.own_targets for batch in parts if batch.own_targets)
+    assert sum(batch.own_targets for batch in parts) == whole[0].targets == whole[0].own_targets
+    assert total / whole[0].targets == pytest.approx(mean, rel=1e-5)
+
+
+def test_a_worker_without_a_window_of_its_own_takes_part_with_no_weight(data: Path, tmp_path: Path) -> None:
+    index = examples(data, tmp_path, "token-classification")
+    plan = BatchPlan(index, BatchOptions(8, 1))
+    loaded = batches(plan, options_of("token-classification"), end=1)
+    assert sorted(batch.own_targets > 0 for batch in loaded) == [False] * 3 + [True] * 5
+    assert sum(batch.own_targets for batch in loaded) == loaded[0].targets
+    assert all(batch.tensors["input_ids"].shape[0] == 1 for batch in loaded)
+
+
+def test_loading_is_the_same_every_time_and_other_in_every_epoch(data: Path, tmp_path: Path) -> None:
+    index = examples(data, tmp_path, "token-classification")
+    plan = BatchPlan(index, BatchOptions(5, 5))
+    options = options_of(
+        "token-classification", augment=AugmentOptions(mask_words=0.3, shift=50, scale=0.1, jitter=3), seed=3
+    )
+    once, again = (batches(plan, options, end=2) for _ in range(2))
+    for one, other in zip(once, again, strict=True):
+        assert one.tensors.keys() == other.tensors.keys()
+        assert all(torch.equal(one.tensors[name], other.tensors[name]) for name in one.tensors)
+    boxes = [sorted(map(tuple, batch.tensors["bbox"][batch.tensors["labels"] >= 0].tolist())) for batch in once]
+    assert boxes[0] != boxes[1], "the same windows in another epoch are moved otherwise"
+
+
+def test_hidden_words_are_the_targets_of_masked_words_and_nothing_else_is(data: Path, tmp_path: Path) -> None:
+    index = examples(data, tmp_path, "token-classification")
+    plan = BatchPlan(index, BatchOptions(5, 5))
+    (plain,) = batches(plan, options_of("token-classification"), end=1)
+    (hidden,) = batches(
+        plan,
+        options_of("token-classification", objective="masked-words", augment=AugmentOptions(mask_words=0.4)),
+        end=1,
+    )
+    changed = hidden.tensors["input_ids"] != plain.tensors["input_ids"]
+    targets = hidden.tensors["labels"]
+    assert torch.equal(changed, targets != -100)
+    assert torch.equal(targets[changed], plain.tensors["input_ids"][changed])
+    assert hidden.own_targets == int(changed.sum()) > 10
+
+
+def test_remixed_pages_hold_words_of_two_and_each_has_its_label(data: Path, tmp_path: Path) -> None:
+    index = examples(data, tmp_path, "token-classification")
+    plan = BatchPlan(index, BatchOptions(5, 5))
+    plain = batches(plan, options_of("token-classification"), end=1)[0].tensors
+    folder = tmp_path / "tokenizer"
+    load_tokenizer("untrained").save_pretrained(folder)
+    remix = RemixOptions(splice=1, reorder=1, exchange=0.5)
+    options = options_of("token-classification", remix=remix, tokenizer=str(folder), seed=1)
+    (mixed,), (again,) = (batches(plan, options, end=1) for _ in range(2))
+    assert torch.equal(mixed.tensors["input_ids"], again.tensors["input_ids"])
+
+    def labelled_boxes(tensors: dict[str, torch.Tensor]) -> set[tuple[int, ...]]:
+        first = tensors["labels"] >= 0
+        boxes, labels = tensors["bbox"][first].tolist(), tensors["labels"][first].tolist()
+        return {(*box, label) for box, label in zip(boxes, labels, strict=True)}
+
+    assert labelled_boxes(mixed.tensors) <= labelled_boxes(plain)
+    assert not torch.equal(mixed.tensors["bbox"][:, :8], plain["bbox"][:, :8])
+    assert mixed.own_targets == int((mixed.tensors["labels"] >= 0).sum())
+
+
+def test_what_is_not_changed_is_what_the_batch_job_gives_the_model(data: Path, tmp_path: Path) -> None:
+    index = examples(data, tmp_path, "question-answering")
+    from pipelines.stages.infer import collate
+    from pipelines.training.example_cache import ExampleReader
+
+    plan = BatchPlan(index, BatchOptions(4, 4))
+    (batch,) = batches(plan, options_of("question-answering"), end=1)
+    (planned,) = list(planned_rows(plan, 0, 1, 0, 1))
+    reader = ExampleReader(Storage())
+    pages = [reader.read(uri, group) for uri, group in zip(planned["files"], planned["row_groups"], strict=True)]
+    windows = [page["windows"][index] for page, index in zip(pages, planned["windows"], strict=True)]
+    for name, tensor in collate(windows, 0).items():
+        assert torch.equal(tensor, batch.tensors[name]), name
+    for row, page in enumerate(pages):
+        picture = batch.tensors["image"][batch.tensors["image_of_row"][row]]
+        assert picture.numpy().tobytes() == page["picture"]
+        words = windows[row]["word_indices"]
+        question = page["questions"][windows[row]["question_index"]]
+        start, end = (int(batch.tensors[f"{edge}_positions"][row]) for edge in ("start", "end"))
+        assert (words[start], words[end]) == (question["first_word"], question["last_word"])
+
+
+def test_windows_of_a_page_share_its_picture(data: Path, tmp_path: Path) -> None:
+    index = examples(data, tmp_path, "question-answering")
+    (batch,) = batches(BatchPlan(index, BatchOptions(100, 100)), options_of("question-answering"), end=1)
+    assert len(batch.tensors["image"]) == len(index.pages) < len(batch.tensors["input_ids"])
