@@ -46,7 +46,7 @@ app = FastAPI()  # reads the annotations below, which therefore are no strings
 @serve.deployment(name="Text", ray_actor_options={"num_cpus": 0.1})
 class EmptyText:
     async def __call__(self, body: bytes) -> dict[str, bytes]:
-        return {"picture": bytes(PICTURE_BYTES)}
+        return {"model_image": bytes(PICTURE_BYTES)}
 
 
 @serve.deployment(name="Model", ray_actor_options={"num_cpus": 0.1})

@@ -34,9 +34,9 @@ import ray
 import tyro
 from PIL import Image
 
-from pipelines.batch.discovery import DOCUMENTS_PER_ROUND, promise_documents
+from pipelines.batch.discovery import DOCUMENTS_PER_ROUND, discover_documents
 from pipelines.batch.listing import document_id, list_documents
-from pipelines.batch.manifest import pages_to_do, read_document_marks, read_pages_done
+from pipelines.batch.manifest import pages_to_do, read_document_index, read_pages_done
 from pipelines.batch.options import RunOptions
 from pipelines.extract import ExtractOptions
 from pipelines.runtime.pools import PAGES_PER_BLOCK, plan_pools
@@ -123,8 +123,8 @@ def do_resume(folder: str, options: Options) -> int:
     """Find the pages to do as a run does."""
     storage, output = Storage(), f"{folder}/out"
     own(output)
-    promise_documents(storage, run_options(folder, "out"), plan_pools(2, 0), RUN)
-    done = read_pages_done(storage, output, read_document_marks(storage, output))
+    discover_documents(storage, run_options(folder, "out"), plan_pools(2, 0), RUN)
+    done = read_pages_done(storage, output, read_document_index(storage, output))
     return sum(1 for _ in pages_to_do(storage, output, done))
 
 
@@ -145,8 +145,8 @@ def do_open(folder: str, options: Options) -> int:
         set_data_context()
         own(output)
         asked = run_options(folder, Path(output).name, limit=options.open)
-        promise_documents(Storage(), asked, plan_pools(ray.cluster_resources()["CPU"], 0), RUN)
-        return int(read_document_marks(Storage(), asked.output).pages.sum())
+        discover_documents(Storage(), asked, plan_pools(ray.cluster_resources()["CPU"], 0), RUN)
+        return int(read_document_index(Storage(), asked.output).pages.sum())
 
 
 STEPS: dict[str, Callable[[str, Options], int]] = {

@@ -25,8 +25,8 @@ from pipelines.extract import ExtractOptions, read_steps
 from pipelines.runtime.pools import Pools, plan_pools
 from pipelines.runtime.ray_data import set_data_context
 from pipelines.schema import PAGE_TO_DO, RASTERIZED, TOKENIZED, Row
-from pipelines.stages.base import StageOnBlocks, stage_on_block
 from pipelines.stages.rasterize import RasterizeOptions
+from pipelines.stages.ray_data import StageRunner, map_stage, map_stages
 
 PAGES_PER_BLOCK = 4
 MEGABYTE = 1_000_000
@@ -66,21 +66,9 @@ def read(rows: list[Row], pools: Pools, operators: int) -> ray.data.Dataset:
     rasterize, *others = read_steps(OCR_ALWAYS)
     dataset = ray.data.from_blocks(blocks)
     if operators == 2:
-        dataset = dataset.map_batches(
-            stage_on_block,
-            fn_args=(rasterize, RASTERIZED),
-            batch_size=None,
-            batch_format="pyarrow",
-            num_cpus=pools.task_cpus,
-        )
-    return dataset.map_batches(
-        StageOnBlocks,
-        fn_constructor_args=((rasterize, *others) if operators == 1 else tuple(others), TOKENIZED),
-        batch_size=None,
-        batch_format="pyarrow",
-        num_cpus=pools.read_cpus,
-        compute=ray.data.ActorPoolStrategy(size=pools.read_actors),
-    )
+        dataset = map_stage(dataset, rasterize, RASTERIZED, pools)
+    steps = (rasterize, *others) if operators == 1 else tuple(others)
+    return map_stages(dataset, steps, TOKENIZED, pools, "read")
 
 
 def pages_per_second(rows: list[Row], pools: Pools, operators: int) -> float:
@@ -94,7 +82,7 @@ def pages_per_second(rows: list[Row], pools: Pools, operators: int) -> float:
 def stored_bytes_a_page(rows: list[Row]) -> float:
     """What two operators store of a page between them."""
     block = pa.Table.from_pylist(rows[:PAGES_PER_BLOCK], schema=PAGE_TO_DO)
-    return stage_on_block(block, read_steps(OCR_ALWAYS)[0], RASTERIZED).nbytes / block.num_rows
+    return StageRunner(read_steps(OCR_ALWAYS)[:1], RASTERIZED)(block).nbytes / block.num_rows
 
 
 def main() -> None:

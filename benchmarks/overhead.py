@@ -36,11 +36,11 @@ from model.untrained import UNTRAINED
 from pipelines.batch.run import write_block
 from pipelines.documents.document import Document
 from pipelines.extract import ExtractOptions, extract_pages, infer_steps, merge_options, read_steps
-from pipelines.runtime.pools import fit_pools, pages_per_block, plan_pools
+from pipelines.runtime.pools import cap_pools, pages_per_block, plan_pools
 from pipelines.runtime.ray_data import set_data_context
 from pipelines.schema import INFERRED, PAGE_TO_DO, TOKENIZED, Row, page_schema
-from pipelines.stages.base import StageOnBlocks
 from pipelines.stages.merge import Merge
+from pipelines.stages.ray_data import StageRunner
 from pipelines.storage.files import Storage
 
 _USED, _SPILLED = re.compile(r"Plasma memory usage ([\d.]+) MiB"), re.compile(r"Spilled ([\d.]+) MiB")
@@ -83,9 +83,9 @@ class WholePage:
 
     def __init__(self, options: ExtractOptions, folder: str) -> None:
         self.stages = [
-            StageOnBlocks(read_steps(options), TOKENIZED),
-            StageOnBlocks(infer_steps(options, threads=1), INFERRED),
-            StageOnBlocks((partial(Merge, merge_options(options)),), page_schema(options.task)),
+            StageRunner(read_steps(options), TOKENIZED),
+            StageRunner(infer_steps(options, threads=1), INFERRED),
+            StageRunner((partial(Merge, merge_options(options)),), page_schema(options.task)),
         ]
         self.storage, self.folder = Storage(), folder
 
@@ -143,7 +143,7 @@ class StoreWatch:
 
 def through_ray(blocks: list[pa.Table], options: ExtractOptions, folder: str) -> tuple[Rate, StoreWatch]:
     """Through Ray Data, as the job does it."""
-    pools = fit_pools(plan_pools(os.cpu_count() or 1, 0), len(blocks))
+    pools = cap_pools(plan_pools(os.cpu_count() or 1, 0), len(blocks))
     rate, watched = Rate(), StoreWatch()
     watcher = threading.Thread(target=watched.watch)
     watcher.start()

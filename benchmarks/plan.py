@@ -30,12 +30,12 @@ import tyro
 from model.untrained import UNTRAINED
 from pipelines.documents.document import Document
 from pipelines.extract import ExtractOptions, infer_steps, merge_options, read_steps
-from pipelines.planning.fleet import Fleet, Market, NodeType, Workload
+from pipelines.planning.fleet import Fleet, NodeType, Prices, Workload
 from pipelines.planning.simulation import simulate
-from pipelines.planning.stage_costs import SHIPPED, Figures, PageSeconds
+from pipelines.planning.stage_costs import SHIPPED, PageSeconds, StageCosts
 from pipelines.runtime.pools import pages_per_block, plan_pools
 from pipelines.schema import Row
-from pipelines.stages.base import MakeStage
+from pipelines.stages.base import StageFactory
 from pipelines.stages.merge import Merge
 from pipelines.stages.ocr import Ocr
 from pipelines.stages.rasterize import Rasterize
@@ -80,7 +80,7 @@ def rows_of(names: Iterable[str]) -> list[Row]:
 def page_seconds(rows: list[Row]) -> PageSeconds:
     """CPU seconds a page of each stage, one after the other on one thread; the second of two goes."""
     fetch, _, tokenize = read_steps(OPTIONS)
-    makers: dict[str, MakeStage] = {
+    makers: dict[str, StageFactory] = {
         "fetch": fetch,
         "rasterize": lambda: Rasterize(OPTIONS.rasterize),
         "ocr": lambda: Ocr(OPTIONS.ocr),
@@ -108,7 +108,7 @@ def start_seconds(*programs: str) -> float:
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def measure_figures() -> Figures:
+def measure_figures() -> StageCosts:
     """The figures of this machine."""
     return replace(
         SHIPPED,
@@ -179,13 +179,13 @@ def run_job(source: Path, output: Path, readers: int) -> tuple[dict[str, Any], f
     return record, others.mean(record["seconds"]["extracting"] + record["seconds"]["total"] * 0.02)
 
 
-def predict(figures: Figures, pages: int, fraction: float, documents: int, readers: int, cores: float) -> float:
+def predict(figures: StageCosts, pages: int, fraction: float, documents: int, readers: int, cores: float) -> float:
     """Seconds of extracting by the simulation, on one node of so many cores that is there already."""
     pools = plan_pools(os.cpu_count() or 1, 0, read_workers=readers)
     workload = Workload(pages, fraction, pages / documents, 0.5, pages_per_block(pages, pools))
-    market = Market(NodeType(os.cpu_count() or 1, 0.0, 0.0), NodeType(1, 0.0, 0.0))
+    prices = Prices(NodeType(os.cpu_count() or 1, 0.0, 0.0), NodeType(1, 0.0, 0.0))
     listed = replace(figures, document=0.0)
-    return simulate(workload, listed, market, Fleet(1, 0), readers=readers, cores=cores).seconds
+    return simulate(workload, listed, prices, Fleet(1, 0), readers=readers, cores=cores).seconds
 
 
 def main() -> None:

@@ -51,7 +51,7 @@ from pipelines.schema import Row
 from pipelines.serving.options import ServeOptions
 from pipelines.serving.predictor import LoadedStages
 from pipelines.serving.provided_words import GivenWords
-from pipelines.serving.reader import Asked, Text
+from pipelines.serving.reader import Reader, ReadRequest
 from pipelines.stages.infer import Infer
 from pipelines.stages.merge import Merge
 
@@ -251,7 +251,7 @@ class Direct:
         extract = options.extract_of(options.models[0])
         (make_infer,) = infer_steps(extract, options.model_threads)
         self.model = options.models[0].name
-        self.readers = [Text(options) for _ in range(cpus)]
+        self.readers = [Reader(options) for _ in range(cpus)]
         self.stages = LoadedStages(
             options.models[0].task, cast(Infer, make_infer()), Merge(merge_options(extract), ("preview",))
         )
@@ -259,7 +259,7 @@ class Direct:
     def read(self, kind: Kind, content: bytes, number: int) -> Row:
         """A page, opened and read as a request's is."""
         listed = {"document_id": f"{number:016x}", "uri": kind.path.name, "size_bytes": len(content), "etag": None}
-        asked = Asked(f"{kind.name.split()[0]}{number}", listed, self.model, pages=kind.pages, words=kind.words)
+        asked = ReadRequest(f"{kind.name.split()[0]}{number}", listed, self.model, pages=kind.pages, words=kind.words)
         _, row = self.readers[number % len(self.readers)]._open_and_read(asked, content)
         assert row is not None and row["status"] == "ok", row
         return row

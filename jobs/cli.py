@@ -10,7 +10,7 @@ import ray
 import tyro
 from ray.exceptions import RayTaskError
 
-from pipelines.errors import PageError
+from pipelines.errors import ProcessingError
 
 Options = TypeVar("Options")
 
@@ -20,7 +20,7 @@ def parse_options(kind: type[Options], description: str | None, arguments: Seque
     return tyro.cli(kind, args=arguments, description=description)
 
 
-def check_above_zero(options: object, names: Iterable[str]) -> None:
+def require_positive(options: object, names: Iterable[str]) -> None:
     """Refuse numbers that make no sense; None, where an option may be that, does.
 
     Args:
@@ -58,6 +58,6 @@ def reason(error: BaseException) -> str:
     """Why a run failed, in a line: what Ray's workers raised is taken out of what Ray wraps it in."""
     if isinstance(error, RayTaskError) and isinstance(error.cause, BaseException):
         error = error.cause
-    if isinstance(error, PageError):
+    if isinstance(error, ProcessingError):
         return f"{error.kind}: {error.message}"
     return str(error).strip() or type(error).__name__

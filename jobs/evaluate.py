@@ -17,13 +17,13 @@ from typing import Any
 import ray
 from ray.exceptions import RayError
 
-from jobs.cli import check_above_zero, connect_to_ray, parse_options, reason
+from jobs.cli import connect_to_ray, parse_options, reason, require_positive
 from model.checkpoint import CheckpointError
 from model.checkpoint_source import BUNDLED_FORMS
 from model.ocr.engine import OcrOptions, OcrUnavailableError
 from model.untrained import UNTRAINED
 from pipelines.datasets.types import BrokenAnnotationError
-from pipelines.errors import PageError
+from pipelines.errors import ProcessingError
 from pipelines.evaluation.evaluate import EmptyCorpusError, EvaluateOptions, MissingPagesError, evaluate, read_split
 from pipelines.schema import Task
 from pipelines.stages.infer import DtypeChoice, InferOptions
@@ -84,7 +84,7 @@ class Options:
             ValueError: they make no sense.
         """
         positive = ("limit", "batch_tokens", "page_time_limit_seconds", "read_workers", "model_workers")
-        check_above_zero(self, positive)
+        require_positive(self, positive)
         if self.report_pages < 0:
             raise ValueError(f"--report-pages is {self.report_pages}; it must be 0 or more")
         if self.predictions and self.output is None:
@@ -120,7 +120,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ValueError, OcrUnavailableError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    except (PageError, BrokenAnnotationError, CheckpointError) as error:
+    except (ProcessingError, BrokenAnnotationError, CheckpointError) as error:
         print(f"error: {reason(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -129,7 +129,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         connect_to_ray(options.address)
         record = evaluate(evaluate_options, corpus)
     except (
-        PageError,
+        ProcessingError,
         CheckpointError,
         EmptyCorpusError,
         MissingPagesError,

@@ -15,7 +15,7 @@ from typing import Any
 import ray
 from ray.exceptions import RayError
 
-from jobs.cli import check_above_zero, connect_to_ray, parse_options, reason
+from jobs.cli import connect_to_ray, parse_options, reason, require_positive
 from jobs.reading_options import MEGA, ReadingOptions
 from model.checkpoint import CheckpointError
 from model.checkpoint_source import BUNDLED_FORMS
@@ -23,7 +23,7 @@ from model.ocr.engine import OcrUnavailableError
 from model.untrained import UNTRAINED
 from pipelines.batch.options import RunOptions
 from pipelines.batch.run import run
-from pipelines.errors import PageError
+from pipelines.errors import ProcessingError
 from pipelines.extract import check_options
 from pipelines.runtime.output_record import OutputConflictError
 from pipelines.schema import Task
@@ -34,7 +34,7 @@ from pipelines.storage.files import join_uri, normalise_uri
 logger = logging.getLogger("jobs.extract")
 
 EXTRACT_ERRORS = (
-    PageError,
+    ProcessingError,
     OutputConflictError,
     CheckpointError,
     SandboxError,
@@ -107,7 +107,7 @@ class Options(ReadingOptions, ExtractedOptions):
             "read_workers",
             "model_workers",
         )
-        check_above_zero(self, positive)
+        require_positive(self, positive)
         if self.retry_failed and self.overwrite:
             raise ValueError("--retry-failed keeps what --overwrite removes; give one of them")
         extract = self.extract_options(self.model, self.task, self.questions)

@@ -16,14 +16,14 @@ import ray
 from ray.exceptions import RayError
 from ray.train.v2.api.exceptions import TrainingFailedError
 
-from jobs.cli import check_above_zero, connect_to_ray, parse_options, reason
+from jobs.cli import connect_to_ray, parse_options, reason, require_positive
 from model.checkpoint import CheckpointError
 from model.ocr.engine import OcrOptions, OcrUnavailableError
-from pipelines.datasets.preprocess import LabelledOptions
+from pipelines.datasets.preprocess import PreprocessOptions
 from pipelines.datasets.registry import DATASETS
 from pipelines.datasets.types import BrokenAnnotationError
 from pipelines.documents.rendering import RenderOptions
-from pipelines.errors import PageError
+from pipelines.errors import ProcessingError
 from pipelines.runtime.output_record import OutputConflictError
 from pipelines.schema import Task
 from pipelines.stages.rasterize import RasterizeOptions, TextChoice
@@ -31,14 +31,14 @@ from pipelines.storage.files import normalise_uri
 from pipelines.training.augment import AugmentOptions
 from pipelines.training.batch_plan import BatchOptions
 from pipelines.training.finetune import FinetuneOptions, TrainingError, finetune
-from pipelines.training.initialization import ANY_LABELS, check_start, choose_start, start_config, start_tokenizer
+from pipelines.training.initialization import ANY_LABELS, check_init, choose_init, init_config, init_tokenizer
 from pipelines.training.optimizer import OptimizerOptions
-from pipelines.training.page_mixing import RemixOptions
+from pipelines.training.page_mixing import PageMixingOptions
 from pipelines.training.targets import Objective
 from pipelines.training.trainer import TrainingOptions
 
 FINETUNE_ERRORS = (
-    PageError,
+    ProcessingError,
     OutputConflictError,
     BrokenAnnotationError,
     TrainingError,
@@ -175,23 +175,23 @@ class Options:
             self.batch_size, self.micro_batch_size or max(1, self.batch_size // self.workers), self.seed
         )
         batches.check(self.workers)
-        remix = RemixOptions(self.splice, self.reorder, self.exchange, self.digits, self.drop)
+        page_mixing = PageMixingOptions(self.splice, self.reorder, self.exchange, self.digits, self.drop)
         if self.objective == "masked-words" and not self.mask_words:
             raise ValueError("--objective masked-words needs --mask-words, the share of the words to hide: 0.25, say")
         if self.objective == "masked-words" and self.task == "question-answering":
             raise ValueError("--objective masked-words asks no questions; choose another --task for how pages are read")
-        if not remix.changes_nothing and self.task != "token-classification":
+        if not page_mixing.changes_nothing and self.task != "token-classification":
             raise ValueError(f"--splice and the like mix pages with labelled words, and the task is {self.task}")
-        start = choose_start(self.model, self.init_text, self.config)
-        check_start(start, self.task)
-        tokenizer = start_tokenizer(start, start_config(start, self.task, ANY_LABELS))
+        start = choose_init(self.model, self.init_text, self.config)
+        check_init(start, self.task)
+        tokenizer = init_tokenizer(start, init_config(start, self.task, ANY_LABELS))
         if not 0 <= self.stride < tokenizer.model_max_length // 2:
             raise ValueError(f"--stride is {self.stride}; it must be from 0 to {tokenizer.model_max_length // 2 - 1}")
         return FinetuneOptions(
             data=normalise_uri(self.data),
             output=normalise_uri(self.output),
             start=start,
-            labelled=LabelledOptions(
+            labelled=PreprocessOptions(
                 dataset=self.dataset,
                 task=self.task,
                 tokenizer="",
@@ -223,7 +223,7 @@ class Options:
                     freeze_word_embeddings=self.freeze_word_embeddings,
                 ),
                 augment=AugmentOptions(self.mask_words, self.shift, self.scale, self.jitter),
-                remix=remix,
+                page_mixing=page_mixing,
                 objective=self.objective,
             ),
             train_split=self.train_split,
@@ -238,7 +238,7 @@ class Options:
     def _check_numbers(self) -> None:
         whole = ("epochs", "steps", "batch_size", "micro_batch_size", "evaluate_every", "checkpoint_every", "log_every")
         positive = (*whole, "workers", "threads", "dpi", "page_time_limit_seconds", "learning_rate")
-        check_above_zero(self, (*positive, "new_parts_learning_rate"))
+        require_positive(self, (*positive, "new_parts_learning_rate"))
         for name, most in (("warmup_fraction", 1.0), ("average_weights", 1.0), ("weight_decay", float("inf"))):
             value = getattr(self, name)
             if not 0 <= value < most:

@@ -30,11 +30,11 @@ from jobs.cli import connect_to_ray, parse_options, reason
 from jobs.finetune import FINETUNE_ERRORS, training_reason
 from jobs.finetune import Options as FinetuneJobOptions
 from pipelines.datasets.labelled_pages import write_labelled_pages
-from pipelines.datasets.preprocess import LabelledOptions, ReadLabelled
+from pipelines.datasets.preprocess import PreprocessOptions, ReadLabelled
 from pipelines.datasets.registry import DATASETS, read_corpus
 from pipelines.datasets.synthetic_forms.pages import drawn_pages
 from pipelines.datasets.types import LabelledPage, labelled_row
-from pipelines.schema import PICTURE_SHAPE
+from pipelines.schema import MODEL_IMAGE_SHAPE
 from pipelines.stages.rasterize import RasterizeOptions
 from pipelines.storage.files import Storage, is_s3, join_uri, normalise_uri
 from pipelines.training.finetune import finetune
@@ -45,7 +45,7 @@ PAGES_PER_FILE = 200
 DRAWN_DEV_PAGES = 100
 WORDS_PER_PAGE = 20
 """Pages with fewer words teach too little to be worth their time."""
-MOST_PAGES = 240
+MAX_PAGES = 240
 """Of one corpus for hidden words, spread evenly over it: a few contracts have more pages than all the forms."""
 
 SIZES: dict[str, Any] = {
@@ -207,9 +207,9 @@ def write_unlabelled_pages(folder: Path, options: Options) -> None:
             continue
         task = DATASETS[dataset].tasks[0]
         corpus = read_corpus(dataset, data, split, task, storage=storage)
-        read = ReadLabelled(LabelledOptions(dataset, task, "", rasterize=RasterizeOptions(text="layer")))
+        read = ReadLabelled(PreprocessOptions(dataset, task, "", rasterize=RasterizeOptions(text="layer")))
         pages = list(_unlabelled(read, corpus.pages))
-        pages = pages[:: max(1, math.ceil(len(pages) / MOST_PAGES))]
+        pages = pages[:: max(1, math.ceil(len(pages) / MAX_PAGES))]
         # The first file comes last: where it is, all are.
         for first in reversed(range(0, len(pages), PAGES_PER_FILE)):
             uri = join_uri(str(folder), f"{dataset}-{split}-{first:06d}.parquet")
@@ -230,7 +230,7 @@ def _unlabelled(read: ReadLabelled, pages: Iterable[LabelledPage]) -> Iterator[t
             questions=(),
             keys=(),
         )
-        picture = np.frombuffer(row["picture"], dtype=np.uint8).reshape(PICTURE_SHAPE)
+        picture = np.frombuffer(row["picture"], dtype=np.uint8).reshape(MODEL_IMAGE_SHAPE)
         content = io.BytesIO()
         Image.fromarray(np.ascontiguousarray(picture[::-1].transpose(1, 2, 0))).save(content, format="PNG")
         yield page, content.getvalue(), "train"

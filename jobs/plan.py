@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jobs.cli import check_above_zero, parse_options
-from pipelines.planning.fleet import Market, NodeType, Workload
+from jobs.cli import parse_options, require_positive
+from pipelines.planning.fleet import NodeType, Prices, Workload
 from pipelines.planning.plot import plot_plan
 from pipelines.planning.search import Limits, ModelChoice, Planner
-from pipelines.planning.stage_costs import SHIPPED, Figures, figures_of_run, on_faster_cores, with_gpu_seconds
+from pipelines.planning.stage_costs import SHIPPED, StageCosts, on_faster_cores, stage_costs_of_run, with_gpu_seconds
 from pipelines.planning.summary import plan_as_json, plan_as_text
 
 
@@ -84,19 +84,19 @@ class Options:
         """
         return Workload(self.pages, self.scanned_fraction, self.pages_per_document, self.pages_skew)
 
-    def market(self) -> Market:
+    def prices(self) -> Prices:
         """The nodes and what they cost.
 
         Raises:
             ValueError: they make no sense.
         """
-        check_above_zero(self, ("ocr_node_cores", "gpu_node_gpus", "core_speed", "deadline_hours", "head_gigabytes"))
+        require_positive(self, ("ocr_node_cores", "gpu_node_gpus", "core_speed", "deadline_hours", "head_gigabytes"))
         for name in ("price", "losses_per_hour", "seconds", "minutes"):
             for option in (field for field in self.__dataclass_fields__ if field.endswith(name)):
                 value = getattr(self, option)
                 if value is not None and not 0 <= value < float("inf"):
                     raise ValueError(f"--{option.replace('_', '-')} is {value:g}; it must not be negative")
-        return Market(
+        return Prices(
             ocr=NodeType(self.ocr_node_cores, self.ocr_node_price, self.node_start_seconds, self.ocr_losses_per_hour),
             gpu=NodeType(self.gpu_node_gpus, self.gpu_node_price, self.node_start_seconds, self.gpu_losses_per_hour),
             head_price=self.head_price,
@@ -105,13 +105,13 @@ class Options:
             idle_seconds=60 * self.idle_minutes,
         )
 
-    def figures(self) -> Figures:
+    def figures(self) -> StageCosts:
         """Seconds a page.
 
         Raises:
             ValueError, OSError: --run cannot be used.
         """
-        figures = SHIPPED if self.run is None else figures_of_run(json.loads(self.run.read_text()))
+        figures = SHIPPED if self.run is None else stage_costs_of_run(json.loads(self.run.read_text()))
         if self.gpu_page_seconds is not None:
             figures = with_gpu_seconds(figures, self.gpu_page_seconds)
         return on_faster_cores(figures, self.core_speed)
@@ -121,13 +121,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Plan; returns the exit status."""
     options = parse_options(Options, __doc__, arguments)
     try:
-        workload, market, figures = options.workload(), options.market(), options.figures()
+        workload, prices, figures = options.workload(), options.prices(), options.figures()
         limits = Limits(options.deadline_hours, options.max_ocr_nodes, options.max_gpu_nodes, options.model_on)
-        plan = Planner(workload, figures, market, limits, seed=options.seed).plan()
+        plan = Planner(workload, figures, prices, limits, seed=options.seed).plan()
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    told = plan_as_json(plan, workload, figures, market, limits, options.head_gigabytes)
+    told = plan_as_json(plan, workload, figures, prices, limits, options.head_gigabytes)
     text = plan_as_text(told)
     print(text)
     if options.output is not None:

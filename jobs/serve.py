@@ -26,7 +26,7 @@ from ray.serve import Application
 from ray.serve.config import HTTPOptions, ProxyLocation
 from ray.serve.exceptions import RayServeException
 
-from jobs.cli import check_above_zero, connect_to_ray, parse_options
+from jobs.cli import connect_to_ray, parse_options, require_positive
 from jobs.reading_options import MEGA, ReadingOptions
 from model.checkpoint import CheckpointError
 from model.checkpoint_source import BUNDLED_FORMS
@@ -116,7 +116,7 @@ class Options(ReadingOptions, EndpointOptions):
             ValueError: a number makes no sense.
         """
         numbers = [field.name for field in fields(self) if isinstance(getattr(self, field.name), (int, float))]
-        check_above_zero(self, (name for name in numbers if name != "stride"))
+        require_positive(self, (name for name in numbers if name != "stride"))
         for kind in ("front", "text", "model"):
             least, most = getattr(self, f"min_{kind}_replicas"), getattr(self, f"max_{kind}_replicas")
             if most is not None and least > most:
@@ -151,7 +151,7 @@ class Options(ReadingOptions, EndpointOptions):
             requests_in_flight=self.max_requests,
             models_in_memory=self.models_in_memory,
             model_threads=max(1, int(cpus) // model_replicas),
-            front=Replicas(self.min_front_replicas, self.max_front_replicas, cpus=0.05),
+            gateway=Replicas(self.min_front_replicas, self.max_front_replicas, cpus=0.05),
             text=Replicas(
                 self.min_text_replicas, self.max_text_replicas or max(self.min_text_replicas, int(cpus)), cpus=0.35
             ),

@@ -24,7 +24,7 @@ ErrorKind = Literal[
 ERROR_KINDS: tuple[str, ...] = get_args(ErrorKind)
 
 
-class PageError(Exception):
+class ProcessingError(Exception):
     """A document or a page that cannot be processed, for a foreseeable reason.
 
     Attributes:
@@ -39,8 +39,8 @@ class PageError(Exception):
         self.kind: ErrorKind = kind
         self.message = message
 
-    def __reduce__(self) -> tuple[type[PageError], tuple[ErrorKind, str]]:
-        return PageError, (self.kind, self.message)
+    def __reduce__(self) -> tuple[type[ProcessingError], tuple[ErrorKind, str]]:
+        return ProcessingError, (self.kind, self.message)
 
 
 def describe_error(error: BaseException) -> tuple[ErrorKind, str]:
@@ -48,7 +48,7 @@ def describe_error(error: BaseException) -> tuple[ErrorKind, str]:
 
     Foreseen reasons carry theirs; anything else is `internal` (or `out_of_memory`) with the place it came from.
     """
-    if isinstance(error, PageError):
+    if isinstance(error, ProcessingError):
         return error.kind, _printable(error.message)
     out_of_memory = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"  # PyTorch's
     kind: ErrorKind = "out_of_memory" if out_of_memory else "internal"

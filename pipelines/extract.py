@@ -11,6 +11,7 @@ both, so that a page image is never stored between them.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -18,15 +19,30 @@ import ray.data
 
 from model import LayoutLMv2Tokenizer
 from model.ocr.engine import OcrEngine, OcrOptions
-from pipelines.runtime.pools import PAGES_PER_BLOCK, Pools
-from pipelines.schema import INFERRED, PAGE_IMAGE, PAGE_TO_DO, TOKENIZED, Task, page_schema
-from pipelines.stages.base import MakeStage, StageOnBlocks, stage_on_block
+from pipelines.runtime.pools import Pools
+from pipelines.schema import (
+    DOCUMENTS,
+    INFERRED,
+    LISTED,
+    PAGE,
+    PAGE_IMAGE,
+    PAGE_TO_DO,
+    PREVIEWED,
+    TOKENIZED,
+    Row,
+    Task,
+    page_schema,
+)
+from pipelines.stages.base import StageFactory
+from pipelines.stages.count_pages import CountPages, ListingOptions, RejectOversized
 from pipelines.stages.fetch import Fetch
 from pipelines.stages.infer import Infer, InferOptions
 from pipelines.stages.merge import Merge, MergeOptions
-from pipelines.stages.model_loader import check_head, load_config, load_model, load_tokenizer, model_labels
+from pipelines.stages.model_loader import check_task, load_config, load_model, load_tokenizer, model_labels
 from pipelines.stages.ocr import Ocr
+from pipelines.stages.preview import Preview
 from pipelines.stages.rasterize import Rasterize, RasterizeOptions
+from pipelines.stages.ray_data import map_stage, map_stages
 from pipelines.stages.sandbox import Sandbox
 from pipelines.stages.sandbox_protocol import PageLimits
 from pipelines.stages.tokenize import Tokenize, TokenizeOptions, check_questions
@@ -60,9 +76,6 @@ class ExtractOptions:
 def extract_pages(pages: ray.data.Dataset, options: ExtractOptions, pools: Pools) -> ray.data.Dataset:
     """From a Dataset of pages to a Dataset of rows, lazily.
 
-    One task gives one block: `target_max_block_size` of the Dataset's own context is set to None, for tasks that give
-    several blocks can lose rows when a worker dies.
-
     Args:
         pages: rows of `PAGE_TO_DO`: document_id, uri, media_type, page_index, page_count. A block is the unit of work
             and of retry: 16 to 32 pages each (`pages.repartition(target_num_rows_per_block=16)`) serve well.
@@ -72,34 +85,9 @@ def extract_pages(pages: ray.data.Dataset, options: ExtractOptions, pools: Pools
     Returns:
         One row a page, with the columns of `page_schema(options.task)`.
     """
-    pages.context.target_max_block_size = None
-    read = pages.map_batches(
-        StageOnBlocks,
-        fn_constructor_args=(read_steps(options), TOKENIZED),
-        batch_size=None,
-        batch_format="pyarrow",
-        num_cpus=pools.read_cpus,
-        memory=pools.read_bytes,
-        label_selector=pools.read_labels,
-        compute=pools.read_strategy(),
-    )
-    inferred = read.map_batches(
-        StageOnBlocks,
-        fn_constructor_args=(infer_steps(options, pools.infer_threads), INFERRED),
-        batch_size=PAGES_PER_BLOCK if pools.infer_gpus else None,  # Ray Data wants a number where there are GPUs
-        batch_format="pyarrow",
-        num_cpus=pools.infer_cpus,
-        num_gpus=pools.infer_gpus,
-        memory=pools.infer_bytes,
-        label_selector=pools.infer_labels,
-        compute=pools.infer_strategy(),
-    )
-    return inferred.map_batches(
-        partial(stage_on_block, make_stage=partial(Merge, merge_options(options)), schema=page_schema(options.task)),
-        batch_size=None,
-        batch_format="pyarrow",
-        num_cpus=pools.task_cpus,
-    )
+    read = map_stages(pages, read_steps(options), TOKENIZED, pools, "read")
+    inferred = map_stages(read, infer_steps(options, pools.infer_threads), INFERRED, pools, "infer")
+    return map_stage(inferred, partial(Merge, merge_options(options)), page_schema(options.task), pools)
 
 
 def check_options(options: ExtractOptions) -> None:
@@ -113,7 +101,7 @@ def check_options(options: ExtractOptions) -> None:
     """
     if options.task != "question-answering" and options.questions:
         raise ValueError(f"--questions are for --task question-answering, and the task is {options.task}")
-    check_head(options.model, options.task)
+    check_task(options.model, options.task)
     tokenizer = load_tokenizer(options.model)
     windows = tokenize_options(options, tokenizer)
     if options.task == "question-answering":
@@ -124,21 +112,37 @@ def check_options(options: ExtractOptions) -> None:
         raise ValueError(f"--stride is {options.stride}; it must be from 0 to {windows.max_length // 2 - 1}")
 
 
-def read_steps(options: ExtractOptions) -> tuple[MakeStage, ...]:
+def read_steps(options: ExtractOptions) -> tuple[StageFactory, ...]:
     """Fetch, rasterize, OCR (unless it is forbidden), tokenize: all that happens to a page before the model.
 
     What parses the document's bytes runs in a sandbox.
     """
-    parsers: tuple[MakeStage, ...] = (partial(Rasterize, options.rasterize),)
+    parsers: tuple[StageFactory, ...] = (partial(Rasterize, options.rasterize),)
     if options.rasterize.text != "layer":
         parsers += (partial(Ocr, options.ocr, OCR_SHARE * options.limits.seconds),)
     sandbox = partial(Sandbox, parsers, PAGE_IMAGE, PAGE_TO_DO, options.limits)
     return Fetch, sandbox, partial(_make_tokenize, options)
 
 
-def infer_steps(options: ExtractOptions, threads: int | None = None) -> tuple[MakeStage, ...]:
+def count_steps(options: ListingOptions, limits: PageLimits) -> tuple[StageFactory, ...]:
+    """Reject, fetch, count pages: from rows of a listing to rows of `DOCUMENTS`, each opened in a sandbox."""
+    counting = partial(Sandbox, (partial(CountPages, options),), DOCUMENTS, LISTED, limits)
+    return partial(RejectOversized, options), Fetch, counting
+
+
+def infer_steps(options: ExtractOptions, threads: int | None = None) -> tuple[StageFactory, ...]:
     """The model."""
     return (partial(_make_infer, options.model, replace(options.infer, task=options.task, threads=threads)),)
+
+
+def preview_pages(pages: Iterable[Row], longer_side: int, limits: PageLimits) -> list[Row]:
+    """For each row of a page (`PAGE` and more) one of `PREVIEWED`, drawn in a process of their own."""
+    asked = [{name: page[name] for name in PAGE.names} for page in pages]
+    sandbox = Sandbox((partial(Preview, longer_side),), PREVIEWED, PAGE, limits)
+    try:
+        return list(sandbox(Fetch()(asked)))
+    finally:
+        sandbox.close()
 
 
 def merge_options(options: ExtractOptions) -> MergeOptions:

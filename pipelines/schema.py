@@ -18,7 +18,7 @@ TASKS: tuple[Task, ...] = get_args(Task)
 
 Row = dict[str, Any]
 
-PICTURE_SHAPE = (3, 224, 224)
+MODEL_IMAGE_SHAPE = (3, 224, 224)
 """What the model sees of a page: uint8, blue-green-red."""
 
 
@@ -63,7 +63,7 @@ _READ = [
     pa.field("word_confidences", pa.list_(pa.float32())),
 ]
 
-PAGE_IMAGE = pa.schema([*PAGE_TO_DO, *_READ, *_STATUS, ("seconds", SECONDS), ("picture", pa.binary())])
+PAGE_IMAGE = pa.schema([*PAGE_TO_DO, *_READ, *_STATUS, ("seconds", SECONDS), ("model_image", pa.binary())])
 """After `ocr` (and, with the column `page_image`, after `rasterize`): words, boxes and the model's picture."""
 
 RASTERIZED = PAGE_IMAGE.append(pa.field("page_image", pa.binary()))
@@ -90,7 +90,7 @@ WINDOW = pa.struct(
 
 TOKENIZED = PAGE_IMAGE.append(pa.field("windows", pa.list_(WINDOW)))
 
-INFERRED = TOKENIZED.remove(TOKENIZED.get_field_index("picture"))
+INFERRED = TOKENIZED.remove(TOKENIZED.get_field_index("model_image"))
 INFERRED = INFERRED.append(pa.field("window_logits", pa.list_(pa.list_(pa.float32()))))
 INFERRED = INFERRED.append(pa.field("model", pa.string()))
 """`window_logits`: one flat row-major list a window (tokens x labels, labels, or tokens x 2: start and end)."""
@@ -136,7 +136,7 @@ EMPTY_RESULT: Row = {
     for name in (
         *(field.name for field in _READ),
         *(field.name for fields in TASK_COLUMNS.values() for field in fields),
-        "picture",
+        "model_image",
         "page_image",
         "windows",
         "window_logits",

@@ -17,21 +17,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-MOST_WORD_GAP = 1.5
+MAX_WORD_GAP = 1.5
 """Between words of one segment, in median word heights: wider than justified text's spaces, narrower than a gutter."""
-LEAST_LINE_OVERLAP = 0.5
+MIN_LINE_OVERLAP = 0.5
 """Vertical overlap of two boxes of one line, as a part of the smaller box's height."""
-LEAST_COLUMN_LINES = 4
+MIN_COLUMN_LINES = 4
 """A column of running text has at least so many lines."""
-LEAST_COLUMN_FILL = 0.6
+MIN_COLUMN_FILL = 0.6
 """A column's median line is at least this part of the column's width."""
-LEAST_WORDS_A_LINE = 3
+MIN_WORDS_PER_LINE = 3
 """A column's median line has at least so many words."""
-MOST_HEIGHT_RATIO = 3.0
+MAX_HEIGHT_RATIO = 3.0
 """Boxes of more unequal height (a logo beside small print) do not share a line."""
 GUTTER_BINS = 200
 """Gutters are looked for at so many places across a region."""
-MOST_COLUMNS_DEEP = 4
+MAX_COLUMN_DEPTH = 4
 """Cuts within cuts: up to 16 columns side by side."""
 
 Box = Sequence[float]
@@ -62,7 +62,7 @@ def reading_order(boxes: Sequence[Box]) -> list[int]:
     if not boxes:
         return []
     unit = median(max(box[3] - box[1], 0) for box in boxes) or 1.0
-    return [word for segment in _columns(_segments(boxes, unit), MOST_COLUMNS_DEEP) for word in segment.words]
+    return [word for segment in _columns(_segments(boxes, unit), MAX_COLUMN_DEPTH) for word in segment.words]
 
 
 def _segments(boxes: Sequence[Box], unit: float) -> list[_Segment]:
@@ -72,7 +72,7 @@ def _segments(boxes: Sequence[Box], unit: float) -> list[_Segment]:
     for index in sorted(range(len(boxes)), key=lambda i: (boxes[i][0], boxes[i][1], i)):
         box = boxes[index]
         rows = range(int(box[1] // unit), int(box[3] // unit) + 1)
-        best, least_gap = -1, MOST_WORD_GAP * unit
+        best, least_gap = -1, MAX_WORD_GAP * unit
         for chain in {chain for row in rows for chain in ends_at[row]}:
             last = boxes[chains[chain][-1]]
             gap = box[0] - last[2]
@@ -107,7 +107,7 @@ def _share_a_line(first: Box, second: Box) -> bool:
     overlap = min(first[3], second[3]) - max(first[1], second[1])
     if heights[0] <= 0:  # a box without height stands on the line it lies in
         return overlap >= 0
-    return overlap >= LEAST_LINE_OVERLAP * heights[0] and heights[1] <= MOST_HEIGHT_RATIO * heights[0]
+    return overlap >= MIN_LINE_OVERLAP * heights[0] and heights[1] <= MAX_HEIGHT_RATIO * heights[0]
 
 
 def _columns(segments: list[_Segment], depth: int) -> list[_Segment]:
@@ -116,7 +116,7 @@ def _columns(segments: list[_Segment], depth: int) -> list[_Segment]:
 
 def _cut_to_columns(segments: list[_Segment], depth: int) -> list[_Segment] | None:
     """The segments in order, if there are columns of running text anywhere; else None."""
-    if depth == 0 or len(segments) < 2 * LEAST_COLUMN_LINES:
+    if depth == 0 or len(segments) < 2 * MIN_COLUMN_LINES:
         return None
     gutter = _gutter(segments)
     if gutter is None:
@@ -179,11 +179,11 @@ def _gutter(segments: list[_Segment]) -> float | None:
 
 
 def _is_running_text(segments: list[_Segment]) -> bool:
-    if len(segments) < LEAST_COLUMN_LINES:
+    if len(segments) < MIN_COLUMN_LINES:
         return False
     width = max(s.x1 for s in segments) - min(s.x0 for s in segments)
-    wide = median(s.x1 - s.x0 for s in segments) >= LEAST_COLUMN_FILL * width
-    return wide and median(len(s.words) for s in segments) >= LEAST_WORDS_A_LINE
+    wide = median(s.x1 - s.x0 for s in segments) >= MIN_COLUMN_FILL * width
+    return wide and median(len(s.words) for s in segments) >= MIN_WORDS_PER_LINE
 
 
 def _rows(segments: list[_Segment]) -> list[_Segment]:

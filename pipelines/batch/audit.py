@@ -11,9 +11,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.batch.document_index import DocumentMarks
-from pipelines.batch.manifest import read_document_marks
-from pipelines.batch.page_bitmap import PageMarks
+from pipelines.batch.document_index import DocumentIndex
+from pipelines.batch.manifest import read_document_index
+from pipelines.batch.page_bitmap import PageBitmap
 from pipelines.batch.retry_hints import advice, retry_command
 from pipelines.errors import ErrorKind
 from pipelines.schema import PageKey
@@ -28,13 +28,13 @@ _COLUMNS = ("document_id", "uri", "page_index", "status", "error_kind", "error",
 
 
 @dataclass
-class Account:
+class OutputAudit:
     """Counts over `documents/` and `pages/`.
 
     Attributes:
         promised: pages that the documents promise.
         missing: promised and not written; with none the output is complete.
-        twice: rows beyond the first of a page, and `unpromised`: rows of pages that no document promises; counted
+        twice: rows beyond the first of a page, and `unexpected`: rows of pages that no document promises; counted
             nowhere else, and 0 in a sound output.
         examples: by error kind, up to three of (uri, page_index or None for a document, error).
         seconds: by stage, summed over pages.
@@ -43,13 +43,13 @@ class Account:
 
     documents: Counter[str] = field(default_factory=Counter)
     document_errors: Counter[str] = field(default_factory=Counter)
-    promised: int = 0
+    expected: int = 0
     pages: Counter[str] = field(default_factory=Counter)
     page_errors: Counter[str] = field(default_factory=Counter)
     text_sources: Counter[str] = field(default_factory=Counter)
     missing: list[PageKey] = field(default_factory=list)
-    twice: int = 0
-    unpromised: int = 0
+    duplicate: int = 0
+    unexpected: int = 0
     examples: dict[str, list[tuple[str, int | None, str]]] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(STAGES, 0.0))
     ended: int = 0
@@ -58,7 +58,7 @@ class Account:
     @property
     def is_complete(self) -> bool:
         """Whether each promised page is there exactly once, and nothing else."""
-        return not (self.missing or self.twice or self.unpromised)
+        return not (self.missing or self.duplicate or self.unexpected)
 
     def as_json(self) -> dict[str, Any]:
         """The `documents` and `pages` tables of `run.json`."""
@@ -70,12 +70,12 @@ class Account:
                 "by_error_kind": dict(self.document_errors.most_common()),
             },
             "pages": {
-                "promised": self.promised,
+                "promised": self.expected,
                 "ok": self.pages["ok"],
                 "failed": self.pages["failed"],
                 "missing": len(self.missing),
-                "twice": self.twice,
-                "unpromised": self.unpromised,
+                "twice": self.duplicate,
+                "unpromised": self.unexpected,
                 "by_error_kind": dict(self.page_errors.most_common()),
                 "by_text_source": dict(self.text_sources.most_common()),
             },
@@ -112,46 +112,46 @@ class Account:
             examples.append((uri, page_index, error))
 
 
-def take_account(storage: Storage, output: str) -> Account:
+def audit_output(storage: Storage, output: str) -> OutputAudit:
     """Read the output's own tables and count; the anti-join of pages promised and pages written included."""
-    account = Account()
-    documents = read_document_marks(storage, output)
+    audit = OutputAudit()
+    documents = read_document_index(storage, output)
     failed = int(documents.failed.sum())
-    account.documents.update({"ok": len(documents) - failed, "failed": failed})
+    audit.documents.update({"ok": len(documents) - failed, "failed": failed})
     if failed:
-        _count_failed_documents(storage, output, account, documents)
-    written = PageMarks(documents)
-    account.promised = written.promised
+        _count_failed_documents(storage, output, audit, documents)
+    written = PageBitmap(documents)
+    audit.expected = written.expected
     for _, table in read_tables(storage, table_files(storage, output, "pages"), _COLUMNS):
         identities, indices = table["document_id"].to_pylist(), table["page_index"].to_pylist()
-        promised, first = written.is_promised(identities, indices), written.mark(identities, indices)
-        account.unpromised += int((~promised).sum())
-        account.twice += int((promised & ~first).sum())
+        expected, first = written.is_expected(identities, indices), written.mark(identities, indices)
+        audit.unexpected += int((~expected).sum())
+        audit.duplicate += int((expected & ~first).sum())
         for row in table.filter(pa.array(first)).to_pylist():
-            account.pages[row["status"]] += 1
+            audit.pages[row["status"]] += 1
             if row["status"] == "failed":
-                account.page_errors[row["error_kind"]] += 1
-                account._keep_example(row["error_kind"], row["uri"], row["page_index"], row["error"])
+                audit.page_errors[row["error_kind"]] += 1
+                audit._keep_example(row["error_kind"], row["uri"], row["page_index"], row["error"])
                 if row["error_kind"] in ENDED_KINDS:
-                    account.ended += 1
-                    account.ended_seconds += sum(filter(None, (row["seconds"] or {}).values()))
+                    audit.ended += 1
+                    audit.ended_seconds += sum(filter(None, (row["seconds"] or {}).values()))
             else:
-                account.text_sources[row["text_source"]] += 1
+                audit.text_sources[row["text_source"]] += 1
             for stage, seconds in (row["seconds"] or {}).items():
-                account.seconds[stage] += seconds or 0.0
-    account.missing = list(written.unmarked())
-    return account
+                audit.seconds[stage] += seconds or 0.0
+    audit.missing = list(written.unmarked())
+    return audit
 
 
-def _count_failed_documents(storage: Storage, output: str, account: Account, documents: DocumentMarks) -> None:
+def _count_failed_documents(storage: Storage, output: str, audit: OutputAudit, documents: DocumentIndex) -> None:
     counted = np.zeros(len(documents), dtype=np.bool_)
     columns = ("document_id", "uri", "error_kind", "error", "status")
     files = table_files(storage, output, "documents")
     for _, table in read_tables(storage, reversed(files), columns):
         failed = table.filter(pc.equal(table["status"], "failed"))
-        places = documents.places(failed["document_id"].to_pylist())
-        for place, row in zip(places.tolist(), failed.to_pylist(), strict=True):
-            if documents.failed[place] and not counted[place]:  # the newest row of one that it is true of
-                counted[place] = True
-                account.document_errors[row["error_kind"]] += 1
-                account._keep_example(row["error_kind"], row["uri"], None, row["error"])
+        positions = documents.positions(failed["document_id"].to_pylist())
+        for position, row in zip(positions.tolist(), failed.to_pylist(), strict=True):
+            if documents.failed[position] and not counted[position]:  # the newest row of one that it is true of
+                counted[position] = True
+                audit.document_errors[row["error_kind"]] += 1
+                audit._keep_example(row["error_kind"], row["uri"], None, row["error"])

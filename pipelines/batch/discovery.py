@@ -1,7 +1,7 @@
 """The promise of a run: the inputs are listed, and each document that is new or changed is opened to count its pages.
 
 `documents/` holds the promise. The listing is gone through once, in rounds, and what a round has opened is written
-before the next one begins: the driver holds no more of a corpus than a round and its `DocumentMarks`. Of a document
+before the next one begins: the driver holds no more of a corpus than a round and its `DocumentIndex`. Of a document
 that has changed the old pages go when it has been opened, then it gets its new row, and only then the old one goes: a
 run which dies in between has lost nothing that still held.
 """
@@ -16,17 +16,17 @@ from itertools import islice
 import pyarrow as pa
 import ray.data
 
-from pipelines.batch.document_index import DocumentMarks, version
+from pipelines.batch.document_index import DocumentIndex, version
 from pipelines.batch.listing import document_id, list_documents
-from pipelines.batch.manifest import forget_documents, keep_newest, read_document_marks, read_failed_pages
+from pipelines.batch.manifest import forget_documents, keep_newest, read_document_index, read_failed_pages
 from pipelines.batch.options import RunOptions
-from pipelines.batch.record import check_taken
-from pipelines.errors import PageError
-from pipelines.runtime.pools import Pools
+from pipelines.batch.record import check_ownership
+from pipelines.errors import ProcessingError
+from pipelines.extract import count_steps
+from pipelines.runtime.pools import Pools, cap_pools
 from pipelines.runtime.progress import Progress
 from pipelines.schema import DOCUMENTS, LISTED, PageKey, Row
-from pipelines.stages.base import StageOnBlocks
-from pipelines.stages.count_pages import count_steps
+from pipelines.stages.ray_data import map_stages
 from pipelines.storage.files import Storage, StoredObject, join_uri
 from pipelines.storage.tables import write_table
 
@@ -41,7 +41,7 @@ LISTED_TOGETHER = 1_000
 
 
 @dataclass(frozen=True)
-class Again:
+class RetrySummary:
     """What a retry does again: of what the listing gives, and nothing that it leaves out.
 
     Attributes:
@@ -54,7 +54,7 @@ class Again:
 
 
 @dataclass(frozen=True)
-class _Wanted:
+class _Candidate:
     """A listed document to be opened.
 
     Attributes:
@@ -87,7 +87,7 @@ class _Listed:
 
 
 @dataclass
-class _Opening:
+class _PageBudget:
     """How far the opening of documents is.
 
     Attributes:
@@ -128,21 +128,21 @@ class _Opening:
         return min(DOCUMENTS_PER_ROUND, max(LISTED_TOGETHER, self.pages_left))
 
 
-def promise_documents(storage: Storage, options: RunOptions, pools: Pools, run_id: str) -> Again:
+def discover_documents(storage: Storage, options: RunOptions, pools: Pools, run_id: str) -> RetrySummary:
     """Bring `documents/` up to what the inputs hold now.
 
     A run takes what is new or changed; a retry what failed, and what has changed since its pages failed.
 
     Raises:
-        PageError: an input cannot be listed, or there is nothing in it.
+        ProcessingError: an input cannot be listed, or there is nothing in it.
     """
-    known = read_document_marks(storage, options.output)
-    if known.older:
+    known = read_document_index(storage, options.output)
+    if known.superseded:
         keep_newest(storage, options.output, "documents")
     failed_pages = read_failed_pages(storage, options.output) if options.retry_failed else frozenset()
     listed = _Listed()
     wanted = _wanted(storage, options, known, failed_pages, listed)
-    opening = _Opening(None if options.limit is None else options.limit - int(known.pages.sum()))
+    opening = _PageBudget(None if options.limit is None else options.limit - int(known.pages.sum()))
     with Progress(None, "documents") as progress:
         # Where nothing was promised before, nothing can have changed, and the rest need not be listed.
         while not (opening.is_full and not len(known)):
@@ -154,17 +154,17 @@ def promise_documents(storage: Storage, options: RunOptions, pools: Pools, run_i
             if len(documents) < size:
                 break
     if not progress.done and not len(known):
-        raise PageError("not_found", f"no documents under {', '.join(options.inputs)}")
+        raise ProcessingError("not_found", f"no documents under {', '.join(options.inputs)}")
     if listed.new:
         logger.info("%d new documents are left to a run without --retry-failed", listed.new)
     if opening.is_newer:
         keep_newest(storage, options.output, "documents")
-    return Again(opening.again, frozenset(listed.retried))
+    return RetrySummary(opening.again, frozenset(listed.retried))
 
 
 def _wanted(
-    storage: Storage, options: RunOptions, known: DocumentMarks, failed_pages: frozenset[PageKey], listed: _Listed
-) -> Iterator[_Wanted]:
+    storage: Storage, options: RunOptions, known: DocumentIndex, failed_pages: frozenset[PageKey], listed: _Listed
+) -> Iterator[_Candidate]:
     """The listed documents that are to be opened; what else is seen goes into `listed`."""
     failed_of: dict[str, list[PageKey]] = {}
     for key in failed_pages:
@@ -172,26 +172,26 @@ def _wanted(
     documents = list_documents(options.inputs, storage, output=options.output)
     while together := list(islice(documents, LISTED_TOGETHER)):
         rows = [_document_row(stored) for stored in together]
-        for row, place in zip(rows, known.places([row["document_id"] for row in rows]).tolist(), strict=True):
-            is_known = place >= 0
-            is_changed = is_known and version(row["size_bytes"], row["etag"]) != known.versions[place]
-            has_failed = is_known and bool(known.failed[place])
-            old_pages = int(known.pages[place]) if is_changed else None
+        for row, position in zip(rows, known.positions([row["document_id"] for row in rows]).tolist(), strict=True):
+            is_known = position >= 0
+            is_changed = is_known and version(row["size_bytes"], row["etag"]) != known.versions[position]
+            has_failed = is_known and bool(known.failed[position])
+            old_pages = int(known.pages[position]) if is_changed else None
             if not options.retry_failed:
                 if is_changed or not is_known:
-                    yield _Wanted(row, old_pages=old_pages)
+                    yield _Candidate(row, old_pages=old_pages)
                 continue
             listed.new += not is_known
             pages_again = failed_of.get(row["document_id"], [])
             if has_failed or (is_changed and pages_again):
-                yield _Wanted(row, has_failed, old_pages)
+                yield _Candidate(row, has_failed, old_pages)
             if not is_changed:
                 listed.retried.update(pages_again)
 
 
 def _promise_round(
-    documents: list[_Wanted],
-    opening: _Opening,
+    documents: list[_Candidate],
+    opening: _PageBudget,
     storage: Storage,
     options: RunOptions,
     pools: Pools,
@@ -202,7 +202,7 @@ def _promise_round(
 
     Where there is no room for one any more, a run drops what was there of it, and a retry leaves it as it was.
     """
-    check_taken(storage, options.output, run_id)
+    check_ownership(storage, options.output, run_id)
     old_pages = {wanted.row["document_id"]: wanted.old_pages or 0 for wanted in documents if wanted.has_changed}
     if not options.retry_failed:
         opening.make_room(sum(old_pages.values()))
@@ -225,7 +225,7 @@ def _promise_round(
         logger.info("%d documents have changed and are done anew", len(old_pages.keys() & counted))
         forget_documents(storage, options.output, (old_pages.keys() & counted) | gone, tables=("pages",))
     if rows:
-        check_taken(storage, options.output, run_id)
+        check_ownership(storage, options.output, run_id)
         table = pa.Table.from_pylist(rows, schema=DOCUMENTS)
         file = f"part-{run_id}-{opening.files:05d}.parquet"
         write_table(storage, join_uri(options.output, "documents", file), table)
@@ -235,21 +235,14 @@ def _promise_round(
     opening.is_newer |= not counted.isdisjoint(old_pages) or opening.again > 0
 
 
-def _opened(documents: list[_Wanted], options: RunOptions, pools: Pools) -> Iterator[Row]:
+def _opened(documents: list[_Candidate], options: RunOptions, pools: Pools) -> Iterator[Row]:
     """Rows of `DOCUMENTS`, in the order of the listing."""
     starts = range(0, len(documents), DOCUMENTS_PER_BLOCK)
     rows = [[wanted.row for wanted in documents[start : start + DOCUMENTS_PER_BLOCK]] for start in starts]
     blocks = [pa.Table.from_pylist(block, schema=LISTED) for block in rows]
-    opened = ray.data.from_blocks(blocks).map_batches(
-        StageOnBlocks,
-        fn_constructor_args=(count_steps(options.listing, options.extract.limits), DOCUMENTS),
-        batch_size=None,
-        batch_format="pyarrow",
-        num_cpus=pools.read_cpus,
-        memory=pools.read_bytes,
-        label_selector=pools.read_labels,
-        compute=pools.read_strategy(len(blocks)),
-    )
+    documents_to_open = ray.data.from_blocks(blocks)
+    counting = count_steps(options.listing, options.extract.limits)
+    opened = map_stages(documents_to_open, counting, DOCUMENTS, cap_pools(pools, len(blocks)), "read")
     opened.context.execution_options.preserve_order = True
     yield from opened.iter_rows()
 

@@ -15,7 +15,7 @@ COLUMNS = ("document_id", "size_bytes", "etag", "status", "pages_selected")
 
 
 @dataclass(frozen=True)
-class DocumentMarks:
+class DocumentIndex:
     """The newest row of each document, in the order of their identities.
 
     Attributes:
@@ -30,17 +30,17 @@ class DocumentMarks:
     versions: npt.NDArray[np.uint64]
     failed: npt.NDArray[np.bool_]
     pages: npt.NDArray[np.int64]
-    older: int
+    superseded: int
 
     @classmethod
-    def of(cls, tables: Iterable[pa.Table]) -> DocumentMarks:
+    def of(cls, tables: Iterable[pa.Table]) -> DocumentIndex:
         """Take tables with the columns `COLUMNS`, the oldest first, one at a time."""
         identities = [np.empty(0, dtype="S16")]
         versions, failed, pages = [np.empty(0, np.uint64)], [np.empty(0, np.bool_)], [np.empty(0, np.int64)]
         for table in tables:
             identities.append(as_bytes(table["document_id"].to_pylist()))
-            marks = zip(table["size_bytes"].to_pylist(), table["etag"].to_pylist(), strict=True)
-            versions.append(np.array([version(size, etag) for size, etag in marks], dtype=np.uint64))
+            flags = zip(table["size_bytes"].to_pylist(), table["etag"].to_pylist(), strict=True)
+            versions.append(np.array([version(size, etag) for size, etag in flags], dtype=np.uint64))
             failed.append(np.array([status == "failed" for status in table["status"].to_pylist()], dtype=np.bool_))
             pages.append(np.array(table["pages_selected"].to_pylist(), dtype=np.int64))
         every = np.concatenate(identities)
@@ -60,13 +60,13 @@ class DocumentMarks:
     def __len__(self) -> int:
         return len(self.identities)
 
-    def places(self, document_ids: Sequence[str]) -> npt.NDArray[np.int64]:
+    def positions(self, document_ids: Sequence[str]) -> npt.NDArray[np.int64]:
         """Where each document stands in the arrays; -1 for one that is not there."""
         asked = as_bytes(document_ids)
         if not len(self) or not len(asked):
             return np.full(len(asked), -1, dtype=np.int64)
-        places = np.minimum(np.searchsorted(self.identities, asked), len(self) - 1)
-        return np.where(self.identities[places] == asked, places, -1)
+        positions = np.minimum(np.searchsorted(self.identities, asked), len(self) - 1)
+        return np.where(self.identities[positions] == asked, positions, -1)
 
 
 def version(size_bytes: int, etag: str) -> int:

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 
 from pipelines.batch.manifest import is_own_file
-from pipelines.errors import PageError
+from pipelines.errors import ProcessingError
 from pipelines.storage.files import Storage, StoredObject
 
 
@@ -21,11 +21,11 @@ def list_documents(inputs: Sequence[str], storage: Storage, *, output: str | Non
     Nothing is remembered of one input; of several, which may overlap, some 70 bytes of each document are.
 
     Raises:
-        PageError: an input does not exist, holds nothing, or may not be listed; before anything is given.
+        ProcessingError: an input does not exist, holds nothing, or may not be listed; before anything is given.
     """
     for uri in inputs:
         if next(storage.list(uri), None) is None:
-            raise PageError("not_found", f"no documents under {uri}")
+            raise ProcessingError("not_found", f"no documents under {uri}")
     seen: set[int] = set()
     for uri in inputs:
         for stored in storage.list(uri):

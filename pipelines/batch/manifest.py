@@ -14,9 +14,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.batch import document_index as document_marks
-from pipelines.batch.document_index import DocumentMarks
-from pipelines.batch.page_bitmap import PageMarks
+from pipelines.batch import document_index as document_index
+from pipelines.batch.document_index import DocumentIndex
+from pipelines.batch.page_bitmap import PageBitmap
 from pipelines.schema import PageKey, Row, page_key
 from pipelines.storage.files import Storage, join_uri
 from pipelines.storage.tables import read_tables, table_files, write_table
@@ -33,15 +33,15 @@ def is_own_file(uri: str, output: str) -> bool:
     return uri.startswith(folder) and OWN_NAMES.fullmatch(uri.removeprefix(folder)) is not None
 
 
-def read_document_marks(storage: Storage, output: str) -> DocumentMarks:
+def read_document_index(storage: Storage, output: str) -> DocumentIndex:
     """What the output has promised: of each document the newest row counts."""
     files = table_files(storage, output, "documents")
-    return DocumentMarks.of(table for _, table in read_tables(storage, files, document_marks.COLUMNS))
+    return DocumentIndex.of(table for _, table in read_tables(storage, files, document_index.COLUMNS))
 
 
-def read_pages_done(storage: Storage, output: str, documents: DocumentMarks) -> PageMarks:
+def read_pages_done(storage: Storage, output: str, documents: DocumentIndex) -> PageBitmap:
     """Of the pages that `documents` promise, those that the output holds are marked, failed ones included."""
-    done = PageMarks(documents)
+    done = PageBitmap(documents)
     for _, table in read_tables(storage, table_files(storage, output, "pages"), ("document_id", "page_index")):
         done.mark(table["document_id"].to_pylist(), table["page_index"].to_pylist())
     return done
@@ -57,12 +57,12 @@ def read_failed_pages(storage: Storage, output: str) -> frozenset[PageKey]:
     return frozenset(failed)
 
 
-def pages_to_do(storage: Storage, output: str, done: PageMarks) -> Iterator[Row]:
+def pages_to_do(storage: Storage, output: str, done: PageBitmap) -> Iterator[Row]:
     """The promised pages that are not marked as done: rows of `PAGE_TO_DO`, read as they are asked for."""
     columns = ("document_id", "uri", "media_type", "page_count")
     for _, documents in read_tables(storage, table_files(storage, output, "documents"), columns):
-        for place, page_indices in done.unmarked_of(documents["document_id"].to_pylist()):
-            (document,) = documents.slice(place, 1).to_pylist()
+        for position, page_indices in done.unmarked_of(documents["document_id"].to_pylist()):
+            (document,) = documents.slice(position, 1).to_pylist()
             yield from ({**document, "page_index": page_index} for page_index in page_indices)
 
 
@@ -81,11 +81,11 @@ def keep_newest(storage: Storage, output: str, name: str) -> int:
 
     A page that no document promises goes, too: a worker wrote it before the document changed.
     """
-    documents = read_document_marks(storage, output)
+    documents = read_document_index(storage, output)
     columns = ["document_id", "page_index"]
     if name == "documents":  # each is one row, as a page is
         documents, columns = replace(documents, pages=np.ones(len(documents), dtype=np.int64)), columns[:1]
-    seen, dropped = PageMarks(documents), 0
+    seen, dropped = PageBitmap(documents), 0
     for uri, table in read_tables(storage, reversed(table_files(storage, output, name)), columns):
         identities = table["document_id"].to_pylist()[::-1]
         indices = table["page_index"].to_pylist()[::-1] if name == "pages" else [0] * len(identities)

@@ -40,7 +40,7 @@ class RunOptions:
     model_workers: int | None = None
     pages_per_round: int | None = None
 
-    def shaping(self) -> dict[str, Any]:
+    def result_options(self) -> dict[str, Any]:
         """The options that shape the rows, as plain JSON: a run goes on with an output only if they are equal."""
         extract = asdict(self.extract)
         for name in ("device", "threads", "batch_tokens"):

@@ -25,7 +25,7 @@ SAME_FOR_ALL_PAGES = ("model", "extract.model", "extract.task", "extract.questio
 """Options that a retry cannot change: columns and meaning of the rows hang on them."""
 
 
-class OutputTakenError(OutputConflictError):
+class OutputClaimedError(OutputConflictError):
     """Another run has begun on the same output since; that one goes on, and this one must not."""
 
 
@@ -42,12 +42,12 @@ def new_record(model: str, inputs: Sequence[str], options: dict[str, Any]) -> di
     }
 
 
-def begin_output(storage: Storage, output: str, record: dict[str, Any], overwrite: bool, retry_failed: bool) -> None:
+def claim_output(storage: Storage, output: str, record: dict[str, Any], overwrite: bool, retry_failed: bool) -> None:
     """Refuse an output of other options, or clear it; leave a mark that a run has begun, by which it owns the output.
 
     Raises:
         OutputConflictError: what is there does not go together with this run.
-        PageError: the output cannot be accessed.
+        ProcessingError: the output cannot be accessed.
     """
     uri = join_uri(output, RECORD)
     earlier = json.loads(storage.read(uri)) if storage.exists(uri) else None
@@ -81,15 +81,15 @@ def _clear(storage: Storage, output: str) -> None:
                 storage.delete(uri)
 
 
-def check_taken(storage: Storage, output: str, run_id: str) -> None:
+def check_ownership(storage: Storage, output: str, run_id: str) -> None:
     """Find out whether another run has taken the output over.
 
     Raises:
-        OutputTakenError: it has, and goes on with what this one wrote.
+        OutputClaimedError: it has, and goes on with what this one wrote.
     """
     owner = json.loads(storage.read(join_uri(output, RECORD)))["run_id"]
     if owner != run_id:
-        raise OutputTakenError(f"another run ({owner}) has begun on {output} since and goes on there; this one ends")
+        raise OutputClaimedError(f"another run ({owner}) has begun on {output} since and goes on there; this one ends")
 
 
 def _check_retry(output: str, earlier: dict[str, Any], differences: dict[str, tuple[Any, Any]]) -> None:

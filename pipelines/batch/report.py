@@ -9,9 +9,9 @@ from typing import Any
 
 from model.untrained import UNTRAINED
 from pipelines.batch.audit import STAGES
+from pipelines.extract import preview_pages
 from pipelines.runtime.html_report import STYLE, label_color
 from pipelines.schema import Row
-from pipelines.stages.preview import preview_pages
 from pipelines.stages.sandbox_protocol import PageLimits
 from pipelines.storage.files import Storage, join_uri
 from pipelines.storage.tables import read_tables, table_files
@@ -68,10 +68,10 @@ def draw_page(row: Row, preview: Row) -> str:
     if preview["status"] == "failed":  # the source may have changed since; the page's row stands
         return f"<figure><figcaption>{caption}: cannot be drawn: {escape(preview['error'])}</figcaption></figure>"
     source = "data:image/jpeg;base64," + base64.b64encode(preview["preview"]).decode()
-    marks = "".join(_marks(row))
+    flags = "".join(_marks(row))
     return (
         f"<figure><div class='page'><img alt='{caption}' src='{source}'>"
-        f"<svg viewBox='0 0 1000 1000' preserveAspectRatio='none'>{marks}</svg></div>"
+        f"<svg viewBox='0 0 1000 1000' preserveAspectRatio='none'>{flags}</svg></div>"
         f"<figcaption><b>{caption}</b> · {note} · {len(row['words'])} words{_found(row)}</figcaption></figure>"
     )
 

@@ -31,7 +31,7 @@ def count_pages(block: pa.Table) -> None:
             _seconds().inc(spent, {"stage": stage})
 
 
-def tell_waiting(pages: int) -> None:
+def set_pending_pages(pages: int) -> None:
     """How many promised pages are not written yet."""
     _waiting().set(pages)
 

@@ -12,7 +12,7 @@ from typing import Any
 from PIL import Image
 
 from pipelines.datasets.types import Report
-from pipelines.errors import PageError
+from pipelines.errors import ProcessingError
 from pipelines.storage.files import Storage
 
 HEAD_BYTES = 1 << 16
@@ -25,7 +25,7 @@ _KIND_NAMES: dict[type, str] = {dict: "an object", list: "a list", str: "a text"
 
 
 @contextmanager
-def left_out_if_broken(uri: str, report: Report) -> Iterator[None]:
+def skip_if_broken(uri: str, report: Report) -> Iterator[None]:
     """Reports what the block finds wrong with the annotation `uri`, and skips the rest of the block."""
     try:
         yield
@@ -33,7 +33,7 @@ def left_out_if_broken(uri: str, report: Report) -> Iterator[None]:
         report(uri, f"left out: it is no JSON: {error}")
     except RecursionError:
         report(uri, "left out: it is nested too deeply")
-    except (PageError, OSError, ValueError) as error:
+    except (ProcessingError, OSError, ValueError) as error:
         report(uri, f"left out: {error}")
 
 
@@ -41,17 +41,17 @@ def image_size(storage: Storage, uri: str) -> tuple[int, int]:
     """Width and height in pixels as the header of a PNG, JPEG or TIFF file says; of most files only 64 KiB are read.
 
     Raises:
-        PageError: `not_found`, `access_denied`, or `unreadable` where it is no such image.
+        ProcessingError: `not_found`, `access_denied`, or `unreadable` where it is no such image.
     """
     with storage.open(uri) as file:
         head = file.read(HEAD_BYTES)
     size = _size(head) or (_size(storage.read(uri)) if len(head) == HEAD_BYTES else None)
     if size is None:
-        raise PageError("unreadable", f"{uri}: no PNG, JPEG or TIFF image")
+        raise ProcessingError("unreadable", f"{uri}: no PNG, JPEG or TIFF image")
     return size
 
 
-def member(container: Any, name: str, kind: type) -> Any:
+def require_field(container: Any, name: str, kind: type) -> Any:
     """`container[name]` of a JSON object, checked to be of a kind (dict, list or str).
 
     Raises:

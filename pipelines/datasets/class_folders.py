@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from pipelines.datasets.annotations import left_out_if_broken
+from pipelines.datasets.annotations import skip_if_broken
 from pipelines.datasets.types import LabelledPage, Report, hashed_split
 from pipelines.documents.document import Document
 from pipelines.documents.media_type import JPEG, PDF, PNG, TIFF
@@ -62,7 +62,7 @@ def read(storage: Storage, data: str, split: str, task: Task, report: Report) ->
         if media_type is None:
             report(file.uri, f"left out: only {', '.join(MEDIA_TYPES)} files are read")
             continue
-        with left_out_if_broken(file.uri, report):
+        with skip_if_broken(file.uri, report):
             count = 1
             if media_type in (PDF, TIFF):
                 with Document(storage.read(file.uri)) as document:

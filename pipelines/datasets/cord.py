@@ -22,9 +22,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.datasets.annotations import coordinates, image_size, left_out_if_broken, member, shortened
+from pipelines.datasets.annotations import coordinates, image_size, require_field, shortened, skip_if_broken
 from pipelines.datasets.types import Box, BoxRepairs, LabelledPage, Report
-from pipelines.errors import PageError
+from pipelines.errors import ProcessingError
 from pipelines.schema import Task
 from pipelines.storage.files import Storage, join_uri
 
@@ -98,7 +98,7 @@ def _files(storage: Storage, folder: str, start: str, end: str) -> list[str]:
 
 def _from_json(storage: Storage, uris: list[str], split: str, report: Report) -> Iterator[LabelledPage]:
     for uri in uris:
-        with left_out_if_broken(uri, report):
+        with skip_if_broken(uri, report):
             folder, name = uri.rsplit("/", 2)[0], uri.rsplit("/", 1)[-1].removesuffix(".json")
             image_uri = join_uri(folder, "image", f"{name}.png")
             annotation = _unwrapped(json.loads(storage.read(uri)))
@@ -112,15 +112,15 @@ def _from_parquet(storage: Storage, uris: list[str], split: str, report: Report)
         try:
             with pq.ParquetFile(storage.open(uri)) as parquet:
                 texts = parquet.read(columns=["ground_truth"])["ground_truth"].to_pylist()
-        except (PageError, OSError, KeyError, pa.ArrowException) as error:
+        except (ProcessingError, OSError, KeyError, pa.ArrowException) as error:
             report(uri, f"left out: {error}")
             continue
         for row, text in enumerate(texts):
             place = f"{uri}#{row}"
-            with left_out_if_broken(place, report):
+            with skip_if_broken(place, report):
                 annotation = _unwrapped({"ground_truth": text})
                 # The images of a split are a gigabyte here; version 2 states their sizes.
-                stated = member(member(annotation, "meta", dict), "image_size", dict)
+                stated = require_field(require_field(annotation, "meta", dict), "image_size", dict)
                 width, height = coordinates([stated.get("width"), stated.get("height")], 2)
                 if width <= 0 or height <= 0:
                     raise ValueError(f"'image_size' is {shortened(stated)}")
@@ -145,19 +145,19 @@ def _read_receipt(
     boxes: list[Box] = []
     labels: list[str] = []
     repairs = BoxRepairs()
-    for line in member(annotation, "valid_line", list):
-        field = member(line, "category", str)
+    for line in require_field(annotation, "valid_line", list):
+        field = require_field(line, "category", str)
         if field != "other" and field not in FIELDS:
             report(uri, f"a line has the category {field!r}, which is none of CORD's 30: taken as other")
             field = "other"
         first = len(words)
-        for word in member(line, "words", list):
-            text = member(word, "text", str)
+        for word in require_field(line, "words", list):
+            text = require_field(word, "text", str)
             if not text.strip():
                 continue
             inside = "I" if len(words) > first else "B"
             words.append(text)
-            boxes.append(_box(member(word, "quad", dict), size, repairs))
+            boxes.append(_box(require_field(word, "quad", dict), size, repairs))
             labels.append("O" if field == "other" else f"{inside}-{field.upper()}")
     repairs.tell(uri, report)
     return LabelledPage(name, image_uri, "image/png", words=tuple(words), boxes=tuple(boxes), labels=tuple(labels))

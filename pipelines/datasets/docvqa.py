@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from pipelines.datasets.alignment import PageText, find_answer
-from pipelines.datasets.annotations import coordinates, left_out_if_broken, member, shortened
+from pipelines.datasets.annotations import coordinates, require_field, shortened, skip_if_broken
 from pipelines.datasets.types import Box, BoxRepairs, LabelledPage, Question, Report
 from pipelines.documents.media_type import JPEG, PNG
 from pipelines.schema import Task
@@ -54,7 +54,7 @@ def read(storage: Storage, data: str, split: str, task: Task, report: Report) ->
     for part in split.split("+"):
         layout = _find(storage, data, part)
         for image, asked in sorted(_by_image(storage, layout.questions, report).items()):
-            with left_out_if_broken(layout.image(image), report):
+            with skip_if_broken(layout.image(image), report):
                 pages.append(_read_page(storage, layout, image, asked, report))
     return tuple(sorted(pages, key=lambda page: page.document_id))
 
@@ -78,14 +78,14 @@ def _find(storage: Storage, data: str, part: str) -> _Layout:
 
 def _by_image(storage: Storage, uri: str, report: Report) -> dict[str, list[_Asked]]:
     try:
-        asked = member(json.loads(storage.read(uri)), "data", list)
+        asked = require_field(json.loads(storage.read(uri)), "data", list)
     except ValueError as error:
         raise ValueError(f"{uri} is no JSON with a list `data` of questions: {error}") from error
     images: dict[str, list[_Asked]] = {}
     for number, question in enumerate(asked):
         try:
-            image = member(question, "image", str)
-            if not member(question, "question", str).strip():
+            image = require_field(question, "image", str)
+            if not require_field(question, "question", str).strip():
                 raise ValueError("it is empty")
             answers = question.get("answers") or []
             if not isinstance(answers, list) or not all(isinstance(answer, str) for answer in answers):
@@ -125,16 +125,16 @@ def _number(identity: Any) -> int:
 
 def _read_words(storage: Storage, uri: str, report: Report) -> tuple[list[str], list[Box]]:
     try:
-        results = member(json.loads(storage.read(uri)), "recognitionResults", list)
+        results = require_field(json.loads(storage.read(uri)), "recognitionResults", list)
         if not results:
             raise ValueError("no page was recognised")
-        lines = member(results[0], "lines", list)
+        lines = require_field(results[0], "lines", list)
         width, height = coordinates([results[0].get("width"), results[0].get("height")], 2)
         if width <= 0 or height <= 0:
             raise ValueError(f"a page of {width} x {height}")
-        found = [word for line in lines for word in member(line, "words", list)]
-        texts = [member(word, "text", str).strip() for word in found]
-        corners = [coordinates(member(word, "boundingBox", list), 8) for word in found]
+        found = [word for line in lines for word in require_field(line, "words", list)]
+        texts = [require_field(word, "text", str).strip() for word in found]
+        corners = [coordinates(require_field(word, "boundingBox", list), 8) for word in found]
     except ValueError as error:
         raise ValueError(f"{uri} is no OCR result as Microsoft's Read gives it: {error}") from error
     words: list[str] = []

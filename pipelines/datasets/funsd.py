@@ -14,7 +14,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from pipelines.datasets.annotations import coordinates, image_size, left_out_if_broken, member, shortened
+from pipelines.datasets.annotations import coordinates, image_size, require_field, shortened, skip_if_broken
 from pipelines.datasets.types import Box, BoxRepairs, LabelledPage, Question, Report, bio_labels
 from pipelines.schema import Task
 from pipelines.storage.files import Storage, join_uri
@@ -51,7 +51,7 @@ def read(storage: Storage, data: str, split: str, task: Task, report: Report) ->
         names = names[-DEV_FORMS:]
     pages: list[LabelledPage] = []
     for uri in names:
-        with left_out_if_broken(uri, report):
+        with skip_if_broken(uri, report):
             pages.append(_read_form(storage, uri, folder, report))
     return tuple(pages)
 
@@ -71,7 +71,7 @@ def _annotations(storage: Storage, data: str, folder: str) -> list[str]:
 def _read_form(storage: Storage, uri: str, folder: str, report: Report) -> LabelledPage:
     name = uri.rsplit("/", 1)[-1].removesuffix(".json")
     image_uri = join_uri(uri.rsplit("/", 2)[0], "images", f"{name}.png")
-    form = member(json.loads(storage.read(uri)), "form", list)
+    form = require_field(json.loads(storage.read(uri)), "form", list)
     width, height = image_size(storage, image_uri)
     words: list[str] = []
     boxes: list[Box] = []
@@ -79,7 +79,7 @@ def _read_form(storage: Storage, uri: str, folder: str, report: Report) -> Label
     blocks: dict[Any, _Block | None] = {}
     repairs = BoxRepairs()
     for number, block in enumerate(form):
-        kind, first, identity = member(block, "label", str), len(words), block.get("id", number)
+        kind, first, identity = require_field(block, "label", str), len(words), block.get("id", number)
         if not isinstance(identity, int):
             raise ValueError(f"'id' is {shortened(identity)}, and not a number")
         if kind not in _KINDS:
@@ -87,8 +87,8 @@ def _read_form(storage: Storage, uri: str, folder: str, report: Report) -> Label
                 uri, f"block {identity} has the label {kind!r}, which is none of {', '.join(_KINDS)}: taken as other"
             )
             kind = "other"
-        for word in member(block, "words", list):
-            text = member(word, "text", str)
+        for word in require_field(block, "words", list):
+            text = require_field(word, "text", str)
             if not text.strip():
                 continue
             x0, y0, x1, y1 = coordinates(word.get("box"), 4)

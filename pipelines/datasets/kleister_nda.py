@@ -20,7 +20,7 @@ from pipelines.datasets.types import Box, LabelledPage, Question, Report, bio_la
 from pipelines.datasets.value_formats import find_dates, find_lengths, split_company
 from pipelines.documents.document import Document
 from pipelines.documents.media_type import PDF
-from pipelines.errors import PageError
+from pipelines.errors import ProcessingError
 from pipelines.schema import Row, Task
 from pipelines.storage.files import Storage, join_uri
 
@@ -63,7 +63,7 @@ def read(storage: Storage, data: str, split: str, task: Task, report: Report) ->
                     count, media_type = document.page_count, document.media_type
                 if media_type != PDF:
                     raise ValueError(f"it is {media_type}, not a PDF")
-            except (PageError, OSError, ValueError) as error:
+            except (ProcessingError, OSError, ValueError) as error:
                 report(uri, f"left out: {error}")
                 continue
             questions = tuple(_questions(keys))

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from model.decode import split_label
 from pipelines.datasets.annotations import coordinates, shortened
 from pipelines.datasets.types import QUESTION, Box, BoxRepairs, LabelledPage, Question, Report, hashed_split
-from pipelines.errors import PageError
+from pipelines.errors import ProcessingError
 from pipelines.schema import BOX, Row, Task
 from pipelines.storage.files import Storage, join_uri
 
@@ -105,7 +105,8 @@ def read_embedded_image(storage: Storage, uri: str) -> bytes:
     it).
 
     Raises:
-        PageError: `not_found` where there is no such row or it has no picture; `unreadable`; else as `Storage.open`.
+        ProcessingError: `not_found` where there is no such row or it has no picture; `unreadable`; else as
+            `Storage.open`.
     """
     file_uri, _, number = uri.rpartition("#")
     row = int(number)
@@ -119,7 +120,7 @@ def read_embedded_image(storage: Storage, uri: str) -> bytes:
                     return picture
                 break
             row -= rows
-    raise PageError("not_found", f"{uri}: no picture of a page there")
+    raise ProcessingError("not_found", f"{uri}: no picture of a page there")
 
 
 def write_labelled_pages(
@@ -169,7 +170,7 @@ def _rows(
                     for row in batch.to_pylist():
                         yield uri, number, {**row, "has_image": pictures[number]}
                         number += 1
-        except PageError as error:
+        except ProcessingError as error:
             report(uri, f"left out: {error}")
 
 
@@ -204,7 +205,7 @@ def _opened(storage: Storage, uri: str) -> Iterator[pq.ParquetFile]:
         with pq.ParquetFile(storage.open(uri)) as parquet:
             yield parquet
     except (OSError, pa.ArrowException) as error:
-        raise PageError("unreadable", f"{uri}: {error}") from error
+        raise ProcessingError("unreadable", f"{uri}: {error}") from error
 
 
 def _split(row: Row) -> str:

@@ -18,7 +18,7 @@ from pipelines.datasets.registry import DATASETS
 from pipelines.datasets.types import LABELLED_PAGE
 from pipelines.documents.document import Document
 from pipelines.schema import TOKENIZED, Row, Task, mark_failed
-from pipelines.stages.base import MakeStage
+from pipelines.stages.base import StageFactory
 from pipelines.stages.fetch import Fetch
 from pipelines.stages.model_loader import load_tokenizer
 from pipelines.stages.ocr import Ocr
@@ -26,14 +26,14 @@ from pipelines.stages.rasterize import Rasterize, RasterizeOptions, rasterize_pa
 from pipelines.stages.tokenize import Tokenize, TokenizeOptions
 from pipelines.storage.files import Storage
 
-TRUTH = [field for field in LABELLED_PAGE if field.name in ("true_labels", "true_label", "questions", "keys")]
+GROUND_TRUTH = [field for field in LABELLED_PAGE if field.name in ("true_labels", "true_label", "questions", "keys")]
 
-EXAMPLE = pa.schema([*TOKENIZED, *TRUTH])
+EXAMPLE = pa.schema([*TOKENIZED, *GROUND_TRUTH])
 """A labelled page ready for the model: picture, words, windows, and what is true of it."""
 
 
 @dataclass(frozen=True)
-class LabelledOptions:
+class PreprocessOptions:
     """How labelled pages become examples.
 
     Attributes:
@@ -60,7 +60,7 @@ class ReadLabelled:
     page is read as the batch job reads it.
     """
 
-    def __init__(self, options: LabelledOptions) -> None:
+    def __init__(self, options: PreprocessOptions) -> None:
         self.options = options
         self.storage = Storage()
         self._fetch = Fetch()
@@ -90,10 +90,10 @@ class ReadLabelled:
                     yield mark_failed(row, error)
 
 
-class Annotate:
+class AlignLabels:
     """Rows as `ReadLabelled` gives them; labels and answers that the corpus tells by value are located in the words."""
 
-    def __init__(self, options: LabelledOptions) -> None:
+    def __init__(self, options: PreprocessOptions) -> None:
         self.dataset = DATASETS[options.dataset]
 
     def __call__(self, rows: Iterable[Row]) -> Iterator[Row]:
@@ -107,12 +107,12 @@ class Annotate:
                 yield mark_failed(row, error)
 
 
-def example_steps(options: LabelledOptions) -> tuple[MakeStage, ...]:
+def example_steps(options: PreprocessOptions) -> tuple[StageFactory, ...]:
     """Read, annotate, tokenize: from rows of `LABELLED_PAGE` to rows of `EXAMPLE`."""
-    return partial(ReadLabelled, options), partial(Annotate, options), partial(_make_tokenize, options)
+    return partial(ReadLabelled, options), partial(AlignLabels, options), partial(_make_tokenize, options)
 
 
-def _make_tokenize(options: LabelledOptions) -> Tokenize:
+def _make_tokenize(options: PreprocessOptions) -> Tokenize:
     tokenizer = load_tokenizer(options.tokenizer)
     length = tokenizer.model_max_length
     return Tokenize(tokenizer, TokenizeOptions(options.task, max_length=length, stride=options.stride))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from pipelines.datasets import class_folders, cord, docvqa, funsd, kleister_nda, labelled_pages, rvl_cdip, sroie
-from pipelines.datasets.types import BrokenAnnotationError, Corpus, LabelledPage, Problem, Report
+from pipelines.datasets.types import AnnotationIssue, BrokenAnnotationError, Corpus, LabelledPage, Report
 from pipelines.schema import Row, Task
 from pipelines.storage.files import Storage, normalise_uri
 
@@ -100,8 +100,8 @@ def read_corpus(
     if split not in known.splits:
         raise ValueError(f"{dataset} has no split {split!r}; choose one of {', '.join(known.splits)}")
     storage, data = storage or Storage(), normalise_uri(data)
-    problems: list[Problem] = []
-    pages = known.read(storage, data, split, task, lambda uri, message: problems.append(Problem(uri, message)))
+    problems: list[AnnotationIssue] = []
+    pages = known.read(storage, data, split, task, lambda uri, message: problems.append(AnnotationIssue(uri, message)))
     if not pages:
         raise ValueError(f"{data}: no page of {dataset}'s split {split} could be read{_told(problems)}")
     if problems:
@@ -112,8 +112,8 @@ def read_corpus(
     return Corpus(pages, known.labels(storage, data, task), tuple(problems))
 
 
-def _told(problems: Sequence[Problem]) -> str:
-    lines = [f"{problem.uri}: {problem.message}" for problem in problems[:PROBLEMS_SHOWN]]
+def _told(problems: Sequence[AnnotationIssue]) -> str:
+    lines = [f"{issue.uri}: {issue.message}" for issue in problems[:PROBLEMS_SHOWN]]
     if len(problems) > PROBLEMS_SHOWN:
         lines.append(f"and {len(problems) - PROBLEMS_SHOWN} more")
     return "".join(f"\n  {line}" for line in lines)

@@ -10,7 +10,7 @@ No image is opened or looked for here, for there are too many; the stages tell w
 from __future__ import annotations
 
 from pipelines.datasets.types import LabelledPage, Report
-from pipelines.errors import PageError
+from pipelines.errors import ProcessingError
 from pipelines.schema import Task
 from pipelines.storage.files import Storage, join_uri
 
@@ -46,7 +46,7 @@ def read(storage: Storage, data: str, split: str, task: Task, report: Report) ->
 
     Raises:
         ValueError: the split has no label file.
-        PageError: it cannot be read.
+        ProcessingError: it cannot be read.
     """
     root, uri, content = _label_file(storage, data, "val" if split == "dev" else split)
     pages: dict[str, LabelledPage] = {}
@@ -70,7 +70,7 @@ def _label_file(storage: Storage, data: str, name: str) -> tuple[str, str, bytes
         uri = join_uri(root, "labels", f"{name}.txt")
         try:
             return root, uri, storage.read(uri)
-        except PageError as error:
+        except ProcessingError as error:
             if error.kind != "not_found":
                 raise
     raise ValueError(f"{data} has no labels/{name}.txt; {_LAYOUT}")

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pipelines.datasets.alignment import PageText, Span, locate, normalise_text
-from pipelines.datasets.annotations import coordinates, image_size, left_out_if_broken
+from pipelines.datasets.annotations import coordinates, image_size, skip_if_broken
 from pipelines.datasets.types import Box, BoxRepairs, LabelledPage, Question, Report, bio_labels
 from pipelines.documents.media_type import JPEG, PNG
 from pipelines.schema import Task
@@ -79,7 +79,7 @@ def read(storage: Storage, data: str, split: str, task: Task, report: Report) ->
     """
     pages = []
     for receipt in _split(storage, data, split):
-        with left_out_if_broken(receipt.boxes, report):
+        with skip_if_broken(receipt.boxes, report):
             pages.append(_read_receipt(storage, receipt, report))
     return tuple(pages)
 

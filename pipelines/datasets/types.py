@@ -62,7 +62,7 @@ class LabelledPage:
 
 
 @dataclass(frozen=True)
-class Problem:
+class AnnotationIssue:
     """An annotation that could not be taken as it stands: the file, and what was wrong and became of it, in words."""
 
     uri: str
@@ -81,7 +81,7 @@ class Corpus:
 
     pages: tuple[LabelledPage, ...]
     labels: tuple[str, ...]
-    problems: tuple[Problem, ...] = field(default=())
+    problems: tuple[AnnotationIssue, ...] = field(default=())
 
 
 class BrokenAnnotationError(Exception):

@@ -33,7 +33,7 @@ class WrittenDate:
     readings: tuple[date, ...]
 
 
-class LengthOfTime(NamedTuple):
+class Duration(NamedTuple):
     """An amount and its unit: day, week, month or year."""
 
     amount: Decimal
@@ -46,7 +46,7 @@ class WrittenLength:
 
     start: int
     end: int
-    length: LengthOfTime
+    length: Duration
 
 
 _MONTH_NAMES = (
@@ -195,11 +195,11 @@ def find_lengths(text: str) -> list[WrittenLength]:
         else:
             amount = Decimal(digits) if digits else Decimal(_number(match["words"]))
         start = match.start() + len(match[0]) - len(match[0].lstrip())
-        found.append(WrittenLength(start, match.end(), LengthOfTime(amount, (match["unit"] or "year").lower())))
+        found.append(WrittenLength(start, match.end(), Duration(amount, (match["unit"] or "year").lower())))
     return found
 
 
-def read_length(text: str) -> LengthOfTime | None:
+def read_length(text: str) -> Duration | None:
     """The length of time that a text is, and nothing else; None for any other text."""
     text = text.strip()
     for written in find_lengths(text):

@@ -21,9 +21,9 @@ import pypdfium2.raw as pdfium
 from PIL import Image, ImageOps, JpegImagePlugin, PngImagePlugin
 
 from pipelines.documents.media_type import HEAD_BYTES, PDF, PNG, TIFF, detect_media_type
-from pipelines.documents.png import without_comments
+from pipelines.documents.png import strip_text_chunks
 from pipelines.documents.tiff import TiffDirectories, open_frame, read_directories
-from pipelines.errors import PageError
+from pipelines.errors import ProcessingError
 
 MAX_IMAGE_PIXELS = 178_000_000
 """Default limit for one image file's frame: A4 at 1200 dpi is 139 million. Pillow itself refuses a little above."""
@@ -52,7 +52,7 @@ class Document:
             max_image_pixels: an image file whose frame has more pixels is refused before it is decoded.
 
         Raises:
-            PageError: `empty`, `unsupported`, `encrypted` (a password is needed to read; an owner password alone
+            ProcessingError: `empty`, `unsupported`, `encrypted` (a password is needed to read; an owner password alone
                 does not matter), `unreadable` (broken), or `too_large`.
         """
         self.media_type = detect_media_type(_head(source))
@@ -105,7 +105,7 @@ class Document:
         The page belongs to the document and is closed when another one is asked for.
 
         Raises:
-            PageError: `unreadable` where this page is broken.
+            ProcessingError: `unreadable` where this page is broken.
             IndexError: there is no such page.
             TypeError: the document is an image.
         """
@@ -127,7 +127,7 @@ class Document:
         """Width and height in pixels of an image's frame, upright as its EXIF orientation wants it; decodes nothing.
 
         Raises:
-            PageError: `too_large` or `unreadable`.
+            ProcessingError: `too_large` or `unreadable`.
         """
         image = self._seek(page_index)
         width, height = image.size
@@ -151,7 +151,7 @@ class Document:
         """An image's frame, decoded and upright, in the mode it is stored in. Not to be changed in place.
 
         Raises:
-            PageError: `too_large` or `unreadable`.
+            ProcessingError: `too_large` or `unreadable`.
             IndexError: there is no such frame.
             TypeError: the document is a PDF.
         """
@@ -165,7 +165,7 @@ class Document:
             raise
         except Exception as error:  # a decoder's own errors are of many types
             message = f"The image is damaged or cut short and cannot be decoded: {_reason(error)}"
-            raise PageError("unreadable", message) from error
+            raise ProcessingError("unreadable", message) from error
         self._frame = page_index, upright
         return upright
 
@@ -208,7 +208,7 @@ class Document:
             return pdf[page_index]
         except pypdfium2.PdfiumError as error:
             message = f"Page {page_index + 1} of {self.page_count} is damaged: PDFium cannot load it."
-            raise PageError("unreadable", message) from error
+            raise ProcessingError("unreadable", message) from error
 
     def _close_image(self) -> None:
         if self._image is not None:
@@ -243,9 +243,9 @@ class Document:
         except MemoryError:
             raise
         except Exception as error:
-            raise PageError("unreadable", f"Frame {page_index + 1} is damaged: {_reason(error)}") from error
+            raise ProcessingError("unreadable", f"Frame {page_index + 1} is damaged: {_reason(error)}") from error
         if not (frame.width and frame.height):
-            raise PageError("unreadable", f"Frame {page_index + 1} is damaged: it has no size")
+            raise ProcessingError("unreadable", f"Frame {page_index + 1} is damaged: it has no size")
         return frame
 
 
@@ -261,16 +261,16 @@ def _open_pdf(source: bytes | Path) -> pypdfium2.PdfDocument:
         return pypdfium2.PdfDocument(source)
     except pypdfium2.PdfiumError as error:
         if _opens(source):  # then it is refused for having no pages, and the code is that of an earlier file
-            raise PageError("empty", "The PDF has no pages.") from error
+            raise ProcessingError("empty", "The PDF has no pages.") from error
         code = error.err_code
         if code == pdfium.FPDF_ERR_PASSWORD:
             message = "The PDF wants a password before it can be read; save a copy without one, for example with qpdf."
-            raise PageError("encrypted", message) from error
+            raise ProcessingError("encrypted", message) from error
         if code == pdfium.FPDF_ERR_SECURITY:
             message = "The PDF is encrypted in a way that PDFium does not know; save a copy without encryption."
-            raise PageError("encrypted", message) from error
+            raise ProcessingError("encrypted", message) from error
         message = "The PDF is damaged or cut short: PDFium cannot open it; try the original, or a repair with qpdf."
-        raise PageError("unreadable", message) from error
+        raise ProcessingError("unreadable", message) from error
 
 
 def _opens(source: bytes | Path) -> bool:
@@ -289,19 +289,19 @@ def _open_image(source: bytes | Path, media_type: str) -> Image.Image:
             # Pillow warns of large images and of odd metadata; the limit here is checked by ourselves.
             warnings.simplefilter("ignore")
             if media_type == PNG:
-                return PngImagePlugin.PngImageFile(without_comments(source))
+                return PngImagePlugin.PngImageFile(strip_text_chunks(source))
             return JpegImagePlugin.JpegImageFile(source if isinstance(source, Path) else io.BytesIO(source))
     except MemoryError:
         raise
     except Exception as error:
-        raise PageError("unreadable", f"The image is damaged or cut short: {_reason(error)}") from error
+        raise ProcessingError("unreadable", f"The image is damaged or cut short: {_reason(error)}") from error
 
 
 def _read_directories(source: bytes | Path) -> TiffDirectories:
     try:
         return read_directories(source)
     except ValueError as error:
-        raise PageError("unreadable", f"The TIFF is damaged or cut short: {error}.") from error
+        raise ProcessingError("unreadable", f"The TIFF is damaged or cut short: {error}.") from error
 
 
 def _check_page_count(count: int, source: bytes | Path) -> None:
@@ -311,7 +311,7 @@ def _check_page_count(count: int, source: bytes | Path) -> None:
         message = (
             f"The PDF says that it has {count:,} pages, in {size:,} bytes; try the original, or a repair with qpdf."
         )
-        raise PageError("unreadable", message)
+        raise ProcessingError("unreadable", message)
 
 
 def _orientation(image: Image.Image) -> int:
@@ -335,8 +335,8 @@ def _has_drawn_annotations(page: pypdfium2.PdfPage) -> bool:
     return False
 
 
-def _too_large(what: str) -> PageError:
-    return PageError("too_large", f"The image has too many pixels ({what}); scale it down.")
+def _too_large(what: str) -> ProcessingError:
+    return ProcessingError("too_large", f"The image has too many pixels ({what}); scale it down.")
 
 
 def _reason(error: BaseException) -> str:

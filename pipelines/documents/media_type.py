@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from pipelines.errors import PageError
+from pipelines.errors import ProcessingError
 
 PDF: Final = "application/pdf"
 PNG: Final = "image/png"
@@ -65,10 +65,10 @@ def detect_media_type(head: bytes) -> str:
         One of `MEDIA_TYPES`.
 
     Raises:
-        PageError: `empty` for no bytes at all; `unsupported` for anything else, saying what it looks like.
+        ProcessingError: `empty` for no bytes at all; `unsupported` for anything else, saying what it looks like.
     """
     if not head:
-        raise PageError("empty", "The file has no bytes.")
+        raise ProcessingError("empty", "The file has no bytes.")
     for signature, media_type in _IMAGE_SIGNATURES:
         if head.startswith(signature):
             return media_type
@@ -76,7 +76,7 @@ def detect_media_type(head: bytes) -> str:
         return PDF
     looks_like, way_out = _describe_unsupported(head[: 4 * HEAD_BYTES])
     advice = f"; {way_out}" if way_out else ""
-    raise PageError("unsupported", f"Not a PDF, PNG, JPEG or TIFF: the content looks like {looks_like}{advice}.")
+    raise ProcessingError("unsupported", f"Not a PDF, PNG, JPEG or TIFF: the content looks like {looks_like}{advice}.")
 
 
 def _describe_unsupported(head: bytes) -> tuple[str, str]:

@@ -14,11 +14,11 @@ from typing import BinaryIO
 SIGNATURE_BYTES = 8
 COMMENTS = (b"tEXt", b"zTXt", b"iTXt")
 ORIENTATION_KEYWORDS = (b"Raw profile type exif", b"XML:com.adobe.xmp")
-MOST_KEPT_BYTES = 1 << 18
+MAX_KEPT_BYTES = 1 << 18
 """Of such a comment, packed and unpacked; Pillow takes four times as much."""
 
 
-def without_comments(source: bytes | Path) -> BinaryIO:
+def strip_text_chunks(source: bytes | Path) -> BinaryIO:
     """The content of a PNG, less its comments (PNG specification, section 11.3.3), for Pillow to open.
 
     A file that has none is given as it is. What is cut or damaged stays so.
@@ -51,7 +51,7 @@ def _parts(file: BinaryIO) -> list[tuple[int, int]]:
         head = file.read(8)
         end = place + 12 + int.from_bytes(head[:4], "big")
         if head[4:] in COMMENTS and end <= size:
-            keyword = _orientation_keyword(head[4:], file.read(min(end - place - 12, MOST_KEPT_BYTES + 1)))
+            keyword = _orientation_keyword(head[4:], file.read(min(end - place - 12, MAX_KEPT_BYTES + 1)))
             if keyword is None or keyword in orientations:
                 if place > start:
                     parts.append((start, place))
@@ -67,7 +67,7 @@ def _parts(file: BinaryIO) -> list[tuple[int, int]]:
 def _orientation_keyword(kind: bytes, content: bytes) -> bytes | None:
     """The keyword of a comment that may tell the orientation, and is of a size that a comment of that kind has."""
     keyword, _, text = content.partition(b"\x00")
-    if keyword not in ORIENTATION_KEYWORDS or len(content) > MOST_KEPT_BYTES:
+    if keyword not in ORIENTATION_KEYWORDS or len(content) > MAX_KEPT_BYTES:
         return None
     packed = b""
     if kind == b"zTXt":
@@ -77,7 +77,7 @@ def _orientation_keyword(kind: bytes, content: bytes) -> bytes | None:
     if packed:
         unpacking = zlib.decompressobj()
         try:
-            unpacking.decompress(packed, MOST_KEPT_BYTES)
+            unpacking.decompress(packed, MAX_KEPT_BYTES)
         except zlib.error:
             return None
         if unpacking.unconsumed_tail:

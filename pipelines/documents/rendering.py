@@ -20,15 +20,15 @@ from PIL import Image
 
 from pipelines.documents.document import Document
 from pipelines.documents.media_type import PDF, TIFF
-from pipelines.errors import PageError
-from pipelines.schema import PICTURE_SHAPE
+from pipelines.errors import ProcessingError
+from pipelines.schema import MODEL_IMAGE_SHAPE
 
 Rasterizer = Literal["pdfium", "pdf2image"]
 
 MAX_SIDE = 32_767
 """Pixels of a page image's longer side: Tesseract takes no more."""
 
-PICTURE_SIDE = PICTURE_SHAPE[1]
+PICTURE_SIDE = MODEL_IMAGE_SHAPE[1]
 
 PICTURE_FACTOR = 3
 """A PDF page is drawn at 3 x 224 pixels a side and then brought down to 224, instead of from its full resolution.
@@ -81,7 +81,7 @@ def page_size(document: Document, page_index: int, options: RenderOptions) -> Pa
     """The size that `render_grey` gives a page, without drawing it.
 
     Raises:
-        PageError: `unreadable` or `too_large`.
+        ProcessingError: `unreadable` or `too_large`.
         IndexError: there is no such page.
     """
     if document.media_type == PDF:
@@ -126,7 +126,7 @@ def render_grey(document: Document, page_index: int, options: RenderOptions) -> 
     """A page's image for OCR: mode L, of `page_size`, upright.
 
     Raises:
-        PageError: `unreadable`, `too_large`, `timeout`.
+        ProcessingError: `unreadable`, `too_large`, `timeout`.
         IndexError: there is no such page.
     """
     size = page_size(document, page_index, options)
@@ -144,13 +144,13 @@ def render_grey(document: Document, page_index: int, options: RenderOptions) -> 
     return Image.fromarray(pixels)
 
 
-def render_picture(document: Document, page_index: int, options: RenderOptions) -> npt.NDArray[np.uint8]:
+def render_model_image(document: Document, page_index: int, options: RenderOptions) -> npt.NDArray[np.uint8]:
     """What the model sees of a page: uint8, 3 x 224 x 224, blue, green, red.
 
     Stretched to a square with Pillow's bilinear filter, as LayoutLMv2's image processor does.
 
     Raises:
-        PageError: `unreadable`, `too_large`, `timeout`.
+        ProcessingError: `unreadable`, `too_large`, `timeout`.
         IndexError: there is no such page.
     """
     if document.media_type != PDF:
@@ -172,7 +172,7 @@ def render_preview(document: Document, page_index: int, longer_side: int) -> Ima
     """A page for people to look at: mode RGB, upright, its longer side of so many pixels.
 
     Raises:
-        PageError: `unreadable`, `too_large`.
+        ProcessingError: `unreadable`, `too_large`.
         IndexError: there is no such page.
     """
     size = page_size(document, page_index, RenderOptions())
@@ -212,13 +212,15 @@ def _draw_with_poppler(document: Document, page_index: int, dpi: float, *, grey:
         )
     except pdf2image.exceptions.PDFInfoNotInstalledError as error:
         way_out = "install poppler-utils, or use the rasterizer pdfium"
-        raise PageError("internal", f"pdf2image finds no pdftoppm on this machine; {way_out}.") from error
+        raise ProcessingError("internal", f"pdf2image finds no pdftoppm on this machine; {way_out}.") from error
     except pdf2image.exceptions.PDFPopplerTimeoutError as error:
-        raise PageError("timeout", f"pdftoppm took more than {PDF_TO_PPM_TIMEOUT} s for the page.") from error
+        raise ProcessingError("timeout", f"pdftoppm took more than {PDF_TO_PPM_TIMEOUT} s for the page.") from error
     except (pdf2image.exceptions.PDFPageCountError, pdf2image.exceptions.PDFSyntaxError) as error:
-        raise PageError("unreadable", "poppler cannot open the PDF; try the rasterizer pdfium.") from error
+        raise ProcessingError("unreadable", "poppler cannot open the PDF; try the rasterizer pdfium.") from error
     if not images:
-        raise PageError("unreadable", f"poppler drew nothing of page {page_index + 1}; try the rasterizer pdfium.")
+        raise ProcessingError(
+            "unreadable", f"poppler drew nothing of page {page_index + 1}; try the rasterizer pdfium."
+        )
     return images[0].convert("L" if grey else "RGB")
 
 
@@ -248,7 +250,7 @@ def _flatten(image: Image.Image) -> Image.Image:
         return image.convert("RGB")
     except ValueError as error:
         message = f"The image's colours ({image.mode}) are not known; convert it to RGB first."
-        raise PageError("unsupported", message) from error
+        raise ProcessingError("unsupported", message) from error
 
 
 def _to_8_bits(levels: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:

@@ -208,7 +208,7 @@ def read_text_layer(document: Document, page_index: int) -> TextLayer | None:
     """The text layer of a page, trusted or not; None for images, which have none.
 
     Raises:
-        PageError: `unreadable` where the page is broken.
+        ProcessingError: `unreadable` where the page is broken.
         IndexError: there is no such page.
     """
     if document.media_type != PDF:

@@ -21,22 +21,24 @@ import ray.data
 
 from model.decode import split_label
 from model.ocr.engine import OcrEngine, OcrOptions
-from pipelines.datasets.preprocess import EXAMPLE, TRUTH, LabelledOptions, example_steps
+from pipelines.datasets.preprocess import EXAMPLE, GROUND_TRUTH, PreprocessOptions, example_steps
 from pipelines.datasets.registry import read_corpus
 from pipelines.datasets.types import LABELLED_PAGE, Corpus, LabelledPage, labelled_row
 from pipelines.evaluation.metrics.scores import Scores, score_pages
-from pipelines.evaluation.overlays import page_rank
+from pipelines.evaluation.overlays import page_quality
 from pipelines.evaluation.report import write_evaluation_report
 from pipelines.extract import ExtractOptions, infer_steps, merge_options
-from pipelines.runtime.pools import Pools, fit_pools, pages_per_block, plan_pools
+from pipelines.runtime.cluster import pools_for_cluster
+from pipelines.runtime.pools import Pools, cap_pools, pages_per_block
 from pipelines.runtime.progress import Progress
 from pipelines.runtime.ray_data import set_data_context
 from pipelines.schema import INFERRED, Row, Task, page_schema
-from pipelines.stages.base import StageOnBlocks, stage_on_block, table_of
+from pipelines.stages.base import rows_to_table
 from pipelines.stages.infer import InferOptions
 from pipelines.stages.merge import Merge
-from pipelines.stages.model_loader import check_head, load_tokenizer, model_labels, model_name
+from pipelines.stages.model_loader import check_task, load_tokenizer, model_labels, model_name
 from pipelines.stages.rasterize import RasterizeOptions
+from pipelines.stages.ray_data import map_stage, map_stages
 from pipelines.storage.files import Storage, join_uri
 from pipelines.storage.tables import table_files, write_table
 
@@ -93,9 +95,9 @@ class EvaluateOptions:
         )
 
     @property
-    def labelled(self) -> LabelledOptions:
+    def labelled(self) -> PreprocessOptions:
         """The same for the stages of labelled pages."""
-        return LabelledOptions(
+        return PreprocessOptions(
             dataset=self.dataset,
             task=self.task,
             tokenizer=self.model,
@@ -120,11 +122,11 @@ def read_split(options: EvaluateOptions) -> Corpus:
     Raises:
         ValueError: there is no such data set or split, it does not serve the task or has no page, or the model's labels
             do not fit.
-        PageError: the data cannot be accessed.
+        ProcessingError: the data cannot be accessed.
         BrokenAnnotationError: a broken annotation, and `options.strict`.
         CheckpointError: the model cannot be read.
     """
-    check_head(options.model, options.task)
+    check_task(options.model, options.task)
     corpus = read_corpus(
         options.dataset, options.data, options.split, options.task, storage=Storage(), strict=options.strict
     )
@@ -175,37 +177,17 @@ def predict_pages(pages: ray.data.Dataset, options: EvaluateOptions, pools: Pool
         One row a page, in the same order, with the columns of `prediction_schema(options.task)`.
     """
     extract = options.extract
-    pages.context.target_max_block_size = None  # one task gives one block, see `extract_pages`
     pages.context.execution_options.preserve_order = True
-    read = pages.map_batches(
-        StageOnBlocks,
-        fn_constructor_args=(example_steps(options.labelled), EXAMPLE),
-        batch_size=None,
-        batch_format="pyarrow",
-        num_cpus=pools.read_cpus,
-        compute=ray.data.ActorPoolStrategy(size=pools.read_actors, max_tasks_in_flight_per_actor=2),
-    )
-    inferred = read.map_batches(
-        StageOnBlocks,
-        fn_constructor_args=(infer_steps(extract, pools.infer_threads), pa.schema([*INFERRED, *TRUTH])),
-        batch_size=None,
-        batch_format="pyarrow",
-        num_cpus=pools.infer_cpus,
-        num_gpus=pools.infer_gpus,
-        compute=ray.data.ActorPoolStrategy(size=pools.infer_actors, max_tasks_in_flight_per_actor=2),
-    )
-    merge = partial(Merge, merge_options(extract), kept=tuple(column.name for column in TRUTH))
-    return inferred.map_batches(
-        partial(stage_on_block, make_stage=merge, schema=prediction_schema(options.task)),
-        batch_size=None,
-        batch_format="pyarrow",
-        num_cpus=pools.task_cpus,
-    )
+    read = map_stages(pages, example_steps(options.labelled), EXAMPLE, pools, "read")
+    inferred_schema = pa.schema([*INFERRED, *GROUND_TRUTH])
+    inferred = map_stages(read, infer_steps(extract, pools.infer_threads), inferred_schema, pools, "infer")
+    merge = partial(Merge, merge_options(extract), kept=tuple(column.name for column in GROUND_TRUTH))
+    return map_stage(inferred, merge, prediction_schema(options.task), pools)
 
 
 def prediction_schema(task: Task) -> pa.Schema:
     """The columns of `predictions/*.parquet`: those of the batch job's pages, and what is true."""
-    return pa.schema([*page_schema(task), *TRUTH])
+    return pa.schema([*page_schema(task), *GROUND_TRUTH])
 
 
 def evaluate(options: EvaluateOptions, corpus: Corpus) -> dict[str, Any]:
@@ -220,21 +202,15 @@ def evaluate(options: EvaluateOptions, corpus: Corpus) -> dict[str, Any]:
     Raises:
         MissingPagesError: a page was lost on the way.
         EmptyCorpusError: the corpus says nothing of what the task asks for.
-        PageError: the output cannot be written.
+        ProcessingError: the output cannot be written.
         ValueError: a page has not one true label a word.
     """
     pages = corpus.pages[: options.limit]
-    pools = plan_pools(
-        ray.cluster_resources().get("CPU", 0),
-        ray.cluster_resources().get("GPU", 0),
-        node_cpus=max(node["Resources"].get("CPU", 0) for node in ray.nodes() if node["Alive"]),
-        read_workers=options.read_workers,
-        model_workers=options.model_workers,
-    )
+    pools = pools_for_cluster(options.read_workers, options.model_workers, options.infer.device)
     set_data_context()
     storage = Storage()
     blocks = list(labelled_blocks(pages, pages_per_block(len(pages), pools)))
-    predicted = predict_pages(ray.data.from_blocks(blocks), options, fit_pools(pools, len(blocks)))
+    predicted = predict_pages(ray.data.from_blocks(blocks), options, cap_pools(pools, len(blocks)))
     tables: Iterable[pa.Table] = predicted.iter_batches(batch_size=None, batch_format="pyarrow")
     if options.output is not None and options.predictions:
         tables = _written(tables, storage, join_uri(options.output, "predictions"))
@@ -264,7 +240,7 @@ def check_scores(options: EvaluateOptions, scores: Scores, promised: int) -> Non
 def labelled_blocks(pages: Sequence[LabelledPage], size: int) -> Iterator[pa.Table]:
     """Pages as tables of `LABELLED_PAGE`, so many in each."""
     for start in range(0, len(pages), size):
-        yield table_of(map(labelled_row, pages[start : start + size]), LABELLED_PAGE)
+        yield rows_to_table(map(labelled_row, pages[start : start + size]), LABELLED_PAGE)
 
 
 def evaluation_record(options: EvaluateOptions, corpus: Corpus, scores: Scores) -> dict[str, Any]:
@@ -305,7 +281,7 @@ class WorstPages:
         self._trim()
 
     def _trim(self) -> None:
-        self.rows = nsmallest(self.limit, self.rows, key=lambda row: page_rank(row, self.task))
+        self.rows = nsmallest(self.limit, self.rows, key=lambda row: page_quality(row, self.task))
 
 
 def _rows(tables: Iterable[pa.Table], total: int) -> Iterator[Row]:

@@ -14,18 +14,18 @@ from pipelines.evaluation.metrics.answers import answer_similarity
 from pipelines.evaluation.metrics.entities import Match, Span, compare_entities, page_labels
 from pipelines.schema import Row, Task
 
-Look = Literal["right", "wrong", "missed", "spurious", "read"]
+OverlayStyle = Literal["right", "wrong", "missed", "spurious", "read"]
 
-COLORS: dict[Look, str] = {
+COLORS: dict[OverlayStyle, str] = {
     "right": "#16a34a",
     "wrong": "#ea7a00",
     "missed": "#dc2626",
     "spurious": "#9333ea",
     "read": "#ea7a00",
 }
-DASHED: frozenset[Look] = frozenset({"missed", "read"})
-FILLED: frozenset[Look] = frozenset({"right", "wrong", "spurious"})
-LEGEND: tuple[tuple[Look, str], ...] = (
+DASHED: frozenset[OverlayStyle] = frozenset({"missed", "read"})
+FILLED: frozenset[OverlayStyle] = frozenset({"right", "wrong", "spurious"})
+LEGEND: tuple[tuple[OverlayStyle, str], ...] = (
     ("right", "right"),
     ("wrong", "wrong label or boundary (dashed: what was read instead)"),
     ("missed", "missed"),
@@ -37,7 +37,7 @@ DASH_PIXELS = 6
 
 
 @dataclass(frozen=True)
-class Mark:
+class Overlay:
     """A rectangle on a page.
 
     Attributes:
@@ -46,24 +46,24 @@ class Mark:
         title: true and predicted, in words.
     """
 
-    look: Look
+    style: OverlayStyle
     box: Box
     title: str
 
 
-def page_marks(row: Row, task: Task) -> list[Mark]:
+def page_overlays(row: Row, task: Task) -> list[Overlay]:
     """The marks of a page that was read, those that matter most on top (last)."""
     if task == "token-classification":
-        marks = list(_entity_marks(row))
+        overlays = list(_entity_overlays(row))
     elif task == "question-answering":
-        marks = list(_answer_marks(row))
+        overlays = list(_answer_overlays(row))
     else:
-        marks = []
-    order: list[Look] = ["right", "spurious", "missed", "wrong", "read"]
-    return sorted(marks, key=lambda mark: order.index(mark.look))
+        overlays = []
+    order: list[OverlayStyle] = ["right", "spurious", "missed", "wrong", "read"]
+    return sorted(overlays, key=lambda overlay: order.index(overlay.style))
 
 
-def page_rank(row: Row, task: Task) -> tuple[float, float]:
+def page_quality(row: Row, task: Task) -> tuple[float, float]:
     """Sorts pages by how well the model did, the worst first: the share that is right, then how much is wrong."""
     if task == "sequence-classification":
         is_right, score = row["label"] == row["true_label"], row["score"] or 0.0
@@ -96,7 +96,7 @@ def _share_height(one: Box, other: Box) -> bool:
     return 2 * shared >= min(one[3] - one[1], other[3] - other[1])
 
 
-def _entity_marks(row: Row) -> Iterator[Mark]:
+def _entity_overlays(row: Row) -> Iterator[Overlay]:
     labels = page_labels(row)
     if labels is None:
         return
@@ -104,13 +104,15 @@ def _entity_marks(row: Row) -> Iterator[Mark]:
     for match in compare_entities(*labels):
         title = match_title(match, row["words"])
         if match.true is not None:
-            look: Look = "right" if match.verdict == "right" else "missed" if match.verdict == "missed" else "wrong"
-            yield from (Mark(look, box, title) for box in _span_boxes(row, match.true))
+            style: OverlayStyle = (
+                "right" if match.verdict == "right" else "missed" if match.verdict == "missed" else "wrong"
+            )
+            yield from (Overlay(style, box, title) for box in _span_boxes(row, match.true))
         read = match.predicted
         if read is not None and match.verdict != "right" and read not in drawn:
             drawn.add(read)
-            look = "spurious" if match.verdict == "spurious" else "read"
-            yield from (Mark(look, box, title) for box in _span_boxes(row, read))
+            style = "spurious" if match.verdict == "spurious" else "read"
+            yield from (Overlay(style, box, title) for box in _span_boxes(row, read))
 
 
 def match_title(match: Match, words: Sequence[str]) -> str:
@@ -140,15 +142,15 @@ def _questions(row: Row) -> Iterator[tuple[Row, Row, float]]:
             yield question, answer, answer_similarity(answer["text"], question["answers"] or ())
 
 
-def _answer_marks(row: Row) -> Iterator[Mark]:
+def _answer_overlays(row: Row) -> Iterator[Overlay]:
     for question, answer, share in _questions(row):
         title = question_title(question, answer)
         true_place = (question["first_word"], question["last_word"])
-        look: Look = "right" if share == 1 else "wrong" if share > 0 else "spurious"
+        style: OverlayStyle = "right" if share == 1 else "wrong" if share > 0 else "spurious"
         for box in line_boxes([tuple(box) for box in answer["boxes"] or ()]):
-            yield Mark(look, box, title)
+            yield Overlay(style, box, title)
         if share < 1 and true_place[0] >= 0 and true_place != (answer["first_word"], answer["last_word"]):
-            yield from (Mark("missed", box, title) for box in _span_boxes(row, Span("", *true_place)))
+            yield from (Overlay("missed", box, title) for box in _span_boxes(row, Span("", *true_place)))
 
 
 def question_title(question: Row, answer: Row) -> str:
@@ -162,26 +164,27 @@ def question_shares(row: Row) -> list[tuple[str, float]]:
     return [(question_title(question, answer), share) for question, answer, share in _questions(row)]
 
 
-def svg_marks(marks: Sequence[Mark]) -> str:
+def svg_overlays(overlays: Sequence[Overlay]) -> str:
     """Marks as SVG rectangles in a box of 1000 by 1000, with their titles as hover text."""
     return "".join(
-        f"<rect x='{mark.box[0]}' y='{mark.box[1]}' width='{max(1, mark.box[2] - mark.box[0])}' "
-        f"height='{max(1, mark.box[3] - mark.box[1])}' class='{mark.look}'><title>{escape(mark.title)}</title></rect>"
-        for mark in marks
+        f"<rect x='{overlay.box[0]}' y='{overlay.box[1]}' width='{max(1, overlay.box[2] - overlay.box[0])}' "
+        f"height='{max(1, overlay.box[3] - overlay.box[1])}' class='{overlay.style}'>"
+        f"<title>{escape(overlay.title)}</title></rect>"
+        for overlay in overlays
     )
 
 
-def draw_marks(image: Image.Image, marks: Sequence[Mark]) -> Image.Image:
+def draw_overlays(image: Image.Image, overlays: Sequence[Overlay]) -> Image.Image:
     """The same marks on a copy of the page's image (mode RGB)."""
     layer = Image.new("RGBA", image.size, (0, 0, 0, 0))
     pen = ImageDraw.Draw(layer)
-    for mark in marks:
-        x0, x1 = (round(value * (image.width - 1) / 1000) for value in mark.box[::2])
-        y0, y1 = (round(value * (image.height - 1) / 1000) for value in mark.box[1::2])
-        color = tuple(int(COLORS[mark.look][start : start + 2], 16) for start in (1, 3, 5))
-        if mark.look in FILLED:
+    for overlay in overlays:
+        x0, x1 = (round(value * (image.width - 1) / 1000) for value in overlay.box[::2])
+        y0, y1 = (round(value * (image.height - 1) / 1000) for value in overlay.box[1::2])
+        color = tuple(int(COLORS[overlay.style][start : start + 2], 16) for start in (1, 3, 5))
+        if overlay.style in FILLED:
             pen.rectangle((x0, y0, x1, y1), fill=(*color, round(255 * FILL_OPACITY)))
-        step = DASH_PIXELS if mark.look in DASHED else max(image.size)
+        step = DASH_PIXELS if overlay.style in DASHED else max(image.size)
         for start in range(x0, x1 + 1, 2 * step):
             for y in (y0, y1):
                 pen.line((start, y, min(start + step, x1), y), fill=color, width=2)

@@ -25,11 +25,11 @@ from pipelines.evaluation.overlays import (
     FILL_OPACITY,
     FILLED,
     LEGEND,
-    draw_marks,
-    page_marks,
-    page_rank,
+    draw_overlays,
+    page_overlays,
+    page_quality,
     question_shares,
-    svg_marks,
+    svg_overlays,
 )
 from pipelines.runtime.html_report import STYLE
 from pipelines.schema import Row, Task
@@ -55,11 +55,11 @@ EVALUATION_STYLE = """
 .answers { margin: .3rem 0 0; padding-left: 1.1rem; } .bad { color: #dc2626; } .good { color: #16a34a; }
 .page rect, .legend rect { fill: none; stroke-width: 1.6; }
 """ + "\n".join(
-    f".page rect.{look}, .legend rect.{look} {{ stroke: {color};"
-    + (f" fill: {color}; fill-opacity: {FILL_OPACITY};" if look in FILLED else " fill: #fff; fill-opacity: 0;")
-    + (" stroke-dasharray: 5 4;" if look in DASHED else "")
+    f".page rect.{style}, .legend rect.{style} {{ stroke: {color};"
+    + (f" fill: {color}; fill-opacity: {FILL_OPACITY};" if style in FILLED else " fill: #fff; fill-opacity: 0;")
+    + (" stroke-dasharray: 5 4;" if style in DASHED else "")
     + " }"
-    for look, color in COLORS.items()
+    for style, color in COLORS.items()
 )
 
 
@@ -102,7 +102,7 @@ def page_preview(storage: Storage, row: Row) -> Image.Image:
     """The image of a labelled page, mode RGB.
 
     Raises:
-        PageError: its file cannot be read.
+        ProcessingError: its file cannot be read.
     """
     embedded = is_embedded_image(row["uri"])
     content = read_embedded_image(storage, row["uri"]) if embedded else storage.read(row["uri"])
@@ -118,16 +118,16 @@ def _draw_page(storage: Storage, output: str, rank: int, row: Row, task: Task) -
     except Exception as error:  # the source may have changed since; the page's row stands
         reason = escape(describe_error(error)[1])
         return f"<figure><figcaption>{caption}: cannot be drawn: {reason}</figcaption></figure>"
-    marks = page_marks(row, task)
+    overlays = page_overlays(row, task)
     jpeg, png = io.BytesIO(), io.BytesIO()
     image.save(jpeg, "JPEG", quality=72)
-    draw_marks(image, marks).save(png, "PNG")
+    draw_overlays(image, overlays).save(png, "PNG")
     picture = f"{rank:03d}-{re.sub(r'[^A-Za-z0-9._-]', '_', name)[:80]}-p{row['page_index'] + 1}.png"
     storage.write(join_uri(output, "pictures", picture), png.getvalue())
     source = "data:image/jpeg;base64," + base64.b64encode(jpeg.getvalue()).decode()
     return (
         f"<figure><div class='page'><img alt='{caption}' src='{source}'>"
-        f"<svg viewBox='0 0 1000 1000' preserveAspectRatio='none'>{svg_marks(marks)}</svg></div>"
+        f"<svg viewBox='0 0 1000 1000' preserveAspectRatio='none'>{svg_overlays(overlays)}</svg></div>"
         f"<figcaption><b>{caption}</b> · {_verdict(row, task)}</figcaption></figure>"
     )
 
@@ -145,7 +145,7 @@ def _verdict(row: Row, task: Task) -> str:
         return f"{len(row['words'])} words<ul class='answers'>{items}</ul>"
     if row["true_labels"] is None:
         return f"{len(row['words'])} words, not labelled"
-    return f"F1 {page_rank(row, task)[0]:.3f} · {len(row['words'])} words"
+    return f"F1 {page_quality(row, task)[0]:.3f} · {len(row['words'])} words"
 
 
 def _heading(record: Mapping[str, Any]) -> str:
@@ -263,9 +263,9 @@ def _pages(figures: Sequence[str], task: Task) -> str:
     legend = ""
     if task != "sequence-classification":
         legend = "".join(
-            f"<span><svg viewBox='0 0 32 16'><rect x='1' y='1' width='30' height='14' class='{look}'/></svg>"
+            f"<span><svg viewBox='0 0 32 16'><rect x='1' y='1' width='30' height='14' class='{style}'/></svg>"
             f"{meaning}</span>"
-            for look, meaning in LEGEND
+            for style, meaning in LEGEND
         )
     return (
         f"<section><h2>Pages, the worst first</h2><div class='legend'>{legend}</div>"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from pipelines.planning.fleet import ModelPlace, Workload
-from pipelines.planning.stage_costs import Figures
+from pipelines.planning.stage_costs import StageCosts
 
 SLICE_DOCUMENTS = 20_000
 """Documents that are drawn; a larger corpus is this slice over and over."""
@@ -14,10 +14,10 @@ PAGE_VARIATION = 0.5
 """Standard deviation of a page's seconds as a share of their mean, as FUNSD's forms have it."""
 
 
-class Slice:
+class CorpusSample:
     """Drawn documents laid end to end, with the number of scanned pages up to each document's end."""
 
-    def __init__(self, workload: Workload, figures: Figures, model_on: ModelPlace, seed: int) -> None:
+    def __init__(self, workload: Workload, figures: StageCosts, model_on: ModelPlace, seed: int) -> None:
         self.workload, self.figures, self.model_on = workload, figures, model_on
         self._chance = np.random.default_rng(seed)
         count = min(SLICE_DOCUMENTS, workload.documents)
@@ -55,7 +55,7 @@ class Slice:
         return float(rounds * self._scanned_ends[-1] + np.interp(rest, self._ends, self._scanned_ends))
 
 
-def mean_seconds(workload: Workload, figures: Figures, model_on: ModelPlace) -> tuple[float, float]:
+def mean_seconds(workload: Workload, figures: StageCosts, model_on: ModelPlace) -> tuple[float, float]:
     """The same of the whole workload, by its means; listing its documents is part of reading."""
     scanned = workload.pages * workload.scanned_fraction
     pages = ((scanned, figures.scanned), (workload.pages - scanned, figures.layer))

@@ -26,7 +26,7 @@ class NodeType:
 
 
 @dataclass(frozen=True)
-class Market:
+class Prices:
     """All that money is paid for.
 
     Attributes:

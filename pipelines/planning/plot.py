@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from pipelines.planning.search import Plan
 
-MOST_LABELS = 8
+MAX_LABELS = 8
 
 
 def plot_plan(plan: Plan, deadline_hours: float, title: str, path: Path) -> None:
@@ -19,7 +19,7 @@ def plot_plan(plan: Plan, deadline_hours: float, title: str, path: Path) -> None
     axes = figure.add_subplot()
     hours = [point.outcome.hours for point in plan.curve]
     axes.plot(hours, [point.outcome.cost for point in plan.curve], "o-", color="tab:blue", label="cheapest fleets")
-    for point in plan.curve[:: max(1, len(plan.curve) // MOST_LABELS)]:
+    for point in plan.curve[:: max(1, len(plan.curve) // MAX_LABELS)]:
         label = f"{point.fleet.ocr} ocr" + (f" + {point.fleet.gpu} gpu" if point.fleet.gpu else "")
         place = (point.outcome.hours, point.outcome.cost)
         axes.annotate(label, place, xytext=(4, 6), textcoords="offset points", fontsize=8)

@@ -8,9 +8,9 @@ from functools import lru_cache
 from typing import Literal
 
 from pipelines.planning.corpus_sample import mean_seconds
-from pipelines.planning.fleet import Fleet, Market, Workload
+from pipelines.planning.fleet import Fleet, Prices, Workload
 from pipelines.planning.simulation import Outcome, simulate
-from pipelines.planning.stage_costs import Figures
+from pipelines.planning.stage_costs import StageCosts
 
 ModelChoice = Literal["auto", "gpu", "cpu"]
 
@@ -72,8 +72,10 @@ class Plan:
 class Planner:
     """Plans for a workload and a market."""
 
-    def __init__(self, workload: Workload, figures: Figures, market: Market, limits: Limits, *, seed: int = 0) -> None:
-        self.workload, self.figures, self.market, self.limits, self.seed = workload, figures, market, limits, seed
+    def __init__(
+        self, workload: Workload, figures: StageCosts, prices: Prices, limits: Limits, *, seed: int = 0
+    ) -> None:
+        self.workload, self.figures, self.prices, self.limits, self.seed = workload, figures, prices, limits, seed
         self.simulated = lru_cache(maxsize=None)(self._simulated)
 
     def plan(self) -> Plan:
@@ -94,28 +96,28 @@ class Planner:
         return Plan(best, meets, self._bottleneck(best), one_more, self._curve(fleets, best))
 
     def _simulated(self, fleet: Fleet) -> Point:
-        return Point(fleet, simulate(self.workload, self.figures, self.market, fleet, seed=self.seed))
+        return Point(fleet, simulate(self.workload, self.figures, self.prices, fleet, seed=self.seed))
 
     def _fleets(self) -> list[Fleet]:
         """Fleets of all sizes that make sense: none has more nodes than blocks for their cores."""
-        blocks, market = self.workload.blocks, self.market
-        ocr = _sizes(min(self.limits.ocr_nodes, -(-blocks // market.ocr.units)))
-        gpu = _sizes(min(self.limits.gpu_nodes, -(-blocks // market.gpu.units)))
+        blocks, prices = self.workload.blocks, self.prices
+        ocr = _sizes(min(self.limits.ocr_nodes, -(-blocks // prices.ocr.units)))
+        gpu = _sizes(min(self.limits.gpu_nodes, -(-blocks // prices.gpu.units)))
         places = {"auto": [0, *gpu], "gpu": gpu, "cpu": [0]}[self.limits.model_on]
         return [Fleet(readers, models) for readers in ocr for models in places]
 
     def estimate(self, fleet: Fleet) -> tuple[float, float]:
         """Hours and cost by the means alone: no queues, no losses, no last blocks."""
         read, infer = mean_seconds(self.workload, self.figures, fleet.model_on)
-        ocr, gpu = self.market.ocr, self.market.gpu
+        ocr, gpu = self.prices.ocr, self.prices.gpu
         if fleet.gpu:
             seconds = max(
                 ocr.start_seconds + read / (fleet.ocr * ocr.units), gpu.start_seconds + infer / (fleet.gpu * gpu.units)
             )
         else:
             seconds = ocr.start_seconds + (read + infer) / (fleet.ocr * ocr.units)
-        paid = (seconds + self.market.idle_seconds) / 3600
-        return seconds / 3600, paid * (fleet.ocr * ocr.price + fleet.gpu * gpu.price + self.market.head_price)
+        paid = (seconds + self.prices.idle_seconds) / 3600
+        return seconds / 3600, paid * (fleet.ocr * ocr.price + fleet.gpu * gpu.price + self.prices.head_price)
 
     def _cheapest_in_time(self, fleets: list[Fleet]) -> Point:
         in_time = sorted(
@@ -154,7 +156,7 @@ class Planner:
 
     def _bottleneck(self, point: Point) -> str:
         fleet, outcome = point.fleet, point.outcome
-        if max(outcome.busy.values()) < 0.5 and outcome.hours < 2 * self.market.ocr.start_seconds / 3600:
+        if max(outcome.busy.values()) < 0.5 and outcome.hours < 2 * self.prices.ocr.start_seconds / 3600:
             return "start"
         return "gpu" if fleet.gpu and outcome.busy["gpu"] > outcome.busy["ocr"] else "ocr"
 

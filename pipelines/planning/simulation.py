@@ -17,19 +17,19 @@ from typing import Any
 import numpy as np
 import simpy
 
-from pipelines.planning.corpus_sample import Slice
-from pipelines.planning.fleet import Fleet, Market, NodeType, Workload
+from pipelines.planning.corpus_sample import CorpusSample
+from pipelines.planning.fleet import Fleet, NodeType, Prices, Workload
 from pipelines.planning.shared_cores import SharedProcessor
-from pipelines.planning.stage_costs import Figures
+from pipelines.planning.stage_costs import StageCosts
 
-UNITS_A_LANE, MOST_UNITS = 40, 5_000
+UNITS_A_LANE, MAX_UNITS = 40, 5_000
 """Units of work that each lane gets of a large job, or all of them together, and at the end some more, smaller ones:
 the model waits for the first of them, and nobody for the last."""
 
 FINEST = 200
 """The last units are single blocks, or this share of a lane's whole work."""
 
-MOST_LANES = 64
+MAX_LANES = 64
 """With more cores than this a node's readers are one lane that uses all of its cores."""
 
 QUEUED_A_READER, QUEUED_A_MODEL = 1, 2
@@ -105,8 +105,8 @@ class Outcome:
 
 def simulate(
     workload: Workload,
-    figures: Figures,
-    market: Market,
+    figures: StageCosts,
+    prices: Prices,
     fleet: Fleet,
     *,
     seed: int = 0,
@@ -120,28 +120,28 @@ def simulate(
         cores: what others leave of an ocr node's cores; None is all of them.
         seed: of the pages' and the losses' randomness; fleets that are compared should share it.
     """
-    return _Simulation(workload, figures, market, fleet, seed, readers, cores).run()
+    return _Simulation(workload, figures, prices, fleet, seed, readers, cores).run()
 
 
 class _Simulation:
     def __init__(
         self,
         workload: Workload,
-        figures: Figures,
-        market: Market,
+        figures: StageCosts,
+        prices: Prices,
         fleet: Fleet,
         seed: int,
         readers: int | None,
         cores: float | None,
     ) -> None:
-        self.workload, self.figures, self.market, self.fleet = workload, figures, market, fleet
+        self.workload, self.figures, self.prices, self.fleet = workload, figures, prices, fleet
         self.environment = simpy.Environment()
-        self.readers = readers or market.ocr.units
-        self.cores = {"ocr": cores or market.ocr.units, "gpu": market.gpu.units}
-        merged = fleet.ocr * self.readers > MOST_LANES
+        self.readers = readers or prices.ocr.units
+        self.cores = {"ocr": cores or prices.ocr.units, "gpu": prices.gpu.units}
+        merged = fleet.ocr * self.readers > MAX_LANES
         self.lanes_a_node = 1 if merged else self.readers
         self.lane_demand = self.readers / self.lanes_a_node
-        self.corpus = Slice(workload, figures, fleet.model_on, seed)
+        self.corpus = CorpusSample(workload, figures, fleet.model_on, seed)
         self.seed = seed
         self.nodes: list[Node] = []
         self.losses = self.blocks_again = 0
@@ -150,7 +150,7 @@ class _Simulation:
         self.finished = self.environment.event()
         self.to_list = simpy.Store(self.environment)
         self.to_read = simpy.Store(self.environment)
-        models = fleet.gpu * market.gpu.units or fleet.ocr
+        models = fleet.gpu * prices.gpu.units or fleet.ocr
         capacity = QUEUED_A_READER * fleet.ocr * self.lanes_a_node + QUEUED_A_MODEL * models
         self.to_infer = simpy.Store(self.environment, capacity=capacity)
         self.listing_seconds = 0.0
@@ -161,7 +161,7 @@ class _Simulation:
         self.to_read.items.extend(self._blocks(lanes))
         self.left["list"] = sum(unit.blocks for unit in self.to_list.items)
         self.left["read"] = self.left["infer"] = sum(unit.blocks for unit in self.to_read.items)
-        for kind, count, type_ in (("ocr", self.fleet.ocr, self.market.ocr), ("gpu", self.fleet.gpu, self.market.gpu)):
+        for kind, count, type_ in (("ocr", self.fleet.ocr, self.prices.ocr), ("gpu", self.fleet.gpu, self.prices.gpu)):
             for number in range(count):
                 chance = np.random.default_rng((self.seed, kind == "gpu", number))
                 self.environment.process(self._place(kind, type_, chance))
@@ -171,7 +171,7 @@ class _Simulation:
     def _blocks(self, lanes: int) -> Iterator[Unit]:
         """The work in units: large ones first, single blocks for each lane at the end."""
         left, first, size = self.workload.blocks, 0, self.workload.pages_per_block
-        most = max(1, left // min(UNITS_A_LANE * lanes, MOST_UNITS))
+        most = max(1, left // min(UNITS_A_LANE * lanes, MAX_UNITS))
         least = max(1, left // (FINEST * lanes))
         while left:
             blocks = min(left, max(least, min(most, left // lanes)))
@@ -182,7 +182,7 @@ class _Simulation:
     def _documents(self, lanes: int) -> Iterator[Unit]:
         """The same of the listing; a unit's "blocks" are documents."""
         left = self.workload.documents
-        most = max(1, left // min(UNITS_A_LANE * lanes, MOST_UNITS))
+        most = max(1, left // min(UNITS_A_LANE * lanes, MAX_UNITS))
         while left:
             count = min(left, most)
             yield Unit(0, 0, count, count * self.figures.document, 0.0)
@@ -332,14 +332,14 @@ class _Simulation:
     def _outcome(self) -> Outcome:
         hours, busy = {"ocr": 0.0, "gpu": 0.0}, {"ocr": 0.0, "gpu": 0.0}
         for node in self.nodes:
-            given_back = node.last_busy + self.market.idle_seconds
+            given_back = node.last_busy + self.prices.idle_seconds
             hours[node.kind] += (min(given_back, node.lost or given_back) - node.asked) / 3600
             busy[node.kind] += node.processor.busy_seconds / node.processor.cores / 3600
         end = self.environment.now
-        requests = self.workload.blocks * self.market.put_price / 1000
-        requests += (self.workload.blocks + 2 * self.workload.documents) * self.market.get_price / 1000
-        cost = hours["ocr"] * self.market.ocr.price + hours["gpu"] * self.market.gpu.price
-        cost += (end + self.market.idle_seconds) / 3600 * self.market.head_price + requests
+        requests = self.workload.blocks * self.prices.put_price / 1000
+        requests += (self.workload.blocks + 2 * self.workload.documents) * self.prices.get_price / 1000
+        cost = hours["ocr"] * self.prices.ocr.price + hours["gpu"] * self.prices.gpu.price
+        cost += (end + self.prices.idle_seconds) / 3600 * self.prices.head_price + requests
         return Outcome(
             seconds=end,
             listing_seconds=self.listing_seconds,

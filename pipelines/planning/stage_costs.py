@@ -29,7 +29,7 @@ class PageSeconds:
 
 
 @dataclass(frozen=True)
-class Figures:
+class StageCosts:
     """What a plan is computed from.
 
     Attributes:
@@ -51,7 +51,7 @@ class Figures:
     assumed: tuple[str, ...] = ()
 
 
-SHIPPED = Figures(
+SHIPPED = StageCosts(
     scanned=PageSeconds(0.0004, 0.0103, 0.4815, 0.0007, 0.0616, GPU_SECONDS_ASSUMED, 0.0024),
     layer=PageSeconds(0.0001, 0.0190, 0.0, 0.0030, 0.1383, GPU_SECONDS_ASSUMED * 0.1383 / 0.0616, 0.0135),
     document=0.02,
@@ -65,7 +65,7 @@ SHIPPED = Figures(
 """The pages' and the block's seconds are those of `benchmarks/RESULTS.md`."""
 
 
-def figures_of_run(record: Mapping[str, Any], known: Figures = SHIPPED) -> Figures:
+def stage_costs_of_run(record: Mapping[str, Any], known: StageCosts = SHIPPED) -> StageCosts:
     """Figures with rendering, OCR and the model as the run in `record` (a `run.json`) measured them.
 
     A run tells seconds by stage summed over its pages, and not by kind of page: rendering is shared out evenly, OCR
@@ -98,7 +98,7 @@ def figures_of_run(record: Mapping[str, Any], known: Figures = SHIPPED) -> Figur
     )
 
 
-def with_gpu_seconds(figures: Figures, seconds: float) -> Figures:
+def with_gpu_seconds(figures: StageCosts, seconds: float) -> StageCosts:
     """With a scanned page's seconds on the GPU as the user knows them; other pages' in proportion to their windows."""
     ratio = figures.layer.infer_cpu / figures.scanned.infer_cpu
     return replace(
@@ -109,7 +109,7 @@ def with_gpu_seconds(figures: Figures, seconds: float) -> Figures:
     )
 
 
-def on_faster_cores(figures: Figures, speed: float) -> Figures:
+def on_faster_cores(figures: StageCosts, speed: float) -> StageCosts:
     """For cores that are `speed` times as fast as those that were measured; GPUs stay as they are."""
 
     def scaled(page: PageSeconds) -> PageSeconds:

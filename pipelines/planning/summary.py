@@ -6,9 +6,9 @@ import math
 from dataclasses import asdict
 from typing import Any
 
-from pipelines.planning.fleet import Market, Workload
+from pipelines.planning.fleet import Prices, Workload
 from pipelines.planning.search import Limits, Plan, Point
-from pipelines.planning.stage_costs import Figures
+from pipelines.planning.stage_costs import StageCosts
 
 DRIVER_BYTES_A_PAGE, DRIVER_BYTES_A_DOCUMENT = 2, 250
 """What the driver of a run holds for each at most (`benchmarks/RESULTS.md`)."""
@@ -17,7 +17,7 @@ MILLION = 1_000_000
 
 
 def plan_as_json(
-    plan: Plan, workload: Workload, figures: Figures, market: Market, limits: Limits, head_gigabytes: float
+    plan: Plan, workload: Workload, figures: StageCosts, prices: Prices, limits: Limits, head_gigabytes: float
 ) -> dict[str, Any]:
     """All that was found and all that it rests on."""
     return {
@@ -35,10 +35,10 @@ def plan_as_json(
         "curve": [_point(point, workload) for point in plan.curve],
         "jobs": jobs_needed(workload, head_gigabytes),
         "workload": asdict(workload),
-        "market": asdict(market),
+        "market": asdict(prices),
         "limits": asdict(limits),
         "figures": asdict(figures),
-        "assumptions": assumptions(workload, figures, market),
+        "assumptions": assumptions(workload, figures, prices),
     }
 
 
@@ -48,16 +48,16 @@ def jobs_needed(workload: Workload, head_gigabytes: float) -> int:
     return max(1, math.ceil(held / (head_gigabytes / 2 * 1e9)))
 
 
-def assumptions(workload: Workload, figures: Figures, market: Market) -> list[str]:
+def assumptions(workload: Workload, figures: StageCosts, prices: Prices) -> list[str]:
     """What a reader has to believe."""
     told = [
         f"seconds a page: {figures.source}",
         "figures that nobody measured: " + (", ".join(figures.assumed) or "none"),
         f"pages a document: log-normal, mean {workload.pages_per_document:g}, sigma {workload.skew:g}; a document is "
         f"scanned whole or not at all, {workload.scanned_fraction:.0%} of the pages are",
-        f"a node is there {market.ocr.start_seconds:g} s (ocr) or {market.gpu.start_seconds:g} s (gpu) after it was "
-        f"asked for, always, and stays {market.idle_seconds:g} s after its last work",
-        f"losses an hour and node: {market.ocr.losses_per_hour:g} (ocr), {market.gpu.losses_per_hour:g} (gpu); what a "
+        f"a node is there {prices.ocr.start_seconds:g} s (ocr) or {prices.gpu.start_seconds:g} s (gpu) after it was "
+        f"asked for, always, and stays {prices.idle_seconds:g} s after its last work",
+        f"losses an hour and node: {prices.ocr.losses_per_hour:g} (ocr), {prices.gpu.losses_per_hour:g} (gpu); what a "
         "lost node had begun is done again, what it had finished is kept",
         "storage and network are never the bottleneck, and cores that are added work as well as the first",
         "one run of the simulation: losses are drawn once, with the same chances for all fleets",

@@ -14,7 +14,7 @@ from typing import Any
 
 import ray
 
-from pipelines.runtime.pools import POOL_LABEL, READING, Pools, plan_pools, plan_typed_pools
+from pipelines.runtime.pools import POOL_LABEL, READING, Pools, plan_autoscaling_pools, plan_pools
 
 logger = logging.getLogger(__name__)
 
@@ -22,7 +22,7 @@ PATIENCE_SECONDS = 45.0
 """So long nodes that were asked for may take before the user is told which are missing; they are still waited for."""
 
 
-def pools_of_cluster(read_workers: int | None, model_workers: int | None, device: str) -> Pools:
+def pools_for_cluster(read_workers: int | None, model_workers: int | None, device: str) -> Pools:
     """Pools for the connected cluster; where its nodes are of types, the user is told when some do not come.
 
     Args:
@@ -42,12 +42,12 @@ def pools_of_cluster(read_workers: int | None, model_workers: int | None, device
             read_workers=read_workers,
             model_workers=model_workers,
         )
-    pools = plan_typed_pools(on_gpus=device != "cpu", read_workers=read_workers, model_workers=model_workers)
+    pools = plan_autoscaling_pools(on_gpus=device != "cpu", read_workers=read_workers, model_workers=model_workers)
     threading.Thread(target=_tell_missing, args=(pools,), name="placement", daemon=True).start()
     return pools
 
 
-def missing(pools: Pools, nodes: Sequence[dict[str, Any]]) -> list[str]:
+def unmet_requirements(pools: Pools, nodes: Sequence[dict[str, Any]]) -> list[str]:
     """What the stages of `pools` want and none of the living nodes (as `ray.nodes` tells them) has, in words."""
     alive = [node for node in nodes if node["Alive"]]
     readers = [node for node in alive if node["Labels"].get(POOL_LABEL) == READING]
@@ -76,7 +76,7 @@ def _tell_missing(pools: Pools) -> None:
     threading.Event().wait(PATIENCE_SECONDS)
     if not ray.is_initialized():
         return  # the job was shorter than that
-    wanted = missing(pools, ray.nodes())
+    wanted = unmet_requirements(pools, ray.nodes())
     if wanted:
         logger.warning(
             "still waiting after %.0f s for %s. `ray status` says why the cluster does not grow: no such node to be "

@@ -15,7 +15,7 @@ def now() -> str:
     return datetime.now(timezone.utc).isoformat(timespec="seconds")
 
 
-def told_differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+def describe_differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     """`name was ... and is ...` for each value, of nested ones too, that is not equal in two records."""
     flat_old, flat_new = _flat(old), _flat(new)
     return [

@@ -22,7 +22,7 @@ TYPED_READ_BYTES, TYPED_INFER_BYTES = 700_000_000, 2_000_000_000
 """Memory of a reading worker with its parser, where pages are as usual, and of a model's worker. Where a core has 2 GB,
 of which Ray gives out 0.7, all fit that fit by their cores."""
 
-MOST_READERS, MOST_MODELS = 320, 4
+MAX_READERS, MAX_MODELS = 320, 4
 """Workers of a cluster that grows, where the user does not say: 20 nodes of 16 cores, and 4 GPUs. What the cluster does
 not give is not waited for: the job runs with those that come."""
 
@@ -30,14 +30,14 @@ PAGES_PER_BLOCK = 32
 """The most pages of one block until it is known that they are light: one task, one retry, one written file. Of heavy
 pages that is 16 s of work."""
 
-MOST_PAGES_PER_BLOCK, BLOCK_SECONDS = 128, 2.0
+MAX_PAGES_PER_BLOCK, BLOCK_SECONDS = 128, 2.0
 """Of light pages, after a job's first round, a block is so many seconds of work, up to so many pages: Ray takes about a
 tenth of a second of CPU for each block (`benchmarks/overhead.py`)."""
 
 BLOCKS_PER_READER = 4
 """A small job is cut finer, so that each reading worker has several blocks and none waits long for the last."""
 
-PAGES_PER_ROUND_AND_READER, LEAST_PAGES_PER_ROUND, MOST_PAGES_PER_ROUND = 5_000, 20_000, 500_000
+PAGES_PER_ROUND_AND_READER, MIN_PAGES_PER_ROUND, MAX_PAGES_PER_ROUND = 5_000, 20_000, 500_000
 """The most pages that Ray Data is given at once, and the bounds of that: the driver keeps something of every block
 until Ray Data has done all that it was given, and the actors of each round start anew."""
 
@@ -68,9 +68,9 @@ class Pools:
     infer_bytes: int | None = None
     read_labels: dict[str, str] | None = None
 
-    def read_strategy(self, most: int | None = None) -> ray.data.ActorPoolStrategy:
-        """The pool of reading actors; no more than `most` of them."""
-        return _strategy(self.read_actors if most is None else min(self.read_actors, most), self.read_first)
+    def read_strategy(self) -> ray.data.ActorPoolStrategy:
+        """The pool of reading actors."""
+        return _strategy(self.read_actors, self.read_first)
 
     def infer_strategy(self) -> ray.data.ActorPoolStrategy:
         """The pool of model actors."""
@@ -119,7 +119,9 @@ def plan_pools(
     )
 
 
-def plan_typed_pools(*, on_gpus: bool, read_workers: int | None = None, model_workers: int | None = None) -> Pools:
+def plan_autoscaling_pools(
+    *, on_gpus: bool, read_workers: int | None = None, model_workers: int | None = None
+) -> Pools:
     """Pools that follow a cluster whose nodes are of types, and may not be there yet.
 
     Args:
@@ -132,14 +134,14 @@ def plan_typed_pools(*, on_gpus: bool, read_workers: int | None = None, model_wo
     """
     _check_workers(read_workers, model_workers)
     return Pools(
-        read_actors=read_workers or MOST_READERS,
+        read_actors=read_workers or MAX_READERS,
         read_cpus=TYPED_READ_CPUS,
-        infer_actors=model_workers or MOST_MODELS,
+        infer_actors=model_workers or MAX_MODELS,
         infer_cpus=TYPED_INFER_CPUS,
         infer_gpus=1.0 if on_gpus else 0.0,
         infer_threads=TYPED_INFER_THREADS,
         task_cpus=TASK_CPUS,
-        read_first=read_workers or MOST_READERS,
+        read_first=read_workers or MAX_READERS,
         infer_first=1,
         read_bytes=TYPED_READ_BYTES,
         infer_bytes=TYPED_INFER_BYTES,
@@ -147,7 +149,7 @@ def plan_typed_pools(*, on_gpus: bool, read_workers: int | None = None, model_wo
     )
 
 
-def fit_pools(pools: Pools, blocks: int) -> Pools:
+def cap_pools(pools: Pools, blocks: int) -> Pools:
     """No more actors than there are blocks for them; nodes are not asked for to read only a block or two."""
     first = pools.read_first and max(1, min(pools.read_first, -(-blocks // BLOCKS_PER_READER)))
     readers, models = min(pools.read_actors, blocks), min(pools.infer_actors, blocks)
@@ -167,7 +169,7 @@ def pages_per_round(pages: int, pools: Pools, most: int | None = None) -> int:
         most: pages of a round; None takes what serves.
     """
     if most is None:
-        most = min(MOST_PAGES_PER_ROUND, max(LEAST_PAGES_PER_ROUND, PAGES_PER_ROUND_AND_READER * pools.read_actors))
+        most = min(MAX_PAGES_PER_ROUND, max(MIN_PAGES_PER_ROUND, PAGES_PER_ROUND_AND_READER * pools.read_actors))
     rounds = max(1, -(-pages // most))
     return -(-pages // rounds)
 
@@ -176,7 +178,7 @@ def pages_per_later_block(block_pages: int, seconds_a_page: float) -> int:
     """How many pages a block gets when it is known what a page of this job takes: more of them where they are light."""
     if seconds_a_page <= 0:
         return block_pages
-    return max(block_pages, min(MOST_PAGES_PER_BLOCK, int(BLOCK_SECONDS / seconds_a_page)))
+    return max(block_pages, min(MAX_PAGES_PER_BLOCK, int(BLOCK_SECONDS / seconds_a_page)))
 
 
 def _check_workers(*asked: int | None) -> None:

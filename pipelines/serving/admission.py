@@ -19,7 +19,7 @@ WEIGHT_OF_LATEST = 0.1
 WAITING_SHARE = 0.5
 """Of a request's time, that it may be expected to spend waiting for others."""
 
-MOST_SECONDS = 60
+MAX_SECONDS = 60
 
 
 class Admission:
@@ -44,7 +44,7 @@ class Admission:
         """Until the pages that are being worked on are done, at the pace of the last ones."""
         return self.pages_in_flight * self._interval
 
-    def enter(self) -> Place:
+    def enter(self) -> Slot:
         """A place for a request.
 
         Raises:
@@ -52,11 +52,11 @@ class Admission:
         """
         expected = self.expected_seconds
         if self.in_flight >= self.limit or expected > WAITING_SHARE * self.seconds:
-            wait = min(MOST_SECONDS, max(1, math.ceil(expected - WAITING_SHARE * self.seconds)))
+            wait = min(MAX_SECONDS, max(1, math.ceil(expected - WAITING_SHARE * self.seconds)))
             message = f"{self.in_flight} requests are being answered, and no more are taken at a time; try again later"
             raise RequestError(429, OVERLOADED, message, wait)
         self.in_flight += 1
-        return Place(self, self._clock())
+        return Slot(self, self._clock())
 
     def left(self) -> None:
         """A request is over."""
@@ -78,7 +78,7 @@ class Admission:
             self.pages_in_flight -= 1
 
 
-class Place:
+class Slot:
     """A request's place, given back once, however the request ends."""
 
     def __init__(self, admission: Admission, entered: float) -> None:

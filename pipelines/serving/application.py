@@ -14,10 +14,10 @@ from ray.serve import Application, Deployment
 from ray.serve.config import AutoscalingConfig, BackpressureConfig
 from ray.serve.schema import LoggingConfig
 
-from pipelines.serving.gateway import Front
+from pipelines.serving.gateway import Gateway
 from pipelines.serving.options import Replicas, ServeOptions
-from pipelines.serving.predictor import Model, model_replica
-from pipelines.serving.reader import Text
+from pipelines.serving.predictor import Predictor, model_replica
+from pipelines.serving.reader import Reader
 
 TEXT_AT_A_TIME = 2
 """Pages that a text replica holds: one is read, the next one is at hand."""
@@ -31,7 +31,7 @@ UPSCALE_SECONDS, DOWNSCALE_SECONDS = 5.0, 120.0
 def build_application(options: ServeOptions) -> Application:
     """The Serve application of an endpoint."""
     queued = options.requests_in_flight * (options.limits.pages_in_flight + 1)
-    text = _deployment(Text).options(
+    text = _deployment(Reader).options(
         max_ongoing_requests=TEXT_AT_A_TIME,
         max_queued_requests=queued,
         ray_actor_options=_booked(options.text),
@@ -40,7 +40,7 @@ def build_application(options: ServeOptions) -> Application:
         **_COMMON,
     )
     model = _deployment(model_replica(options.models_in_memory)).options(
-        name=Model.__name__,
+        name=Predictor.__name__,
         max_ongoing_requests=MODEL_AT_A_TIME,
         max_queued_requests=queued,
         ray_actor_options=_booked(options.model),
@@ -48,15 +48,15 @@ def build_application(options: ServeOptions) -> Application:
         logging_config=_QUIET,
         **_COMMON,
     )
-    front = _deployment(serve.ingress()(Front)).options(
+    gateway = _deployment(serve.ingress()(Gateway)).options(
         max_ongoing_requests=4 * options.requests_in_flight,  # more than it admits: it refuses in words of its own
         max_queued_requests=4 * options.requests_in_flight,
         backpressure_config=BackpressureConfig(status_code=429, retry_after_s=2),
-        ray_actor_options=_booked(options.front),
-        autoscaling_config=_autoscaling(options.front, options.requests_in_flight / 2),
+        ray_actor_options=_booked(options.gateway),
+        autoscaling_config=_autoscaling(options.gateway, options.requests_in_flight / 2),
         **_COMMON,
     )
-    return front.bind(options, text.bind(options), model.bind(options))
+    return gateway.bind(options, text.bind(options), model.bind(options))
 
 
 _QUIET = LoggingConfig(enable_access_log=False)

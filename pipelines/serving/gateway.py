@@ -14,7 +14,7 @@ from pipelines.serving.admission import Admission
 from pipelines.serving.open_document import OpenDocument, open_document
 from pipelines.serving.options import ServeOptions
 from pipelines.serving.probe import PROBE_NAME, probe_document
-from pipelines.serving.replica_client import Calls
+from pipelines.serving.replica_client import ReplicaClient
 from pipelines.serving.upload import Upload
 
 logger = logging.getLogger(__name__)
@@ -26,7 +26,7 @@ WATCH_SECONDS = 2.0
 """How often a front that is ready asks whether each deployment still has a replica."""
 
 
-class Front:
+class Gateway:
     """One replica of the endpoint's HTTP side.
 
     Attributes:
@@ -37,7 +37,7 @@ class Front:
         self.options = options
         self.admission = Admission(options.requests_in_flight, options.limits.seconds)
         self.is_ready = False
-        self._calls = Calls(text, model, self.admission)
+        self._calls = ReplicaClient(text, model, self.admission)
         self._watch = asyncio.get_running_loop().create_task(self._stay_ready())
 
     def __serve_build_asgi_app__(self) -> FastAPI:

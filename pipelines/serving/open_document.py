@@ -14,8 +14,8 @@ from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError
 from pipelines.schema import DOCUMENTS, Task
 from pipelines.serving.errors import RequestError, bad_request, refused_document, unavailable
 from pipelines.serving.options import RequestLimits, ServedModel, ServeOptions
-from pipelines.serving.reader import Asked, Opened
-from pipelines.serving.replica_client import Calls, LostError
+from pipelines.serving.reader import OpenResult, ReadRequest
+from pipelines.serving.replica_client import ReplicaClient, ReplicaLostError
 from pipelines.serving.row_json import row_json
 from pipelines.serving.upload import Upload
 
@@ -34,12 +34,12 @@ class OpenDocument:
         only: the answer to its only page, where it is there already.
     """
 
-    calls: Calls
-    asked: Asked
+    calls: ReplicaClient
+    asked: ReadRequest
     content: bytes | ObjectRef
     task: Task
     limits: RequestLimits
-    opened: Opened
+    opened: OpenResult
     deadline: float
     only: bytes | None = None
 
@@ -74,7 +74,7 @@ class OpenDocument:
             self.calls.forget(self.asked.upload_id)
 
 
-async def open_document(calls: Calls, options: ServeOptions, upload: Upload, deadline: float) -> OpenDocument:
+async def open_document(calls: ReplicaClient, options: ServeOptions, upload: Upload, deadline: float) -> OpenDocument:
     """Open an uploaded document.
 
     Raises:
@@ -83,7 +83,9 @@ async def open_document(calls: Calls, options: ServeOptions, upload: Upload, dea
     model = _model_of(options, upload)
     digest = upload.digest
     listed = {"document_id": digest[:16], "uri": upload.name, "size_bytes": len(upload.content), "etag": digest}
-    asked = Asked(upload.upload_id, listed, model.name, upload.questions, upload.pages, upload.previews, upload.words)
+    asked = ReadRequest(
+        upload.upload_id, listed, model.name, upload.questions, upload.pages, upload.previews, upload.words
+    )
     content: bytes | ObjectRef = upload.content
     if len(upload.content) > INLINE_BYTES:
         content = ray.put(upload.content)
@@ -95,7 +97,7 @@ async def open_document(calls: Calls, options: ServeOptions, upload: Upload, dea
             opened = await calls.open(asked, content, deadline)
     except asyncio.TimeoutError as error:
         raise RequestError(503, "timeout", "the request's time was over before its answer was ready", 1) from error
-    except LostError as error:
+    except ReplicaLostError as error:
         raise RequestError(503, "crashed", str(error), 1) from error
     except (BackPressureError, DeploymentUnavailableError) as error:
         raise unavailable("all that read documents are busy; try again later") from error
@@ -121,7 +123,7 @@ def _model_of(options: ServeOptions, upload: Upload) -> ServedModel:
     return model
 
 
-def _check(opened: Opened, limits: RequestLimits) -> None:
+def _check(opened: OpenResult, limits: RequestLimits) -> None:
     """
     Raises:
         RequestError: the document cannot be opened, or there are no such pages, or too many.

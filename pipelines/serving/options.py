@@ -79,7 +79,7 @@ class ServeOptions:
     requests_in_flight: int = 32
     models_in_memory: int = 3
     model_threads: int | None = None
-    front: Replicas = field(default_factory=Replicas)
+    gateway: Replicas = field(default_factory=Replicas)
     text: Replicas = field(default_factory=Replicas)
     model: Replicas = field(default_factory=Replicas)
 

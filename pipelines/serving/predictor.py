@@ -14,7 +14,7 @@ from pipelines.schema import Row, Task
 from pipelines.serving.batching import Batching
 from pipelines.serving.options import ServeOptions
 from pipelines.serving.probe import probe_page
-from pipelines.serving.reader import Opened
+from pipelines.serving.reader import OpenResult
 from pipelines.serving.row_json import page_json_schema, row_json
 from pipelines.stages.infer import Infer
 from pipelines.stages.merge import Merge
@@ -35,7 +35,7 @@ class LoadedStages:
         return [row_json(row, schema) for row, schema in zip(merged, schemas, strict=True)]
 
 
-class Model:
+class Predictor:
     """Runs `Infer` and `Merge` over the pages that wait, a batch at a time, see `Batching`."""
 
     async def __init__(self, options: ServeOptions) -> None:  # type: ignore[misc]
@@ -51,7 +51,7 @@ class Model:
         """The JSON of a page's row of `TOKENIZED`; which model is asked stands in the request's context."""
         return await self._batching.answer(serve.get_multiplexed_model_id(), row)
 
-    async def answer_one(self, read: tuple[Opened, Row | None]) -> tuple[Opened, bytes | None]:
+    async def answer_one(self, read: tuple[OpenResult, Row | None]) -> tuple[OpenResult, bytes | None]:
         """The same for what `Text.open_and_read` gives."""
         opened, row = read
         return opened, None if row is None else await self.answer(row)
@@ -84,12 +84,12 @@ class Model:
         return LoadedStages(served.task, cast(Infer, make_infer()), Merge(merge_options(extract), kept=("preview",)))
 
 
-def model_replica(models_in_memory: int) -> type[Model]:
-    """`Model`, holding so many models at a time: Serve wants to be told where the method that loads them is written."""
+def model_replica(models_in_memory: int) -> type[Predictor]:
+    """`Predictor` with at most `models_in_memory` models: Serve reads the number where the loading method is written."""
 
-    class MultiplexedModel(Model):
+    class MultiplexedModel(Predictor):
         @serve.multiplexed(max_num_models_per_replica=models_in_memory)
         async def _load(self, name: str) -> LoadedStages:
-            return await Model._load(self, name)
+            return await Predictor._load(self, name)
 
     return MultiplexedModel

@@ -7,7 +7,7 @@ import secrets
 
 from PIL import Image, ImageDraw, ImageFont
 
-from pipelines.schema import PICTURE_SHAPE, Row
+from pipelines.schema import MODEL_IMAGE_SHAPE, Row
 
 PROBE_NAME = "probe.png"
 PROBE_TEXT = "Date: 1 March"
@@ -27,7 +27,7 @@ def probe_document() -> tuple[bytes, Row]:
 def probe_page() -> Row:
     """A page with words, as it comes from `ocr`: a row of `PAGE_IMAGE`."""
     words = PROBE_TEXT.split()
-    channels, height, width = PICTURE_SHAPE
+    channels, height, width = MODEL_IMAGE_SHAPE
     return {
         "document_id": "0" * 16,
         "uri": PROBE_NAME,
@@ -44,7 +44,7 @@ def probe_page() -> Row:
         "error_kind": None,
         "error": None,
         "seconds": {"rasterize": 0.0, "ocr": 0.0, "infer": 0.0},
-        "picture": bytes([255]) * (channels * height * width),
+        "model_image": bytes([255]) * (channels * height * width),
         "questions": [{"text": "When?"}],
         "preview": None,
         "wants_preview": False,

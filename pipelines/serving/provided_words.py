@@ -9,7 +9,7 @@ from typing import Any
 
 from pipelines.serving.errors import bad_request
 
-MOST_WORDS, MOST_CHARACTERS = 10_000, 100_000
+MAX_WORDS, MAX_CHARACTERS = 10_000, 100_000
 """Of a page, all its words together: each character may be a token, and the model has to read them all."""
 
 SIDE = 1000
@@ -42,17 +42,17 @@ def parse_words(words: str | None, boxes: str | None) -> GivenWords | None:
     named, placed = _list("words", words), _list("boxes", boxes)
     if len(named) != len(placed):
         raise bad_request(f"there are {len(named)} words and {len(placed)} boxes; each word has one")
-    if len(named) > MOST_WORDS:
-        raise bad_request(f"{len(named)} words are more than the {MOST_WORDS} taken of a page")
+    if len(named) > MAX_WORDS:
+        raise bad_request(f"{len(named)} words are more than the {MAX_WORDS} taken of a page")
     characters = sum(len(word) for word in named if isinstance(word, str))
-    if characters > MOST_CHARACTERS:
-        raise bad_request(f"{characters} characters are more than the {MOST_CHARACTERS} taken of a page")
-    for place, (word, box) in enumerate(zip(named, placed, strict=True)):
+    if characters > MAX_CHARACTERS:
+        raise bad_request(f"{characters} characters are more than the {MAX_CHARACTERS} taken of a page")
+    for slot, (word, box) in enumerate(zip(named, placed, strict=True)):
         if not isinstance(word, str) or not word.strip():
-            raise bad_request(f"words[{place}] is no word: {_short(word)}")
+            raise bad_request(f"words[{slot}] is no word: {_short(word)}")
         if not _is_box(box):
             raise bad_request(
-                f"boxes[{place}] is {_short(box)}; a box is [x0, y0, x1, y1], whole numbers from 0 to {SIDE} of the "
+                f"boxes[{slot}] is {_short(box)}; a box is [x0, y0, x1, y1], whole numbers from 0 to {SIDE} of the "
                 "page's width and height, x0 <= x1 and y0 <= y1"
             )
     return GivenWords([word.encode("utf-8", "replace").decode() for word in named], placed)

@@ -15,14 +15,14 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar, cast
 
-from pipelines.extract import read_steps, tokenize_options
+from pipelines.extract import count_steps, read_steps, tokenize_options
 from pipelines.schema import EMPTY_RESULT, PAGE, PREVIEWED, Row, mark_failed
 from pipelines.serving.options import PREVIEW_SIDE, ServeOptions
 from pipelines.serving.page_ranges import parse_page_ranges
 from pipelines.serving.probe import probe_document
 from pipelines.serving.provided_words import GivenWords
-from pipelines.serving.upload_files import KeptFiles
-from pipelines.stages.count_pages import ListingOptions, count_steps, unopened
+from pipelines.serving.upload_files import UploadFiles
+from pipelines.stages.count_pages import ListingOptions, pending_document
 from pipelines.stages.preview import Preview
 from pipelines.stages.sandbox import Sandbox
 from pipelines.stages.tokenize import Tokenize, check_questions
@@ -33,7 +33,7 @@ Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
-class Asked:
+class ReadRequest:
     """What is asked about an uploaded document.
 
     Attributes:
@@ -56,7 +56,7 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Opened:
+class OpenResult:
     """What opening a document has shown.
 
     Attributes:
@@ -78,12 +78,12 @@ NO_PAGE: Row = {
 """A row that is about nothing."""
 
 
-class Text:
+class Reader:
     """Opens documents and reads their pages, one at a time: a replica is a core's worth of work."""
 
     def __init__(self, options: ServeOptions) -> None:
         self._options = options
-        self._files = KeptFiles()
+        self._files = UploadFiles()
         _, make_reader, _ = read_steps(options.extract_of(options.models[0]))
         _, _, make_counter = count_steps(ListingOptions(), options.extract.limits)
         self._reader = cast(Sandbox, make_reader())
@@ -93,11 +93,11 @@ class Text:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="reads-pages")
         self._try_out()
 
-    async def open(self, asked: Asked, content: bytes) -> Opened:
+    async def open(self, asked: ReadRequest, content: bytes) -> OpenResult:
         """Open a document and count its pages."""
         return await self._run(partial(self._open, asked, content))
 
-    async def read(self, asked: Asked, page: Row, content: bytes) -> Row:
+    async def read(self, asked: ReadRequest, page: Row, content: bytes) -> Row:
         """A page's row of `TOKENIZED`, with `questions`, `wants_preview` and `preview`.
 
         Args:
@@ -105,7 +105,7 @@ class Text:
         """
         return await self._run(partial(self._read_page, asked, page, content))
 
-    async def open_and_read(self, asked: Asked, content: bytes) -> tuple[Opened, Row | None]:
+    async def open_and_read(self, asked: ReadRequest, content: bytes) -> tuple[OpenResult, Row | None]:
         """Both at once, for a document of which one page is wanted; None where there is none."""
         try:
             return await self._run(partial(self._open_and_read, asked, content))
@@ -135,7 +135,7 @@ class Text:
 
         def wanted_work() -> Result:
             for sandbox in (self._counter, self._reader, self._previewer):
-                sandbox.is_wanted = lambda: not is_given_up.is_set()
+                sandbox.should_continue = lambda: not is_given_up.is_set()
             return work()
 
         try:
@@ -144,18 +144,18 @@ class Text:
             is_given_up.set()
             raise
 
-    def _open_and_read(self, asked: Asked, content: bytes) -> tuple[Opened, Row | None]:
+    def _open_and_read(self, asked: ReadRequest, content: bytes) -> tuple[OpenResult, Row | None]:
         try:
             opened = self._open(asked, content)
             return opened, self._read_page(asked, opened.pages[0], content) if opened.pages else None
         finally:
             self._files.drop(asked.upload_id)
 
-    def _open(self, asked: Asked, content: bytes) -> Opened:
+    def _open(self, asked: ReadRequest, content: bytes) -> OpenResult:
         with self._files.open(asked.upload_id, content) as path:
-            (row,) = self._counter([{**unopened(asked.listed), "path": str(path)}])
+            (row,) = self._counter([{**pending_document(asked.listed), "path": str(path)}])
         if row["status"] == "failed":
-            return Opened(row, [])
+            return OpenResult(row, [])
         count = row["page_count"]
         try:
             indices = range(count) if asked.pages is None else parse_page_ranges(asked.pages, count)
@@ -163,21 +163,21 @@ class Text:
             if asked.words is not None and len(indices) != 1:
                 raise ValueError(f"words are given, which are of one page, and {len(indices)} are asked for; use pages")
         except ValueError as error:
-            return Opened(row, [], str(error))
+            return OpenResult(row, [], str(error))
         page = {name: row[name] for name in ("document_id", "uri", "media_type", "page_count")}
         if asked.words is not None:
             page |= {"given_words": asked.words.words, "given_boxes": asked.words.boxes}
         pages = [{**page, "page_index": index} for index in indices]
-        return Opened({**row, "pages_selected": len(pages)}, pages)
+        return OpenResult({**row, "pages_selected": len(pages)}, pages)
 
-    def _check_questions(self, asked: Asked) -> None:
+    def _check_questions(self, asked: ReadRequest) -> None:
         served = self._options.model_named(asked.model)
         if served.task == "question-answering":
             extract = replace(self._options.extract_of(served), questions=asked.questions)
             tokenizer = self._tokenize(asked.model).tokenizer
             check_questions(tokenizer, tokenize_options(extract, tokenizer))
 
-    def _read_page(self, asked: Asked, page: Row, content: bytes) -> Row:
+    def _read_page(self, asked: ReadRequest, page: Row, content: bytes) -> Row:
         preview = None
         try:
             with self._files.open(asked.upload_id, content) as path:
@@ -214,6 +214,6 @@ class Text:
         """
         content, listed = probe_document()
         model = self._options.models[0].name
-        _, row = self._open_and_read(Asked(listed["document_id"], listed, model, ("When?",)), content)
+        _, row = self._open_and_read(ReadRequest(listed["document_id"], listed, model, ("When?",)), content)
         if row is None or row["status"] != "ok":
             raise RuntimeError(f"a page for trial cannot be read: {row and row['error']}")

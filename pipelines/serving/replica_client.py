@@ -14,10 +14,10 @@ from ray.exceptions import ObjectLostError, RayActorError, RayTaskError, WorkerC
 from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError, RayServeException
 from ray.serve.handle import DeploymentHandle, DeploymentResponse, DeploymentResponseGenerator
 
-from pipelines.errors import PageError
+from pipelines.errors import ProcessingError
 from pipelines.schema import Row, Task, mark_failed
 from pipelines.serving.admission import Admission
-from pipelines.serving.reader import Asked, Opened
+from pipelines.serving.reader import OpenResult, ReadRequest
 from pipelines.serving.row_json import page_json_schema, row_json
 
 logger = logging.getLogger(__name__)
@@ -34,11 +34,11 @@ BUSY_SECONDS = 0.2
 """How long a page waits before it asks again where a queue is full; its request has been admitted before."""
 
 
-class LostError(Exception):
+class ReplicaLostError(Exception):
     """The replicas that worked on it died, more than once."""
 
 
-class Calls:
+class ReplicaClient:
     """The deployments behind a front."""
 
     def __init__(self, text: DeploymentHandle, model: DeploymentHandle, admission: Admission) -> None:
@@ -48,41 +48,45 @@ class Calls:
         self._models: dict[str, DeploymentHandle] = {}
         self._telling: set[asyncio.Task[None]] = set()
 
-    async def open(self, asked: Asked, content: bytes | ObjectRef, deadline: float) -> Opened:
+    async def open(self, asked: ReadRequest, content: bytes | ObjectRef, deadline: float) -> OpenResult:
         """See `Text.open`; `deadline` is a time of `time.monotonic`.
 
         Raises:
             TimeoutError: it is past the deadline.
-            LostError: replicas died of it.
+            ReplicaLostError: replicas died of it.
             BackPressureError, DeploymentUnavailableError: too many wait already, or nobody is there.
         """
 
-        async def once() -> Opened:
-            return await _settled(self._text.open.remote(asked, content))
+        async def once() -> OpenResult:
+            return await await_or_cancel(self._text.open.remote(asked, content))
 
-        return await _before(deadline, lambda: _retried(once))
+        return await with_deadline(deadline, lambda: _retried(once))
 
-    async def only_page(self, asked: Asked, content: bytes | ObjectRef, deadline: float) -> tuple[Opened, bytes | None]:
+    async def only_page(
+        self, asked: ReadRequest, content: bytes | ObjectRef, deadline: float
+    ) -> tuple[OpenResult, bytes | None]:
         """A document and the JSON of its only page (None where it has none) in one go.
 
         Raises:
             As `open` does.
         """
 
-        async def once() -> tuple[Opened, bytes | None]:
+        async def once() -> tuple[OpenResult, bytes | None]:
             read = self._text.open_and_read.remote(asked, content)
-            return await _settled(self._named(asked.model).answer_one.remote(read), read)
+            return await await_or_cancel(self._named(asked.model).answer_one.remote(read), read)
 
         with self._admission.page():
-            return await _before(deadline, lambda: _retried(once))
+            return await with_deadline(deadline, lambda: _retried(once))
 
-    async def page(self, asked: Asked, page: Row, content: bytes | ObjectRef, task: Task, deadline: float) -> bytes:
+    async def page(
+        self, asked: ReadRequest, page: Row, content: bytes | ObjectRef, task: Task, deadline: float
+    ) -> bytes:
         """A page's answer, as JSON; whatever happens to it, there is one."""
 
         async def once() -> bytes:
             read = self._text.read.remote(asked, page, content)
             answer = self._named(asked.model).answer.remote(read)  # goes from replica to replica, not through here
-            return await _settled(answer, read)
+            return await await_or_cancel(answer, read)
 
         async def admitted() -> bytes:
             while True:
@@ -93,15 +97,17 @@ class Calls:
 
         try:
             with self._admission.page():
-                return await _before(deadline, admitted)
+                return await with_deadline(deadline, admitted)
         except TimeoutError:
-            error = PageError("timeout", "The request's time was over before this page was done; ask for fewer pages.")
-        except LostError as lost:
-            error = PageError("crashed", str(lost))
+            error = ProcessingError(
+                "timeout", "The request's time was over before this page was done; ask for fewer pages."
+            )
+        except ReplicaLostError as lost:
+            error = ProcessingError("crashed", str(lost))
         except Exception as unforeseen:  # the other pages go on
             logger.exception("a page has no answer")
             cause = unforeseen.cause if isinstance(unforeseen, RayTaskError) else unforeseen
-            error = PageError("internal", f"{type(cause).__name__}: it is in the server's log")
+            error = ProcessingError("internal", f"{type(cause).__name__}: it is in the server's log")
         return row_json({**mark_failed(page, error), "preview": None}, page_json_schema(task, asked.previews))
 
     def forget(self, upload_id: str) -> None:
@@ -133,11 +139,11 @@ class Calls:
         return self._models[model]
 
 
-async def _before(deadline: float, ask: Callable[[], Awaitable[Result]]) -> Result:
+async def with_deadline(deadline: float, ask: Callable[[], Awaitable[Result]]) -> Result:
     return await asyncio.wait_for(ask(), max(0.0, deadline - time.monotonic()))
 
 
-async def _settled(answer: Response, *others: Response) -> Any:
+async def await_or_cancel(answer: Response, *others: Response) -> Any:
     """The answer; when it is not waited for any longer, what still works for it is told to stop."""
     is_settled = False
     try:
@@ -158,4 +164,4 @@ async def _retried(once: Callable[[], Awaitable[Result]]) -> Result:
             raise
         except (RayActorError, WorkerCrashedError, ObjectLostError, RayServeException) as error:
             logger.warning("a replica was lost (%s), attempt %d of %d", type(error).__name__, attempt, ATTEMPTS)
-    raise LostError("The processes that worked on it died, twice; what it asks may be too much for them.")
+    raise ReplicaLostError("The processes that worked on it died, twice; what it asks may be too much for them.")

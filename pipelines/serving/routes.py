@@ -17,7 +17,7 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from pipelines.serving.admission import Place
+from pipelines.serving.admission import Slot
 from pipelines.serving.errors import BAD_REQUEST, UNAUTHORISED, RequestError, unavailable
 from pipelines.serving.keys import ApiKeys
 from pipelines.serving.open_document import OpenDocument
@@ -25,7 +25,7 @@ from pipelines.serving.openapi import complete, describe_page, extract_body, ext
 from pipelines.serving.upload import read_upload
 
 if TYPE_CHECKING:
-    from pipelines.serving.gateway import Front
+    from pipelines.serving.gateway import Gateway
 
 WEB_FOLDER = Path(__file__).parent / "web"
 
@@ -57,12 +57,12 @@ SAFE_HEADERS = (
 WITHOUT_KEY = ("/", "/healthz", "/favicon.ico")
 
 
-def build_routes(front: Front) -> FastAPI:
+def build_routes(gateway: Gateway) -> FastAPI:
     """The application of one front."""
     app = FastAPI(title=TITLE, version="1", description=DESCRIPTION, docs_url=None, redoc_url=None)
-    keys, limits = front.options.keys, front.options.limits
+    keys, limits = gateway.options.keys, gateway.options.limits
 
-    app.add_middleware(Guard, keys=keys)
+    app.add_middleware(AuthMiddleware, keys=keys)
 
     @app.exception_handler(RequestError)
     async def refuse(_: Request, error: RequestError) -> Response:
@@ -79,13 +79,13 @@ def build_routes(front: Front) -> FastAPI:
 
     @app.get("/healthz", summary="Whether pages are answered", responses=refusals(503))
     async def health() -> Response:
-        if not front.is_ready:
+        if not gateway.is_ready:
             return _refusal(unavailable("the model has not answered yet"))
         return JSONResponse({"status": "ok"})
 
     @app.get("/v1/models", summary="The models that are served, and the limits of a request", responses=refusals(401))
     async def models() -> Response:
-        return JSONResponse(front.about())
+        return JSONResponse(gateway.about())
 
     @app.post(
         "/v1/extract",
@@ -95,19 +95,19 @@ def build_routes(front: Front) -> FastAPI:
         openapi_extra={"requestBody": extract_body(limits)},
     )
     async def extract(request: Request) -> Response:
-        place = front.admission.enter()
+        slot = gateway.admission.enter()
         try:
-            deadline = place.entered + limits.seconds
-            document = await front.open(await read_upload(request, limits), deadline)
+            deadline = slot.entered + limits.seconds
+            document = await gateway.open(await read_upload(request, limits), deadline)
             if document.only is not None and NDJSON not in request.headers.get("accept", ""):
-                place.leave()
+                slot.leave()
                 whole = b'{"document":' + document.row_json() + b',"pages":[' + document.only + b"]}"
                 return Response(whole, media_type="application/json")
             if NDJSON in request.headers.get("accept", ""):
-                return PageStream(_lines(document), document, place, NDJSON)
-            return PageStream(_object(document), document, place, "application/json")
+                return PageStream(_lines(document), document, slot, NDJSON)
+            return PageStream(_object(document), document, slot, "application/json")
         except BaseException:
-            place.leave()
+            slot.leave()
             raise
 
     if (WEB_FOLDER / "index.html").exists():
@@ -121,7 +121,7 @@ def build_routes(front: Front) -> FastAPI:
     return app
 
 
-class Guard:
+class AuthMiddleware:
     """Lets nobody in without a key, where keys are wanted, and tells browsers to load nothing from elsewhere."""
 
     def __init__(self, app: ASGIApp, keys: ApiKeys) -> None:
@@ -151,10 +151,10 @@ class PageStream(StreamingResponse):
     """An answer page by page. When it is over, or nobody listens any longer, the request's place is free again."""
 
     def __init__(
-        self, content: AsyncGenerator[bytes, None], document: OpenDocument, place: Place, media_type: str
+        self, content: AsyncGenerator[bytes, None], document: OpenDocument, slot: Slot, media_type: str
     ) -> None:
         super().__init__(content, media_type=media_type)
-        self._content, self._document, self._place = content, document, place
+        self._content, self._document, self._place = content, document, slot
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:

@@ -11,10 +11,10 @@ from pathlib import Path
 IDLE_SECONDS = 10.0
 """A file that nobody has asked for so long is removed, should its request never say that it is over."""
 
-MOST_FILES = 8
+MAX_FILES = 8
 
 
-class KeptFiles:
+class UploadFiles:
     """The documents that a replica read last, by upload; used from several threads."""
 
     def __init__(self, idle_seconds: float = IDLE_SECONDS) -> None:
@@ -40,7 +40,7 @@ class KeptFiles:
             is_new = upload_id not in self._timers
             self._timers[upload_id] = None
             others = [name for name, timer in self._timers.items() if timer is not None]
-        for name in others[: max(0, len(self._timers) - MOST_FILES)]:
+        for name in others[: max(0, len(self._timers) - MAX_FILES)]:
             self.drop(name)
         if is_new:
             path.write_bytes(content)

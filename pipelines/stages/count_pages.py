@@ -7,16 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from pipelines.documents.document import Document
-from pipelines.errors import PageError
-from pipelines.schema import DOCUMENTS, LISTED, Row, mark_failed
-from pipelines.stages.base import MakeStage
-from pipelines.stages.fetch import Fetch
-from pipelines.stages.sandbox import Sandbox
-from pipelines.stages.sandbox_protocol import PageLimits
+from pipelines.errors import ProcessingError
+from pipelines.schema import Row, mark_failed
 
 
 @dataclass(frozen=True)
@@ -32,13 +27,13 @@ class ListingOptions:
     max_pages_per_document: int | None = None
 
 
-def unopened(row: Row) -> Row:
+def pending_document(row: Row) -> Row:
     """A row of `LISTED` as one of `DOCUMENTS`: nothing is known of its content yet, and nothing is wrong with it."""
     listed = {**row, "media_type": None, "page_count": None, "pages_selected": 0}
     return listed | {"status": "ok", "error_kind": None, "error": None}
 
 
-class RefuseLarge:
+class RejectOversized:
     """Fails documents that are too large to open, before anything of them is read; gives all a row of `DOCUMENTS`."""
 
     def __init__(self, options: ListingOptions) -> None:
@@ -48,10 +43,10 @@ class RefuseLarge:
         """`rows`: document_id, uri, size_bytes, etag."""
         limit = self.options.max_document_bytes
         for row in rows:
-            listed = unopened(row)
+            listed = pending_document(row)
             if row["size_bytes"] > limit:
                 message = f"{row['size_bytes']} bytes, over the limit of {limit} bytes a document"
-                yield mark_failed(listed, PageError("too_large", message))
+                yield mark_failed(listed, ProcessingError("too_large", message))
             else:
                 yield listed
 
@@ -73,9 +68,3 @@ class CountPages:
             cap = self.options.max_pages_per_document
             count = counted["page_count"]
             yield {**counted, "pages_selected": count if cap is None else min(cap, count)}
-
-
-def count_steps(options: ListingOptions, limits: PageLimits) -> tuple[MakeStage, ...]:
-    """From rows of a listing to rows of `DOCUMENTS`: strangers' bytes are opened in a process of their own."""
-    counting = partial(Sandbox, (partial(CountPages, options),), DOCUMENTS, LISTED, limits)
-    return partial(RefuseLarge, options), Fetch, counting

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
-from pipelines.schema import PICTURE_SHAPE, Row, Task, mark_failed
+from pipelines.schema import MODEL_IMAGE_SHAPE, Row, Task, mark_failed
 
 if TYPE_CHECKING:
     import torch
@@ -29,14 +29,14 @@ LENGTH_MULTIPLE = 8
 """Windows of a batch are padded to the longest of them, up to a multiple of this: kernels like even sizes."""
 
 
-class WindowPlace(NamedTuple):
+class WindowPosition(NamedTuple):
     """Which window of which row of a block."""
 
     page: int
     window: int
 
 
-Answers = dict[WindowPlace, "np.ndarray | Exception"]
+Answers = dict[WindowPosition, "np.ndarray | Exception"]
 """Of each window its logits, or why there are none."""
 
 
@@ -87,15 +87,15 @@ class Infer:
         rows = list(rows)
         started = time.perf_counter()
         windows = [
-            WindowPlace(page, index) for page, row in enumerate(rows) for index in range(len(row["windows"] or ()))
+            WindowPosition(page, index) for page, row in enumerate(rows) for index in range(len(row["windows"] or ()))
         ]
         answers = self.answer(rows, windows)
         seconds_per_window = (time.perf_counter() - started) / max(1, len(windows))
         for page, row in enumerate(rows):
-            result = {name: value for name, value in row.items() if name != "picture"} | {"model": self.model_name}
+            result = {name: value for name, value in row.items() if name != "model_image"} | {"model": self.model_name}
             result["window_logits"] = None
             if row["status"] == "ok":
-                own = [answers[WindowPlace(page, index)] for index in range(len(row["windows"]))]
+                own = [answers[WindowPosition(page, index)] for index in range(len(row["windows"]))]
                 errors = [answer for answer in own if isinstance(answer, Exception)]
                 if errors:
                     result = mark_failed(result, errors[0])
@@ -104,28 +104,28 @@ class Infer:
                     result["seconds"] = {**row["seconds"], "infer": seconds_per_window * len(own)}
             yield result
 
-    def batch_by_batch(self, rows: list[Row], windows: list[WindowPlace]) -> Answers:
+    def batch_by_batch(self, rows: list[Row], windows: list[WindowPosition]) -> Answers:
         """Windows of like length together, whichever pages they are of: what a GPU likes."""
         answers: Answers = {}
         for batch in plan_batches(rows, windows, self.options.batch_tokens):
             answers |= self._answer_batch(rows, batch)
         return answers
 
-    def page_by_page(self, rows: list[Row], windows: list[WindowPlace]) -> Answers:
+    def page_by_page(self, rows: list[Row], windows: list[WindowPosition]) -> Answers:
         """A page alone, but several at a time: what a CPU likes. Threads left over are shared out among them."""
         import torch
 
         batches = plan_page_batches(rows, windows, self.options.batch_tokens)
         lanes = min(self._threads, len(batches))
 
-        def answer_page(batch: list[WindowPlace]) -> Answers:
+        def answer_page(batch: list[WindowPosition]) -> Answers:
             torch.set_num_threads(self._threads // lanes)  # of the thread that calls it
             return self._answer_batch(rows, batch)
 
         parts = map(answer_page, batches) if lanes <= 1 else self._lanes.map(answer_page, batches)
         return {place: answer for part in parts for place, answer in part.items()}
 
-    def _answer_batch(self, rows: list[Row], batch: list[WindowPlace]) -> Answers:
+    def _answer_batch(self, rows: list[Row], batch: list[WindowPosition]) -> Answers:
         """One that fails (memory, say) is tried again window by window before its pages fail."""
         try:
             return dict(zip(batch, self._logits(rows, batch), strict=True))
@@ -134,14 +134,14 @@ class Infer:
                 return {batch[0]: error}
             return {place: self._answer_batch(rows, [place])[place] for place in batch}
 
-    def _logits(self, rows: list[Row], batch: list[WindowPlace]) -> list[np.ndarray]:
+    def _logits(self, rows: list[Row], batch: list[WindowPosition]) -> list[np.ndarray]:
         import torch
 
         windows = [rows[place.page]["windows"][place.window] for place in batch]
         pages = sorted({place.page for place in batch})  # the windows of a page share its picture
-        pictures = np.stack([np.frombuffer(rows[page]["picture"], dtype=np.uint8) for page in pages])
+        pictures = np.stack([np.frombuffer(rows[page]["model_image"], dtype=np.uint8) for page in pages])
         tensors = collate(windows, self.model.config.pad_token_id or 0)
-        tensors["image"] = torch.from_numpy(pictures).view(-1, *PICTURE_SHAPE)
+        tensors["image"] = torch.from_numpy(pictures).view(-1, *MODEL_IMAGE_SHAPE)
         tensors["image_of_row"] = torch.tensor([pages.index(place.page) for place in batch])
         with torch.inference_mode():
             output = self.model(**{name: tensor.to(self.device) for name, tensor in tensors.items()})
@@ -166,10 +166,10 @@ def choose_dtype(choice: DtypeChoice, device: torch.device) -> torch.dtype:
     return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
 
 
-def plan_batches(rows: list[Row], windows: list[WindowPlace], batch_tokens: int) -> list[list[WindowPlace]]:
+def plan_batches(rows: list[Row], windows: list[WindowPosition], batch_tokens: int) -> list[list[WindowPosition]]:
     """Windows of like length together: sorted by length, cut where the padded batch would pass `batch_tokens`."""
     lengths = {place: _tokens(rows, place) for place in windows}
-    batches: list[list[WindowPlace]] = []
+    batches: list[list[WindowPosition]] = []
     for place in sorted(windows, key=lambda place: (-lengths[place], place)):
         longest = padded_length(lengths[batches[-1][0]]) if batches else 0
         if batches and longest * (len(batches[-1]) + 1) <= batch_tokens:
@@ -179,16 +179,16 @@ def plan_batches(rows: list[Row], windows: list[WindowPlace], batch_tokens: int)
     return batches
 
 
-def plan_page_batches(rows: list[Row], windows: list[WindowPlace], batch_tokens: int) -> list[list[WindowPlace]]:
+def plan_page_batches(rows: list[Row], windows: list[WindowPosition], batch_tokens: int) -> list[list[WindowPosition]]:
     """The windows of each page together, as `plan_batches` cuts them; those with the most tokens first."""
-    by_page: dict[int, list[WindowPlace]] = {}
+    by_page: dict[int, list[WindowPosition]] = {}
     for place in windows:
         by_page.setdefault(place.page, []).append(place)
     batches = [batch for places in by_page.values() for batch in plan_batches(rows, places, batch_tokens)]
     return sorted(batches, key=lambda batch: -sum(_tokens(rows, place) for place in batch))
 
 
-def _tokens(rows: list[Row], place: WindowPlace) -> int:
+def _tokens(rows: list[Row], place: WindowPosition) -> int:
     return len(rows[place.page]["windows"][place.window]["input_ids"])
 
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from model.decode import NO_ANSWER, Answer, Window, decode_answer, decode_entities, softmax, word_logits
-from pipelines.errors import PageError
+from pipelines.errors import ProcessingError
 from pipelines.schema import Row, Task, mark_failed, page_questions, page_schema
 
 
@@ -51,7 +51,7 @@ class Merge:
     def _decode(self, row: Row) -> Row:
         task = self.options.task
         if not all(np.isfinite(logits).all() for logits in row["window_logits"]):
-            raise PageError("internal", "the model gave no numbers (NaN); try --dtype float32")
+            raise ProcessingError("internal", "the model gave no numbers (NaN); try --dtype float32")
         if task == "token-classification":
             return token_result(_windows(row), row["words"], row["boxes"], self.options.labels)
         if task == "sequence-classification":

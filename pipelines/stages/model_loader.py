@@ -36,7 +36,7 @@ def load_config(source: str, task: Task) -> LayoutLMv2Config:
     return LayoutLMv2Config.from_pretrained(resolve_checkpoint(source, weights=False))
 
 
-def check_head(source: str, task: Task) -> None:
+def check_task(source: str, task: Task) -> None:
     """Refuse a checkpoint that was not fine-tuned for the task: its head would be new, and its answers random.
 
     Raises:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from PIL import Image
 
 from model.ocr.engine import OcrEngine, OcrOptions, normalise_boxes
-from pipelines.errors import PageError
+from pipelines.errors import ProcessingError
 from pipelines.schema import Row, mark_failed
 
 
@@ -39,9 +39,9 @@ class Ocr:
             read = self.engine.read(image, time_limit_seconds=self.time_limit_seconds)
         except TimeoutError as error:
             limit = self.time_limit_seconds
-            raise PageError("timeout", f"OCR took over {limit:g} s; raise --page-time-limit-seconds") from error
+            raise ProcessingError("timeout", f"OCR took over {limit:g} s; raise --page-time-limit-seconds") from error
         except RuntimeError as error:
-            raise PageError("ocr_failed", f"OCR failed: {error}") from error
+            raise ProcessingError("ocr_failed", f"OCR failed: {error}") from error
         result |= {
             "text_source": "ocr" if read.words else "none",
             "words": read.words,

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Iterator
-from functools import partial
 from pathlib import Path
 
 from pipelines.documents.document import Document
 from pipelines.documents.rendering import render_preview
-from pipelines.schema import PAGE, PREVIEWED, Row, mark_failed
-from pipelines.stages.fetch import Fetch
-from pipelines.stages.sandbox import Sandbox
-from pipelines.stages.sandbox_protocol import PageLimits
+from pipelines.schema import Row, mark_failed
 
 JPEG_QUALITY = 72
 
@@ -35,13 +31,3 @@ class Preview:
                 yield mark_failed(row, error)
                 continue
             yield {**row, "preview": jpeg.getvalue(), "status": "ok", "error_kind": None, "error": None}
-
-
-def preview_pages(pages: Iterable[Row], longer_side: int, limits: PageLimits) -> list[Row]:
-    """For each row of a page (`PAGE` and more) one of `PREVIEWED`, drawn in a process of their own."""
-    asked = [{name: page[name] for name in PAGE.names} for page in pages]
-    sandbox = Sandbox((partial(Preview, longer_side),), PREVIEWED, PAGE, limits)
-    try:
-        return list(sandbox(Fetch()(asked)))
-    finally:
-        sandbox.close()

@@ -11,9 +11,9 @@ from typing import Literal
 
 from model.ocr.engine import normalise_boxes
 from pipelines.documents.document import Document
-from pipelines.documents.rendering import RenderOptions, page_size, render_grey, render_picture
+from pipelines.documents.rendering import RenderOptions, page_size, render_grey, render_model_image
 from pipelines.documents.text_layer import read_text_layer
-from pipelines.errors import PageError
+from pipelines.errors import ProcessingError
 from pipelines.schema import Row, mark_failed
 
 TextChoice = Literal["auto", "ocr", "layer"]
@@ -67,13 +67,13 @@ def rasterize_page(document: Document, row: Row, options: RasterizeOptions) -> R
     """One page of an open document, with the columns of `RASTERIZED`.
 
     Raises:
-        PageError: the page cannot be read or rendered.
+        ProcessingError: the page cannot be read or rendered.
     """
     started = time.perf_counter()
     index = row["page_index"]
     if index >= document.page_count:
         message = f"There is no page {index + 1}: the document has {document.page_count} pages, and has changed."
-        raise PageError("unreadable", message)
+        raise ProcessingError("unreadable", message)
     given = row.get("given_words")
     layer = read_text_layer(document, index) if options.text != "ocr" and given is None else None
     uses_layer = layer is not None and (layer.trusted or options.text == "layer")
@@ -87,7 +87,7 @@ def rasterize_page(document: Document, row: Row, options: RasterizeOptions) -> R
         "boxes": [],
         "word_confidences": [],
         "page_image": None,
-        "picture": render_picture(document, index, options.render).tobytes(),
+        "model_image": render_model_image(document, index, options.render).tobytes(),
         "status": "ok",
         "error_kind": None,
         "error": None,

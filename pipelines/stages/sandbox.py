@@ -25,10 +25,10 @@ from typing import IO
 import cloudpickle
 import pyarrow as pa
 
-from pipelines.errors import PageError
+from pipelines.errors import ProcessingError
 from pipelines.schema import Row, mark_failed
-from pipelines.stages.base import MakeStage
-from pipelines.stages.sandbox_protocol import OUT_OF_MEMORY, READY, PageLimits, Program
+from pipelines.stages.base import StageFactory
+from pipelines.stages.sandbox_protocol import OUT_OF_MEMORY, READY, PageLimits, SandboxSpec
 
 ATTEMPTS = 3
 """Processes that a row gets. A new one is tried where the last had read other pages before, which may have left it
@@ -64,18 +64,18 @@ class Sandbox:
     The process lives as long as this object and keeps what the stages keep between rows, such as an open document.
 
     Attributes:
-        is_wanted: asked while a row is worked on, several times a second; a row that is not wanted any more is ended
+        should_continue: asked several times a second while a row is worked on; where it answers False, the row is ended
             and failed (`timeout`).
     """
 
     def __init__(
-        self, make_stages: tuple[MakeStage, ...], schema: pa.Schema, identity: pa.Schema, limits: PageLimits
+        self, stage_factories: tuple[StageFactory, ...], schema: pa.Schema, identity: pa.Schema, limits: PageLimits
     ) -> None:
         """`identity`: columns of `schema` that say what a row is about, which no stage changes."""
-        self.program = Program(make_stages, schema, limits)
+        self.spec = SandboxSpec(stage_factories, schema, limits)
         self._identity = identity.names
         self._process: _Process | None = None
-        self.is_wanted: Callable[[], bool] = lambda: True
+        self.should_continue: Callable[[], bool] = lambda: True
 
     def __call__(self, rows: Iterable[Row]) -> Iterator[Row]:
         for row in rows:
@@ -96,49 +96,49 @@ class Sandbox:
         spent = 0.0
         for attempt in range(1, ATTEMPTS + 1):
             if self._process is None:
-                self._process = _started(self.program)  # its start is nobody's fault, and not counted
+                self._process = _started(self.spec)  # its start is nobody's fault, and not counted
             process, started = self._process, time.monotonic()
             try:
-                answer = process.ask(row, self.program.limits, self.is_wanted)
+                answer = process.process_row(row, self.spec.limits, self.should_continue)
             except _EndedError as ended:
                 self.close()
                 spent += time.monotonic() - started
-                is_last = attempt == ATTEMPTS or not self.is_wanted()
-                if is_last or not (ended.may_be_innocent or process.answered):
+                is_last = attempt == ATTEMPTS or not self.should_continue()
+                if is_last or not (ended.retryable or process.answered):
                     return mark_failed({**row, "seconds": {"rasterize": spent, "ocr": 0.0, "infer": 0.0}}, ended.error)
                 continue
-            if process.memory_bytes() > self.program.limits.refresh_bytes:
+            if process.memory_bytes() > self.spec.limits.refresh_bytes:
                 self.close()
             return {**answer, **{name: row[name] for name in self._identity}}  # not the process's to say
         raise AssertionError("the last attempt returns")
 
 
-def _started(program: Program) -> _Process:
+def _started(spec: SandboxSpec) -> _Process:
     """A process that is ready. One that ends before it is, as the system may end any, is started again."""
     for _ in range(ATTEMPTS - 1):
         with suppress(SandboxError):
-            return _Process(program)
-    return _Process(program)
+            return _Process(spec)
+    return _Process(spec)
 
 
 class _EndedError(Exception):
     """A process has ended, or was ended, on a row.
 
-    `may_be_innocent`: somebody else may have ended it; `error` is what the row is failed with if not.
+    `retryable`: somebody else may have ended it; `error` is what the row is failed with if not.
     """
 
-    def __init__(self, error: PageError, may_be_innocent: bool = False) -> None:
+    def __init__(self, error: ProcessingError, retryable: bool = False) -> None:
         super().__init__(error.message)
-        self.error, self.may_be_innocent = error, may_be_innocent
+        self.error, self.retryable = error, retryable
 
 
 class _Process:
     """One process and the connection to it."""
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, spec: SandboxSpec) -> None:
         self._connection, theirs = Pipe()
         self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
-        self._schema = program.schema
+        self._schema = spec.schema
         self.answered = 0
         self._most_bytes = 0
         # A process counts what the one that forked it held as its own most, until it has held more itself.
@@ -155,7 +155,7 @@ class _Process:
             )
         self._finalizer = weakref.finalize(self, _end, self._process, self._connection)
         try:
-            self._connection.send_bytes(cloudpickle.dumps(program))
+            self._connection.send_bytes(cloudpickle.dumps(spec))
             ready = self._connection.poll(START_SECONDS)
             answer = self._connection.recv_bytes() if ready else None
         except (EOFError, OSError):
@@ -166,7 +166,7 @@ class _Process:
             told = self._stderr.read().decode("utf-8", "replace").strip()
             raise SandboxError(f"the process that reads pages does not start: {told or 'it says nothing'}")
 
-    def ask(self, row: Row, limits: PageLimits, is_wanted: Callable[[], bool]) -> Row:
+    def process_row(self, row: Row, limits: PageLimits, should_continue: Callable[[], bool]) -> Row:
         """Send a row and wait for what becomes of it, as long as it is wanted.
 
         Raises:
@@ -179,8 +179,8 @@ class _Process:
                 # What it has started may hold the connection open when it is dead.
                 if self._has_ended() and not self._connection.poll():
                     raise self._reason_of_death(limits)
-                if not is_wanted():
-                    raise _EndedError(PageError("timeout", "Nobody waits for it any more; it was given up."))
+                if not should_continue():
+                    raise _EndedError(ProcessingError("timeout", "Nobody waits for it any more; it was given up."))
                 if time.monotonic() > deadline:
                     raise _timeout(limits)
                 if self.memory_bytes() > limits.megabytes * 1_000_000:
@@ -195,7 +195,7 @@ class _Process:
         except (EOFError, ConnectionError) as error:
             raise self._reason_of_death(limits) from error
         except pa.ArrowException as error:
-            crashed = PageError("crashed", f"The process that read it gave a damaged answer: {error}.")
+            crashed = ProcessingError("crashed", f"The process that read it gave a damaged answer: {error}.")
             raise _EndedError(crashed) from error
         self.answered += 1
         return table.to_pylist()[0]
@@ -218,7 +218,7 @@ class _Process:
         pid, patience = self._process.pid, time.monotonic() + DEATH_SECONDS
         while not self._has_ended():
             if time.monotonic() > patience:
-                return _EndedError(PageError("crashed", "The process that read it hung up without ending."))
+                return _EndedError(ProcessingError("crashed", "The process that read it hung up without ending."))
             time.sleep(0.01)
         _kill_group(pid)  # what it had started, while nobody else can have its number
         _, status, usage = os.wait4(pid, 0)
@@ -229,12 +229,12 @@ class _Process:
             return _out_of_memory(limits)
         if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL:
             message = "The system killed the process that read it (SIGKILL), most likely for want of memory."
-            return _EndedError(PageError("out_of_memory", message), may_be_innocent=True)
+            return _EndedError(ProcessingError("out_of_memory", message), retryable=True)
         if os.WIFSIGNALED(status):
             how = f"was ended by {signal.Signals(os.WTERMSIG(status)).name}"
         else:
             how = f"ended with status {os.WEXITSTATUS(status)}"
-        return _EndedError(PageError("crashed", f"The process that read it {how}: these bytes crash a parser."))
+        return _EndedError(ProcessingError("crashed", f"The process that read it {how}: these bytes crash a parser."))
 
 
 def _end(process: subprocess.Popen[bytes], connection: Connection) -> None:
@@ -263,9 +263,9 @@ def _memory_bytes(pid: int) -> int:
 
 def _timeout(limits: PageLimits) -> _EndedError:
     message = f"Reading it took over {limits.seconds:g} s and was given up; raise --page-time-limit-seconds."
-    return _EndedError(PageError("timeout", message))
+    return _EndedError(ProcessingError("timeout", message))
 
 
 def _out_of_memory(limits: PageLimits) -> _EndedError:
     message = f"Reading it took over {limits.megabytes} MB and was given up; raise --page-memory-limit-megabytes."
-    return _EndedError(PageError("out_of_memory", message))
+    return _EndedError(ProcessingError("out_of_memory", message))

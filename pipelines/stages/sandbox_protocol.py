@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from pipelines.stages.base import MakeStage
+from pipelines.stages.base import StageFactory
 
 REFRESH_SHARE = 0.5
 """A process that holds this share of the memory limit after a page is replaced before the next one,"""
@@ -16,7 +16,7 @@ WARM_MEGABYTES = 250
 """unless it holds no more than this: after some pages the parsers keep about 200 MB of their own."""
 
 
-LEAST_MEGABYTES = 300
+MIN_MEGABYTES = 300
 """The lowest memory limit with which a page can be read."""
 
 
@@ -35,9 +35,9 @@ class PageLimits:
     def __post_init__(self) -> None:
         if not self.seconds > 0:
             raise ValueError(f"--page-time-limit-seconds is {self.seconds:g}; it must be a number above 0")
-        if self.megabytes < LEAST_MEGABYTES:
+        if self.megabytes < MIN_MEGABYTES:
             raise ValueError(
-                f"--page-memory-limit-megabytes is {self.megabytes}; it must be at least {LEAST_MEGABYTES}, for the "
+                f"--page-memory-limit-megabytes is {self.megabytes}; it must be at least {MIN_MEGABYTES}, for the "
                 "parsers themselves take about 200"
             )
 
@@ -48,16 +48,16 @@ class PageLimits:
 
 
 @dataclass(frozen=True)
-class Program:
+class SandboxSpec:
     """What runs in the process: stages one after the other, lazily, one row out for one row in.
 
     Attributes:
-        make_stages: called in the process, once each time that it starts.
+        stage_factories: called in the process, once each time that it starts.
         schema: of the last stage's rows.
         limits: of each row.
     """
 
-    make_stages: tuple[MakeStage, ...]
+    stage_factories: tuple[StageFactory, ...]
     schema: pa.Schema
     limits: PageLimits
 

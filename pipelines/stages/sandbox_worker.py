@@ -21,11 +21,11 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from pipelines.schema import Row
-from pipelines.stages.base import table_of
+from pipelines.stages.base import rows_to_table
 from pipelines.stages.sandbox_protocol import OUT_OF_MEMORY, READY
 
 if TYPE_CHECKING:
-    from pipelines.stages.sandbox_protocol import Program
+    from pipelines.stages.sandbox_protocol import SandboxSpec
 
 
 PARENT_CHECK_SECONDS = 1.0
@@ -38,22 +38,22 @@ HARD_LIMIT_FACTOR = 2
 
 def serve(connection: Connection) -> None:
     """Answer rows until the other side hangs up."""
-    program: Program = pickle.loads(connection.recv_bytes())
-    limit = program.limits.megabytes * 1_000_000 * HARD_LIMIT_FACTOR
+    spec: SandboxSpec = pickle.loads(connection.recv_bytes())
+    limit = spec.limits.megabytes * 1_000_000 * HARD_LIMIT_FACTOR
     resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
-    rows: Iterable[Row] = _received(connection, program.limits.seconds + TIMER_MARGIN_SECONDS)
-    for make in program.make_stages:
+    rows: Iterable[Row] = _received(connection, spec.limits.seconds + TIMER_MARGIN_SECONDS)
+    for make in spec.stage_factories:
         rows = make()(rows)
     connection.send_bytes(READY)
     try:
-        _answer(connection, rows, program.schema)
+        _answer(connection, rows, spec.schema)
     except MemoryError:
         connection.send_bytes(OUT_OF_MEMORY)
 
 
 def _answer(connection: Connection, rows: Iterable[Row], schema: pa.Schema) -> None:
     for row in rows:
-        table = table_of([row], schema)
+        table = rows_to_table([row], schema)
         sink = pa.BufferOutputStream()
         with pa.ipc.new_stream(sink, schema) as writer:
             writer.write_table(table)

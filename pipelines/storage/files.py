@@ -2,7 +2,7 @@
 
 A URI is a local path (absolute once it is listed; `file://` is taken off) or `s3://bucket/key`. S3 settings come
 from the usual AWS environment variables and configuration files, `AWS_ENDPOINT_URL` included. Everything that can
-go wrong for a foreseeable reason is a `PageError` with its kind: `not_found`, `access_denied`, else `unreadable`.
+go wrong for a foreseeable reason is a `ProcessingError` with its kind: `not_found`, `access_denied`, else `unreadable`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pyarrow as pa
 
-from pipelines.errors import PageError
+from pipelines.errors import ProcessingError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -130,14 +130,14 @@ class Storage:
         """The answer of an S3 request, which is repeated while what stands in its way may pass.
 
         Raises:
-            PageError: `not_found`, `access_denied`, or `unreadable` with the reason.
+            ProcessingError: `not_found`, `access_denied`, or `unreadable` with the reason.
         """
         began, pause = time.monotonic(), 0.5
         while True:
             try:
                 with _translated_s3_errors(uri):
                     answer = request()
-            except PageError as error:
+            except ProcessingError as error:
                 if not _may_pass(error.__cause__) or time.monotonic() - began + pause > self._patience_seconds:
                     raise
                 logger.warning("%s; trying again", error.message)
@@ -153,7 +153,8 @@ class Storage:
         `s3://bucket/forms` takes the object `forms` and what is under `forms/`, never `forms-old/...`.
 
         Raises:
-            PageError: `not_found` where there is no such folder or bucket, `access_denied` where it may not be listed.
+            ProcessingError: `not_found` where there is no such folder or bucket, `access_denied` where it may not be
+                listed.
         """
         return self._list_s3(uri) if is_s3(uri) else self._list_folder(Path(uri))
 
@@ -161,7 +162,7 @@ class Storage:
         """The whole content.
 
         Raises:
-            PageError: `not_found`, `access_denied`, or `unreadable` with the reason.
+            ProcessingError: `not_found`, `access_denied`, or `unreadable` with the reason.
         """
         if is_s3(uri):
             bucket, key = _split(uri)
@@ -173,7 +174,7 @@ class Storage:
         """The file itself, where the URI names one that other programs can open; None: `download` it.
 
         Raises:
-            PageError: as `read`.
+            ProcessingError: as `read`.
         """
         if is_s3(uri):
             return None
@@ -186,7 +187,7 @@ class Storage:
         """Write the content into a file on this machine, without holding it in memory.
 
         Raises:
-            PageError: as `read`.
+            ProcessingError: as `read`.
         """
 
         def download() -> None:
@@ -206,7 +207,7 @@ class Storage:
         """For reading parts: a seekable file; of an object only what is asked for is fetched.
 
         Raises:
-            PageError: as `read`.
+            ProcessingError: as `read`.
         """
         if not is_s3(uri):
             with _translated_file_errors(uri):
@@ -246,7 +247,7 @@ class Storage:
         bucket, key = _split(uri)
         try:
             self.patiently(uri, lambda: self.client.head_object(Bucket=bucket, Key=key))
-        except PageError as error:
+        except ProcessingError as error:
             if error.kind == "not_found":
                 return False
             raise
@@ -256,7 +257,7 @@ class Storage:
         """Like `list`, but a folder that does not exist is an empty one."""
         try:
             yield from self.list(uri)
-        except PageError as error:
+        except ProcessingError as error:
             if error.kind != "not_found":
                 raise
 
@@ -353,7 +354,7 @@ def _local_path(uri: str) -> Path:
 def _regular_file(uri: str) -> Path:
     path = _local_path(uri)
     if path.exists() and not path.is_file():
-        raise PageError("unsupported", f"{uri}: not a regular file")
+        raise ProcessingError("unsupported", f"{uri}: not a regular file")
     return path
 
 
@@ -372,11 +373,11 @@ def _translated_file_errors(uri: str) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
-        raise PageError("not_found", f"{uri}: no such file or folder") from error
+        raise ProcessingError("not_found", f"{uri}: no such file or folder") from error
     except PermissionError as error:
-        raise PageError("access_denied", f"{uri}: this user may not access it") from error
+        raise ProcessingError("access_denied", f"{uri}: this user may not access it") from error
     except OSError as error:
-        raise PageError("unreadable", f"{uri}: {error.strerror or error}") from error
+        raise ProcessingError("unreadable", f"{uri}: {error.strerror or error}") from error
 
 
 def _may_pass(error: BaseException | None) -> bool:
@@ -396,7 +397,7 @@ def _translated_s3_errors(uri: str) -> Iterator[None]:
     try:
         yield
     except (NoCredentialsError, PartialCredentialsError) as error:
-        raise PageError(
+        raise ProcessingError(
             "access_denied",
             f"{uri}: no AWS credentials found; set AWS_ACCESS_KEY_ID and "
             "AWS_SECRET_ACCESS_KEY, or a profile or an instance role",
@@ -404,11 +405,11 @@ def _translated_s3_errors(uri: str) -> Iterator[None]:
     except ClientError as error:
         code = str(error.response.get("Error", {}).get("Code", ""))
         if code in _ACCESS_DENIED_CODES:
-            raise PageError(
+            raise ProcessingError(
                 "access_denied", f"{uri}: S3 refused access ({code}); check the credentials and the bucket's policy"
             ) from error
         if code in _NOT_FOUND_CODES:
-            raise PageError("not_found", f"{uri}: no such object or bucket ({code})") from error
-        raise PageError("unreadable", f"{uri}: S3 answered {code}: {error}") from error
+            raise ProcessingError("not_found", f"{uri}: no such object or bucket ({code})") from error
+        raise ProcessingError("unreadable", f"{uri}: S3 answered {code}: {error}") from error
     except (BotoCoreError, ValueError) as error:  # ValueError: an endpoint that is no URL
-        raise PageError("unreadable", f"{uri}: {error}") from error
+        raise ProcessingError("unreadable", f"{uri}: {error}") from error

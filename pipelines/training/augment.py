@@ -68,7 +68,7 @@ class WindowArrays(NamedTuple):
     input_ids: npt.NDArray[np.int64]
     bbox: npt.NDArray[np.int64]
     word_indices: npt.NDArray[np.int64]
-    picture: npt.NDArray[np.uint8]
+    model_image: npt.NDArray[np.uint8]
 
 
 class _Move(NamedTuple):
@@ -96,7 +96,7 @@ def augment_window(
             shift=random.uniform(-options.shift, options.shift, 2),
         )
         window = _with_boxes(window, of_page, _moved_boxes(window.bbox[of_page], move))
-        window = window._replace(picture=_moved_picture(window.picture, move))
+        window = window._replace(model_image=_moved_image(window.model_image, move))
     if options.jitter:
         boxes = window.bbox[of_page]
         boxes = boxes + random.integers(-options.jitter, options.jitter + 1, boxes.shape)
@@ -136,12 +136,12 @@ def _moved_boxes(boxes: npt.NDArray[np.int64], move: _Move) -> npt.NDArray[np.in
     return np.rint((boxes - _CENTRE) * scale + _CENTRE + shift).astype(np.int64)
 
 
-def _moved_picture(picture: npt.NDArray[np.uint8], move: _Move) -> npt.NDArray[np.uint8]:
+def _moved_image(model_image: npt.NDArray[np.uint8], move: _Move) -> npt.NDArray[np.uint8]:
     """The picture under the same move, nearest pixels; what comes into view is white."""
-    _, height, width = picture.shape
+    _, height, width = model_image.shape
     columns, across = _sources(width, move.scale[0], move.shift[0])
     rows, down = _sources(height, move.scale[1], move.shift[1])
-    moved = picture[:, rows[:, None], columns[None, :]]
+    moved = model_image[:, rows[:, None], columns[None, :]]
     moved[:, ~(down[:, None] & across[None, :])] = _WHITE
     return moved
 

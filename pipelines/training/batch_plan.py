@@ -71,7 +71,7 @@ class MicroBatch:
     """
 
     step: int
-    place: int
+    micro_batch_index: int
     epoch: int
     windows: npt.NDArray[np.int64]
     targets: int
@@ -106,8 +106,8 @@ class BatchPlan:
         by_length = shuffled[np.argsort(lengths, kind="stable")]
         steps = np.array_split(by_length, self.steps_per_epoch)
         return [
-            np.array_split(steps[place], self.options.micro_batches)
-            for place in random.permutation(self.steps_per_epoch)
+            np.array_split(steps[micro_batch_index], self.options.micro_batches)
+            for micro_batch_index in random.permutation(self.steps_per_epoch)
         ]
 
     def steps(self, first: int, end: int) -> Iterator[list[MicroBatch]]:
@@ -123,7 +123,10 @@ class BatchPlan:
 
     def _step_of(self, parts: Sequence[npt.NDArray[np.int64]], step: int, epoch: int) -> list[MicroBatch]:
         targets = int(sum(self.index.targets[windows].sum() for windows in parts))
-        return [MicroBatch(step, place, epoch, windows, targets) for place, windows in enumerate(parts)]
+        return [
+            MicroBatch(step, micro_batch_index, epoch, windows, targets)
+            for micro_batch_index, windows in enumerate(parts)
+        ]
 
     def padding_share(self, epoch: int = 0) -> float:
         """The share (0 to 1) of an epoch's tokens that is padding."""
@@ -132,6 +135,6 @@ class BatchPlan:
         return 1 - sum(int(length.sum()) for length in lengths) / padded
 
 
-def share_of(step: Sequence[MicroBatch], rank: int, workers: int) -> Sequence[MicroBatch]:
+def micro_batches_for_rank(step: Sequence[MicroBatch], rank: int, workers: int) -> Sequence[MicroBatch]:
     """The micro batches of a step that worker `rank` of `workers` computes."""
     return step[rank::workers]

@@ -18,14 +18,14 @@ import pyarrow as pa
 import ray.data
 
 from model import LayoutLMv2Tokenizer
-from pipelines.schema import PICTURE_SHAPE, Row, Task
+from pipelines.schema import MODEL_IMAGE_SHAPE, Row, Task
 from pipelines.stages.infer import padded_length
 from pipelines.stages.tokenize import TokenizeOptions, page_windows
 from pipelines.storage.files import Storage
 from pipelines.training.augment import AugmentedVocabulary, AugmentOptions, WindowArrays, augment_window
-from pipelines.training.batch_plan import BatchPlan, share_of
+from pipelines.training.batch_plan import BatchPlan, micro_batches_for_rank
 from pipelines.training.example_cache import ExampleReader
-from pipelines.training.page_mixing import LabelledWords, RemixOptions, remix_page
+from pipelines.training.page_mixing import LabelledWords, PageMixingOptions, mix_pages
 from pipelines.training.targets import IGNORED_TARGET, Objective, answer_span, hidden_words, token_targets
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ MICRO_BATCH = pa.schema(
 
 
 @dataclass(frozen=True)
-class FeedOptions:
+class DataLoaderOptions:
     """What is loaded, and how.
 
     Attributes:
@@ -109,7 +109,7 @@ class FeedOptions:
     objective: Objective = "labels"
     seed: int = 0
     augment: AugmentOptions = field(default_factory=AugmentOptions)
-    remix: RemixOptions = field(default_factory=RemixOptions)
+    page_mixing: PageMixingOptions = field(default_factory=PageMixingOptions)
     stride: int = 128
 
     @property
@@ -123,15 +123,15 @@ class TrainingBatch:
     """A micro batch as the model takes it: `tensors` are its keyword arguments, the targets included."""
 
     step: int
-    place: int
+    micro_batch_index: int
     epoch: int
     targets: int
     own_targets: int
     tensors: dict[str, torch.Tensor]
 
 
-def feed(
-    plan: BatchPlan, first: int, end: int, rank: int, workers: int, storage: Storage, options: FeedOptions
+def iter_batches(
+    plan: BatchPlan, first: int, end: int, rank: int, workers: int, storage: Storage, options: DataLoaderOptions
 ) -> Iterator[TrainingBatch]:
     """One worker's micro batches of the steps from `first` to `end` (excluded), in order, loaded ahead of their use."""
     # Each Dataset is run to its end: one that waits for its reader keeps a core of this process busy with waiting.
@@ -158,7 +158,9 @@ def feed(
         loader.shutdown(wait=False, cancel_futures=True)
 
 
-def _loaded(rows: Iterator[Row], size: int, storage: Storage, options: FeedOptions) -> list[ray.ObjectRef[pa.Table]]:
+def _loaded(
+    rows: Iterator[Row], size: int, storage: Storage, options: DataLoaderOptions
+) -> list[ray.ObjectRef[pa.Table]]:
     """Rows of `PLANNED`, loaded `size` a task: tables of `MICRO_BATCH` in their order, in Ray's object store."""
     blocks = []
     while chunk := list(islice(rows, size)):
@@ -183,22 +185,22 @@ def planned_rows(plan: BatchPlan, first: int, end: int, rank: int, workers: int)
     index = plan.index
     for step in plan.steps(first, end):
         some_window = next(batch.windows[:1] for batch in step if len(batch.windows))
-        for batch in share_of(step, rank, workers):
+        for batch in micro_batches_for_rank(step, rank, workers):
             windows = batch.windows if len(batch.windows) else some_window
             places = [index.pages[page] for page in index.page[windows]]
             others = [index.pages[page] for page in _other_pages(windows, batch.epoch, plan)]
             yield {
                 "step": batch.step,
-                "place": batch.place,
+                "place": batch.micro_batch_index,
                 "epoch": batch.epoch,
                 "targets": batch.targets,
                 "idle": not len(batch.windows),
                 "window_ids": windows,
-                "files": [index.files[place.file] for place in places],
-                "row_groups": [place.row_group for place in places],
+                "files": [index.files[micro_batch_index.file] for micro_batch_index in places],
+                "row_groups": [micro_batch_index.row_group for micro_batch_index in places],
                 "windows": index.window[windows],
-                "other_files": [index.files[place.file] for place in others],
-                "other_row_groups": [place.row_group for place in others],
+                "other_files": [index.files[micro_batch_index.file] for micro_batch_index in others],
+                "other_row_groups": [micro_batch_index.row_group for micro_batch_index in others],
             }
 
 
@@ -208,7 +210,7 @@ def _other_pages(windows: npt.NDArray[np.int64], epoch: int, plan: BatchPlan) ->
     return [int(np.random.default_rng([seed, epoch, window, 1]).integers(len(plan.index.pages))) for window in windows]
 
 
-def load_micro_batches(block: pa.Table, storage: Storage, options: FeedOptions) -> pa.Table:
+def load_micro_batches(block: pa.Table, storage: Storage, options: DataLoaderOptions) -> pa.Table:
     """Rows of `PLANNED` in, `MICRO_BATCH` out."""
     reader = ExampleReader(storage)
     rows = [_load(row, reader, options) for row in block.to_pylist()]
@@ -216,14 +218,14 @@ def load_micro_batches(block: pa.Table, storage: Storage, options: FeedOptions) 
     return pa.Table.from_arrays(columns, schema=MICRO_BATCH)
 
 
-def _load(planned: Row, reader: ExampleReader, options: FeedOptions) -> Row:
+def _load(planned: Row, reader: ExampleReader, options: DataLoaderOptions) -> Row:
     pages: dict[tuple[str, int], Row] = {}
 
     def page_at(uri: str, row_group: int) -> Row:
         if (uri, row_group) not in pages:
             page = reader.read(uri, row_group)
-            picture = np.frombuffer(page["picture"], dtype=np.uint8).reshape(PICTURE_SHAPE)
-            pages[uri, row_group] = {**page, "picture": picture}
+            model_image = np.frombuffer(page["model_image"], dtype=np.uint8).reshape(MODEL_IMAGE_SHAPE)
+            pages[uri, row_group] = {**page, "model_image": model_image}
         return pages[uri, row_group]
 
     windows: list[WindowArrays] = []
@@ -235,7 +237,7 @@ def _load(planned: Row, reader: ExampleReader, options: FeedOptions) -> Row:
     for identity, (uri, row_group, index, *other) in zip(planned["window_ids"], places, strict=True):
         random = np.random.default_rng([options.seed, planned["epoch"], identity])
         page = page_at(uri, row_group)
-        if not options.remix.changes_nothing:
+        if not options.page_mixing.changes_nothing:
             page = remixed(page, page_at(*other), options, random)
             index %= len(page["windows"])
         window = load_window(page, index, options, random)
@@ -252,19 +254,19 @@ def _load(planned: Row, reader: ExampleReader, options: FeedOptions) -> Row:
     return {**kept, "own_targets": own, "rows": len(windows), **flat}
 
 
-def remixed(page: Row, other: Row, options: FeedOptions, random: np.random.Generator) -> Row:
+def remixed(page: Row, other: Row, options: DataLoaderOptions, random: np.random.Generator) -> Row:
     """A page mixed with another one and cut into windows anew, with the columns that a labelled window is made of."""
-    mixed = remix_page(_labelled_words(page), _labelled_words(other), random, options.remix)
+    mixed = mix_pages(_labelled_words(page), _labelled_words(other), random, options.page_mixing)
     tokenizer = _tokenizer(options.tokenizer)
     cut = TokenizeOptions(options.task, max_length=tokenizer.model_max_length, stride=options.stride)
     boxes: list[Any] = [list(box) for box in mixed.boxes]
     windows = page_windows(tokenizer, mixed.words, boxes, cut)
-    return {"words": mixed.words, "true_labels": mixed.labels, "picture": mixed.picture, "windows": windows}
+    return {"words": mixed.words, "true_labels": mixed.labels, "model_image": mixed.model_image, "windows": windows}
 
 
 def _labelled_words(page: Row) -> LabelledWords:
     labels = page["true_labels"] or [None] * len(page["words"])
-    return LabelledWords(page["words"], [tuple(box) for box in page["boxes"]], labels, page["picture"])
+    return LabelledWords(page["words"], [tuple(box) for box in page["boxes"]], labels, page["model_image"])
 
 
 @cache
@@ -272,19 +274,19 @@ def _tokenizer(source: str) -> LayoutLMv2Tokenizer:
     return LayoutLMv2Tokenizer.from_pretrained(source)  # once a process: a task loads few pages
 
 
-def load_window(page: Row, index: int, options: FeedOptions, random: np.random.Generator) -> WindowArrays:
+def load_window(page: Row, index: int, options: DataLoaderOptions, random: np.random.Generator) -> WindowArrays:
     """A window and its page's picture as training sees them: changed at random, if that is asked for."""
     window = page["windows"][index]
     arrays = WindowArrays(
         input_ids=np.asarray(window["input_ids"], dtype=np.int64),
         bbox=np.asarray(window["bbox"], dtype=np.int64).reshape(-1, 4),
         word_indices=np.asarray(window["word_indices"], dtype=np.int64),
-        picture=page["picture"],
+        model_image=page["model_image"],
     )
     return augment_window(arrays, options.vocabulary, random, options.augment)
 
 
-def window_targets(page: Row, index: int, options: FeedOptions) -> Any:
+def window_targets(page: Row, index: int, options: DataLoaderOptions) -> Any:
     """What the model should say of a window: label ids int64 [tokens], a `Span`, or the id of the page's class."""
     if options.task == "token-classification":
         return token_targets(page, index, options.label_ids)
@@ -294,7 +296,7 @@ def window_targets(page: Row, index: int, options: FeedOptions) -> Any:
 
 
 def collate(
-    windows: list[WindowArrays], types: list[npt.NDArray[np.int64]], targets: list[Any], options: FeedOptions
+    windows: list[WindowArrays], types: list[npt.NDArray[np.int64]], targets: list[Any], options: DataLoaderOptions
 ) -> dict[str, npt.NDArray[Any]]:
     """The arguments of the model for these windows, padded on the right to the longest; windows that have the very same
     picture share it."""
@@ -319,9 +321,9 @@ def collate(
         arrays["start_positions"], arrays["end_positions"] = np.asarray(targets).T
     else:
         arrays["labels"] = np.asarray(targets)
-    pictures = {id(window.picture): window.picture for window in windows}
+    pictures = {id(window.model_image): window.model_image for window in windows}
     arrays["image"] = np.stack(list(pictures.values()))
-    arrays["image_of_row"] = np.asarray([list(pictures).index(id(window.picture)) for window in windows])
+    arrays["image_of_row"] = np.asarray([list(pictures).index(id(window.model_image)) for window in windows])
     return arrays
 
 
@@ -345,7 +347,7 @@ def training_batch(row: pa.Table) -> TrainingBatch:
             continue
         flat = torch.from_numpy(column.flatten().to_numpy(zero_copy_only=False).copy())
         if name == "image":
-            tensors[name] = flat.view(-1, *PICTURE_SHAPE)
+            tensors[name] = flat.view(-1, *MODEL_IMAGE_SHAPE)
         elif name == "bbox":
             tensors[name] = flat.view(rows, -1, 4).long()
         elif len(flat) == rows:

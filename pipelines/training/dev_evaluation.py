@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 import torch.distributed
 
-from pipelines.datasets.preprocess import TRUTH
+from pipelines.datasets.preprocess import GROUND_TRUTH
 from pipelines.schema import Row, Task
 from pipelines.stages.infer import Infer, InferOptions, choose_dtype
 from pipelines.stages.merge import Merge, MergeOptions
@@ -45,15 +45,15 @@ def evaluate_share(
     places = dev.examples.pages[rank::workers]
     for start in range(0, len(places), PAGES_AT_A_TIME):
         pages = [
-            reader.read(dev.examples.files[place.file], place.row_group)
-            for place in places[start : start + PAGES_AT_A_TIME]
+            reader.read(dev.examples.files[micro_batch_index.file], micro_batch_index.row_group)
+            for micro_batch_index in places[start : start + PAGES_AT_A_TIME]
         ]
         for page, result in zip(pages, merge(infer(pages)), strict=True):
-            results.append({**result, **{field.name: page[field.name] for field in TRUTH}})
+            results.append({**result, **{field.name: page[field.name] for field in GROUND_TRUTH}})
     return results
 
 
-def gather_rows(rows: list[Row], dev: DevSplit, task: Task, rank: int, workers: int) -> Scores:
+def score_all_ranks(rows: list[Row], dev: DevSplit, task: Task, rank: int, workers: int) -> Scores:
     """The scores of all workers' rows together, on every worker."""
     from pipelines.evaluation.metrics.scores import score_pages
 

@@ -24,13 +24,14 @@ import pyarrow.parquet as pq
 import ray.data
 
 from pipelines.datasets.labelled_pages import is_embedded_image
-from pipelines.datasets.preprocess import EXAMPLE, LabelledOptions, example_steps
+from pipelines.datasets.preprocess import EXAMPLE, PreprocessOptions, example_steps
 from pipelines.datasets.types import LABELLED_PAGE, BrokenAnnotationError, Corpus, LabelledPage, labelled_row
-from pipelines.runtime.pools import Pools, fit_pools, pages_per_block
+from pipelines.runtime.pools import Pools, cap_pools, pages_per_block
 from pipelines.runtime.progress import Progress
 from pipelines.schema import PageKey, Row, Task, page_key
-from pipelines.stages.base import StageOnBlocks, table_of
+from pipelines.stages.base import StageFactory, rows_to_table
 from pipelines.stages.model_loader import load_tokenizer
+from pipelines.stages.ray_data import map_blocks, map_stages
 from pipelines.storage.files import Storage, join_uri
 from pipelines.storage.tables import read_tables, table_files
 from pipelines.training.targets import count_targets
@@ -51,7 +52,7 @@ is read without their windows."""
 INDEX_COLUMNS = ("document_id", "page_index", "uri", "status", "error_kind", "error", "window_tokens", "window_targets")
 
 
-class PagePlace(NamedTuple):
+class PagePosition(NamedTuple):
     """A page: which of the index's files, and which row group in it."""
 
     file: int
@@ -73,7 +74,7 @@ class ExampleIndex:
     """
 
     files: tuple[str, ...]
-    pages: tuple[PagePlace, ...]
+    pages: tuple[PagePosition, ...]
     page: npt.NDArray[np.int32]
     window: npt.NDArray[np.int32]
     tokens: npt.NDArray[np.int32]
@@ -97,7 +98,7 @@ class CountTargets:
 
 
 def prepare_examples(
-    storage: Storage, cache: str, corpus: Corpus, options: LabelledOptions, pools: Pools, *, strict: bool = False
+    storage: Storage, cache: str, corpus: Corpus, options: PreprocessOptions, pools: Pools, *, strict: bool = False
 ) -> ExampleIndex:
     """Make the examples of a split that are not there yet, on the Ray cluster that is connected, and index them all.
 
@@ -109,7 +110,7 @@ def prepare_examples(
 
     Raises:
         BrokenAnnotationError: `strict`, and there are any.
-        PageError: the folder cannot be read or written.
+        ProcessingError: the folder cannot be read or written.
         ValueError: no page is left.
     """
     rows = [labelled_row(page) for page in corpus.pages]
@@ -136,24 +137,24 @@ def read_index(storage: Storage, folder: str, rows: Sequence[Row]) -> ExampleInd
     """The index of what `folder` holds of `rows` (with document_id and page_index, in the order of the corpus)."""
     order = {page_key(row): position for position, row in enumerate(rows)}
     files: list[str] = []
-    found: dict[int, tuple[PagePlace, Row]] = {}
+    found: dict[int, tuple[PagePosition, Row]] = {}
     for uri, table in read_tables(storage, table_files(storage, folder, TABLE), INDEX_COLUMNS):
         for row_group, row in enumerate(table.to_pylist()):
             position = order.get(page_key(row))
             if position is not None:
-                found[position] = PagePlace(len(files), row_group), row
+                found[position] = PagePosition(len(files), row_group), row
         files.append(uri)
-    places: list[PagePlace] = []
+    places: list[PagePosition] = []
     failed: list[tuple[str, str]] = []
     columns: list[tuple[int, int, int, int]] = []
     for position in sorted(found):
-        place, row = found[position]
+        micro_batch_index, row = found[position]
         if row["status"] != "ok":
             failed.append((f"{row['uri']} page {row['page_index']}", f"{row['error_kind']}: {row['error']}"))
             continue
         counts = zip(row["window_tokens"], row["window_targets"], strict=True)
         columns += [(len(places), window, tokens, targets) for window, (tokens, targets) in enumerate(counts)]
-        places.append(place)
+        places.append(micro_batch_index)
     page, window, tokens, targets = np.asarray(columns, dtype=np.int32).reshape(-1, 4).T.copy()
     return ExampleIndex(tuple(files), tuple(places), page, window, tokens, targets, tuple(failed))
 
@@ -175,16 +176,16 @@ class ExampleReader:
         return self._open[uri].read_row_group(row_group).to_pylist()[0]
 
 
-def _record(storage: Storage, rows: Sequence[Row], options: LabelledOptions) -> dict[str, Any]:
+def _record(storage: Storage, rows: Sequence[Row], options: PreprocessOptions) -> dict[str, Any]:
     """What the examples are made from: a folder of examples is taken as it is only if this is equal."""
     tokenizer = load_tokenizer(options.tokenizer)
     vocabulary = json.dumps([sorted(tokenizer.get_vocab().items()), tokenizer.do_lower_case])
-    shaping = asdict(replace(options, tokenizer=_hash(vocabulary)))
-    del shaping["page_time_limit_seconds"]
+    result_options = asdict(replace(options, tokenizer=_hash(vocabulary)))
+    del result_options["page_time_limit_seconds"]
     return json.loads(
         json.dumps(
             {
-                "options": {**shaping, "max_length": tokenizer.model_max_length},
+                "options": {**result_options, "max_length": tokenizer.model_max_length},
                 "pages": len(rows),
                 "annotations": _hash(json.dumps(rows)),
                 "files": _hash(json.dumps(_marks(storage, {_file_of(row["uri"]) for row in rows}))),
@@ -228,26 +229,14 @@ def _pages_done(storage: Storage, folder: str) -> set[PageKey]:
     return done
 
 
-def _write_examples(storage: Storage, folder: str, rows: list[Row], options: LabelledOptions, pools: Pools) -> None:
+def _write_examples(storage: Storage, folder: str, rows: list[Row], options: PreprocessOptions, pools: Pools) -> None:
     size = pages_per_block(len(rows), pools)
-    blocks = [table_of(rows[start : start + size], LABELLED_PAGE) for start in range(0, len(rows), size)]
-    actors = fit_pools(pools, len(blocks)).read_actors
-    steps = (*example_steps(options), partial(CountTargets, options.task))
+    blocks = [rows_to_table(rows[start : start + size], LABELLED_PAGE) for start in range(0, len(rows), size)]
+    steps: tuple[StageFactory, ...] = (*example_steps(options), partial(CountTargets, options.task))
     pages = ray.data.from_blocks(blocks)
-    pages.context.target_max_block_size = None
-    written = pages.map_batches(
-        StageOnBlocks,
-        fn_constructor_args=(steps, COUNTED_EXAMPLE),
-        batch_size=None,
-        batch_format="pyarrow",
-        num_cpus=pools.read_cpus,
-        compute=ray.data.ActorPoolStrategy(size=actors, max_tasks_in_flight_per_actor=2),
-    ).map_batches(
-        partial(write_example_block, storage=storage, folder=join_uri(folder, TABLE)),
-        batch_size=None,
-        batch_format="pyarrow",
-        num_cpus=pools.task_cpus,
-    )
+    examples = map_stages(pages, steps, COUNTED_EXAMPLE, cap_pools(pools, len(blocks)), "read")
+    write = partial(write_example_block, storage=storage, folder=join_uri(folder, TABLE))
+    written = map_blocks(examples, write, pools)
     with Progress(len(rows), "pages") as progress:
         for summary in written.iter_rows():
             progress.add(summary["pages"], summary["failed"])

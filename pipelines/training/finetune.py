@@ -27,19 +27,19 @@ import ray.train
 import ray.train.torch
 
 from model.checkpoint_source import SAFETENSORS_FILES
-from pipelines.datasets.preprocess import LabelledOptions
+from pipelines.datasets.preprocess import PreprocessOptions
 from pipelines.datasets.registry import read_corpus
 from pipelines.datasets.types import Corpus
-from pipelines.runtime.output_record import OutputConflictError, told_differences
-from pipelines.runtime.pools import plan_pools
+from pipelines.runtime.cluster import pools_for_cluster
+from pipelines.runtime.output_record import OutputConflictError, describe_differences
 from pipelines.runtime.ray_data import set_data_context
 from pipelines.storage.files import Storage, is_s3, join_uri
 from pipelines.training.batch_plan import BatchPlan
 from pipelines.training.dev_evaluation import DevSplit
 from pipelines.training.example_cache import ExampleIndex, annotations_hash, prepare_examples
-from pipelines.training.initialization import Start, start_config, start_tokenizer
+from pipelines.training.initialization import ModelInit, init_config, init_tokenizer
 from pipelines.training.metrics_log import CURVE, METRICS, read_metrics
-from pipelines.training.progress_monitor import watched
+from pipelines.training.progress_monitor import monitor_progress
 from pipelines.training.trainer import PROGRESS, STATE, TrainingJob, TrainingOptions, train
 
 logger = logging.getLogger(__name__)
@@ -87,8 +87,8 @@ class FinetuneOptions:
 
     data: str
     output: str
-    start: Start
-    labelled: LabelledOptions
+    start: ModelInit
+    labelled: PreprocessOptions
     training: TrainingOptions
     train_split: str = "train"
     dev_split: str = "dev"
@@ -98,7 +98,7 @@ class FinetuneOptions:
     strict: bool = False
     overwrite: bool = False
 
-    def shaping(self) -> dict[str, Any]:
+    def result_options(self) -> dict[str, Any]:
         """The options that decide the weights, as plain JSON: a run goes on only if they are equal."""
         labelled, training = asdict(self.labelled), asdict(self.training)
         for name in ("tokenizer", "page_time_limit_seconds"):
@@ -120,7 +120,7 @@ def finetune(options: FinetuneOptions) -> dict[str, Any]:
     """Do the run on the Ray cluster that is connected; returns what `finetune.json` holds.
 
     Raises:
-        PageError: the corpus or the output cannot be accessed.
+        ProcessingError: the corpus or the output cannot be accessed.
         BrokenAnnotationError: with `strict`.
         CheckpointError: the checkpoint to start from cannot be read.
         OutputConflictError: the output was made with other options.
@@ -135,7 +135,7 @@ def finetune(options: FinetuneOptions) -> dict[str, Any]:
     record: dict[str, Any] = {
         "status": "running",
         "started": _now(),
-        "options": options.shaping(),
+        "options": options.result_options(),
         "corpus": {split: annotations_hash(corpus.pages) for split, corpus in splits.items()},
         "labels": list(labels),
     }
@@ -168,7 +168,7 @@ def finetune(options: FinetuneOptions) -> dict[str, Any]:
         stride=options.labelled.stride,
         threads=options.threads,
     )
-    with watched(storage, options.output, steps, f"{options.labelled.dataset} {options.train_split}"):
+    with monitor_progress(storage, options.output, steps, f"{options.labelled.dataset} {options.train_split}"):
         result = fit(job, options.output, scaling)
     if result.return_value is not None:
         raise TrainingError(str(result.return_value))
@@ -239,7 +239,7 @@ def open_output(storage: Storage, options: FinetuneOptions, record: dict[str, An
         )
     if earlier is not None and (has_checkpoints or earlier["status"] == "done"):
         kept = ("options", "corpus", "labels")
-        differences = told_differences(*({name: made.get(name) for name in kept} for made in (earlier, record)))
+        differences = describe_differences(*({name: made.get(name) for name in kept} for made in (earlier, record)))
         if differences:
             raise OutputConflictError(
                 f"{options.output} was made with other options ({'; '.join(differences[:DIFFERENCES_NAMED])}): choose "
@@ -274,9 +274,9 @@ def plan_scaling(workers: int) -> ray.train.ScalingConfig:
 def write_start(storage: Storage, options: FinetuneOptions, labels: tuple[str, ...]) -> str:
     """Write the configuration and the tokenizer of the model to train, for every worker; returns where they are."""
     uri = join_uri(options.output, START)
-    config = start_config(options.start, options.training.task, labels)
+    config = init_config(options.start, options.training.task, labels)
     with tempfile.TemporaryDirectory() as folder:
-        start_tokenizer(options.start, config).save_pretrained(folder)
+        init_tokenizer(options.start, config).save_pretrained(folder)
         Path(folder, "config.json").write_text(config.to_json_string(), encoding="utf-8")
         _copy(storage, Path(folder), uri)
     return uri
@@ -284,7 +284,7 @@ def write_start(storage: Storage, options: FinetuneOptions, labels: tuple[str, .
 
 def _examples(storage: Storage, options: FinetuneOptions, split: str, corpus: Corpus, tokenizer: str) -> ExampleIndex:
     folder = options.cache or join_uri(options.output, EXAMPLES)
-    pools = plan_pools(ray.cluster_resources().get("CPU", 0), 0)
+    pools = pools_for_cluster(None, None, "cpu")
     labelled = replace(options.labelled, tokenizer=tokenizer)
     return prepare_examples(storage, folder, corpus, labelled, pools, strict=options.strict)
 

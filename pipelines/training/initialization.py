@@ -32,7 +32,7 @@ ANY_LABELS = ("O", "B")
 
 
 @dataclass(frozen=True)
-class Start:
+class ModelInit:
     """Where training starts.
 
     Attributes:
@@ -53,14 +53,14 @@ class Start:
 
 
 @dataclass(frozen=True)
-class StartedModel:
+class InitializedModel:
     """A model to train, in evaluation mode; `new` holds the names of its parameters that no checkpoint brought."""
 
     model: Any
     new: frozenset[str]
 
 
-def choose_start(model: str | None, init_text: str | None, config: str | None) -> Start:
+def choose_init(model: str | None, init_text: str | None, config: str | None) -> ModelInit:
     """The start that the options ask for.
 
     Raises:
@@ -75,8 +75,8 @@ def choose_start(model: str | None, init_text: str | None, config: str | None) -
     if config is not None:
         config = _absolute(config)
     if model is not None:
-        return Start("checkpoint", _absolute(model))
-    return Start("text", _absolute(init_text), config) if init_text is not None else Start("new", "", config)
+        return ModelInit("checkpoint", _absolute(model))
+    return ModelInit("text", _absolute(init_text), config) if init_text is not None else ModelInit("new", "", config)
 
 
 def _absolute(source: str) -> str:
@@ -85,7 +85,7 @@ def _absolute(source: str) -> str:
     return str(path.resolve()) if path.exists() else source
 
 
-def start_config(start: Start, task: Task, labels: tuple[str, ...]) -> LayoutLMv2Config:
+def init_config(start: ModelInit, task: Task, labels: tuple[str, ...]) -> LayoutLMv2Config:
     """The configuration of the model, with the labels of the corpus in the order of its logits.
 
     Raises:
@@ -119,7 +119,7 @@ def model_class_of(task: Task, objective: Objective) -> Any:
     return getattr(model_package, MODEL_CLASSES[task])
 
 
-def check_start(start: Start, task: Task) -> None:
+def check_init(start: ModelInit, task: Task) -> None:
     """Refuse, before anything is started, what makes no model.
 
     Raises:
@@ -130,10 +130,10 @@ def check_start(start: Start, task: Task) -> None:
 
     model_class: Any = getattr(model_package, MODEL_CLASSES[task])
     with torch.device("meta"):
-        model_class(start_config(start, task, ANY_LABELS))
+        model_class(init_config(start, task, ANY_LABELS))
 
 
-def start_tokenizer(start: Start, config: LayoutLMv2Config) -> LayoutLMv2Tokenizer:
+def init_tokenizer(start: ModelInit, config: LayoutLMv2Config) -> LayoutLMv2Tokenizer:
     """The tokenizer of the checkpoint, or the published one; windows are as long as the model takes.
 
     Raises:
@@ -151,9 +151,9 @@ def start_tokenizer(start: Start, config: LayoutLMv2Config) -> LayoutLMv2Tokeniz
     return tokenizer
 
 
-def start_model(
-    start: Start, task: Task, labels: tuple[str, ...], seed: int, objective: Objective = "labels"
-) -> StartedModel:
+def initialize_model(
+    start: ModelInit, task: Task, labels: tuple[str, ...], seed: int, objective: Objective = "labels"
+) -> InitializedModel:
     """The model to train, the same in every process.
 
     The head of a checkpoint is kept if it has the labels of the corpus, which need not be in the same order.
@@ -161,7 +161,7 @@ def start_model(
     import torch
 
     model_class = model_class_of(task, objective)
-    config = start_config(start, task, labels)
+    config = init_config(start, task, labels)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         if start.kind == "checkpoint":
@@ -177,7 +177,7 @@ def start_model(
                 from model.text_checkpoint import load_text_checkpoint
 
                 new -= load_text_checkpoint(model, start.source)
-    return StartedModel(model, frozenset(name for name, _ in model.named_parameters() if name in new))
+    return InitializedModel(model, frozenset(name for name, _ in model.named_parameters() if name in new))
 
 
 def _fit_head(model: Any, task: Task, stored: tuple[str, ...], labels: tuple[str, ...]) -> set[str]:

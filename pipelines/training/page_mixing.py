@@ -30,7 +30,7 @@ PIECES = 8
 
 
 @dataclass(frozen=True)
-class RemixOptions:
+class PageMixingOptions:
     """How much a page is changed; all zero changes nothing. All are probabilities, 0 to 1.
 
     Attributes:
@@ -55,7 +55,7 @@ class RemixOptions:
 
     @property
     def changes_nothing(self) -> bool:
-        return self == RemixOptions()
+        return self == PageMixingOptions()
 
 
 class LabelledWords(NamedTuple):
@@ -64,7 +64,7 @@ class LabelledWords(NamedTuple):
     words: list[str]
     boxes: list[Box]
     labels: list[str | None]
-    picture: npt.NDArray[np.uint8]
+    model_image: npt.NDArray[np.uint8]
 
 
 class Block(NamedTuple):
@@ -81,23 +81,23 @@ class Block(NamedTuple):
         return float(np.mean([(box[1] + box[3]) / 2 for box in self.boxes]))
 
 
-def remix_page(
-    page: LabelledWords, other: LabelledWords, random: np.random.Generator, options: RemixOptions
+def mix_pages(
+    page: LabelledWords, other: LabelledWords, random: np.random.Generator, options: PageMixingOptions
 ) -> LabelledWords:
     """A new page out of `page` and `other`; both stay as they are. The same generator state gives the same page."""
     if options.changes_nothing:
         return page
     blocks, others = blocks_of(page), blocks_of(other)
-    picture = page.picture
+    model_image = page.model_image
     texts: dict[tuple[str, int], list[tuple[str, ...]]] = {}
     for block in others:
         texts.setdefault((block.name, len(block.words)), []).append(block.words)
     if random.random() < options.splice:
         cut = int(random.integers(*CUT_RANGE))
         blocks = [block for block in blocks if block.middle < cut] + [block for block in others if block.middle >= cut]
-        picture = picture.copy()
-        row = cut * picture.shape[1] // PAGE_SIDE
-        picture[:, row:] = other.picture[:, row:]
+        model_image = model_image.copy()
+        row = cut * model_image.shape[1] // PAGE_SIDE
+        model_image[:, row:] = other.model_image[:, row:]
     if random.random() < options.reorder:
         blocks = _reordered(blocks, random)
     kept = []
@@ -117,7 +117,7 @@ def remix_page(
         words=[word for block in kept for word in block.words],
         boxes=[box for block in kept for box in block.boxes],
         labels=[label for block in kept for label in block.labels],
-        picture=picture,
+        model_image=model_image,
     )
 
 

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from pipelines.errors import PageError
+from pipelines.errors import ProcessingError
 from pipelines.storage.files import Storage, join_uri
 from pipelines.training.metrics_log import CURVE, Line, draw_curve, progress_line, read_metrics
 
@@ -17,7 +17,7 @@ WATCH_SECONDS = 10.0
 
 
 @contextmanager
-def watched(storage: Storage, output: str, steps: int, title: str) -> Iterator[None]:
+def monitor_progress(storage: Storage, output: str, steps: int, title: str) -> Iterator[None]:
     """While the block runs, log the progress of a run of so many steps and keep its curve; once more at the end."""
     stop = threading.Event()
     watcher = threading.Thread(target=_watch, args=(storage, output, steps, title, stop), daemon=True)
@@ -41,7 +41,7 @@ def _watch(storage: Storage, output: str, steps: int, title: str, stop: threadin
                 logger.info(progress_line(lines, steps))
                 storage.write(join_uri(output, CURVE), draw_curve(lines, title))
                 told = lines
-        except PageError as error:  # the run itself will meet it; what can be told is told next time
+        except ProcessingError as error:  # the run itself will meet it; what can be told is told next time
             logger.warning("the progress cannot be read: %s", error.message)
         if last:
             return

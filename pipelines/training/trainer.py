@@ -1,7 +1,7 @@
 """Training: the loop that every worker of Ray Train runs, from the last checkpoint to the last step.
 
-Everything that decides the weights is a function of the options and the step: the batches (`pipelines.training.batch_plan`), the
-randomness of dropout and augmentation, the learning rate. So the curve does not depend on the number of workers beyond
+Everything that decides the weights is a function of the options and the step: the batches (`batch_plan`), the randomness
+of dropout and augmentation, the learning rate. So the curve does not depend on the number of workers beyond
 float rounding, and a run that is cut off goes on as if it had not been.
 """
 
@@ -33,10 +33,10 @@ from pipelines.schema import Task
 from pipelines.storage.files import Storage
 from pipelines.training.augment import AugmentOptions
 from pipelines.training.batch_plan import BatchOptions, BatchPlan
-from pipelines.training.dataloader import FeedOptions, TrainingBatch, augmented_vocabulary, feed
-from pipelines.training.dev_evaluation import DevSplit, evaluate_share, gather_rows
+from pipelines.training.dataloader import DataLoaderOptions, TrainingBatch, augmented_vocabulary, iter_batches
+from pipelines.training.dev_evaluation import DevSplit, evaluate_share, score_all_ranks
 from pipelines.training.example_cache import ExampleIndex
-from pipelines.training.initialization import Start, start_model
+from pipelines.training.initialization import ModelInit, initialize_model
 from pipelines.training.metrics_log import MetricsLog
 from pipelines.training.optimizer import (
     AverageWeights,
@@ -46,7 +46,7 @@ from pipelines.training.optimizer import (
     schedule,
     set_learning_rates,
 )
-from pipelines.training.page_mixing import RemixOptions
+from pipelines.training.page_mixing import PageMixingOptions
 from pipelines.training.targets import Objective
 
 WEIGHTS, STATE, PROGRESS = "model.safetensors", "training_state.pt", "training.json"
@@ -84,7 +84,7 @@ class TrainingOptions:
     batches: BatchOptions = field(default_factory=BatchOptions)
     optimizer: OptimizerOptions = field(default_factory=OptimizerOptions)
     augment: AugmentOptions = field(default_factory=AugmentOptions)
-    remix: RemixOptions = field(default_factory=RemixOptions)
+    page_mixing: PageMixingOptions = field(default_factory=PageMixingOptions)
 
     def total_steps(self, steps_per_epoch: int) -> int:
         """Updates of the weights in the whole run."""
@@ -105,7 +105,7 @@ class TrainingJob:
     """
 
     options: TrainingOptions
-    start: Start
+    start: ModelInit
     labels: tuple[str, ...]
     tokenizer: str
     output: str
@@ -117,7 +117,7 @@ class TrainingJob:
 
 
 @dataclass
-class Progress:
+class CheckpointProgress:
     """What a checkpoint says of its run, in training.json: steps done, and the best dev metric so far."""
 
     step: int = 0
@@ -133,7 +133,7 @@ def train(job: TrainingJob) -> str | None:
     """The loop, in a worker of Ray Train. Returns None when it is done, or why it makes no sense to go on."""
     # Trying again from the last checkpoint would end alike.
     try:
-        worker = _Worker(job)
+        worker = Trainer(job)
     except (ValueError, CheckpointError) as error:
         return str(error)
     try:
@@ -143,7 +143,7 @@ def train(job: TrainingJob) -> str | None:
     return None
 
 
-class _Worker:
+class Trainer:
     """One worker's model, optimizer and place in the run."""
 
     def __init__(self, job: TrainingJob) -> None:
@@ -155,7 +155,7 @@ class _Worker:
         self.plan = BatchPlan(job.examples, self.options.batches)
         self.steps = self.options.total_steps(self.plan.steps_per_epoch)
 
-        started = start_model(job.start, self.options.task, job.labels, self.options.seed, self.options.objective)
+        started = initialize_model(job.start, self.options.task, job.labels, self.options.seed, self.options.objective)
         self.model = started.model.to(self.device)
         if self.options.synchronize_batch_norm:
             self.model.base_model.visual.synchronize_batch_norm(torch.distributed.group.WORLD)
@@ -165,7 +165,7 @@ class _Worker:
         decay = self.options.optimizer.average_weights
         self.average = AverageWeights(self.model, decay) if decay else None
         self.optimizer = make_optimizer(self.model, self.options.optimizer, started.new)
-        self.progress = Progress()
+        self.progress = CheckpointProgress()
         self._restore()
         self.log = MetricsLog(job.storage, job.output, self.progress.step) if self.rank == 0 else None
         self.wrapped: nn.Module = self.model
@@ -182,7 +182,7 @@ class _Worker:
         """From the step of the last checkpoint to the last one."""
         options = self.options
         evaluate_every = options.evaluate_every or self.plan.steps_per_epoch
-        logged = _Sums(self.device)
+        logged = RunningMetrics(self.device)
         batches = self._batches()
         self.wrapped.train()
         while self.progress.step < self.steps:
@@ -193,15 +193,15 @@ class _Worker:
             checkpoints = evaluates or done % options.checkpoint_every == 0
             if checkpoints or done % options.log_every == 0:
                 self._log(done, logged, rates)
-                logged = _Sums(self.device)
+                logged = RunningMetrics(self.device)
             if checkpoints:
                 score = self._evaluate(done) if evaluates and self.job.dev is not None else None
                 self._checkpoint(score)
-                logged = _Sums(self.device)  # the clock starts anew after the evaluation
+                logged = RunningMetrics(self.device)  # the clock starts anew after the evaluation
 
     def _batches(self) -> Iterator[TrainingBatch]:
         tokenizer = LayoutLMv2Tokenizer.from_pretrained(self.job.tokenizer)
-        options = FeedOptions(
+        options = DataLoaderOptions(
             task=self.options.task,
             label_ids={label: index for index, label in enumerate(self.job.labels)},
             pad_token_id=self.model.config.pad_token_id or 0,
@@ -210,18 +210,20 @@ class _Worker:
             objective=self.options.objective,
             seed=self.options.seed,
             augment=self.options.augment,
-            remix=self.options.remix,
+            page_mixing=self.options.page_mixing,
             stride=self.job.stride,
         )
-        return feed(self.plan, self.progress.step, self.steps, self.rank, self.workers, self.job.storage, options)
+        return iter_batches(
+            self.plan, self.progress.step, self.steps, self.rank, self.workers, self.job.storage, options
+        )
 
-    def _step(self, step: int, batches: list[TrainingBatch], logged: _Sums) -> dict[str, float]:
+    def _step(self, step: int, batches: list[TrainingBatch], logged: RunningMetrics) -> dict[str, float]:
         """One update of the weights; returns its learning rates."""
         options = self.options.optimizer
         rates = set_learning_rates(self.optimizer, schedule(step, self.steps, options.warmup_fraction))
         for batch in batches:
             assert batch.step == step, f"the feed gives step {batch.step} for step {step}"
-            torch.manual_seed(seed_of(self.options.seed, step, batch.place))
+            torch.manual_seed(seed_of(self.options.seed, step, batch.micro_batch_index))
             is_last = batch is batches[-1]
             with nullcontext() if is_last or self.workers == 1 else self.wrapped.no_sync():  # type: ignore[operator]
                 loss = self._loss(batch)
@@ -247,7 +249,7 @@ class _Worker:
             return logits.float().sum() * 0.0
         return output.loss.float() * (batch.own_targets / batch.targets)
 
-    def _log(self, step: int, logged: _Sums, rates: dict[str, float]) -> None:
+    def _log(self, step: int, logged: RunningMetrics, rates: dict[str, float]) -> None:
         loss, windows = logged.over_all_workers(self.workers)
         if not math.isfinite(loss):
             raise DivergedError(
@@ -272,9 +274,9 @@ class _Worker:
         dev = self.job.dev
         assert dev is not None
         started = time.monotonic()
-        task, place = self.options.task, (self.rank, self.workers)
-        rows = evaluate_share(self.result, self.job.storage, dev, task, self.job.labels, *place)
-        scores = gather_rows(rows, dev, task, *place)
+        task, micro_batch_index = self.options.task, (self.rank, self.workers)
+        rows = evaluate_share(self.result, self.job.storage, dev, task, self.job.labels, *micro_batch_index)
+        scores = score_all_ranks(rows, dev, task, *micro_batch_index)
         self.wrapped.train()
         if self.progress.best is None or scores.main > self.progress.best:
             self.progress.best, self.progress.best_step = scores.main, step
@@ -326,10 +328,10 @@ class _Worker:
             if self.average is not None:
                 self.average.model.load_state_dict(weights)
             self.optimizer.load_state_dict(state["optimizer"])
-            self.progress = Progress(**json.loads(Path(folder, PROGRESS).read_text()))
+            self.progress = CheckpointProgress(**json.loads(Path(folder, PROGRESS).read_text()))
 
 
-class _Sums:
+class RunningMetrics:
     """Loss and windows since the last line of the log."""
 
     def __init__(self, device: torch.device) -> None:
@@ -358,9 +360,9 @@ def checkpoint_name(step: int) -> str:
     return f"step-{step:08d}"
 
 
-def seed_of(seed: int, step: int, place: int) -> int:
+def seed_of(seed: int, step: int, micro_batch_index: int) -> int:
     """The seed of dropout in one micro batch, whichever worker computes it."""
-    return int(np.random.SeedSequence([seed, step, place]).generate_state(1, np.uint64)[0] >> np.uint64(1))
+    return int(np.random.SeedSequence([seed, step, micro_batch_index]).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
 def unused_parameters(model: Any, task: Task) -> frozenset[str]:

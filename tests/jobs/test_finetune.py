@@ -22,7 +22,7 @@ from safetensors.torch import load
 import model as model_package
 from jobs.finetune import Options, main
 from pipelines.runtime.output_record import OutputConflictError
-from pipelines.stages.model_loader import check_head, load_model, load_tokenizer, model_labels
+from pipelines.stages.model_loader import check_task, load_model, load_tokenizer, model_labels
 from pipelines.storage.files import Storage, join_uri
 from pipelines.training.finetune import TrainingError, finetune
 from pipelines.training.metrics_log import read_metrics
@@ -162,7 +162,7 @@ def test_the_loss_falls_and_the_best_checkpoint_is_a_model_for_extraction(undist
     best = max(undisturbed.evaluations, key=lambda each: each[1]["f1"])
     assert undisturbed.record["best"]["dev"] == best[1]["f1"]
     model = str(output / "model")
-    check_head(model, "token-classification")
+    check_task(model, "token-classification")
     assert (
         model_labels(model, "token-classification")[0] == "O" and len(model_labels(model, "token-classification")) == 7
     )
@@ -273,7 +273,7 @@ def test_questions_are_learned_on_s3_from_another_checkpoint(home: Path, s3_pref
     word = "layoutlmv2.encoder.layer.0.intermediate.dense.weight"
     assert not torch.equal(weights[word], start[word]) and torch.allclose(weights[word], start[word], atol=0.01)
     assert Storage().exists(join_uri(s3_prefix, "curve.png"))
-    check_head(join_uri(s3_prefix, "model"), "question-answering")
+    check_task(join_uri(s3_prefix, "model"), "question-answering")
 
 
 @pytest.mark.slow

@@ -33,7 +33,7 @@ from jobs.serve import Options, main, served_model
 from pipelines.extract import ExtractOptions, infer_steps, merge_options, read_steps
 from pipelines.schema import Row, Task, page_schema
 from pipelines.serving.upload_files import IDLE_SECONDS
-from pipelines.stages.base import table_of
+from pipelines.stages.base import rows_to_table
 from pipelines.stages.merge import Merge
 from tests.drawn_pdf import DrawnPage, draw_pdf, show
 from tests.jobs.endpoint import REPOSITORY, Endpoint
@@ -69,25 +69,25 @@ def ask(client: httpx.Client, content: bytes | Path, **fields: Any) -> httpx.Res
     return client.post("/v1/extract", files={"file": (name, payload)}, data=fields)
 
 
-def differences(ours: Any, theirs: Any, place: str = "") -> list[str]:
+def differences(ours: Any, theirs: Any, slot: str = "") -> list[str]:
     """Where two rows differ, but for what differs from run to run. Scores depend a little on the batch: 4 decimals."""
     if isinstance(ours, dict) and isinstance(theirs, dict):
         if list(ours) != list(theirs):
-            return [f"{place}: {list(ours)} and {list(theirs)}"]
+            return [f"{slot}: {list(ours)} and {list(theirs)}"]
         return [
             told
             for name in ours
             if name not in APART
-            for told in differences(ours[name], theirs[name], f"{place}.{name}")
+            for told in differences(ours[name], theirs[name], f"{slot}.{name}")
         ]
     if isinstance(ours, list) and isinstance(theirs, (list, tuple)):
         if len(ours) != len(theirs):
-            return [f"{place}: {len(ours)} and {len(theirs)}"]
+            return [f"{slot}: {len(ours)} and {len(theirs)}"]
         both = enumerate(zip(ours, theirs, strict=True))
-        return [told for at, (one, other) in both for told in differences(one, other, f"{place}[{at}]")]
+        return [told for at, (one, other) in both for told in differences(one, other, f"{slot}[{at}]")]
     if isinstance(ours, float) and isinstance(theirs, float):
-        return [] if abs(ours - theirs) < 1e-4 else [f"{place}: {ours} and {theirs}"]
-    return [] if ours == theirs else [f"{place}: {ours!r} and {theirs!r}"]
+        return [] if abs(ours - theirs) < 1e-4 else [f"{slot}: {ours} and {theirs}"]
+    return [] if ours == theirs else [f"{slot}: {ours!r} and {theirs!r}"]
 
 
 def watch_health(endpoint: Endpoint) -> Future[list[int]]:
@@ -149,7 +149,7 @@ def test_the_other_tasks_give_what_their_stages_give(
     ]
     for make in (*read_steps(options), *infer_steps(options), partial(Merge, merge_options(options))):
         rows = make()(rows)
-    expected = table_of(rows, page_schema(task)).to_pylist()
+    expected = rows_to_table(rows, page_schema(task)).to_pylist()
     for row in expected:
         if task == "sequence-classification":
             row["label_scores"] = dict(row["label_scores"])

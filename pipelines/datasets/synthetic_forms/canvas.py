@@ -120,7 +120,7 @@ def misspell(rng: random.Random, word: str) -> str:
     return word[:place] + changed + word[place + 1 :]
 
 
-class Paper:
+class Canvas:
     """A blank sheet of 750 by 1000 pixels or so that takes text, lines and links."""
 
     def __init__(self, rng: random.Random, style: Style, domain: str, width: int, height: int) -> None:

@@ -14,22 +14,22 @@ from pipelines.datasets.synthetic_forms import sections_table as more_sections
 from pipelines.datasets.synthetic_forms import stamps as marks
 from pipelines.datasets.synthetic_forms import vocabulary as words
 from pipelines.datasets.synthetic_forms.annotation_order import reading_order
-from pipelines.datasets.synthetic_forms.canvas import OTHER, Paper, draw_style
+from pipelines.datasets.synthetic_forms.canvas import OTHER, Canvas, draw_style
 from pipelines.datasets.synthetic_forms.noise import scanned, turned
 
 Box = tuple[int, int, int, int]
-Section = Callable[[Paper, float, float, float], float]
+Section = Callable[[Canvas, float, float, float], float]
 
 
-def side_by_side(paper: Paper, left: float, right: float, top: float) -> float:
+def side_by_side(canvas: Canvas, left: float, right: float, top: float) -> float:
     """Two narrow sections beside each other, each with a title or neither."""
     middle = (left + right) / 2
-    titled = paper.rng.random() < 0.6
+    titled = canvas.rng.random() < 0.6
     kinds = ("key_rows", "key_rows", "ledger", "table", "answer_paragraph", "underlined_rows", "address_block")
     bottom = top
     for x0, x1 in ((left, middle - 10), (middle + 10, right)):
-        y = more_sections.section_title(paper, x0, x1, top) if titled else top
-        bottom = max(bottom, SECTIONS[paper.rng.choice(kinds)](paper, x0, x1, y))
+        y = more_sections.section_title(canvas, x0, x1, top) if titled else top
+        bottom = max(bottom, SECTIONS[canvas.rng.choice(kinds)](canvas, x0, x1, y))
     return bottom
 
 
@@ -124,56 +124,58 @@ def draw_form(seed: int, options: DrawOptions | None = None) -> DrawnForm:
     options = options or DrawOptions()
     rng = random.Random(f"drawn form {seed}")
     height = 1000
-    paper = Paper(rng, draw_style(rng, options.misspelt), rng.choice(tuple(words.KEYS)), rng.randint(740, 785), height)
-    drawn = _fill(paper, options)
-    return _finished(paper, drawn, options)
+    canvas = Canvas(
+        rng, draw_style(rng, options.misspelt), rng.choice(tuple(words.KEYS)), rng.randint(740, 785), height
+    )
+    drawn = _fill(canvas, options)
+    return _finished(canvas, drawn, options)
 
 
-def _fill(paper: Paper, options: DrawOptions) -> tuple[str, ...]:
-    rng = paper.rng
-    left = paper.width * rng.uniform(0.04, 0.14)
-    right = paper.width * rng.uniform(0.86, 0.96)
-    y = paper.height * rng.uniform(0.03, 0.1)
-    paper.bottom = paper.height * rng.choice((0.65, 0.85, 0.92, 0.92, 0.94, 0.94))
+def _fill(canvas: Canvas, options: DrawOptions) -> tuple[str, ...]:
+    rng = canvas.rng
+    left = canvas.width * rng.uniform(0.04, 0.14)
+    right = canvas.width * rng.uniform(0.86, 0.96)
+    y = canvas.height * rng.uniform(0.03, 0.1)
+    canvas.bottom = canvas.height * rng.choice((0.65, 0.85, 0.92, 0.92, 0.94, 0.94))
     if rng.random() < 0.15:
-        marks.fax_line(paper)
+        marks.fax_line(canvas)
     if rng.random() < 0.3:
-        y = more_sections.letterhead(paper, left, right, y)
+        y = more_sections.letterhead(canvas, left, right, y)
     if rng.random() < 0.93:
-        y = (marks.stacked_title if rng.random() < 0.35 else more_sections.title)(paper, left, right, y)
+        y = (marks.stacked_title if rng.random() < 0.35 else more_sections.title)(canvas, left, right, y)
     kinds = options.kinds or tuple(SECTIONS)
     weights = [_WEIGHTS[kind] for kind in kinds]
     first = rng.random()
     wanted = rng.choices(kinds, weights, k=rng.choice((4, 5, 6, 7, 8, 9, 10, 12)))
     if not options.kinds and first < 0.3:
         wanted[0] = "memo_head" if first < 0.15 else "fax_head"
-    gap = paper.line * rng.choice((0.4, 0.8, 1.2, 2.0, 3.0))
+    gap = canvas.line * rng.choice((0.4, 0.8, 1.2, 2.0, 3.0))
     drawn: list[str] = []
     most = rng.choice((60, 100, 135, 165, 190, 230, 280, 350))
     for number, kind in enumerate(wanted, 1):
-        paper.section = number
-        used = sum(len(block.words) for block in paper.blocks)
-        if drawn and (not paper.fits(y, 3) or used > most):
+        canvas.section = number
+        used = sum(len(block.words) for block in canvas.blocks)
+        if drawn and (not canvas.fits(y, 3) or used > most):
             break
         if number > 1 and rng.random() < 0.38 and kind not in ("side_by_side", "note"):
-            y = more_sections.section_title(paper, left, right, y)
-        y = SECTIONS[kind](paper, left, right, y) + gap
+            y = more_sections.section_title(canvas, left, right, y)
+        y = SECTIONS[kind](canvas, left, right, y) + gap
         drawn.append(kind)
-    paper.section = len(wanted) + 1
-    more_sections.foot(paper, left, right)
+    canvas.section = len(wanted) + 1
+    more_sections.foot(canvas, left, right)
     if rng.random() < 0.25:
-        marks.vertical_number(paper)
+        marks.vertical_number(canvas)
     if rng.random() < 0.1:
-        marks.received_stamp(paper)
+        marks.received_stamp(canvas)
     return tuple(drawn)
 
 
-def _finished(paper: Paper, drawn: tuple[str, ...], options: DrawOptions) -> DrawnForm:
-    rng = paper.rng
-    order = reading_order(paper.blocks, paper.links, rng)
+def _finished(canvas: Canvas, drawn: tuple[str, ...], options: DrawOptions) -> DrawnForm:
+    rng = canvas.rng
+    order = reading_order(canvas.blocks, canvas.links, rng)
     degrees = rng.gauss(0, options.skew / 3) if options.noise and rng.random() < 0.5 else 0.0
     degrees = min(options.skew, max(-options.skew, degrees))
-    image, matrix = turned(paper.image, degrees)
+    image, matrix = turned(canvas.image, degrees)
     image = scanned(image, rng) if options.noise else image
     found: list[str] = []
     boxes: list[Box] = []
@@ -181,11 +183,11 @@ def _finished(paper: Paper, drawn: tuple[str, ...], options: DrawOptions) -> Dra
     blocks: list[tuple[int, int, str]] = []
     spans: dict[int, tuple[int, int]] = {}
     for index in order:
-        block = paper.blocks[index]
+        block = canvas.blocks[index]
         start = len(found)
         found += block.words
         for ink in block.inks:
-            boxes.append(_box(ink, matrix, paper, options.jitter))
+            boxes.append(_box(ink, matrix, canvas, options.jitter))
         inside = [block.label] if block.label == OTHER else [f"B-{block.label}", f"I-{block.label}"]
         labels += [inside[0], *[inside[-1]] * (len(block.words) - 1)]
         spans[index] = (start, len(found) - 1)
@@ -195,30 +197,30 @@ def _finished(paper: Paper, drawn: tuple[str, ...], options: DrawOptions) -> Dra
         boxes=tuple(boxes),
         labels=tuple(labels),
         image=image,
-        links=tuple((*spans[question], *spans[answer]) for question, answer in paper.links),
+        links=tuple((*spans[question], *spans[answer]) for question, answer in canvas.links),
         blocks=tuple(blocks),
         sections=drawn,
-        width=paper.width,
-        height=paper.height,
+        width=canvas.width,
+        height=canvas.height,
     )
 
 
 def _box(
-    ink: tuple[float, float, float, float], matrix: tuple[float, float, float, float], paper: Paper, jitter: int
+    ink: tuple[float, float, float, float], matrix: tuple[float, float, float, float], canvas: Canvas, jitter: int
 ) -> Box:
     """The upright box about a turned word, in thousandths, each side moved at random, outwards more than inwards."""
     a, b, c, d = matrix
-    across, down = paper.width / 2, paper.height / 2
+    across, down = canvas.width / 2, canvas.height / 2
     x, y = (ink[0] + ink[2]) / 2 - across, (ink[1] + ink[3]) / 2 - down
     x, y = a * x + b * y + across, c * x + d * y + down
     half_width = (ink[2] - ink[0]) / 2
     half_height = (ink[3] - ink[1]) / 2 + abs(b) * half_width * 0.7
-    random_side = paper.rng.randint
+    random_side = canvas.rng.randint
 
     def side(value: float, whole: float, outwards: int) -> int:
         moved = 1000 * value / whole + outwards * random_side(-jitter // 4, jitter) if jitter else 1000 * value / whole
         return min(1000, max(0, round(moved)))
 
-    x0, x1 = side(x - half_width, paper.width, -1), side(x + half_width, paper.width, 1)
-    y0, y1 = side(y - half_height, paper.height, -1), side(y + half_height, paper.height, 1)
+    x0, x1 = side(x - half_width, canvas.width, -1), side(x + half_width, canvas.width, 1)
+    y0, y1 = side(y - half_height, canvas.height, -1), side(y + half_height, canvas.height, 1)
     return min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)

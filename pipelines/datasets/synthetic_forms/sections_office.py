@@ -8,206 +8,212 @@ from __future__ import annotations
 
 from pipelines.datasets.synthetic_forms import phrases
 from pipelines.datasets.synthetic_forms import vocabulary as words
-from pipelines.datasets.synthetic_forms.canvas import ANSWER, HEADER, OTHER, QUESTION, Paper
+from pipelines.datasets.synthetic_forms.canvas import ANSWER, HEADER, OTHER, QUESTION, Canvas
 from pipelines.datasets.synthetic_forms.fields import field, key_text, value_text
 
 
-def grouped_columns(paper: Paper, left: float, right: float, top: float) -> float:
+def grouped_columns(canvas: Canvas, left: float, right: float, top: float) -> float:
     """A table whose columns stand in groups: a header over each group, the same questions under all of them."""
-    rng = paper.rng
+    rng = canvas.rng
     groups = 2 if right - left < 450 else rng.choice((2, 3, 3, 4, 5))
     inner = [text for text, _ in rng.sample(words.HEADS, rng.choice((1, 2, 2, 3) if groups < 4 else (1, 2)))]
     kind = rng.choice(("decimal", "percent", "number", "figure", "small"))
     first = (right - left) * rng.uniform(0.2, 0.32)
     width = (right - left - first) / groups
     cell = width / len(inner)
-    small = paper.small_font(2)
-    values = paper.style.value_face.at(round(small.size))
+    small = canvas.small_font(2)
+    values = canvas.style.value_face.at(round(small.size))
     bottom = top
     for number, text in enumerate(rng.sample(words.ITEMS, groups)):
         x = left + first + number * width
-        _, _, low = paper.write(key_text(paper, text, ""), x, top, HEADER, small, width - 6, "center")
+        _, _, low = canvas.write(key_text(canvas, text, ""), x, top, HEADER, small, width - 6, "center")
         bottom = max(bottom, low)
     head_top = bottom + 2
     columns = []
     for number in range(groups):
         for place, text in enumerate(inner):
             x = left + first + number * width + place * cell
-            index, _, low = paper.write(key_text(paper, text, ""), x + 2, head_top, QUESTION, small, cell - 6, "center")
+            index, _, low = canvas.write(
+                key_text(canvas, text, ""), x + 2, head_top, QUESTION, small, cell - 6, "center"
+            )
             columns.append((x, index))
             bottom = max(bottom, low)
     if rng.random() < 0.4:
-        paper.rule(left, bottom + 1, right, bottom + 1)
+        canvas.rule(left, bottom + 1, right, bottom + 1)
     y = bottom + 4
     for text in rng.sample(words.ITEMS, rng.randint(2, 8)):
-        if not paper.fits(y, 2):
+        if not canvas.fits(y, 2):
             break
         if rng.random() < 0.2:
             text = f"{text} ({rng.choice(('%', 'mg', 'N = 50', '5 = best', 'per unit', 'lbs.', 'net'))})"
-        head, _, low = paper.write(key_text(paper, text, ""), left, y, QUESTION, small, first - 8)
+        head, _, low = canvas.write(key_text(canvas, text, ""), left, y, QUESTION, small, first - 8)
         for x, index in columns:
-            value = value_text(paper, kind).split()[:1]
-            answer, _, _ = paper.write(" ".join(value), x + 2, y, ANSWER, values, cell - 6, "center")
-            paper.link(index, answer)
-            paper.link(head, answer)
+            value = value_text(canvas, kind).split()[:1]
+            answer, _, _ = canvas.write(" ".join(value), x + 2, y, ANSWER, values, cell - 6, "center")
+            canvas.link(index, answer)
+            canvas.link(head, answer)
         y = max(low, y + small.size * 1.4)
     return y
 
 
-def grouped_options(paper: Paper, left: float, right: float, top: float) -> float:
+def grouped_options(canvas: Canvas, left: float, right: float, top: float) -> float:
     """Headings, each with options in a row to mark or to fill in: the heading a header, the options questions."""
-    rng = paper.rng
-    font = paper.key_font()
+    rng = canvas.rng
+    font = canvas.key_font()
     offset = (right - left) * rng.uniform(0.25, 0.45)
     y = top
     for _ in range(rng.randint(1, 4)):
-        if not paper.fits(y, 2):
+        if not canvas.fits(y, 2):
             break
-        text = rng.choice((rng.choice(words.SECTION_TITLES), phrases.key(rng, paper.domain)[0]))
-        _, end, low = paper.write(key_text(paper, text), left, y, HEADER, font, offset)
+        text = rng.choice((rng.choice(words.SECTION_TITLES), phrases.key(rng, canvas.domain)[0]))
+        _, end, low = canvas.write(key_text(canvas, text), left, y, HEADER, font, offset)
         x = max(left + offset, end + 12)
         options = ("Yes", "No") if rng.random() < 0.45 else rng.sample(words.CHECK_LABELS, rng.randint(2, 4))
         chosen = rng.randrange(-1, len(options))
         box_first = rng.random() < 0.5
         for place, option in enumerate(options):
-            option = key_text(paper, option, "")
+            option = key_text(canvas, option, "")
             if x + font.getlength(option) + 40 > right:
-                x, low = left + offset, low + paper.line
-                y = low - paper.line
+                x, low = left + offset, low + canvas.line
+                y = low - canvas.line
             mark_x = x if box_first else x + font.getlength(option) + 6
             text_x = x + 30 if box_first else x
-            paper.rule(mark_x, y + font.size * 1.1, mark_x + 24, y + font.size * 1.1)
-            question, end, _ = paper.write(option, text_x, y, QUESTION, font, 10_000)
+            canvas.rule(mark_x, y + font.size * 1.1, mark_x + 24, y + font.size * 1.1)
+            question, end, _ = canvas.write(option, text_x, y, QUESTION, font, 10_000)
             if place == chosen:
                 mark = rng.choice(("X", "X", "x", "XX", "v"))
-                answer, _, _ = paper.write(mark, mark_x + 7, y, ANSWER, paper.value_font(), 10_000)
-                paper.link(question, answer)
-            x = max(end, mark_x + 24) + paper.style.size * rng.uniform(1, 2.5)
-        y = max(low, y + paper.line) + paper.line * rng.choice((0, 0.3))
+                answer, _, _ = canvas.write(mark, mark_x + 7, y, ANSWER, canvas.value_font(), 10_000)
+                canvas.link(question, answer)
+            x = max(end, mark_x + 24) + canvas.style.size * rng.uniform(1, 2.5)
+        y = max(low, y + canvas.line) + canvas.line * rng.choice((0, 0.3))
     return y
 
 
-def copies(paper: Paper, left: float, right: float, top: float) -> float:
+def copies(canvas: Canvas, left: float, right: float, top: float) -> float:
     """Who gets a copy: a key, and the names below each other as answers of their own or as one."""
-    rng = paper.rng
+    rng = canvas.rng
     text = rng.choice(("cc", "CC", "Copies to", "Distribution", "Copy to", "Original to", "Attendees", "Members"))
-    question, end, _ = paper.write(f"{text}{rng.choice((':', ':', '', ' -'))}", left, top, QUESTION, paper.key_font())
+    question, end, _ = canvas.write(f"{text}{rng.choice((':', ':', '', ' -'))}", left, top, QUESTION, canvas.key_font())
     x = max(end + 10, left + rng.choice((0, 60, 100)))
     lines = [
         rng.choice((phrases.name, phrases.name, phrases.department, phrases.company))(rng)
         for _ in range(rng.randint(1, 6))
     ]
-    return _lines(paper, lines, x, right, top, question, one_block=rng.random() < 0.4)
+    return _lines(canvas, lines, x, right, top, question, one_block=rng.random() < 0.4)
 
 
-def listed_answers(paper: Paper, left: float, right: float, top: float) -> float:
+def listed_answers(canvas: Canvas, left: float, right: float, top: float) -> float:
     """A key over a list of short answers, each its own block."""
-    rng = paper.rng
-    text, kind = phrases.key(rng, paper.domain)
-    question, _, low = paper.write(key_text(paper, text), left, top, QUESTION, paper.key_font(), right - left)
+    rng = canvas.rng
+    text, kind = phrases.key(rng, canvas.domain)
+    question, _, low = canvas.write(key_text(canvas, text), left, top, QUESTION, canvas.key_font(), right - left)
     kind = kind if kind in ("phrase", "name", "company", "measure") else "phrase"
     mark = rng.choice(("", "", "{}. ", "({}) ", "- "))
     lines = [mark.format(number) + phrases.value(rng, kind) for number in range(1, rng.randint(3, 7))]
-    return _lines(paper, lines, left + rng.choice((0, 20, 60)), right, low + 2, question, one_block=rng.random() < 0.2)
+    return _lines(canvas, lines, left + rng.choice((0, 20, 60)), right, low + 2, question, one_block=rng.random() < 0.2)
 
 
-def _lines(paper: Paper, lines: list[str], x: float, right: float, top: float, question: int, one_block: bool) -> float:
+def _lines(
+    canvas: Canvas, lines: list[str], x: float, right: float, top: float, question: int, one_block: bool
+) -> float:
     """Writes lines as answers of a question, merged into one where asked."""
     y, block = top, -1
     for line in lines:
-        if not paper.fits(y):
+        if not canvas.fits(y):
             break
-        index, _, y = paper.write(line, x, y, ANSWER, paper.value_font(), right - x)
+        index, _, y = canvas.write(line, x, y, ANSWER, canvas.value_font(), right - x)
         if one_block and block >= 0 and index >= 0:
-            added = paper.blocks.pop()
-            paper.blocks[block].words += added.words
-            paper.blocks[block].inks += added.inks
+            added = canvas.blocks.pop()
+            canvas.blocks[block].words += added.words
+            canvas.blocks[block].inks += added.inks
         elif index >= 0:
             block = index
-            paper.link(question, index)
-    return max(y, top + paper.line)
+            canvas.link(question, index)
+    return max(y, top + canvas.line)
 
 
-def ruled_answer(paper: Paper, left: float, right: float, top: float) -> float:
+def ruled_answer(canvas: Canvas, left: float, right: float, top: float) -> float:
     """An answer on ruled lines that begins behind its key: what stands on the key's line is a block of its own."""
-    rng = paper.rng
-    text, _ = phrases.key(rng, paper.domain)
-    key, font = paper.key_font(), paper.value_font()
+    rng = canvas.rng
+    text, _ = phrases.key(rng, canvas.domain)
+    key, font = canvas.key_font(), canvas.value_font()
     step = font.size * rng.uniform(1.4, 1.8)
-    question, end, _ = paper.write(key_text(paper, text), left, top, QUESTION, key, (right - left) * 0.7)
+    question, end, _ = canvas.write(key_text(canvas, text), left, top, QUESTION, key, (right - left) * 0.7)
     body = phrases.paragraph(rng, 1, 3).split()
     x = end + 10
     head: list[str] = []
     while body and x + font.getlength(" ".join([*head, body[0]])) < right:
         head.append(body.pop(0))
-    answer, _, _ = paper.write(" ".join(head), x, top, ANSWER, font, 10_000)
-    paper.link(question, answer)
-    rest, _, low = paper.write(" ".join(body), left, top + step, ANSWER, font, right - left, leading=step)
-    paper.link(question, rest)
-    paper.rule(x, top + font.size * 1.15, right, top + font.size * 1.15)
+    answer, _, _ = canvas.write(" ".join(head), x, top, ANSWER, font, 10_000)
+    canvas.link(question, answer)
+    rest, _, low = canvas.write(" ".join(body), left, top + step, ANSWER, font, right - left, leading=step)
+    canvas.link(question, rest)
+    canvas.rule(x, top + font.size * 1.15, right, top + font.size * 1.15)
     y = top + step
-    while y < min(low, paper.bottom) + rng.choice((0, 0, step)):
-        paper.rule(left, y + font.size * 1.15, right, y + font.size * 1.15)
+    while y < min(low, canvas.bottom) + rng.choice((0, 0, step)):
+        canvas.rule(left, y + font.size * 1.15, right, y + font.size * 1.15)
         y += step
     return max(low, y)
 
 
-def keys_over_values(paper: Paper, left: float, right: float, top: float) -> float:
+def keys_over_values(canvas: Canvas, left: float, right: float, top: float) -> float:
     """A few keys in a row, the value of each centred under it, now and then on more rows."""
-    rng = paper.rng
+    rng = canvas.rng
     count = rng.randint(2, 3) if right - left < 400 else rng.randint(3, 6)
-    found = phrases.keys(rng, paper.domain, count)
+    found = phrases.keys(rng, canvas.domain, count)
     width = (right - left) / len(found)
     align = rng.choice(("center", "left"))
     bottom, heads = top, []
     for place, (text, _) in enumerate(found):
         x = left + place * width
-        index, _, low = paper.write(key_text(paper, text, ""), x, top, QUESTION, paper.key_font(), width - 10, align)
+        index, _, low = canvas.write(key_text(canvas, text, ""), x, top, QUESTION, canvas.key_font(), width - 10, align)
         heads.append(index)
         bottom = max(bottom, low)
-    y = bottom + paper.style.size * rng.uniform(0.1, 0.6)
+    y = bottom + canvas.style.size * rng.uniform(0.1, 0.6)
     for _ in range(rng.choice((1, 1, 1, 2, 3))):
-        low = y + paper.line
+        low = y + canvas.line
         for place, (_, kind) in enumerate(found):
             kind = "phrase" if kind == "sentence" else kind
-            value, x = value_text(paper, kind), left + place * width
-            answer, _, end = paper.write(value, x, y, ANSWER, paper.value_font(), width - 10, align)
-            paper.link(heads[place], answer)
+            value, x = value_text(canvas, kind), left + place * width
+            answer, _, end = canvas.write(value, x, y, ANSWER, canvas.value_font(), width - 10, align)
+            canvas.link(heads[place], answer)
             low = max(low, end)
         y = low
     return y
 
 
-def office_use(paper: Paper, left: float, right: float, top: float) -> float:
+def office_use(canvas: Canvas, left: float, right: float, top: float) -> float:
     """A framed box at one side with a header and a few keys, mostly not filled in."""
-    rng = paper.rng
+    rng = canvas.rng
     x = left + (right - left) * rng.choice((0, 0, 0.4, 0.55))
     end = x + (right - left) * 0.45
     title = rng.choice(("For Office Use Only", "Office Use", "Do Not Write Below", "Internal Use Only", "Accounting"))
-    _, _, y = paper.write(key_text(paper, title, ""), x + 6, top + 3, HEADER, paper.key_font(), end - x - 12, "center")
-    for text, kind in phrases.keys(rng, paper.domain, rng.randint(2, 5)):
-        if not paper.fits(y, 2):
+    _, _, y = canvas.write(
+        key_text(canvas, title, ""), x + 6, top + 3, HEADER, canvas.key_font(), end - x - 12, "center"
+    )
+    for text, kind in phrases.keys(rng, canvas.domain, rng.randint(2, 5)):
+        if not canvas.fits(y, 2):
             break
-        value = value_text(paper, "code" if kind == "sentence" else kind) if rng.random() < 0.4 else ""
-        y = field(paper, text, value, x + 6, y, end - 6)
-    paper.frame(x, top, end, y + 4, rng.choice((1, 2)))
+        value = value_text(canvas, "code" if kind == "sentence" else kind) if rng.random() < 0.4 else ""
+        y = field(canvas, text, value, x + 6, y, end - 6)
+    canvas.frame(x, top, end, y + 4, rng.choice((1, 2)))
     return y + 8
 
 
-def notice(paper: Paper, left: float, right: float, top: float) -> float:
+def notice(canvas: Canvas, left: float, right: float, top: float) -> float:
     """A warning in capitals or a framed paragraph, which nobody labels; after NOTE: it is an answer."""
-    rng = paper.rng
+    rng = canvas.rng
     body = phrases.paragraph(rng, 1, 3)
     body = body.upper() if rng.random() < 0.6 else body
-    font = paper.small_font(rng.choice((0, 1, 2)))
+    font = canvas.small_font(rng.choice((0, 1, 2)))
     if rng.random() < 0.35:
         text = rng.choice(("NOTE:", "NOTES:", "Note:", "N.B.", "Note -", "IMPORTANT:"))
-        question, end, _ = paper.write(text, left, top, QUESTION, font, 10_000)
-        answer, _, y = paper.write(body, end + 8, top, ANSWER, font, right - end - 8)
-        paper.link(question, answer)
+        question, end, _ = canvas.write(text, left, top, QUESTION, font, 10_000)
+        answer, _, y = canvas.write(body, end + 8, top, ANSWER, font, right - end - 8)
+        canvas.link(question, answer)
         return y
     align = rng.choice(("left", "center"))
-    _, _, y = paper.write(body, left + 5, top + 3, OTHER, font, right - left - 10, align)
+    _, _, y = canvas.write(body, left + 5, top + 3, OTHER, font, right - left - 10, align)
     if rng.random() < 0.3:
-        paper.frame(left, top, right, y + 3)
+        canvas.frame(left, top, right, y + 3)
     return y + 4

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pipelines.datasets.synthetic_forms import phrases
 from pipelines.datasets.synthetic_forms import vocabulary as words
-from pipelines.datasets.synthetic_forms.canvas import ANSWER, HEADER, OTHER, QUESTION, Paper
+from pipelines.datasets.synthetic_forms.canvas import ANSWER, HEADER, OTHER, QUESTION, Canvas
 from pipelines.datasets.synthetic_forms.fields import key_text, value_text
 from pipelines.datasets.synthetic_forms.fonts import faces
 from pipelines.datasets.synthetic_forms.names import INSTRUCTIONS, POSITIONS
@@ -13,10 +13,10 @@ _STRAYS = ("COPY", "RECEIVED", "CONFIDENTIAL", "FILE", "PAID", "DRAFT", "cc:", "
            "Page", "of", "Original", "*", "--", "Rev.", "and", "or", "ENTERED", "A", "1", "2")  # fmt: skip
 
 
-def table(paper: Paper, left: float, right: float, top: float) -> float:
+def table(canvas: Canvas, left: float, right: float, top: float) -> float:
     """Heads of columns, often heads of rows, and a cell for each, with or without rules and a totals row."""
-    rng = paper.rng
-    size = paper.style.size
+    rng = canvas.rng
+    size = canvas.style.size
     small = right - left < 380
     columns = rng.randint(2, 3) if small else rng.randint(2, 6)
     rows = rng.choice((1, 1, 2, 2, 3, 3, 4, 5, 6, 9))
@@ -28,17 +28,17 @@ def table(paper: Paper, left: float, right: float, top: float) -> float:
     columns = len(heads)
     first = (right - left) * rng.uniform(0.18, 0.36) if row_heads else 0.0
     width = (right - left - first) / columns
-    font, cell_font = paper.key_font(), paper.value_font()
+    font, cell_font = canvas.key_font(), canvas.value_font()
     if columns > 4:
-        font, cell_font = paper.small_font(2), paper.style.value_face.at(max(9, size - 2))
+        font, cell_font = canvas.small_font(2), canvas.style.value_face.at(max(9, size - 2))
     align = rng.choice(("left", "center", "right"))
     ruled = rng.choice(("none", "none", "head", "rows", "grid"))
     bottom = top
     if rng.random() < 0.15 and row_heads:
         for part in range(2):
             x = left + first + part * (right - left - first) / 2
-            _, _, bottom = paper.write(
-                phrases.section_title(rng), x, top, HEADER, paper.key_font(), (right - left - first) / 2 - 8, "center"
+            _, _, bottom = canvas.write(
+                phrases.section_title(rng), x, top, HEADER, canvas.key_font(), (right - left - first) / 2 - 8, "center"
             )
     head_top = bottom
     questions = []
@@ -46,50 +46,50 @@ def table(paper: Paper, left: float, right: float, top: float) -> float:
     filled = rng.choice((phrases.company, phrases.name, phrases.phrase, phrases.code)) if rng.random() < 0.3 else None
     if row_heads and (filled or rng.random() < 0.4):
         text = rng.choice(("Item", "Group", "Region", "Description", "Test", "Month", "Name", "Account", "Code"))
-        corner, _, _ = paper.write(key_text(paper, text, ""), left, head_top, QUESTION, font, first - 6)
+        corner, _, _ = canvas.write(key_text(canvas, text, ""), left, head_top, QUESTION, font, first - 6)
     for column, (text, _) in enumerate(heads):
         if rng.random() < 0.25:
             text = f"{rng.choice(words.ADJECTIVES)} {text}"
         x = left + first + column * width
-        index, _, low = paper.write(key_text(paper, text, ""), x + 3, head_top, QUESTION, font, width - 8, align)
+        index, _, low = canvas.write(key_text(canvas, text, ""), x + 3, head_top, QUESTION, font, width - 8, align)
         questions.append(index)
         bottom = max(bottom, low)
     if ruled != "none":
-        paper.rule(left, bottom, right, bottom)
+        canvas.rule(left, bottom, right, bottom)
     y = bottom + size * rng.uniform(0.1, 0.6)
     names = rng.sample(words.ITEMS, min(rows, len(words.ITEMS)))
     step = cell_font.size * rng.choice((1.25, 1.35, 1.6))
     lines = [top - 1, y - 1]
     for number in range(rows):
-        if y + step > paper.bottom:
+        if y + step > canvas.bottom:
             break
         low = y + step
         head = -1
         if row_heads:
             text = names[number] if number + 1 < rows or rng.random() < 0.6 else "Total"
             if rng.random() < 0.25:
-                text = phrases.key(rng, paper.domain)[0]
-            text = filled(rng) if filled else key_text(paper, text, "")
+                text = phrases.key(rng, canvas.domain)[0]
+            text = filled(rng) if filled else key_text(canvas, text, "")
             label = ANSWER if filled else QUESTION
-            head, _, end = paper.write(text, left + 2, y, label, cell_font if filled else font, first - 6)
+            head, _, end = canvas.write(text, left + 2, y, label, cell_font if filled else font, first - 6)
             if filled:
-                paper.link(corner, head)
+                canvas.link(corner, head)
                 head = -1
             low = max(low, end)
         for column, (_, kind) in enumerate(heads):
-            value = value_text(paper, "figure" if kind == "money" and rng.random() < 0.8 else kind)
+            value = value_text(canvas, "figure" if kind == "money" and rng.random() < 0.8 else kind)
             if not value:
                 continue
             x = left + first + column * width
-            answer, _, end = paper.write(value, x + 3, y, ANSWER, cell_font, width - 8, align)
-            paper.link(questions[column], answer)
-            paper.link(head, answer)
+            answer, _, end = canvas.write(value, x + 3, y, ANSWER, cell_font, width - 8, align)
+            canvas.link(questions[column], answer)
+            canvas.link(head, answer)
             low = max(low, end)
         y = low
         lines.append(y)
     if ruled in ("rows", "grid"):
         for line in lines:
-            paper.rule(left, line, right, line)
+            canvas.rule(left, line, right, line)
     if ruled == "grid":
         edges = [
             left,
@@ -98,59 +98,59 @@ def table(paper: Paper, left: float, right: float, top: float) -> float:
             right,
         ]
         for edge in edges:
-            paper.rule(edge, lines[0], edge, lines[-1])
+            canvas.rule(edge, lines[0], edge, lines[-1])
     return y + 4
 
 
-def check_boxes(paper: Paper, left: float, right: float, top: float) -> float:
+def check_boxes(canvas: Canvas, left: float, right: float, top: float) -> float:
     """Labels with a mark in front or behind, in a row or in columns, at times under a key of their own."""
-    rng = paper.rng
-    size = paper.style.size
+    rng = canvas.rng
+    size = canvas.style.size
     style = rng.choice(("square", "square", "line", "brackets", "parentheses"))
     behind = rng.random() < 0.2
     y = top
     x = left
     if rng.random() < 0.6:
-        text = rng.choice((phrases.key(rng, paper.domain)[0], rng.choice(words.SECTION_TITLES)))
-        _, end, low = paper.write(key_text(paper, text), left, y, QUESTION, paper.key_font(), right - left)
+        text = rng.choice((phrases.key(rng, canvas.domain)[0], rng.choice(words.SECTION_TITLES)))
+        _, end, low = canvas.write(key_text(canvas, text), left, y, QUESTION, canvas.key_font(), right - left)
         x, y = (end + size, y) if rng.random() < 0.6 and end < right - 160 else (left, low + 3)
     start = x
     options = rng.sample(words.CHECK_LABELS, rng.choice((2, 2, 3, 3, 4, 5, 6, 9)))
     if rng.random() < 0.25:
         options = ["Yes", "No"]
-    marked = rng.randrange(len(options)) if rng.random() > paper.style.empty * 0.5 else -1
+    marked = rng.randrange(len(options)) if rng.random() > canvas.style.empty * 0.5 else -1
     column = rng.choice((0, 0, 120, 170))
-    mark_font = paper.value_font()
+    mark_font = canvas.value_font()
     for number, text in enumerate(options):
-        text = key_text(paper, text, "")
-        length = paper.key_font().getlength(text)
+        text = key_text(canvas, text, "")
+        length = canvas.key_font().getlength(text)
         if x + length + 3 * size > right:
-            x, y = start, y + paper.line * 1.1
-        if not paper.fits(y, 2):
+            x, y = start, y + canvas.line * 1.1
+        if not canvas.fits(y, 2):
             break
         mark_x = x + length + size * 0.6 if behind else x
         text_x = x if behind else x + size * (1.7 if style != "line" else 2.6)
         if style == "square":
-            paper.frame(mark_x, y + 1, mark_x + size, y + size + 1)
+            canvas.frame(mark_x, y + 1, mark_x + size, y + size + 1)
         elif style == "line":
-            paper.rule(mark_x, y + size * 1.15, mark_x + size * 2.2, y + size * 1.15)
+            canvas.rule(mark_x, y + size * 1.15, mark_x + size * 2.2, y + size * 1.15)
         else:
-            paper.draw.text((mark_x, y), "[  ]" if style == "brackets" else "(  )", fill=20, font=paper.text_font())
+            canvas.draw.text((mark_x, y), "[  ]" if style == "brackets" else "(  )", fill=20, font=canvas.text_font())
         answer = -1
         if number == marked or rng.random() < 0.08:
             mark = rng.choice(("X", "X", "X", "x", "✓" if size < 0 else "X", "v"))
-            answer, _, _ = paper.write(mark, mark_x + size * 0.2, y, ANSWER, mark_font, 10_000)
-        question, end, _ = paper.write(text, text_x, y, QUESTION, paper.key_font(), 10_000)
-        paper.link(question, answer)
+            answer, _, _ = canvas.write(mark, mark_x + size * 0.2, y, ANSWER, mark_font, 10_000)
+        question, end, _ = canvas.write(text, text_x, y, QUESTION, canvas.key_font(), 10_000)
+        canvas.link(question, answer)
         x = max(end, mark_x + size * 1.5) + size * 1.5
         if column:
             x = start + ((x - start) // column + 1) * column
-    return y + paper.line * 1.3
+    return y + canvas.line * 1.3
 
 
-def questionnaire(paper: Paper, left: float, right: float, top: float) -> float:
+def questionnaire(canvas: Canvas, left: float, right: float, top: float) -> float:
     """Numbered questions with written answers, or with options to mark."""
-    rng = paper.rng
+    rng = canvas.rng
     starts = ("What is", "Please describe", "How would you rate", "Which of the following is", "How often do you use",
               "Do you agree with", "When did you last see", "Who is responsible for", "Were you satisfied with",
               "Would you recommend", "How many times have you bought", "Is there any change in")  # fmt: skip
@@ -168,38 +168,38 @@ def questionnaire(paper: Paper, left: float, right: float, top: float) -> float:
     first = rng.randint(1, 12)
     form = rng.choice(("{}.", "{}.", "({})", "{})", "Q{}.", "{}a."))
     for number in range(first, first + rng.randint(2, 5)):
-        if not paper.fits(y, 4):
+        if not canvas.fits(y, 4):
             break
         subject = rng.choice(("the ", "your ", "this ")) + phrases.phrase(rng).lower()
         text = f"{form.format(number)} {rng.choice(starts)} {subject}{rng.choice(tails)}{rng.choice(('?', '?', ':'))}"
-        text = text.upper() if paper.style.key_capitals and rng.random() < 0.5 else text
-        question, end, low = paper.write(text, left, y, QUESTION, paper.key_font(), right - left)
+        text = text.upper() if canvas.style.key_capitals and rng.random() < 0.5 else text
+        question, end, low = canvas.write(text, left, y, QUESTION, canvas.key_font(), right - left)
         if rng.random() < 0.3:
             x = left + 30
             marked = rng.randrange(5)
             for place, option in enumerate(rng.sample(words.CHECK_LABELS, rng.randint(2, 4))):
                 if x > right - 90:
                     break
-                index, end, _ = paper.write(option, x, low, QUESTION, paper.key_font(), 10_000)
-                paper.rule(end + 4, low + paper.style.size * 1.1, end + 30, low + paper.style.size * 1.1)
+                index, end, _ = canvas.write(option, x, low, QUESTION, canvas.key_font(), 10_000)
+                canvas.rule(end + 4, low + canvas.style.size * 1.1, end + 30, low + canvas.style.size * 1.1)
                 if place == marked:
-                    answer, _, _ = paper.write("X", end + 10, low, ANSWER, paper.value_font(), 10_000)
-                    paper.link(index, answer)
+                    answer, _, _ = canvas.write("X", end + 10, low, ANSWER, canvas.value_font(), 10_000)
+                    canvas.link(index, answer)
                 x = end + 44
-            low += paper.line
+            low += canvas.line
         else:
             kind = rng.choice(("sentence", "sentence", "phrase", "yes", "number", "name", "date"))
-            value = value_text(paper, kind)
-            answer, _, end = paper.write(value, left + 25, low + 1, ANSWER, paper.value_font(), right - left - 25)
-            paper.link(question, answer)
-            low = max(end, low + paper.line * 0.5)
-        y = low + paper.line * 0.3
+            value = value_text(canvas, kind)
+            answer, _, end = canvas.write(value, left + 25, low + 1, ANSWER, canvas.value_font(), right - left - 25)
+            canvas.link(question, answer)
+            low = max(end, low + canvas.line * 0.5)
+        y = low + canvas.line * 0.3
     return y
 
 
-def address_block(paper: Paper, left: float, right: float, top: float) -> float:
+def address_block(canvas: Canvas, left: float, right: float, top: float) -> float:
     """A company's address, the answer to a key or nobody's."""
-    rng = paper.rng
+    rng = canvas.rng
     lines = [phrases.company(rng), phrases.street(rng), phrases.place(rng)]
     if rng.random() < 0.5:
         lines.insert(0, phrases.name(rng))
@@ -209,50 +209,50 @@ def address_block(paper: Paper, left: float, right: float, top: float) -> float:
     question, x, y = -1, left, top
     if keyed:
         text = rng.choice(("Address", "Name and Address", "Mail To", "Ship To", "Bill To", "Return To", "Location"))
-        question, end, low = paper.write(key_text(paper, text), left, y, QUESTION, paper.key_font())
+        question, end, low = canvas.write(key_text(canvas, text), left, y, QUESTION, canvas.key_font())
         x, y = (end + 10, top) if rng.random() < 0.6 else (left, low)
-    font = paper.value_font() if keyed else paper.text_font()
+    font = canvas.value_font() if keyed else canvas.text_font()
     width = max([font.getlength(line) for line in lines]) + 2
     block = -1
     for line in lines:
-        index, _, y = paper.write(line, x, y, ANSWER if keyed else OTHER, font, width)
+        index, _, y = canvas.write(line, x, y, ANSWER if keyed else OTHER, font, width)
         if block >= 0 and index >= 0:
-            added = paper.blocks.pop()
-            paper.blocks[block].words += added.words
-            paper.blocks[block].inks += added.inks
+            added = canvas.blocks.pop()
+            canvas.blocks[block].words += added.words
+            canvas.blocks[block].inks += added.inks
         else:
             block = index
-    paper.link(question, block)
+    canvas.link(question, block)
     return y
 
 
-def letterhead(paper: Paper, left: float, right: float, top: float) -> float:
+def letterhead(canvas: Canvas, left: float, right: float, top: float) -> float:
     """A company's name and address over the form: labelled by nobody, but the name may be a header."""
-    rng = paper.rng
+    rng = canvas.rng
     align = rng.choice(("left", "center", "right"))
-    font = paper.style.title_face.at(paper.style.title_size + rng.choice((0, 2, 6)), True)
+    font = canvas.style.title_face.at(canvas.style.title_size + rng.choice((0, 2, 6)), True)
     name = phrases.company(rng)
     label = HEADER if rng.random() < 0.35 else OTHER
-    _, _, y = paper.write(name.upper() if rng.random() < 0.6 else name, left, top, label, font, right - left, align)
+    _, _, y = canvas.write(name.upper() if rng.random() < 0.6 else name, left, top, label, font, right - left, align)
     if rng.random() < 0.6:
         parts = [phrases.street(rng), phrases.place(rng)]
         if rng.random() < 0.5:
             parts.append(f"{rng.choice(('Tel.', 'Telephone:', 'Phone', ''))} {phrases.phone(rng)}")
         apart = f" {rng.choice(('•', '-', ',', ''))} "
         for text in parts if rng.random() < 0.4 else (apart.join(parts),):
-            _, _, y = paper.write(text, left, y, OTHER, paper.small_font(), right - left, align)
+            _, _, y = canvas.write(text, left, y, OTHER, canvas.small_font(), right - left, align)
     if rng.random() < 0.3:
-        paper.rule(left, y + 2, right, y + 2, rng.choice((1, 2)))
+        canvas.rule(left, y + 2, right, y + 2, rng.choice((1, 2)))
         y += 5
-    return y + paper.line * 0.5
+    return y + canvas.line * 0.5
 
 
-def title(paper: Paper, left: float, right: float, top: float) -> float:
+def title(canvas: Canvas, left: float, right: float, top: float) -> float:
     """The form's title, and now and then a line under it."""
-    rng = paper.rng
+    rng = canvas.rng
     text = phrases.title(rng)
     bold = rng.random() < 0.5
-    font = paper.style.title_face.at(paper.style.title_size, bold)
+    font = canvas.style.title_face.at(canvas.style.title_size, bold)
     align = rng.choice(("center", "center", "center", "left", "right"))
     if rng.random() < 0.3:
         added = rng.choice((phrases.phrase, phrases.company, phrases.title))(rng)
@@ -261,63 +261,65 @@ def title(paper: Paper, left: float, right: float, top: float) -> float:
         text = text.upper()
     narrow = rng.uniform(0.2, 0.3) * (right - left) if rng.random() < 0.3 else 0.0
     start = left if align == "left" else left + narrow if align == "center" else left + 2 * narrow
-    _, end, y = paper.write(text, start, top, HEADER, font, right - left - 2 * narrow, align)
+    _, end, y = canvas.write(text, start, top, HEADER, font, right - left - 2 * narrow, align)
     if rng.random() < 0.12:
-        paper.rule(left if align == "left" else left + (right - left) * 0.3, y + 1, end, y + 1)
+        canvas.rule(left if align == "left" else left + (right - left) * 0.3, y + 1, end, y + 1)
     if rng.random() < 0.25:
         text = phrases.title(rng) if rng.random() < 0.5 else f"{phrases.company(rng)} {phrases.phrase(rng)}"
-        _, _, y = paper.write(text, left, y + 2, HEADER, paper.key_font(), right - left, align)
+        _, _, y = canvas.write(text, left, y + 2, HEADER, canvas.key_font(), right - left, align)
     if rng.random() < 0.12:
-        _, _, y = paper.write(rng.choice(INSTRUCTIONS), left, y + 4, OTHER, paper.small_font(2), right - left, align)
-    return y + paper.line * rng.uniform(0.4, 1.2)
+        _, _, y = canvas.write(rng.choice(INSTRUCTIONS), left, y + 4, OTHER, canvas.small_font(2), right - left, align)
+    return y + canvas.line * rng.uniform(0.4, 1.2)
 
 
-def section_title(paper: Paper, left: float, right: float, top: float) -> float:
+def section_title(canvas: Canvas, left: float, right: float, top: float) -> float:
     """A title over a section, plain, bold, underlined or framed."""
-    rng = paper.rng
+    rng = canvas.rng
     text = phrases.section_title(rng)
     if rng.random() < 0.15:
         text = f"{text} {rng.choice(('-', 'and', '/', 'for', 'of'))} {phrases.phrase(rng).title()}"
     text = text.upper() if rng.random() < 0.7 else text
     if rng.random() < 0.36:
         text += ":"
-    font = paper.style.title_face.at(paper.style.size + rng.choice((0, 0, 0, 1, 2)), rng.random() < 0.5)
+    font = canvas.style.title_face.at(canvas.style.size + rng.choice((0, 0, 0, 1, 2)), rng.random() < 0.5)
     align = rng.choice(("left", "left", "left", "center"))
-    _, end, y = paper.write(text, left, top, HEADER, font, right - left, align)
+    _, end, y = canvas.write(text, left, top, HEADER, font, right - left, align)
     form = rng.random()
     if form < 0.25:
-        paper.rule(left if align == "left" else (left + right) / 2 - (end - (left + right) / 2), y, end, y)
+        canvas.rule(left if align == "left" else (left + right) / 2 - (end - (left + right) / 2), y, end, y)
     elif form < 0.32:
-        paper.frame(left - 4, top - 2, right, y + 1)
+        canvas.frame(left - 4, top - 2, right, y + 1)
     elif form < 0.38:
-        paper.rule(left, top - 3, right, top - 3)
-    return y + paper.style.size * rng.uniform(0.2, 0.7)
+        canvas.rule(left, top - 3, right, top - 3)
+    return y + canvas.style.size * rng.uniform(0.2, 0.7)
 
 
-def foot(paper: Paper, left: float, right: float) -> None:
+def foot(canvas: Canvas, left: float, right: float) -> None:
     """What stands at the edges: page number, form number, stamp with a number, notes."""
-    rng = paper.rng
-    y = paper.height * rng.uniform(0.945, 0.975)
+    rng = canvas.rng
+    y = canvas.height * rng.uniform(0.945, 0.975)
     if rng.random() < 0.3:
         text = rng.choice((str(rng.randint(1, 40)), f"- {rng.randint(1, 9)} -", f"Page {rng.randint(1, 3)} of 3"))
-        paper.write(text, left, y, OTHER, paper.text_font(), right - left, rng.choice(("center", "right")))
+        canvas.write(text, left, y, OTHER, canvas.text_font(), right - left, rng.choice(("center", "right")))
     if rng.random() < 0.3:
         text = rng.choice(
             (f"Form {rng.randint(10, 9999)}", f"FORM NO. {phrases.code(rng)}", f"Rev. {phrases.date(rng)}")
         )
-        paper.write(text, left, y, OTHER, paper.small_font(), right - left)
+        canvas.write(text, left, y, OTHER, canvas.small_font(), right - left)
     if rng.random() < 0.55:
         stamp = str(rng.randint(10**6, 10**9)) if rng.random() < 0.8 else f"TX{rng.randint(10**5, 10**8)}"
-        font = paper.style.title_face.at(rng.choice((12, 14, 17, 20)), rng.random() < 0.5)
-        paper.write(stamp, rng.uniform(0.55, 0.82) * paper.width, paper.height * rng.uniform(0.90, 0.97), OTHER, font)
-    _strays(paper, left, right)
+        font = canvas.style.title_face.at(rng.choice((12, 14, 17, 20)), rng.random() < 0.5)
+        canvas.write(
+            stamp, rng.uniform(0.55, 0.82) * canvas.width, canvas.height * rng.uniform(0.90, 0.97), OTHER, font
+        )
+    _strays(canvas, left, right)
 
 
-def _strays(paper: Paper, left: float, right: float) -> None:
+def _strays(canvas: Canvas, left: float, right: float) -> None:
     """Marks beside the form that belong to nothing: initials, numbers, stamped words and handwritten remarks."""
-    rng = paper.rng
-    taken = [ink for block in paper.blocks for ink in block.inks]
-    font = rng.choice((paper.style.title_face, paper.style.key_face, *faces()["hand"])).at(rng.randint(10, 20))
+    rng = canvas.rng
+    taken = [ink for block in canvas.blocks for ink in block.inks]
+    font = rng.choice((canvas.style.title_face, canvas.style.key_face, *faces()["hand"])).at(rng.randint(10, 20))
     wanted = rng.choice((0, 0, 0, 0, 1, 1, 1, 2, 4))
     for _ in range(wanted * 3):
         text = (
@@ -326,21 +328,21 @@ def _strays(paper: Paper, left: float, right: float) -> None:
         if rng.random() < 0.15:
             text = phrases.phrase(rng)
         text = text.upper() if rng.random() < 0.5 else text
-        x, y = rng.uniform(4, paper.width - 90), rng.uniform(8, paper.height - 30)
+        x, y = rng.uniform(4, canvas.width - 90), rng.uniform(8, canvas.height - 30)
         end, low = x + font.getlength(text) + 6, y + font.size * 1.4
-        if end > paper.width - 4 or any(x - 4 < b[2] and end > b[0] and y - 3 < b[3] and low > b[1] for b in taken):
+        if end > canvas.width - 4 or any(x - 4 < b[2] and end > b[0] and y - 3 < b[3] and low > b[1] for b in taken):
             continue
-        paper.write(text, x, y, OTHER, font, 10_000)
+        canvas.write(text, x, y, OTHER, font, 10_000)
         taken.append((x, y, end, low))
         wanted -= 1
         if wanted <= 0:
             break
 
 
-def note(paper: Paper, left: float, right: float, top: float) -> float:
+def note(canvas: Canvas, left: float, right: float, top: float) -> float:
     """An instruction or a footnote."""
-    font = paper.small_font(paper.rng.choice((0, 2, 3)))
-    text = paper.rng.choice(INSTRUCTIONS)
-    text = text.upper() if paper.rng.random() < 0.35 else text
-    _, _, y = paper.write(text, left, top, OTHER, font, right - left)
+    font = canvas.small_font(canvas.rng.choice((0, 2, 3)))
+    text = canvas.rng.choice(INSTRUCTIONS)
+    text = text.upper() if canvas.rng.random() < 0.35 else text
+    _, _, y = canvas.write(text, left, top, OTHER, font, right - left)
     return y

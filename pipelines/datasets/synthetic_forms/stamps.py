@@ -5,63 +5,63 @@ from __future__ import annotations
 from PIL import Image, ImageDraw
 
 from pipelines.datasets.synthetic_forms import phrases
-from pipelines.datasets.synthetic_forms.canvas import ANSWER, HEADER, OTHER, QUESTION, Block, Paper
+from pipelines.datasets.synthetic_forms.canvas import ANSWER, HEADER, OTHER, QUESTION, Block, Canvas
 
 
-def vertical_number(paper: Paper) -> None:
+def vertical_number(canvas: Canvas) -> None:
     """A document's number, stamped along the right edge from the bottom up or from the top down."""
-    rng = paper.rng
-    font = paper.style.title_face.at(rng.choice((13, 15, 17)), rng.random() < 0.5)
+    rng = canvas.rng
+    font = canvas.style.title_face.at(rng.choice((13, 15, 17)), rng.random() < 0.5)
     text = str(rng.randint(10**7, 10**9))
     left, top, right, bottom = (round(side) for side in font.getbbox(text, anchor="ls"))
     strip = Image.new("L", (right - left + 2, bottom - top + 2), 255)
     ImageDraw.Draw(strip).text((1 - left, 1 - top), text, fill=10, font=font, anchor="ls")
     strip = strip.rotate(rng.choice((90, -90)), expand=True)
-    x = round(paper.width * rng.uniform(0.9, 0.96))
-    y = round(paper.height * rng.uniform(0.55, 0.97)) - strip.height
+    x = round(canvas.width * rng.uniform(0.9, 0.96))
+    y = round(canvas.height * rng.uniform(0.55, 0.97)) - strip.height
     area = (x - 3, y - 3, x + strip.width + 3, y + strip.height + 3)
-    taken = (ink for block in paper.blocks for ink in block.inks)
+    taken = (ink for block in canvas.blocks for ink in block.inks)
     if any(area[0] < b[2] and area[2] > b[0] and area[1] < b[3] and area[3] > b[1] for b in taken):
         return
-    paper.image.paste(strip, (x, y))
-    paper.blocks.append(Block(OTHER, paper.section, [text], [(x, y, x + strip.width, y + strip.height)]))
+    canvas.image.paste(strip, (x, y))
+    canvas.blocks.append(Block(OTHER, canvas.section, [text], [(x, y, x + strip.width, y + strip.height)]))
 
 
-def fax_line(paper: Paper) -> None:
+def fax_line(canvas: Canvas) -> None:
     """The line that a fax machine prints along the upper edge, in parts wide apart."""
-    rng = paper.rng
-    font = paper.small_font(rng.choice((0, 1, 2)))
+    rng = canvas.rng
+    font = canvas.small_font(rng.choice((0, 1, 2)))
     parts = [
         f"{phrases.date(rng).upper()} {phrases.time(rng)}",
         rng.choice((phrases.company(rng).upper(), phrases.phone(rng), f"FAX {phrases.phone(rng)}")),
         rng.choice((f"P.{rng.randint(1, 9):02d}", f"{rng.randint(1, 9):03d}/{rng.randint(9, 20):03d}", "PAGE 1")),
     ]
-    x, y = paper.width * rng.uniform(0.03, 0.12), rng.uniform(4, 14)
+    x, y = canvas.width * rng.uniform(0.03, 0.12), rng.uniform(4, 14)
     for text in parts:
-        _, end, _ = paper.write(text, x, y, OTHER, font, 10_000)
+        _, end, _ = canvas.write(text, x, y, OTHER, font, 10_000)
         x = end + rng.uniform(30, 120)
 
 
-def received_stamp(paper: Paper) -> None:
+def received_stamp(canvas: Canvas) -> None:
     """RECEIVED over a date, where there is room for it."""
-    rng = paper.rng
-    font = paper.style.title_face.at(rng.randint(14, 20))
+    rng = canvas.rng
+    font = canvas.style.title_face.at(rng.randint(14, 20))
     word = rng.choice(("RECEIVED", "RECEIVED", "APPROVED", "PAID", "ENTERED", "FILED", "CANCELLED"))
-    x, y = paper.width * rng.uniform(0.5, 0.8), paper.height * rng.uniform(0.04, 0.9)
+    x, y = canvas.width * rng.uniform(0.5, 0.8), canvas.height * rng.uniform(0.04, 0.9)
     area = (x - 4, y - 4, x + font.getlength(word) + 40, y + font.size * 3.2)
-    taken = (ink for block in paper.blocks for ink in block.inks)
+    taken = (ink for block in canvas.blocks for ink in block.inks)
     if any(area[0] < b[2] and area[2] > b[0] and area[1] < b[3] and area[3] > b[1] for b in taken):
         return
     keyed = rng.random() < 0.5
-    question, _, low = paper.write(word, x, y, QUESTION if keyed else OTHER, font, 10_000)
-    answer, _, _ = paper.write(phrases.date(rng).upper(), x, low, ANSWER if keyed else OTHER, font, 10_000)
+    question, _, low = canvas.write(word, x, y, QUESTION if keyed else OTHER, font, 10_000)
+    answer, _, _ = canvas.write(phrases.date(rng).upper(), x, low, ANSWER if keyed else OTHER, font, 10_000)
     if keyed:
-        paper.link(question, answer)
+        canvas.link(question, answer)
 
 
-def stacked_title(paper: Paper, left: float, right: float, top: float) -> float:
+def stacked_title(canvas: Canvas, left: float, right: float, top: float) -> float:
     """A title of two to four lines that is one header, such as a company, a department and the form's name."""
-    rng = paper.rng
+    rng = canvas.rng
     lines = [phrases.title(rng)]
     for make in (phrases.company, phrases.department, phrases.title, lambda rng: f"({phrases.phrase(rng)})"):
         if len(lines) < 4 and rng.random() < 0.45:
@@ -69,18 +69,18 @@ def stacked_title(paper: Paper, left: float, right: float, top: float) -> float:
     if len(lines) == 1:
         lines.append(phrases.section_title(rng))
     capitals, align = rng.random() < 0.75, rng.choice(("center", "center", "center", "left"))
-    sizes = [paper.style.title_size] * len(lines)
+    sizes = [canvas.style.title_size] * len(lines)
     if rng.random() < 0.4:
         sizes[0] += rng.choice((2, 4))
     bold, gap, y, whole = rng.random() < 0.5, rng.choice((0, 2, 10)), top, -1
     for size, line in zip(sizes, lines, strict=True):
         line = line.upper() if capitals else line
-        index, _, y = paper.write(line, left, y, HEADER, paper.style.title_face.at(size, bold), right - left, align)
+        index, _, y = canvas.write(line, left, y, HEADER, canvas.style.title_face.at(size, bold), right - left, align)
         y += gap
         if whole >= 0 and index >= 0:
-            added = paper.blocks.pop()
-            paper.blocks[whole].words += added.words
-            paper.blocks[whole].inks += added.inks
+            added = canvas.blocks.pop()
+            canvas.blocks[whole].words += added.words
+            canvas.blocks[whole].inks += added.inks
         elif index >= 0:
             whole = index
-    return y + paper.line * rng.uniform(0.3, 1.0)
+    return y + canvas.line * rng.uniform(0.3, 1.0)

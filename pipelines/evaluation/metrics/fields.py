@@ -27,7 +27,7 @@ def field_key(kind: str) -> str:
     return kind.lower()
 
 
-def receipt_text(value: str) -> str:
+def normalize_sroie(value: str) -> str:
     """A field of a receipt for comparison: white space collapsed, nothing else.
 
     The protocol compares strings exactly. Words come out of the box files split at white space and are joined by single
@@ -41,7 +41,7 @@ def lenient_text(value: str) -> str:
     return "".join(character for character in value.casefold() if character.isalnum())
 
 
-def contract_pair(key: str, value: str) -> Pair:
+def normalize_kleister(key: str, value: str) -> Pair:
     """A pair of Kleister-NDA for comparison: upper-cased, `_` for spaces and colons, as in `expected.tsv`."""
     return key, "_".join(value.replace(":", " ").replace("_", " ").split()).upper()
 
@@ -91,10 +91,10 @@ def document_values(pages: Iterable[Row], several_values: frozenset[str], normal
             if not value:
                 continue
             if key in several_values:
-                several.add(contract_pair(key, value))
+                several.add(normalize_kleister(key, value))
             elif key not in best or entity["score"] > best[key][0]:
                 best[key] = entity["score"], value
-    return sorted(several | {contract_pair(key, value) for key, (_, value) in best.items()})
+    return sorted(several | {normalize_kleister(key, value) for key, (_, value) in best.items()})
 
 
 def score_pairs(true: Mapping[str, Sequence[Pair]], predicted: Mapping[str, Sequence[Pair]]) -> dict[str, Any]:

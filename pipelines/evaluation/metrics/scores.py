@@ -19,10 +19,10 @@ from pipelines.evaluation.metrics.entities import (
 from pipelines.evaluation.metrics.fields import (
     Pair,
     best_fields,
-    contract_pair,
     document_values,
     lenient_text,
-    receipt_text,
+    normalize_kleister,
+    normalize_sroie,
     score_pairs,
 )
 from pipelines.schema import Row, Task
@@ -172,7 +172,7 @@ def _score_receipts(rows: Iterable[Row]) -> Scores:
             {document: [(key, text(value)) for key, value in pairs] for document, pairs in keys.items()},
             {document: [(key, text(value)) for key, value in pairs.items()] for document, pairs in found.items()},
         )
-        for text in (receipt_text, lenient_text)
+        for text in (normalize_sroie, lenient_text)
     )
     values = {**strict, "lenient": lenient, "entities": entities.values(), **entities.counts()}
     return Scores(strict["f1"], "f1", values)
@@ -189,7 +189,7 @@ def _score_contracts(rows: Iterable[Row]) -> Scores:
         keys.setdefault(row["document_id"], _keys(row))
         seen.setdefault(row["document_id"], []).append({"entities": row.get("entities")})
     values = score_pairs(
-        {document: [contract_pair(*pair) for pair in pairs] for document, pairs in keys.items()},
+        {document: [normalize_kleister(*pair) for pair in pairs] for document, pairs in keys.items()},
         {document: document_values(pages, SEVERAL_VALUES, normalise_value) for document, pages in seen.items()},
     )
     return Scores(values["f1"], "f1", {**values, "entities": entities.values(), **entities.counts()})

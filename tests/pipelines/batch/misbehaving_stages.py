@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from pipelines.errors import PageError
+from pipelines.errors import ProcessingError
 from pipelines.schema import Row, mark_failed
 
 POISONED: list[object] = []
@@ -26,7 +26,7 @@ class Misbehave:
             self.number += 1
             try:
                 act(row["uri"])
-            except PageError as error:
+            except ProcessingError as error:
                 yield mark_failed(row, error)
                 continue
             yield {**row, "width": os.getpid(), "height": self.number, "status": "ok", "document_id": "another"}
@@ -72,7 +72,7 @@ def act(uri: str) -> None:
     """What a row's `uri` asks for."""
     what, _, detail = uri.partition(":")
     if what == "refuse":
-        raise PageError("encrypted", "wants a password")
+        raise ProcessingError("encrypted", "wants a password")
     if what == "signal":
         os.kill(os.getpid(), getattr(signal, detail))
     if what == "null":

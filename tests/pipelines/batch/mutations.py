@@ -17,26 +17,26 @@ def mutate(content: bytes, others: list[bytes], seed: int) -> bytes:
     for _ in range(chance.choice((1, 1, 2, 4, 16, 64, 300))):
         if not data:
             break
-        place, kind = chance.randrange(len(data)), chance.random()
+        position, kind = chance.randrange(len(data)), chance.random()
         if kind < 0.35:
-            data[place] ^= 1 << chance.randrange(8)
+            data[position] ^= 1 << chance.randrange(8)
         elif kind < 0.5:
-            data[place] = chance.randrange(256)
+            data[position] = chance.randrange(256)
         elif kind < 0.65:
-            numbers = [match for match in NUMBER.finditer(data, place, place + 2000)][:1]
+            numbers = [match for match in NUMBER.finditer(data, position, position + 2000)][:1]
             for match in numbers:
                 data[match.start() : match.end()] = chance.choice(NASTY_NUMBERS)
         elif kind < 0.75:
-            data[place:place] = chance.choice(NASTY_PIECES)
+            data[position:position] = chance.choice(NASTY_PIECES)
         elif kind < 0.83:
-            del data[place : place + chance.randrange(1, 200)]
+            del data[position : position + chance.randrange(1, 200)]
         elif kind < 0.9:
-            end = min(len(data), place + chance.randrange(1, 5000))
-            data[place:place] = data[place:end]
+            end = min(len(data), position + chance.randrange(1, 5000))
+            data[position:position] = data[position:end]
         elif kind < 0.97:
             other = chance.choice(others)
             start = chance.randrange(len(other))
-            data[place : place + 500] = other[start : start + chance.randrange(1, 5000)]
+            data[position : position + 500] = other[start : start + chance.randrange(1, 5000)]
         else:
-            del data[place:]
+            del data[position:]
     return bytes(data)

@@ -16,7 +16,7 @@ import ray
 import ray.data
 from ray._private.state import actors
 
-from pipelines.runtime.pools import PAGES_PER_BLOCK, plan_typed_pools
+from pipelines.runtime.pools import PAGES_PER_BLOCK, plan_autoscaling_pools
 from pipelines.runtime.ray_data import set_data_context
 
 SLOW_MODEL, SLOW_READING = (0.02, 0.5), (1.0, 0.02)
@@ -48,7 +48,7 @@ def main() -> None:
     """Run the pipeline and count."""
     ray.init(num_cpus=4, num_gpus=2, include_dashboard=False, logging_level=logging.ERROR, log_to_driver=False)
     set_data_context()
-    pools = replace(plan_typed_pools(on_gpus=True, read_workers=2, model_workers=2), read_labels=None)
+    pools = replace(plan_autoscaling_pools(on_gpus=True, read_workers=2, model_workers=2), read_labels=None)
     blocks = [block_of(*SLOW_MODEL)] * 50 + [block_of(*SLOW_READING)] * 60
     read = ray.data.from_blocks(blocks).map_batches(
         Read,

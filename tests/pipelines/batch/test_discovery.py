@@ -14,10 +14,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines.batch import discovery as promise
-from pipelines.batch.discovery import Again, promise_documents
+from pipelines.batch.discovery import RetrySummary, discover_documents
 from pipelines.batch.listing import list_documents
 from pipelines.batch.options import RunOptions
-from pipelines.batch.record import OutputTakenError
+from pipelines.batch.record import OutputClaimedError
 from pipelines.extract import ExtractOptions
 from pipelines.runtime.pools import plan_pools
 from pipelines.runtime.ray_data import set_data_context
@@ -38,11 +38,11 @@ def options(samples_directory: Path, tmp_path: Path) -> RunOptions:
     return RunOptions((str(tmp_path / "in"),), str(tmp_path / "out"), ExtractOptions(model="untrained"))
 
 
-def promised(options: RunOptions, run_id: str = "20260101T000000-000001") -> Again:
+def expected(options: RunOptions, run_id: str = "20260101T000000-000001") -> RetrySummary:
     set_data_context()
     Path(options.output).mkdir(exist_ok=True)
     Path(options.output, "run.json").write_text(json.dumps({"run_id": run_id}))
-    return promise_documents(Storage(), options, plan_pools(2, 0), run_id)
+    return discover_documents(Storage(), options, plan_pools(2, 0), run_id)
 
 
 def documents(options: RunOptions) -> list[Row]:
@@ -84,9 +84,9 @@ def test_what_a_round_has_opened_stays_when_the_next_one_fails(
 
     monkeypatch.setattr(promise, "_opened", opened_once)
     with pytest.raises(ConnectionError):
-        promised(options)
+        expected(options)
     assert pages_by_name(options) == {"0": 3, "1": 3}
-    promised(options, "20260101T000000-000002")
+    expected(options, "20260101T000000-000002")
     assert pages_by_name(options) == dict.fromkeys("01234", 3)
     assert rounds == [(2, 2), (2, 4), (2, 2 + 6), (1, 4 + 5)], "listed no further than a round needs; opened once"
 
@@ -96,10 +96,10 @@ def test_with_a_limit_nothing_is_listed_or_opened_beyond_it(
 ) -> None:
     monkeypatch.setattr(promise, "LISTED_TOGETHER", 1)
     few = replace(options, limit=4)
-    promised(few)
+    expected(few)
     assert pages_by_name(few) == {"0": 3, "1": 1}
     assert len(listed) == 4
-    promised(few, "20260101T000000-000002")
+    expected(few, "20260101T000000-000002")
     assert pages_by_name(few) == {"0": 3, "1": 1}
 
 
@@ -109,15 +109,15 @@ def test_a_document_that_changed_and_one_that_was_mended_have_one_new_row(
     folder = Path(options.inputs[0])
     (folder / "0.pdf").write_bytes((folder / "0.pdf").read_bytes()[:900])
     (folder / "1.pdf").write_bytes(b"")
-    promised(options)
+    expected(options)
     assert pages_by_name(options) == {"0": 0, "1": 0, **dict.fromkeys("234", 3)}
     shutil.copy(samples_directory / "supplier-form.pdf", folder / "1.pdf")
     shutil.copy(samples_directory / "fax-two-pages.tiff", folder / "2.pdf")
     os.utime(folder / "3.pdf", ns=(1, 1))
-    assert promised(options, "20260101T000000-000002") == Again()
+    assert expected(options, "20260101T000000-000002") == RetrySummary()
     assert pages_by_name(options) == {"0": 0, "1": 3, "2": 2, "3": 3, "4": 3}
     assert len(documents(options)) == COPIES
-    assert promised(replace(options, retry_failed=True), "20260101T000000-000003") == Again(documents=1)
+    assert expected(replace(options, retry_failed=True), "20260101T000000-000003") == RetrySummary(documents=1)
     assert len(documents(options)) == COPIES
 
 
@@ -133,34 +133,34 @@ def test_what_a_changed_document_gives_up_is_free_for_others_and_what_has_no_roo
 ) -> None:
     folder = Path(options.inputs[0])
     limited = replace(options, limit=7)
-    promised(limited)
+    expected(limited)
     assert pages_by_name(limited) == {"0": 3, "1": 3, "2": 1}
     write_forms(folder, samples_directory, **{"0": 1})
-    promised(limited, "20260101T000000-000002")
+    expected(limited, "20260101T000000-000002")
     assert pages_by_name(limited) == {"0": 1, "1": 3, "2": 1, "3": 2}
     write_forms(folder, samples_directory, **{"0": 3, "1": 2})
     fewer = replace(options, limit=4)
-    promised(fewer, "20260101T000000-000003")
+    expected(fewer, "20260101T000000-000003")
     assert pages_by_name(fewer) == {"0": 1, "2": 1, "3": 2}, "3 + 2 pages are promised of others: 1 is left"
 
 
 def test_a_retry_without_room_leaves_everything_as_it_was(options: RunOptions, samples_directory: Path) -> None:
     folder = Path(options.inputs[0])
     (folder / "4.pdf").write_bytes(b"")
-    promised(options)
+    expected(options)
     before = documents(options)
     write_forms(folder, samples_directory, **{"4": 3})
     full = replace(options, limit=12, retry_failed=True)
-    assert promised(full, "20260101T000000-000002") == Again()
+    assert expected(full, "20260101T000000-000002") == RetrySummary()
     assert documents(options) == before
     roomy = replace(options, limit=14, retry_failed=True)
-    assert promised(roomy, "20260101T000000-000003") == Again(documents=1)
+    assert expected(roomy, "20260101T000000-000003") == RetrySummary(documents=1)
     assert pages_by_name(options) == {**dict.fromkeys("0123", 3), "4": 2}
 
 
 def test_a_run_whose_output_is_another_ones_by_now_promises_nothing(options: RunOptions) -> None:
     Path(options.output).mkdir()
     Path(options.output, "run.json").write_text('{"run_id": "20260101T000000-000009"}')
-    with pytest.raises(OutputTakenError):
-        promise_documents(Storage(), options, plan_pools(2, 0), "20260101T000000-000001")
+    with pytest.raises(OutputClaimedError):
+        discover_documents(Storage(), options, plan_pools(2, 0), "20260101T000000-000001")
     assert documents(options) == []

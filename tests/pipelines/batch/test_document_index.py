@@ -4,7 +4,7 @@ import tracemalloc
 
 import pyarrow as pa
 
-from pipelines.batch.document_index import COLUMNS, DocumentMarks, version
+from pipelines.batch.document_index import COLUMNS, DocumentIndex, version
 from pipelines.schema import DOCUMENTS
 
 SCHEMA = pa.schema([DOCUMENTS.field(name) for name in COLUMNS])
@@ -16,10 +16,10 @@ def table(*rows: tuple[str, int, str, str, int]) -> pa.Table:
 
 def test_of_several_rows_of_a_document_the_last_counts() -> None:
     first = table(("b", 5, "x", "failed", 0), ("a", 1, "x", "ok", 3), ("b", 5, "y", "failed", 0))
-    marks = DocumentMarks.of([first, table(("b", 6, "y", "ok", 2))])
-    assert (marks.identities.tolist(), marks.pages.tolist()) == ([b"a", b"b"], [3, 2])
-    assert (marks.failed.tolist(), marks.older, len(marks)) == ([False, False], 2, 2)
-    assert marks.versions.tolist() == [version(1, "x"), version(6, "y")]
+    flags = DocumentIndex.of([first, table(("b", 6, "y", "ok", 2))])
+    assert (flags.identities.tolist(), flags.pages.tolist()) == ([b"a", b"b"], [3, 2])
+    assert (flags.failed.tolist(), flags.superseded, len(flags)) == ([False, False], 2, 2)
+    assert flags.versions.tolist() == [version(1, "x"), version(6, "y")]
 
 
 def test_a_version_changes_with_the_size_and_with_the_etag() -> None:
@@ -28,22 +28,22 @@ def test_a_version_changes_with_the_size_and_with_the_etag() -> None:
 
 
 def test_documents_are_found_in_any_order_and_unknown_ones_are_not() -> None:
-    marks = DocumentMarks.of([table(("b", 1, "e", "ok", 1), ("a", 1, "e", "ok", 1))])
-    assert marks.places(["b", "c", "a", "", "aa", "a"]).tolist() == [1, -1, 0, -1, -1, 0]
-    assert marks.places([]).tolist() == []
+    flags = DocumentIndex.of([table(("b", 1, "e", "ok", 1), ("a", 1, "e", "ok", 1))])
+    assert flags.positions(["b", "c", "a", "", "aa", "a"]).tolist() == [1, -1, 0, -1, -1, 0]
+    assert flags.positions([]).tolist() == []
 
 
 def test_of_nothing_nothing_is_known() -> None:
-    marks = DocumentMarks.of([])
-    assert (len(marks), marks.older, marks.places(["a"]).tolist()) == (0, 0, [-1])
+    flags = DocumentIndex.of([])
+    assert (len(flags), flags.superseded, flags.positions(["a"]).tolist()) == (0, 0, [-1])
 
 
 def test_a_document_takes_few_bytes_whatever_its_etag() -> None:
     tables = [table(*((f"{number:016x}", number, "e" * 100, "ok", 1) for number in range(20_000)))]
     tracemalloc.start()
     try:
-        marks = DocumentMarks.of(tables)
+        flags = DocumentIndex.of(tables)
         held, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert len(marks) == 20_000 and held < 40 * len(marks)
+    assert len(flags) == 20_000 and held < 40 * len(flags)

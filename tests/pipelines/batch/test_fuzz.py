@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from model import LayoutLMv2Tokenizer
 from model.ocr.engine import normalise_boxes
 from pipelines.documents.rendering import RenderOptions
-from pipelines.schema import PAGE_IMAGE, PAGE_TO_DO, PICTURE_SHAPE, TOKENIZED, Row, Task, page_schema
-from pipelines.stages.base import table_of
+from pipelines.schema import MODEL_IMAGE_SHAPE, PAGE_IMAGE, PAGE_TO_DO, TOKENIZED, Row, Task, page_schema
+from pipelines.stages.base import rows_to_table
 from pipelines.stages.merge import Merge, MergeOptions
 from pipelines.stages.rasterize import Rasterize, RasterizeOptions
 from pipelines.stages.sandbox import Sandbox
@@ -56,7 +56,7 @@ def test_any_words_come_back_each_in_its_place(
     words, boxes = [word for word, _ in page], [ordered(box) for _, box in page]
     questions = ("What is the total?", "Who?") if task == "question-answering" else ()
     tokenize = Tokenize(LayoutLMv2Tokenizer(), TokenizeOptions(task, questions, max_length=length, stride=4))
-    table = table_of(tokenize([read_row(words, boxes)]), TOKENIZED)
+    table = rows_to_table(tokenize([read_row(words, boxes)]), TOKENIZED)
     (row,) = table.to_pylist()
     assert row["status"] == "ok" and row["words"] == words
     chance, outputs = np.random.default_rng(seed), {"token-classification": 5, "question-answering": 2}
@@ -64,7 +64,7 @@ def test_any_words_come_back_each_in_its_place(
     count = shape.get(task, lambda window: len(window["input_ids"]) * outputs[task])
     row["window_logits"] = [chance.normal(0, 9, count(window)).astype(np.float32) for window in row["windows"]]
     row["model"] = "m"
-    (result,) = table_of(Merge(MergeOptions(task, LABELS, questions))([row]), page_schema(task)).to_pylist()
+    (result,) = rows_to_table(Merge(MergeOptions(task, LABELS, questions))([row]), page_schema(task)).to_pylist()
     assert result["status"] == "ok", result["error"]
     if task == "token-classification":
         assert len(result["labels"]) == len(result["scores"]) == len(words)
@@ -101,7 +101,7 @@ def read_row(words: list[str], boxes: list[tuple[int, int, int, int]]) -> Row:
         "word_confidences": [None] * len(words),
         "text_source": "layer",
         "status": "ok",
-        "picture": bytes(int(np.prod(PICTURE_SHAPE))),
+        "model_image": bytes(int(np.prod(MODEL_IMAGE_SHAPE))),
     }
 
 

@@ -65,7 +65,7 @@ def rounded(value: Any) -> Any:
 
 def assert_as_undisturbed(output: str | Path, undisturbed: Path) -> None:
     for table in ("documents", "pages"):
-        rows, wanted = (rounded(without_clock(rows_of(place, table))) for place in (output, undisturbed))
+        rows, wanted = (rounded(without_clock(rows_of(position, table))) for position in (output, undisturbed))
         assert len(rows) == len(wanted)
         for row, other in zip(rows, wanted, strict=True):
             assert row == other

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from pipelines.batch.listing import document_id, list_documents
-from pipelines.errors import PageError
+from pipelines.errors import ProcessingError
+from pipelines.extract import count_steps
 from pipelines.schema import Row
-from pipelines.stages.count_pages import ListingOptions, count_steps
+from pipelines.stages.count_pages import ListingOptions
 from pipelines.stages.sandbox_protocol import PageLimits
 from pipelines.storage.files import Storage
 
@@ -56,7 +57,7 @@ def test_inputs_that_overlap_give_each_document_once(samples_directory: Path, tm
 def test_an_input_that_holds_nothing_is_told_before_any_document_is_given(
     samples_directory: Path, tmp_path: Path
 ) -> None:
-    with pytest.raises(PageError, match=f"no documents under {tmp_path}"):
+    with pytest.raises(ProcessingError, match=f"no documents under {tmp_path}"):
         next(list_documents([str(samples_directory), str(tmp_path)], Storage()))
 
 
@@ -103,5 +104,5 @@ def test_a_document_that_vanished_after_the_listing_is_not_found(tmp_path: Path)
 
 
 def test_an_input_that_does_not_exist_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(PageError, match="missing"):
+    with pytest.raises(ProcessingError, match="missing"):
         list(list_documents([str(tmp_path / "missing")], Storage()))

@@ -4,16 +4,16 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from pipelines.batch.audit import take_account
+from pipelines.batch.audit import audit_output
 from pipelines.batch.manifest import (
     forget_documents,
     keep_newest,
     pages_to_do,
-    read_document_marks,
+    read_document_index,
     read_failed_pages,
     read_pages_done,
 )
-from pipelines.batch.page_bitmap import PageMarks
+from pipelines.batch.page_bitmap import PageBitmap
 from pipelines.schema import DOCUMENTS, PageKey, Row, page_schema
 from pipelines.stages.sandbox_protocol import PageLimits
 from pipelines.storage.files import Storage
@@ -55,8 +55,8 @@ def write(output: Path, table: str, name: str, rows: list[Row]) -> None:
     write_table(Storage(), str(output / table / f"{name}.parquet"), pa.Table.from_pylist(rows, schema=schema))
 
 
-def done(output: Path) -> PageMarks:
-    return read_pages_done(Storage(), str(output), read_document_marks(Storage(), str(output)))
+def done(output: Path) -> PageBitmap:
+    return read_pages_done(Storage(), str(output), read_document_index(Storage(), str(output)))
 
 
 def not_done(output: Path) -> list[PageKey]:
@@ -86,8 +86,8 @@ def test_pages_to_do_are_those_promised_and_not_done(tmp_path: Path) -> None:
 
 def test_an_output_that_does_not_exist_has_promised_and_done_nothing(tmp_path: Path) -> None:
     new = tmp_path / "new"
-    assert len(read_document_marks(Storage(), str(new))) == 0
-    assert (done(new).promised, list(pages_to_do(Storage(), str(new), done(new)))) == (0, [])
+    assert len(read_document_index(Storage(), str(new))) == 0
+    assert (done(new).expected, list(pages_to_do(Storage(), str(new), done(new)))) == (0, [])
 
 
 def test_pages_done_are_read_back_from_all_files(tmp_path: Path) -> None:
@@ -102,7 +102,7 @@ def test_forgotten_documents_leave_no_row_and_the_others_stay(tmp_path: Path) ->
     write(tmp_path, "pages", "part-1", [page("a", 0), page("b", 0)])
     write(tmp_path, "pages", "part-2", [page("a", 1)])
     forget_documents(Storage(), str(tmp_path), {"a"}, ("documents", "pages"))
-    assert read_document_marks(Storage(), str(tmp_path)).identities.tolist() == [b"b"]
+    assert read_document_index(Storage(), str(tmp_path)).identities.tolist() == [b"b"]
     assert done(tmp_path).marked == 1 and not_done(tmp_path) == []
     assert not (tmp_path / "pages" / "part-2.parquet").exists()
 
@@ -110,8 +110,8 @@ def test_forgotten_documents_leave_no_row_and_the_others_stay(tmp_path: Path) ->
 def test_the_account_adds_up_and_names_what_is_missing(tmp_path: Path) -> None:
     write(tmp_path, "documents", "part-1", [document("a", 3), document("b", 0, error_kind="encrypted")])
     write(tmp_path, "pages", "part-1", [page("a", 0), page("a", 2, "timeout")])
-    account = take_account(Storage(), str(tmp_path))
-    told = account.as_json()
+    audit = audit_output(Storage(), str(tmp_path))
+    told = audit.as_json()
     assert told["documents"] == {"listed": 2, "ok": 1, "failed": 1, "by_error_kind": {"encrypted": 1}}
     assert (told["pages"]["promised"], told["pages"]["ok"], told["pages"]["failed"], told["pages"]["missing"]) == (
         3,
@@ -119,17 +119,17 @@ def test_the_account_adds_up_and_names_what_is_missing(tmp_path: Path) -> None:
         1,
         1,
     )
-    assert account.missing == [("a", 1)]
-    assert account.examples["timeout"] == [("/in/a.pdf", 2, "a reason")]
-    assert account.seconds_by_stage() == {"rasterize": 1.0, "ocr": 0.0, "infer": 0.5}
+    assert audit.missing == [("a", 1)]
+    assert audit.examples["timeout"] == [("/in/a.pdf", 2, "a reason")]
+    assert audit.seconds_by_stage() == {"rasterize": 1.0, "ocr": 0.0, "infer": 0.5}
 
 
 def test_a_page_written_twice_is_counted_once_and_told(tmp_path: Path) -> None:
     write(tmp_path, "documents", "part-1", [document("a", 1)])
     write(tmp_path, "pages", "part-1", [page("a", 0)])
     write(tmp_path, "pages", "part-2", [page("a", 0)])
-    account = take_account(Storage(), str(tmp_path))
-    assert account.pages["ok"] == 1 and account.twice == 1
+    audit = audit_output(Storage(), str(tmp_path))
+    assert audit.pages["ok"] == 1 and audit.duplicate == 1
 
 
 def test_of_rows_of_one_page_the_newest_counts_and_the_others_are_dropped(tmp_path: Path) -> None:
@@ -139,8 +139,8 @@ def test_of_rows_of_one_page_the_newest_counts_and_the_others_are_dropped(tmp_pa
     write(tmp_path, "pages", "20260103", [page("a", 2)])
     assert read_failed_pages(Storage(), str(tmp_path)) == {("a", 1)}
     assert keep_newest(Storage(), str(tmp_path), "pages") == 2
-    account = take_account(Storage(), str(tmp_path))
-    assert account.is_complete and (account.pages["ok"], account.pages["failed"]) == (2, 1)
+    audit = audit_output(Storage(), str(tmp_path))
+    assert audit.is_complete and (audit.pages["ok"], audit.pages["failed"]) == (2, 1)
     assert keep_newest(Storage(), str(tmp_path), "pages") == 0
 
 
@@ -148,17 +148,17 @@ def test_pages_that_no_document_promises_any_more_are_dropped(tmp_path: Path) ->
     write(tmp_path, "documents", "one", [document("a", 1)])
     write(tmp_path, "pages", "one", [page("a", 0), page("a", 1), page("gone", 0)])
     assert keep_newest(Storage(), str(tmp_path), "pages") == 2
-    assert take_account(Storage(), str(tmp_path)).is_complete
+    assert audit_output(Storage(), str(tmp_path)).is_complete
 
 
 def test_of_rows_of_one_document_the_newest_counts(tmp_path: Path) -> None:
     write(tmp_path, "documents", "20260101", [document("a", 0, error_kind="empty"), document("b", 1)])
     write(tmp_path, "documents", "20260102", [document("a", 4)])
-    for older in (1, 0):
-        marks = read_document_marks(Storage(), str(tmp_path))
-        told = (marks.identities.tolist(), marks.pages.tolist(), marks.failed.tolist(), marks.older)
-        assert told == ([b"a", b"b"], [4, 1], [False, False], older)
-        assert take_account(Storage(), str(tmp_path)).as_json()["documents"]["by_error_kind"] == {}
+    for superseded in (1, 0):
+        flags = read_document_index(Storage(), str(tmp_path))
+        told = (flags.identities.tolist(), flags.pages.tolist(), flags.failed.tolist(), flags.superseded)
+        assert told == ([b"a", b"b"], [4, 1], [False, False], superseded)
+        assert audit_output(Storage(), str(tmp_path)).as_json()["documents"]["by_error_kind"] == {}
         keep_newest(Storage(), str(tmp_path), "documents")
     assert not keep_newest(Storage(), str(tmp_path), "documents")
 
@@ -166,13 +166,13 @@ def test_of_rows_of_one_document_the_newest_counts(tmp_path: Path) -> None:
 def test_the_account_tells_each_kind_of_failure_with_examples_and_the_way_out(tmp_path: Path) -> None:
     write(tmp_path, "documents", "one", [document("a", 6), document("b", 0, error_kind="encrypted")])
     write(tmp_path, "pages", "one", [page("a", 0), *(page("a", index, "timeout") for index in range(1, 6))])
-    account = take_account(Storage(), str(tmp_path))
+    audit = audit_output(Storage(), str(tmp_path))
     command = ("python", "-m", "jobs.extract", "--input", "in put", "--output", "out", "--overwrite")
-    timeout, encrypted = account.failures(command, PageLimits(seconds=30), 10**9)
+    timeout, encrypted = audit.failures(command, PageLimits(seconds=30), 10**9)
     assert (timeout["error_kind"], timeout["count"], timeout["pages"], timeout["documents"]) == ("timeout", 5, 5, 0)
     assert len(timeout["examples"]) == 3 and timeout["examples"][0]["uri"] == "/in/a.pdf"
     assert timeout["command"] == (
         "python -m jobs.extract --input 'in put' --output out --retry-failed --page-time-limit-seconds 120"
     )
     assert encrypted["documents"] == 1 and "password" in encrypted["advice"]
-    assert (account.ended, account.ended_seconds) == (5, 5 * 0.75)
+    assert (audit.ended, audit.ended_seconds) == (5, 5 * 0.75)

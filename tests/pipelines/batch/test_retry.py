@@ -14,7 +14,7 @@ import pytest
 import ray
 
 from pipelines.batch.options import RunOptions
-from pipelines.batch.record import OutputTakenError
+from pipelines.batch.record import OutputClaimedError
 from pipelines.batch.run import run, write_pages
 from pipelines.extract import ExtractOptions
 from pipelines.runtime.output_record import OutputConflictError
@@ -183,7 +183,7 @@ def test_a_run_whose_output_another_one_has_taken_over_ends_and_leaves_it_the_re
         return write_pages(*arguments)
 
     monkeypatch.setattr("pipelines.batch.run.write_pages", write_pages_late)
-    with pytest.raises(OutputTakenError, match="another run"):
+    with pytest.raises(OutputClaimedError, match="another run"):
         run(options)
     assert json.loads(Path(options.output, "run.json").read_text()) == in_between[0]
     rows = rows_of(options.output, "pages")

@@ -14,7 +14,7 @@ import ray.data
 
 from pipelines.batch.options import RunOptions
 from pipelines.batch.run import run
-from pipelines.errors import PageError
+from pipelines.errors import ProcessingError
 from pipelines.extract import ExtractOptions, extract_pages
 from pipelines.runtime.output_record import OutputConflictError
 from pipelines.runtime.pools import plan_pools
@@ -71,8 +71,8 @@ def test_every_document_and_page_is_accounted_for(first_run: tuple[Path, dict[st
         "form-with-password": "encrypted",
         "agreement-cut-short": "unreadable",
     }
-    promised = {(row["document_id"], index) for row in documents for index in range(row["pages_selected"])}
-    assert len(pages) == len(promised) and {(row["document_id"], row["page_index"]) for row in pages} == promised
+    expected = {(row["document_id"], index) for row in documents for index in range(row["pages_selected"])}
+    assert len(pages) == len(expected) and {(row["document_id"], row["page_index"]) for row in pages} == expected
     assert record["status"] == "done" and record["pages"]["missing"] == 0
     assert record["documents"]["listed"] == record["documents"]["ok"] + record["documents"]["failed"] == 5
     assert record["pages"]["promised"] == record["pages"]["ok"] + record["pages"]["failed"] == len(pages)
@@ -246,7 +246,7 @@ def test_what_a_run_wrote_is_never_an_input_and_inputs_are_never_overwritten(few
 
 def test_a_run_that_fails_says_so_in_its_record(few_samples: Path, tmp_path: Path) -> None:
     options = RunOptions((str(few_samples), str(tmp_path / "typo")), str(tmp_path / "out"), TOKENS)
-    with pytest.raises(PageError, match="typo"):
+    with pytest.raises(ProcessingError, match="typo"):
         run(options)
     record = json.loads((tmp_path / "out" / "run.json").read_text())
     assert record["status"] == "failed" and "typo" in record["error"]
@@ -292,7 +292,7 @@ def test_answers_of_pages_and_the_best_of_them_for_the_document(few_samples: Pat
 def test_nothing_to_read_is_an_error_that_names_the_input(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     for name in ("empty", "missing"):
-        with pytest.raises(PageError, match=name) as caught:
+        with pytest.raises(ProcessingError, match=name) as caught:
             run(RunOptions((str(tmp_path / name),), str(tmp_path / "out"), TOKENS))
         assert caught.value.kind == "not_found"
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from pipelines.datasets.annotations import HEAD_BYTES, coordinates, image_size, left_out_if_broken, member, shortened
-from pipelines.errors import PageError
+from pipelines.datasets.annotations import HEAD_BYTES, coordinates, image_size, require_field, shortened, skip_if_broken
+from pipelines.errors import ProcessingError
 from pipelines.storage.files import Storage, join_uri
 
 
@@ -38,7 +38,7 @@ def test_of_an_image_in_a_bucket_the_size_is_the_same(s3_prefix: str, tmp_path: 
 def test_what_is_no_image_has_no_size(content: bytes | None, kind: str, tmp_path: Path) -> None:
     if content is not None:
         (tmp_path / "a.png").write_bytes(content)
-    with pytest.raises(PageError) as raised:
+    with pytest.raises(ProcessingError) as raised:
         image_size(Storage(), str(tmp_path / "a.png"))
     assert raised.value.kind == kind
 
@@ -46,14 +46,14 @@ def test_what_is_no_image_has_no_size(content: bytes | None, kind: str, tmp_path
 def test_a_broken_annotation_is_reported_and_the_run_goes_on() -> None:
     told: list[tuple[str, str]] = []
     for uri, content in (("a", "{"), ("b", b"\xff{"), ("c", "[" * 100_000), ("d", "[]")):
-        with left_out_if_broken(uri, lambda *problem: told.append(problem)):
-            member(json.loads(content), "form", list)
+        with skip_if_broken(uri, lambda *issue: told.append(issue)):
+            require_field(json.loads(content), "form", list)
     assert [uri for uri, _ in told] == ["a", "b", "c", "d"]
     assert all(message.startswith("left out: ") for _, message in told)
 
 
 def test_a_mistake_of_the_program_is_not_taken_for_a_broken_annotation() -> None:
-    with pytest.raises(AttributeError), left_out_if_broken("a", lambda uri, message: None):
+    with pytest.raises(AttributeError), skip_if_broken("a", lambda uri, message: None):
         raise AttributeError("no such name")
 
 

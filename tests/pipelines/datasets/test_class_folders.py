@@ -88,7 +88,7 @@ def test_files_that_cannot_be_pages_are_named_and_hidden_ones_ignored(tmp_path: 
     (tmp_path / "readme.txt").write_text("of all this")
     pages, problems = read(tmp_path)
     assert [page.document_id for page in pages] == ["class-folders/train/letter/a.png"]
-    assert [problem.split(": left out: ")[0] for problem in problems] == [
+    assert [issue.split(": left out: ")[0] for issue in problems] == [
         "/train/letter/broken.pdf",
         "/train/letter/empty.tif",
         "/train/letter/notes.txt",

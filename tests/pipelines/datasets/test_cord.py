@@ -127,9 +127,9 @@ def test_broken_boxes_are_repaired_and_told(tmp_path: Path) -> None:
 
 def test_an_unknown_category_is_told_and_counts_as_other(tmp_path: Path) -> None:
     write_receipt(tmp_path / "train", "one", annotation(("store_info.name", [word("SHOP", 1, 1, 9, 9)])))
-    (page,), (problem,) = read(tmp_path)
+    (page,), (issue,) = read(tmp_path)
     assert page.labels == ("O",)
-    assert "'store_info.name', which is none of CORD's 30" in problem
+    assert "'store_info.name', which is none of CORD's 30" in issue
 
 
 @pytest.mark.parametrize(
@@ -146,9 +146,9 @@ def test_an_unknown_category_is_told_and_counts_as_other(tmp_path: Path) -> None
 def test_a_broken_receipt_is_left_out_and_named(tmp_path: Path, content: Any, image: bool, reason: str) -> None:
     write_receipt(tmp_path / "train", "bad", content, image)
     write_receipt(tmp_path / "train", "good", RECEIPT)
-    pages, (problem,) = read(tmp_path)
+    pages, (issue,) = read(tmp_path)
     assert [page.document_id for page in pages] == ["cord/train/good"]
-    assert problem.startswith("bad.json: left out: ") and reason in problem
+    assert issue.startswith("bad.json: left out: ") and reason in issue
 
 
 def test_the_parquet_files_of_version_2_are_read_with_their_pictures(tmp_path: Path) -> None:
@@ -161,17 +161,17 @@ def test_the_parquet_files_of_version_2_are_read_with_their_pictures(tmp_path: P
     ]
     (tmp_path / "data").mkdir()
     pq.write_table(pa.Table.from_pylist(rows), tmp_path / "data" / "validation-00000-of-00001-cc3c.parquet")
-    pages, (problem,) = read(tmp_path, "dev")
+    pages, (issue,) = read(tmp_path, "dev")
     assert [page.document_id for page in pages] == ["cord/dev/00000", "cord/dev/00002"]
     assert (pages[1].words, pages[1].labels) == (WORDS, LABELS)
     assert read_embedded_image(Storage(), pages[1].uri) == picture.getvalue()
-    assert problem.startswith("validation-00000-of-00001-cc3c.parquet#1: left out: 'image_size' is missing")
+    assert issue.startswith("validation-00000-of-00001-cc3c.parquet#1: left out: 'image_size' is missing")
 
 
 def test_a_broken_parquet_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "test-00000-of-00001.parquet").write_bytes(b"PAR1 and no more")
-    pages, (problem,) = read(tmp_path, "test")
-    assert pages == () and problem.startswith("test-00000-of-00001.parquet: left out: ")
+    pages, (issue,) = read(tmp_path, "test")
+    assert pages == () and issue.startswith("test-00000-of-00001.parquet: left out: ")
 
 
 def test_receipts_in_a_bucket_are_the_same(tmp_path: Path, s3_prefix: str) -> None:

@@ -177,17 +177,17 @@ def test_a_broken_page_is_left_out_and_named(tmp_path: Path, ocr: Any, image: bo
     write_page(tmp_path, "bad", ocr, image)
     write_page(tmp_path, "good")
     write_questions(tmp_path, asked(1, "What?", "bad", ["paid"]), asked(2, "What?", "good", ["paid"]))
-    pages, (problem,) = read(tmp_path)
+    pages, (issue,) = read(tmp_path)
     assert [page.document_id for page in pages] == ["docvqa/good"]
-    assert problem.startswith("bad.png: left out: ")
+    assert issue.startswith("bad.png: left out: ")
 
 
 def test_a_page_without_ocr_is_left_out(tmp_path: Path) -> None:
     write_page(tmp_path)
     (tmp_path / "ocr_results" / "one.json").unlink()
     write_questions(tmp_path, asked(1, "What?", answers=["paid"]))
-    pages, (problem,) = read(tmp_path)
-    assert pages == () and "no such file" in problem
+    pages, (issue,) = read(tmp_path)
+    assert pages == () and "no such file" in issue
 
 
 def test_a_broken_question_is_left_out_and_named(tmp_path: Path) -> None:
@@ -196,7 +196,7 @@ def test_a_broken_question_is_left_out_and_named(tmp_path: Path) -> None:
     write_questions(tmp_path, *broken, asked(8, "What?", answers=["paid"]))
     (page,), problems = read(tmp_path)
     assert len(page.questions) == 1
-    assert [problem.split(" left out")[0] for problem in problems] == [
+    assert [issue.split(" left out")[0] for issue in problems] == [
         f"train_v1.0.json: question {number}" for number in (5, 6, 7, 3)
     ]
 

@@ -98,16 +98,16 @@ def test_links_that_lead_nowhere_are_told_and_cost_nothing_else(tmp_path: Path) 
         block(2, "answer", (" ", [0, 20, 9, 29])),
     ]
     write_form(tmp_path / "testing_data", "one", form)
-    (page,), (problem,) = read(tmp_path)
+    (page,), (issue,) = read(tmp_path)
     assert [(question.text, question.answers) for question in page.questions] == [("Name", ("Ann",))]
-    assert "3 links that are no pair of the form's blocks count for nothing" in problem
+    assert "3 links that are no pair of the form's blocks count for nothing" in issue
 
 
 def test_a_file_that_is_no_image_is_named(tmp_path: Path) -> None:
     write_form(tmp_path / "testing_data", "one", FORM, image=False)
     (tmp_path / "testing_data" / "images" / "one.png").write_bytes(b"GIF89a")
-    pages, (problem,) = read(tmp_path)
-    assert pages == () and "one.png: no PNG, JPEG or TIFF image" in problem
+    pages, (issue,) = read(tmp_path)
+    assert pages == () and "one.png: no PNG, JPEG or TIFF image" in issue
 
 
 def test_too_few_forms_to_hold_some_out_are_refused(tmp_path: Path) -> None:
@@ -163,16 +163,16 @@ def test_broken_boxes_are_repaired_and_told(tmp_path: Path) -> None:
 def test_a_broken_form_is_left_out_and_named(tmp_path: Path, content: str, image: bool, reason: str) -> None:
     write_form(tmp_path / "testing_data", "bad", content, image)
     write_form(tmp_path / "testing_data", "good", FORM)
-    pages, (problem,) = read(tmp_path)
+    pages, (issue,) = read(tmp_path)
     assert [page.document_id for page in pages] == ["funsd/testing_data/good"]
-    assert problem.startswith("bad.json: ") and reason in problem
+    assert issue.startswith("bad.json: ") and reason in issue
 
 
 def test_an_unknown_label_is_told_and_counts_as_other(tmp_path: Path) -> None:
     write_form(tmp_path / "testing_data", "one", [block(7, "footer", ("end", [1, 1, 2, 2]))])
-    (page,), (problem,) = read(tmp_path)
+    (page,), (issue,) = read(tmp_path)
     assert page.labels == ("O",)
-    assert "block 7 has the label 'footer'" in problem
+    assert "block 7 has the label 'footer'" in issue
 
 
 def test_another_layout_is_refused_with_the_one_that_is_wanted(tmp_path: Path) -> None:

@@ -172,7 +172,7 @@ def test_broken_lines_and_files_are_left_out_and_told(tmp_path: Path) -> None:
     )
     pages, problems = read(tmp_path)
     assert [page.document_id for page in pages] == ["kleister-nda/good"]
-    told = dict.fromkeys(problem.split(" left out")[0] for problem in problems)
+    told = dict.fromkeys(issue.split(" left out")[0] for issue in problems)
     assert list(told) == [
         *("train.tsv: line 2", "train.tsv: line 3", "train.tsv: line 4", "train.tsv: line 5", "train.tsv: line 6"),
         *("gone.pdf:", "bad.pdf:", "image.pdf:"),
@@ -185,8 +185,8 @@ def test_files_of_unlike_length_are_told(tmp_path: Path) -> None:
     (tmp_path / "train").mkdir()
     (tmp_path / "train" / "in.tsv").write_text("a.pdf\tparty\nb.pdf\tparty\n")
     (tmp_path / "train" / "expected.tsv").write_text("party=Ann\n")
-    pages, (problem,) = read(tmp_path)
-    assert len(pages) == 1 and problem.startswith("expected.tsv: 1 lines for 2 of ")
+    pages, (issue,) = read(tmp_path)
+    assert len(pages) == 1 and issue.startswith("expected.tsv: 1 lines for 2 of ")
 
 
 def test_another_layout_is_refused_with_the_one_that_is_wanted(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from PIL import Image
 
 from pipelines.datasets import labelled_pages
 from pipelines.datasets.types import LabelledPage, Question, hashed_split
-from pipelines.errors import PageError
+from pipelines.errors import ProcessingError
 from pipelines.schema import Task, page_schema
 from pipelines.storage.files import Storage, join_uri
 
@@ -84,7 +84,7 @@ def test_pages_with_their_pictures_come_back_as_they_were_written(
     assert (train[2].questions, train[2].keys) == (wanted.questions, wanted.keys)
     assert labelled_pages.read_embedded_image(storage, train[2].uri) == png(3)
     assert len(read(data, "all")[0]) == 4
-    with pytest.raises(PageError, match="no picture"):
+    with pytest.raises(ProcessingError, match="no picture"):
         labelled_pages.read_embedded_image(storage, f"{uri}#9")
 
 
@@ -148,18 +148,16 @@ def test_a_row_that_does_not_fit_together_is_left_out_and_named(
     values: dict[str, Any], reason: str, tmp_path: Path
 ) -> None:
     write_extraction(tmp_path, "token-classification", [extracted(**values), extracted()])
-    pages, (problem,) = read(str(tmp_path), "all")
+    pages, (issue,) = read(str(tmp_path), "all")
     assert len(pages) == 1
-    assert problem == f"{tmp_path}/pages/one.parquet#0: left out: {reason}"
+    assert issue == f"{tmp_path}/pages/one.parquet#0: left out: {reason}"
 
 
 def test_broken_boxes_are_repaired_and_told(tmp_path: Path) -> None:
     write_extraction(tmp_path, "token-classification", [extracted(boxes=[[30, 0, 20, 10], [990, -5, 1020, 10]])])
-    (page,), (problem,) = read(str(tmp_path), "all")
+    (page,), (issue,) = read(str(tmp_path), "all")
     assert page.boxes == ((20, 0, 30, 10), (990, 0, 1000, 10))
-    assert problem.endswith(
-        "one.parquet#0: 1 inverted boxes were put in order; 1 boxes off the page were clipped to it"
-    )
+    assert issue.endswith("one.parquet#0: 1 inverted boxes were put in order; 1 boxes off the page were clipped to it")
 
 
 def write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
@@ -174,7 +172,7 @@ def test_an_unknown_split_a_missing_column_and_a_false_span_are_named(tmp_path: 
     write_rows(tmp_path / "b.parquet", [{name: value for name, value in page.items() if name != "document_id"}])
     pages, problems = read(str(tmp_path), "dev")
     assert len(pages) == 1
-    assert [problem.removeprefix(f"{tmp_path}/") for problem in problems] == [
+    assert [issue.removeprefix(f"{tmp_path}/") for issue in problems] == [
         "a.parquet#1: left out: the split is 'valid', which is none of train, dev, test",
         'a.parquet#2: left out: the answer to "Who?" is words 1 to 2 of 2',
         "b.parquet#0: left out: no document_id",
@@ -183,9 +181,9 @@ def test_an_unknown_split_a_missing_column_and_a_false_span_are_named(tmp_path: 
 
 def test_a_page_that_comes_again_is_named_and_taken_once(tmp_path: Path) -> None:
     write_extraction(tmp_path, "token-classification", [extracted(), extracted(page_index=1), extracted()])
-    pages, (problem,) = read(str(tmp_path), "all")
+    pages, (issue,) = read(str(tmp_path), "all")
     assert [page.page_index for page in pages] == [0, 1]
-    assert problem.endswith("one.parquet#2: left out: page 0 of doc came before")
+    assert issue.endswith("one.parquet#2: left out: page 0 of doc came before")
 
 
 def test_a_row_without_a_picture_keeps_its_file(tmp_path: Path) -> None:
@@ -207,7 +205,7 @@ def test_a_picture_is_found_in_any_row_group_and_in_a_struct(tmp_path: Path) -> 
 
 def test_a_picture_in_a_broken_file_is_a_page_error(tmp_path: Path) -> None:
     (tmp_path / "a.parquet").write_bytes(b"PAR1 and no more")
-    with pytest.raises(PageError) as raised:
+    with pytest.raises(ProcessingError) as raised:
         labelled_pages.read_embedded_image(Storage(), f"{tmp_path}/a.parquet#0")
     assert raised.value.kind == "unreadable"
 
@@ -215,8 +213,8 @@ def test_a_picture_in_a_broken_file_is_a_page_error(tmp_path: Path) -> None:
 def test_a_file_that_is_no_parquet_is_named_and_the_others_are_read(tmp_path: Path) -> None:
     write_extraction(tmp_path, "token-classification", [extracted()])
     (tmp_path / "pages" / "broken.parquet").write_bytes(b"PAR1 and no more")
-    pages, (problem,) = read(str(tmp_path), "all")
-    assert len(pages) == 1 and "broken.parquet: left out" in problem
+    pages, (issue,) = read(str(tmp_path), "all")
+    assert len(pages) == 1 and "broken.parquet: left out" in issue
 
 
 def test_a_folder_without_parquet_is_refused(tmp_path: Path) -> None:

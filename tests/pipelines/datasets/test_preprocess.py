@@ -12,21 +12,22 @@ import pytest
 from PIL import Image
 
 from pipelines.datasets.labelled_pages import write_labelled_pages
-from pipelines.datasets.preprocess import EXAMPLE, LabelledOptions, example_steps
+from pipelines.datasets.preprocess import EXAMPLE, PreprocessOptions, example_steps
 from pipelines.datasets.registry import read_corpus
 from pipelines.datasets.types import LABELLED_PAGE, LabelledPage, Question, labelled_row
-from pipelines.schema import PICTURE_SHAPE, Row, Task
-from pipelines.stages.base import StageOnBlocks, table_of
+from pipelines.schema import MODEL_IMAGE_SHAPE, Row, Task
+from pipelines.stages.base import rows_to_table
 from pipelines.stages.rasterize import RasterizeOptions
+from pipelines.stages.ray_data import StageRunner
 from pipelines.storage.files import Storage
 from tests.drawn_pdf import DrawnPage, draw_pdf, show
 from tests.pipelines.datasets.drawn_corpus import HEIGHT, WIDTH, draw_corpus
 
 
 def examples_of(pages: list[LabelledPage], task: Task = "token-classification", **options: Any) -> list[Row]:
-    steps = example_steps(LabelledOptions("funsd", task, "untrained", **options))
-    table = table_of([labelled_row(page) for page in pages], LABELLED_PAGE)
-    result = StageOnBlocks(steps, EXAMPLE)(table)
+    steps = example_steps(PreprocessOptions("funsd", task, "untrained", **options))
+    table = rows_to_table([labelled_row(page) for page in pages], LABELLED_PAGE)
+    result = StageRunner(steps, EXAMPLE)(table)
     assert result.schema.equals(EXAMPLE)
     return result.to_pylist()
 
@@ -45,7 +46,7 @@ def test_given_words_are_kept_with_their_labels_and_the_page_is_seen(drawn: list
         assert [tuple(box) for box in row["boxes"]] == list(page.boxes or ())
         (window,) = row["windows"]
         assert sorted(set(window["word_indices"])) == [-1, *range(len(row["words"]))]
-        picture = np.frombuffer(row["picture"], np.uint8).reshape(PICTURE_SHAPE)
+        picture = np.frombuffer(row["model_image"], np.uint8).reshape(MODEL_IMAGE_SHAPE)
         with Image.open(page.uri) as image:
             resized = np.asarray(image.convert("L").resize((224, 224)))
         assert np.corrcoef(picture.mean(axis=0).ravel(), resized.ravel())[0, 1] > 0.9

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pipelines.datasets.registry import DATASETS, PROBLEMS_SHOWN, read_corpus
-from pipelines.datasets.types import BrokenAnnotationError, Problem
+from pipelines.datasets.types import AnnotationIssue, BrokenAnnotationError
 from pipelines.schema import TASKS
 from tests.pipelines.datasets.drawn_corpus import draw_corpus
 
@@ -51,8 +51,8 @@ def test_problems_are_kept_counted_and_the_first_of_them_named_in_the_log(
     with caplog.at_level(logging.WARNING):
         corpus = read_corpus("funsd", str(tmp_path), "test", "token-classification")
     assert len(corpus.pages) == 1
-    assert [problem.uri for problem in corpus.problems] == broken
-    assert isinstance(corpus.problems[0], Problem) and "no JSON" in corpus.problems[0].message
+    assert [issue.uri for issue in corpus.problems] == broken
+    assert isinstance(corpus.problems[0], AnnotationIssue) and "no JSON" in corpus.problems[0].message
     (record,) = caplog.records
     lines = record.getMessage().splitlines()
     assert lines[0] == f"funsd, split test: {len(broken)} annotations are not as they should be"

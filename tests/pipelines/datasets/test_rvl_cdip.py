@@ -69,7 +69,7 @@ def test_lines_that_make_no_sense_are_told_with_their_number(tmp_path: Path) -> 
         "2072197187.tif",
         "with space.tif",
     ]
-    assert [problem.split(": ")[1] for problem in problems] == [f"line {number} left out" for number in range(4, 11)]
+    assert [issue.split(": ")[1] for issue in problems] == [f"line {number} left out" for number in range(4, 11)]
     assert "has class 16, and they end at 15" in problems[1]
     assert problems[-1].endswith("is named again, here as handwritten; first as letter")
 

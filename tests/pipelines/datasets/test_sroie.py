@@ -156,9 +156,9 @@ def test_broken_boxes_are_repaired_and_told(tmp_path: Path) -> None:
 
 def test_a_line_that_is_none_is_left_out_and_told(tmp_path: Path) -> None:
     write_receipt(tmp_path, "000", [*LINES, "", "1,2,3,lost", "a,b,c,d,e,f,g,h,lost", "nan,0,9,0,9,9,0,9,lost"])
-    (page,), (problem,) = read(tmp_path)
+    (page,), (issue,) = read(tmp_path)
     assert page.words is not None and "lost" not in page.words and page.words[-1] == "9.00"
-    assert problem == "000.csv: 3 lines left out (number 14, 15, 16): not x1,y1,x2,y2,x3,y3,x4,y4,text"
+    assert issue == "000.csv: 3 lines left out (number 14, 15, 16): not x1,y1,x2,y2,x3,y3,x4,y4,text"
 
 
 def test_text_in_another_encoding_is_read(tmp_path: Path) -> None:
@@ -185,7 +185,7 @@ def test_a_broken_receipt_is_left_out_and_named(
     write_receipt(tmp_path, "good")
     pages, problems = read(tmp_path)
     assert [page.document_id for page in pages] == ["sroie/good"]
-    assert all(problem.startswith("bad.csv: ") for problem in problems)
+    assert all(issue.startswith("bad.csv: ") for issue in problems)
     assert problems[-1].startswith("bad.csv: left out: ") and reason in problems[-1]
 
 

@@ -12,7 +12,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from pipelines.documents.document import Document
 from pipelines.documents.media_type import JPEG, PDF, PNG, TIFF
-from pipelines.errors import PageError
+from pipelines.errors import ProcessingError
 from tests.drawn_pdf import DrawnPage, draw_pdf, show
 
 
@@ -36,15 +36,15 @@ def test_a_pdf_behind_other_bytes_opens() -> None:
 
 
 def test_a_pdf_without_pages_is_empty_whatever_was_opened_before_it() -> None:
-    with pytest.raises(PageError, match="damaged"):
+    with pytest.raises(ProcessingError, match="damaged"):
         Document(b"%PDF-1.7 and no more")
-    with pytest.raises(PageError, match="no pages") as caught:
+    with pytest.raises(ProcessingError, match="no pages") as caught:
         Document(draw_pdf())
     assert caught.value.kind == "empty"
 
 
 def test_a_password_is_asked_for_in_words(samples_directory: Path) -> None:
-    with pytest.raises(PageError, match="password") as caught:
+    with pytest.raises(ProcessingError, match="password") as caught:
         Document((samples_directory / "form-with-password.pdf").read_bytes())
     assert caught.value.kind == "encrypted"
 
@@ -57,13 +57,13 @@ def test_an_owner_password_alone_does_not_matter(fixtures_directory: Path) -> No
 @pytest.mark.parametrize("share", [0.02, 0.5])
 def test_a_truncated_pdf_is_unreadable(samples_directory: Path, share: float) -> None:
     data = (samples_directory / "services-agreement.pdf").read_bytes()
-    with pytest.raises(PageError) as caught:
+    with pytest.raises(ProcessingError) as caught:
         Document(data[: int(len(data) * share)])
     assert caught.value.kind == "unreadable"
 
 
 def test_the_sample_that_was_cut_short_is_unreadable(samples_directory: Path) -> None:
-    with pytest.raises(PageError) as caught:
+    with pytest.raises(ProcessingError) as caught:
         Document((samples_directory / "agreement-cut-short.pdf").read_bytes())
     assert caught.value.kind == "unreadable"
 
@@ -147,7 +147,7 @@ def test_a_broken_first_directory_costs_no_other_frame(compression: str, tmp_pat
     path.write_bytes(data)
     with Document(path) as document:
         assert document.page_count == 3
-        with pytest.raises(PageError, match="damaged"):
+        with pytest.raises(ProcessingError, match="damaged"):
             document.frame(0)
         assert [document.frame(index).size for index in (1, 2)] == [(64, 32)] * 2
 
@@ -156,14 +156,14 @@ def test_a_broken_first_directory_costs_no_other_frame(compression: str, tmp_pat
 def test_a_truncated_image_is_unreadable(file_format: str) -> None:
     noise = Image.fromarray(np.random.default_rng(0).integers(0, 255, (200, 200), np.uint8))
     data = encode(noise, file_format)
-    with pytest.raises(PageError) as caught, Document(data[: len(data) // 2]) as document:
+    with pytest.raises(ProcessingError) as caught, Document(data[: len(data) // 2]) as document:
         document.frame(0)
     assert caught.value.kind == "unreadable"
 
 
 @pytest.mark.parametrize("head", [b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe0", b"II*\x00\x08\x00\x00\x00"])
 def test_an_image_that_is_a_head_alone_is_unreadable(head: bytes) -> None:
-    with pytest.raises(PageError) as caught, Document(head + b"\x01\x02\x03") as document:
+    with pytest.raises(ProcessingError) as caught, Document(head + b"\x01\x02\x03") as document:
         document.frame(0)
     assert caught.value.kind == "unreadable"
 
@@ -173,7 +173,7 @@ def test_an_image_of_too_many_pixels_is_refused_before_it_is_decoded() -> None:
     with Document(data, max_image_pixels=6_000_000) as document:
         assert document.frame(0).size == (3000, 2000)
     with Document(data, max_image_pixels=5_999_999) as document:
-        with pytest.raises(PageError, match="3000 x 2000") as caught:
+        with pytest.raises(ProcessingError, match="3000 x 2000") as caught:
             document.frame_size(0)
         assert caught.value.kind == "too_large"
 
@@ -190,7 +190,7 @@ def test_one_broken_page_leaves_the_others() -> None:
     broken = data.replace(b"/Kids [5 0 R", b"/Kids [9 9 R", 1)
     with Document(broken) as document:
         assert document.page_count == 2
-        with pytest.raises(PageError, match="Page 1 of 2") as caught:
+        with pytest.raises(ProcessingError, match="Page 1 of 2") as caught:
             document.pdf_page(0)
         assert caught.value.kind == "unreadable"
         assert document.pdf_page(1).get_textpage().get_text_range() == "Second"

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from pipelines.documents.media_type import JPEG, PDF, PNG, TIFF, detect_media_type
-from pipelines.errors import PageError
+from pipelines.errors import ProcessingError
 from tests.drawn_pdf import DrawnPage, draw_pdf, show
 
 ONE_PAGE = draw_pdf(DrawnPage(show("Hello", 50, 100)))
@@ -58,12 +58,12 @@ def test_the_type_is_told_by_the_first_bytes(data: bytes, media_type: str) -> No
     ],
 )
 def test_what_is_not_supported_is_named(data: bytes, looks_like: str) -> None:
-    with pytest.raises(PageError, match=looks_like) as caught:
+    with pytest.raises(ProcessingError, match=looks_like) as caught:
         detect_media_type(data)
     assert caught.value.kind == "unsupported"
 
 
 def test_a_file_of_no_bytes_is_empty() -> None:
-    with pytest.raises(PageError) as caught:
+    with pytest.raises(ProcessingError) as caught:
         detect_media_type(b"")
     assert caught.value.kind == "empty"

@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 
 from pipelines.documents.document import Document
-from pipelines.documents.rendering import MAX_SIDE, PageSize, RenderOptions, page_size, render_grey, render_picture
-from pipelines.errors import PageError
+from pipelines.documents.rendering import MAX_SIDE, PageSize, RenderOptions, page_size, render_grey, render_model_image
+from pipelines.errors import ProcessingError
 from tests.drawn_pdf import DrawnPage, draw_pdf, show
 
 OPTIONS = RenderOptions()
@@ -37,7 +37,7 @@ def grey_of(data: bytes, options: RenderOptions = OPTIONS) -> npt.NDArray[np.uin
 
 def picture_of(data: bytes, options: RenderOptions = OPTIONS) -> npt.NDArray[np.uint8]:
     with Document(data) as document:
-        picture = render_picture(document, 0, options)
+        picture = render_model_image(document, 0, options)
     assert (picture.shape, picture.dtype) == ((3, 224, 224), np.uint8)
     return picture
 
@@ -198,7 +198,7 @@ def test_an_images_picture_is_a_plain_bilinear_resize() -> None:
 @pytest.mark.parametrize("name", ["supplier-form.pdf", "supplier-form-scanned.pdf", "delivery-schedule-rotated.pdf"])
 def test_a_pdfs_picture_is_close_to_that_of_its_full_resolution(samples_directory: Path, name: str) -> None:
     with Document((samples_directory / name).read_bytes()) as document:
-        picture = render_picture(document, 0, OPTIONS).astype(float)
+        picture = render_model_image(document, 0, OPTIONS).astype(float)
         full = render_grey(document, 0, OPTIONS).resize((224, 224), Image.Resampling.BILINEAR)
     blue, green, red = picture
     grey = 0.299 * red + 0.587 * green + 0.114 * blue
@@ -223,13 +223,13 @@ def test_what_is_filled_into_a_form_is_drawn() -> None:
 def test_a_picture_leaves_the_page_as_it_was() -> None:
     with Document(draw_pdf(DrawnPage(show("Hello", 50, 100)))) as document:
         before = np.asarray(render_grey(document, 0, OPTIONS))
-        render_picture(document, 0, OPTIONS)
+        render_model_image(document, 0, OPTIONS)
         assert np.array_equal(np.asarray(render_grey(document, 0, OPTIONS)), before)
 
 
 def test_a_damaged_image_is_unreadable() -> None:
     data = encode(Image.fromarray(np.random.default_rng(0).integers(0, 255, (300, 300), np.uint8)), "JPEG")
-    with Document(data[: len(data) // 2]) as document, pytest.raises(PageError) as caught:
+    with Document(data[: len(data) // 2]) as document, pytest.raises(ProcessingError) as caught:
         render_grey(document, 0, OPTIONS)
     assert caught.value.kind == "unreadable"
 
@@ -264,5 +264,5 @@ def test_pdf2image_draws_the_page_that_is_asked_for(samples_directory: Path) -> 
 
 def test_without_pdftoppm_the_way_out_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
-    with Document(draw_pdf(DrawnPage())) as document, pytest.raises(PageError, match="poppler-utils"):
+    with Document(draw_pdf(DrawnPage())) as document, pytest.raises(ProcessingError, match="poppler-utils"):
         render_grey(document, 0, RenderOptions(rasterizer="pdf2image"))

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from pipelines.evaluation.metrics.scores import score_pages
-from pipelines.evaluation.overlays import COLORS, draw_marks, line_boxes, page_marks, page_rank
+from pipelines.evaluation.overlays import COLORS, draw_overlays, line_boxes, page_overlays, page_quality
 from pipelines.evaluation.report import write_evaluation_report
 from pipelines.schema import Row, Task
 from pipelines.storage.files import Storage
@@ -72,8 +72,8 @@ def write(output: Path, task: Task, rows: list[Row], failed: list[Row], dataset:
 
 
 def test_every_entity_is_marked_as_right_wrong_missed_or_spurious() -> None:
-    marks = [(mark.look, mark.box) for mark in page_marks(row(), "token-classification")]
-    assert marks == [
+    overlays = [(overlay.style, overlay.box) for overlay in page_overlays(row(), "token-classification")]
+    assert overlays == [
         ("right", (0, 100, 90, 130)),
         ("spurious", (600, 100, 690, 130)),
         ("missed", (300, 100, 390, 130)),
@@ -85,7 +85,7 @@ def test_every_entity_is_marked_as_right_wrong_missed_or_spurious() -> None:
 
 
 def test_hovering_tells_true_and_predicted() -> None:
-    titles = [mark.title for mark in page_marks(row(), "token-classification")]
+    titles = [overlay.title for overlay in page_overlays(row(), "token-classification")]
     assert 'label: true ANSWER "Ann Berg" | predicted QUESTION "Ann Berg"' in titles
     assert 'boundary: true ANSWER "May 12" | predicted ANSWER "May"' in titles
     assert 'missed: true QUESTION "Date:" | predicted nothing' in titles
@@ -104,30 +104,30 @@ def test_answers_are_marked_where_they_stand_and_where_they_should_have() -> Non
         questions=[question("who?", ["Ann Berg"], 1, 2), question("when?", ["May 12"], 4, 5)],
         answers=[answer("Ann Berg", 1, 2), answer("Date:", 3, 3)],
     )
-    assert [(mark.look, mark.box) for mark in page_marks(page, "question-answering")] == [
+    assert [(overlay.style, overlay.box) for overlay in page_overlays(page, "question-answering")] == [
         ("right", (100, 100, 290, 130)),
         ("spurious", (300, 100, 390, 130)),
         ("missed", (400, 100, 590, 130)),
     ]
-    assert page_rank(page, "question-answering")[0] == 0.5
+    assert page_quality(page, "question-answering")[0] == 0.5
 
 
 def test_a_page_that_rightly_says_nothing_counts_as_right() -> None:
     elsewhere = row(page_count=2, questions=[question("who?", ["Ann"], -1, -1)], answers=[answer(None, -1, -1)])
-    assert page_rank(elsewhere, "question-answering")[0] == 1
-    assert page_rank({**elsewhere, "page_count": 1}, "question-answering")[0] == 0
+    assert page_quality(elsewhere, "question-answering")[0] == 1
+    assert page_quality({**elsewhere, "page_count": 1}, "question-answering")[0] == 0
 
 
 def test_the_worst_pages_come_first() -> None:
     perfect, empty = row(labels=TRUE), row(true_labels=["O"] * 7, labels=["O"] * 7)
     missed = row(labels=["O"] * 7)
-    ordered = sorted([perfect, row(), missed, empty], key=lambda page: page_rank(page, "token-classification"))
+    ordered = sorted([perfect, row(), missed, empty], key=lambda page: page_quality(page, "token-classification"))
     assert [ordered[0], ordered[1]] == [missed, row()]
     sure, unsure, right = (
         row(true_label="form", label=label, score=score)
         for label, score in (("memo", 0.9), ("memo", 0.4), ("form", 0.3))
     )
-    assert sorted([right, unsure, sure], key=lambda page: page_rank(page, "sequence-classification")) == [
+    assert sorted([right, unsure, sure], key=lambda page: page_quality(page, "sequence-classification")) == [
         sure,
         unsure,
         right,
@@ -136,9 +136,9 @@ def test_the_worst_pages_come_first() -> None:
 
 def test_the_picture_has_the_colors_of_the_marks_and_the_page_beneath() -> None:
     page = Image.new("RGB", (1001, 1001), "white")
-    drawn = draw_marks(page, page_marks(row(), "token-classification"))
-    for place, look in ((0, "right"), (600, "spurious"), (300, "missed"), (400, "wrong")):
-        assert "#{:02x}{:02x}{:02x}".format(*drawn.getpixel((place, 100))) == COLORS[look]  # type: ignore[index, misc]
+    drawn = draw_overlays(page, page_overlays(row(), "token-classification"))
+    for place, style in ((0, "right"), (600, "spurious"), (300, "missed"), (400, "wrong")):
+        assert "#{:02x}{:02x}{:02x}".format(*drawn.getpixel((place, 100))) == COLORS[style]  # type: ignore[index, misc]
     assert drawn.getpixel((500, 600)) == (255, 255, 255)
     assert drawn.getpixel((345, 115)) == (255, 255, 255), "what was missed is not filled"
     assert page.getpixel((0, 100)) == (255, 255, 255)
@@ -158,7 +158,7 @@ def test_the_report_tells_figures_mistakes_problems_and_draws_pages(tmp_path: Pa
     assert "<td>ANSWER</td>" in html and "read as another label" in html
     assert "1 pages failed, 1 problems with annotations" in html
     assert "no &lt;image&gt;" in html and "no &lt;form&gt;" in html and "<form>" not in html
-    assert {look: html.count(f"<rect x='{x}' y='100'") for look, x in (("right", 0), ("missed", 300))} == {
+    assert {style: html.count(f"<rect x='{x}' y='100'") for style, x in (("right", 0), ("missed", 300))} == {
         "right": 1,
         "missed": 1,
     }

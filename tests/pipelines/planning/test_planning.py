@@ -7,27 +7,27 @@ import simpy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.planning.corpus_sample import Slice, mean_seconds
-from pipelines.planning.fleet import Fleet, Market, NodeType, Workload
+from pipelines.planning.corpus_sample import CorpusSample, mean_seconds
+from pipelines.planning.fleet import Fleet, NodeType, Prices, Workload
 from pipelines.planning.search import Limits, Planner
 from pipelines.planning.shared_cores import SharedProcessor
 from pipelines.planning.simulation import Outcome, simulate
 from pipelines.planning.stage_costs import (
     SHIPPED,
-    Figures,
     PageSeconds,
-    figures_of_run,
+    StageCosts,
     on_faster_cores,
+    stage_costs_of_run,
     with_gpu_seconds,
 )
 from pipelines.runtime.pools import PAGES_PER_BLOCK
 
-CALM = Market(NodeType(16, 0.3, 300.0), NodeType(1, 1.0, 300.0), head_price=0.2, idle_seconds=0.0)
+CALM = Prices(NodeType(16, 0.3, 300.0), NodeType(1, 1.0, 300.0), head_price=0.2, idle_seconds=0.0)
 STORMY = replace(CALM, ocr=replace(CALM.ocr, losses_per_hour=3.0), gpu=replace(CALM.gpu, losses_per_hour=3.0))
 
 
-def hours(workload: Workload, fleet: Fleet, market: Market = CALM, figures: Figures = SHIPPED) -> float:
-    return simulate(workload, figures, market, fleet).hours
+def hours(workload: Workload, fleet: Fleet, prices: Prices = CALM, figures: StageCosts = SHIPPED) -> float:
+    return simulate(workload, figures, prices, fleet).hours
 
 
 def test_work_on_a_shared_processor_is_slowed_down_only_by_what_it_shares() -> None:
@@ -50,10 +50,10 @@ def test_work_on_a_shared_processor_is_slowed_down_only_by_what_it_shares() -> N
 
 def test_a_job_without_chance_takes_what_arithmetic_says() -> None:
     page = PageSeconds(0.0, 0.0, ocr=1.0, tokenize=0.0, infer_cpu=0.0, infer_gpu=0.25, merge=0.0)
-    figures = Figures(page, page, document=0.0, block=2.0, read_start=3.0, infer_start=0.0, source="")
-    market = Market(NodeType(1, 1.0, start_seconds=60.0), NodeType(1, 10.0, start_seconds=60.0), idle_seconds=0.0)
-    [exact] = {round(outcome.seconds) for outcome in [simulate(Workload(16, 1, 16, 0), figures, market, Fleet(1, 1))]}
-    varied = Slice(Workload(16, 1, 16, 0), figures, "gpu", seed=0).seconds(0, 16)[0]
+    figures = StageCosts(page, page, document=0.0, block=2.0, read_start=3.0, infer_start=0.0, source="")
+    prices = Prices(NodeType(1, 1.0, start_seconds=60.0), NodeType(1, 10.0, start_seconds=60.0), idle_seconds=0.0)
+    [exact] = {round(outcome.seconds) for outcome in [simulate(Workload(16, 1, 16, 0), figures, prices, Fleet(1, 1))]}
+    varied = CorpusSample(Workload(16, 1, 16, 0), figures, "gpu", seed=0).seconds(0, 16)[0]
     assert exact == round(60 + 3 + varied + 16 * 0.25)
 
 
@@ -61,7 +61,7 @@ def test_a_job_without_chance_takes_what_arithmetic_says() -> None:
 @pytest.mark.parametrize("skew", [0.0, 1.0, 2.0])
 def test_the_slice_has_the_share_of_scanned_pages_that_was_asked_for(fraction: float, skew: float) -> None:
     workload = Workload(1_000_000, fraction, 12, skew)
-    corpus = Slice(workload, SHIPPED, "cpu", seed=1)
+    corpus = CorpusSample(workload, SHIPPED, "cpu", seed=1)
     assert corpus.scanned_pages(0, workload.pages) / workload.pages == pytest.approx(fraction, abs=0.02)
     assert 0 <= corpus.scanned_pages(12_345, 16) <= 16 + 1e-6
 
@@ -104,7 +104,7 @@ def test_a_billion_pages_on_hundreds_of_nodes_are_simulated_too() -> None:
 
 def test_lost_nodes_cost_time_and_nothing_else() -> None:
     workload = Workload(300_000, 1.0, 10)
-    calm, stormy = (simulate(workload, SHIPPED, market, Fleet(4, 1)) for market in (CALM, STORMY))
+    calm, stormy = (simulate(workload, SHIPPED, prices, Fleet(4, 1)) for prices in (CALM, STORMY))
     assert stormy.losses > 0 and stormy.blocks_again > 0 and calm.losses == calm.blocks_again == 0
     assert calm.seconds < stormy.seconds < 3 * calm.seconds
 
@@ -119,8 +119,8 @@ def test_what_is_short_decides_the_hours() -> None:
     assert hours(workload, Fleet(2, 1)) == pytest.approx(hours(workload, Fleet(2, 2)), rel=0.02)
 
 
-def planned(workload: Workload, limits: Limits, figures: Figures = SHIPPED, market: Market = CALM) -> Planner:
-    return Planner(workload, figures, market, limits)
+def planned(workload: Workload, limits: Limits, figures: StageCosts = SHIPPED, prices: Prices = CALM) -> Planner:
+    return Planner(workload, figures, prices, limits)
 
 
 def test_the_plan_meets_the_deadline_and_nothing_cheaper_around_it_does() -> None:
@@ -139,9 +139,9 @@ def test_a_tighter_deadline_takes_more_nodes_and_a_dear_gpu_none() -> None:
     tight, loose = (planned(workload, Limits(hours=limit)).plan().best.fleet for limit in (0.5, 5.0))
     assert tight.ocr > loose.ocr
     dear = replace(CALM, gpu=replace(CALM.gpu, price=1000.0))
-    assert planned(workload, Limits(hours=5), market=dear).plan().best.fleet.gpu == 0
+    assert planned(workload, Limits(hours=5), prices=dear).plan().best.fleet.gpu == 0
     cheap = replace(CALM, gpu=replace(CALM.gpu, price=0.01))
-    assert planned(workload, Limits(hours=5), market=cheap).plan().best.fleet.gpu > 0
+    assert planned(workload, Limits(hours=5), prices=cheap).plan().best.fleet.gpu > 0
 
 
 def test_a_deadline_that_no_fleet_meets_is_told_with_the_fastest() -> None:
@@ -161,12 +161,12 @@ def record_of_run(infer_gpus: float = 0.0) -> dict[str, object]:
 
 
 def test_the_figures_of_a_run_give_its_seconds_back() -> None:
-    figures = figures_of_run(record_of_run())
+    figures = stage_costs_of_run(record_of_run())
     assert figures.scanned.ocr == pytest.approx(2.0) and figures.layer.ocr == 0
     assert figures.scanned.rasterize == pytest.approx(0.02)
     assert 80 * figures.scanned.infer_cpu + 20 * figures.layer.infer_cpu == pytest.approx(10.0)
     assert figures.scanned.infer_gpu == SHIPPED.scanned.infer_gpu and "infer_gpu" in figures.assumed
-    on_gpu = figures_of_run(record_of_run(infer_gpus=1.0))
+    on_gpu = stage_costs_of_run(record_of_run(infer_gpus=1.0))
     assert 80 * on_gpu.scanned.infer_gpu + 20 * on_gpu.layer.infer_gpu == pytest.approx(10.0)
     assert "infer_gpu" not in on_gpu.assumed
 
@@ -176,7 +176,7 @@ def test_the_record_of_an_unfinished_run_is_refused(missing: str) -> None:
     record = record_of_run()
     del record[missing]
     with pytest.raises(ValueError, match="not the record of a finished run"):
-        figures_of_run(record)
+        stage_costs_of_run(record)
 
 
 def test_the_planned_blocks_are_those_of_the_job() -> None:

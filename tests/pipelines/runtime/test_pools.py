@@ -2,19 +2,19 @@ from __future__ import annotations
 
 import pytest
 
-from pipelines.runtime.cluster import missing
+from pipelines.runtime.cluster import unmet_requirements
 from pipelines.runtime.pools import (
-    LEAST_PAGES_PER_ROUND,
-    MOST_PAGES_PER_BLOCK,
-    MOST_PAGES_PER_ROUND,
+    MAX_PAGES_PER_BLOCK,
+    MAX_PAGES_PER_ROUND,
+    MIN_PAGES_PER_ROUND,
     PAGES_PER_BLOCK,
     POOL_LABEL,
-    fit_pools,
+    cap_pools,
     pages_per_block,
     pages_per_later_block,
     pages_per_round,
+    plan_autoscaling_pools,
     plan_pools,
-    plan_typed_pools,
 )
 
 
@@ -61,19 +61,19 @@ def test_small_jobs_are_cut_finer_and_large_ones_into_even_blocks() -> None:
 @pytest.mark.parametrize(("pages", "readers"), [(1, 2), (20_001, 2), (3_000_000, 2), (3_000_000, 320)])
 def test_rounds_are_bounded_and_as_long_as_each_other(pages: int, readers: int) -> None:
     size = pages_per_round(pages, plan_pools(readers, 0))
-    assert size <= (MOST_PAGES_PER_ROUND if readers > 100 else LEAST_PAGES_PER_ROUND)
+    assert size <= (MAX_PAGES_PER_ROUND if readers > 100 else MIN_PAGES_PER_ROUND)
     rounds = -(-pages // size)
     assert pages - size * (rounds - 1) > size - rounds, "the last one is not a short one"
     assert pages_per_round(10, plan_pools(readers, 0), most=4) == 4
 
 
-@pytest.mark.parametrize(("seconds", "pages"), [(0.0, 32), (0.5, 32), (0.04, 50), (0.001, MOST_PAGES_PER_BLOCK)])
+@pytest.mark.parametrize(("seconds", "pages"), [(0.0, 32), (0.5, 32), (0.04, 50), (0.001, MAX_PAGES_PER_BLOCK)])
 def test_later_blocks_are_longer_where_pages_are_light(seconds: float, pages: int) -> None:
     assert pages_per_later_block(32, seconds) == pages
 
 
 def test_no_actor_waits_without_a_block() -> None:
-    pools = fit_pools(plan_pools(16, 4), blocks=3)
+    pools = cap_pools(plan_pools(16, 4), blocks=3)
     assert (pools.read_actors, pools.infer_actors) == (3, 3)
 
 
@@ -83,7 +83,7 @@ def node(*, alive: bool = True, pool: str | None = None, **resources: float) -> 
 
 
 def test_pools_of_a_cluster_that_grows_have_a_least_a_first_and_a_most() -> None:
-    pools = fit_pools(plan_typed_pools(on_gpus=True, read_workers=64, model_workers=3), blocks=40)
+    pools = cap_pools(plan_autoscaling_pools(on_gpus=True, read_workers=64, model_workers=3), blocks=40)
     reading, model = pools.read_strategy(), pools.infer_strategy()
     assert (reading.min_size, reading.initial_size, reading.max_size) == (1, 10, 40)
     assert (model.min_size, model.initial_size, model.max_size) == (1, 1, 3)
@@ -91,7 +91,7 @@ def test_pools_of_a_cluster_that_grows_have_a_least_a_first_and_a_most() -> None
 
 
 def test_without_gpus_the_model_stays_with_the_readers_and_all_fits_on_a_core() -> None:
-    pools = plan_typed_pools(on_gpus=False)
+    pools = plan_autoscaling_pools(on_gpus=False)
     assert pools.infer_labels == pools.read_labels and pools.infer_gpus == 0
     assert pools.read_cpus + pools.infer_cpus + pools.task_cpus <= 1
 
@@ -103,21 +103,21 @@ def test_a_cluster_that_does_not_grow_has_fixed_pools_without_labels() -> None:
 
 
 def test_what_no_node_has_is_named() -> None:
-    pools = plan_typed_pools(on_gpus=True)
+    pools = plan_autoscaling_pools(on_gpus=True)
     head, reader, gpu = node(CPU=0.0), node(pool="ocr", CPU=16.0, memory=2e10), node(CPU=4.0, GPU=1.0, memory=1e10)
-    assert missing(pools, [head, reader, gpu]) == []
-    [reading, model] = missing(pools, [head])
+    assert unmet_requirements(pools, [head, reader, gpu]) == []
+    [reading, model] = unmet_requirements(pools, [head])
     assert "layoutlmv2/pool=ocr" in reading and "1 GPU" in model
-    assert missing(pools, [head, gpu]) == [reading]
-    assert missing(pools, [head, reader, node(alive=False, GPU=1.0)]) == [model]
-    assert missing(pools, [head, gpu, node(pool="ocr", CPU=16.0, memory=5e8)]) == [reading]
+    assert unmet_requirements(pools, [head, gpu]) == [reading]
+    assert unmet_requirements(pools, [head, reader, node(alive=False, GPU=1.0)]) == [model]
+    assert unmet_requirements(pools, [head, gpu, node(pool="ocr", CPU=16.0, memory=5e8)]) == [reading]
     assert "0.7 GB of memory" in reading and "2 GB of memory" in model
-    assert missing(plan_typed_pools(on_gpus=False), [head, reader]) == []
-    [model] = missing(plan_typed_pools(on_gpus=False), [head, node(pool="ocr", CPU=16.0, memory=1e9)])
+    assert unmet_requirements(plan_autoscaling_pools(on_gpus=False), [head, reader]) == []
+    [model] = unmet_requirements(plan_autoscaling_pools(on_gpus=False), [head, node(pool="ocr", CPU=16.0, memory=1e9)])
     assert "2 GB of memory on a node of reading" in model
 
 
 @pytest.mark.parametrize("arguments", [{"read_workers": 0}, {"model_workers": 0}])
 def test_a_growing_stage_without_workers_is_refused_too(arguments: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="at least one worker"):
-        plan_typed_pools(on_gpus=True, **arguments)
+        plan_autoscaling_pools(on_gpus=True, **arguments)

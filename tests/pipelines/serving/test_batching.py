@@ -16,7 +16,7 @@ def page(name: str, *tokens: int) -> Row:
 
 
 @dataclass
-class Model:
+class Predictor:
     """A model that is busy until it is told to go on, and keeps what it was asked."""
 
     asked: list[list[str]] = field(default_factory=list)
@@ -32,11 +32,11 @@ class Model:
 
 def in_turn(
     batch_tokens: int, *pages: tuple[str, Row], batch_pages: int | None = None
-) -> tuple[Model, list[bytes | BaseException]]:
+) -> tuple[Predictor, list[bytes | BaseException]]:
     """What the model was asked and answered, when the first page finds it free and the others come meanwhile."""
 
-    async def ask() -> tuple[Model, list[bytes | BaseException]]:
-        model = Model()
+    async def ask() -> tuple[Predictor, list[bytes | BaseException]]:
+        model = Predictor()
         batching = Batching(model.answer, batch_tokens, batch_pages)
         asking = []
         for name, row in pages:
@@ -90,9 +90,9 @@ def test_what_a_batch_raises_is_told_to_its_pages_and_the_next_one_is_answered()
     assert answers[1] == b"fine"
 
 
-def run_briefly(use: Callable[[Batching, Model], Awaitable[None]]) -> Model:
-    async def run() -> Model:
-        model = Model()
+def run_briefly(use: Callable[[Batching, Predictor], Awaitable[None]]) -> Predictor:
+    async def run() -> Predictor:
+        model = Predictor()
         await use(Batching(model.answer, 4096), model)
         return model
 
@@ -100,7 +100,7 @@ def run_briefly(use: Callable[[Batching, Model], Awaitable[None]]) -> Model:
 
 
 def test_a_page_whose_caller_has_gone_is_not_begun() -> None:
-    async def use(batching: Batching, model: Model) -> None:
+    async def use(batching: Batching, model: Predictor) -> None:
         asking = [asyncio.create_task(batching.answer("m", page(name, 9))) for name in "abc"]
         await asyncio.sleep(0.01)  # the first is with the model
         late = asyncio.create_task(batching.answer("m", page("late", 9)))
@@ -116,7 +116,7 @@ def test_a_page_whose_caller_has_gone_is_not_begun() -> None:
 
 
 def test_a_caller_that_goes_while_the_model_works_leaves_the_others_their_answers() -> None:
-    async def use(batching: Batching, model: Model) -> None:
+    async def use(batching: Batching, model: Predictor) -> None:
         asking = [asyncio.create_task(batching.answer("m", page(name, 9))) for name in "ab"]
         await asyncio.sleep(0.01)
         asking[0].cancel()

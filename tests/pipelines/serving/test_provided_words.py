@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from pipelines.serving.errors import RequestError
-from pipelines.serving.provided_words import MOST_WORDS, GivenWords, parse_words
+from pipelines.serving.provided_words import MAX_WORDS, GivenWords, parse_words
 
 
 def test_words_and_their_boxes_are_taken() -> None:
@@ -48,7 +48,7 @@ def test_what_is_no_box_is_refused_with_its_place(box: Any) -> None:
 
 
 def test_too_many_words_are_refused() -> None:
-    count = MOST_WORDS + 1
+    count = MAX_WORDS + 1
     with pytest.raises(RequestError, match="more than the 10000"):
         parse_words(json.dumps(["a"] * count), json.dumps([[0, 0, 1, 1]] * count))
     with pytest.raises(RequestError, match="characters are more than the 100000"):

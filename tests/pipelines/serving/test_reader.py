@@ -9,18 +9,18 @@ import psutil
 import pytest
 
 from jobs.serve import Options
-from pipelines.serving.reader import Asked, Text
+from pipelines.serving.reader import Reader, ReadRequest
 from tests.drawn_pdf import DrawnPage, draw_pdf, show
 
 
 @pytest.fixture(scope="module")
-def text() -> Text:
-    return Text(Options().serve_options(cpus=1, gpus=0))
+def text() -> Reader:
+    return Reader(Options().serve_options(cpus=1, gpus=0))
 
 
-def asked(upload_id: str, pages: str | None = None, *questions: str) -> Asked:
+def asked(upload_id: str, pages: str | None = None, *questions: str) -> ReadRequest:
     listed = {"document_id": "d", "uri": "deed.pdf", "size_bytes": 1, "etag": None}
-    return Asked(upload_id, listed, "layoutlmv2-forms-small", questions, pages)
+    return ReadRequest(upload_id, listed, "layoutlmv2-forms-small", questions, pages)
 
 
 def deed(pages: int = 1) -> bytes:
@@ -39,7 +39,7 @@ def files_held(name: str) -> list[str]:
     return [path for path in held if name in path]
 
 
-def test_a_page_is_read_and_its_document_is_gone_afterwards(text: Text) -> None:
+def test_a_page_is_read_and_its_document_is_gone_afterwards(text: Reader) -> None:
     async def read() -> None:
         opened, row = await text.open_and_read(asked("only1"), deed())
         assert row is not None and row["words"][:2] == ["A", "deed"] and opened.row["page_count"] == 1
@@ -49,7 +49,7 @@ def test_a_page_is_read_and_its_document_is_gone_afterwards(text: Text) -> None:
     assert files_held("only1") == []
 
 
-def test_a_document_of_several_pages_is_held_until_it_is_forgotten(text: Text) -> None:
+def test_a_document_of_several_pages_is_held_until_it_is_forgotten(text: Reader) -> None:
     async def read() -> None:
         opened = await text.open(asked("many1", "2-3"), deed(4))
         assert [page["page_index"] for page in opened.pages] == [1, 2]
@@ -63,7 +63,7 @@ def test_a_document_of_several_pages_is_held_until_it_is_forgotten(text: Text) -
     assert files_held("many1") == []
 
 
-def test_work_that_nobody_waits_for_is_not_begun(text: Text) -> None:
+def test_work_that_nobody_waits_for_is_not_begun(text: Reader) -> None:
     async def go_away() -> None:
         first = asyncio.ensure_future(text.open_and_read(asked("first1"), deed()))
         second = asyncio.ensure_future(text.open(asked("second1"), deed()))

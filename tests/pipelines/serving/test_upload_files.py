@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.serving.upload_files import MOST_FILES, KeptFiles
+from pipelines.serving.upload_files import MAX_FILES, UploadFiles
 
 
 def test_a_document_is_written_once_for_its_pages_and_removed_when_it_is_dropped() -> None:
-    files = KeptFiles()
+    files = UploadFiles()
     with files.open("a1", b"content") as path:
         assert path.read_bytes() == b"content"
     with files.open("a1", b"") as again:
@@ -20,7 +20,7 @@ def test_a_document_is_written_once_for_its_pages_and_removed_when_it_is_dropped
 
 
 def test_a_document_that_is_forgotten_about_does_not_stay() -> None:
-    files = KeptFiles(idle_seconds=0.05)
+    files = UploadFiles(idle_seconds=0.05)
     with files.open("a1", b"content") as path:
         time.sleep(0.2)
         assert path.exists(), "it is in use"
@@ -31,14 +31,14 @@ def test_a_document_that_is_forgotten_about_does_not_stay() -> None:
 
 
 def test_the_oldest_make_room() -> None:
-    files = KeptFiles()
+    files = UploadFiles()
     paths: list[Path] = []
-    for index in range(MOST_FILES + 3):
+    for index in range(MAX_FILES + 3):
         with files.open(f"u{index}", b"x") as path:
             paths.append(path)
-    assert [path.exists() for path in paths] == [False] * 3 + [True] * MOST_FILES
+    assert [path.exists() for path in paths] == [False] * 3 + [True] * MAX_FILES
 
 
 def test_a_name_with_a_path_is_refused() -> None:
-    with pytest.raises(ValueError, match="letters and digits"), KeptFiles().open("../x", b""):
+    with pytest.raises(ValueError, match="letters and digits"), UploadFiles().open("../x", b""):
         pass

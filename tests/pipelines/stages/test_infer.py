@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from model import LayoutLMv2Tokenizer
-from pipelines.schema import PICTURE_SHAPE, TASKS, Row, Task
-from pipelines.stages.infer import Infer, InferOptions, WindowPlace, collate, plan_batches, plan_page_batches
+from pipelines.schema import MODEL_IMAGE_SHAPE, TASKS, Row, Task
+from pipelines.stages.infer import Infer, InferOptions, WindowPosition, collate, plan_batches, plan_page_batches
 from pipelines.stages.model_loader import load_model
 from pipelines.stages.tokenize import Tokenize, TokenizeOptions
 
@@ -24,7 +24,7 @@ def page(word_count: int, task: Task = "token-classification", seed: int = 0) ->
         "page_index": seed,
         "words": words,
         "boxes": [[x, y, x + 50, y + 20] for x, y in corners.tolist()],
-        "picture": random.integers(0, 256, PICTURE_SHAPE, dtype=np.uint8).tobytes(),
+        "model_image": random.integers(0, 256, MODEL_IMAGE_SHAPE, dtype=np.uint8).tobytes(),
         "seconds": {"rasterize": 0.0, "ocr": 0.0, "infer": 0.0},
     }
     questions = ("What?", "Who is it?") if task == "question-answering" else ()
@@ -48,11 +48,13 @@ def test_windows_answer_as_the_model_does_alone(task: Task, way: Callable[[Infer
     rows = [page(count, task, seed) for seed, count in enumerate((5, 700, 60, 0))]
     stage = way(infer(task))
     for row, result in zip(rows, stage(rows), strict=True):
-        picture = torch.from_numpy(np.frombuffer(row["picture"], np.uint8).reshape(1, *PICTURE_SHAPE).copy())
+        model_image = torch.from_numpy(
+            np.frombuffer(row["model_image"], np.uint8).reshape(1, *MODEL_IMAGE_SHAPE).copy()
+        )
         assert len(result["window_logits"]) == len(row["windows"])
         for window, logits in zip(row["windows"], result["window_logits"], strict=True):
             with torch.inference_mode():
-                alone = stage.model(**collate([window], 0), image=picture)
+                alone = stage.model(**collate([window], 0), image=model_image)
             if task == "question-answering":
                 expected = torch.stack([alone.start_logits, alone.end_logits], -1)[0, : len(window["input_ids"])]
             elif task == "token-classification":
@@ -65,7 +67,7 @@ def test_windows_answer_as_the_model_does_alone(task: Task, way: Callable[[Infer
 def test_windows_of_like_length_are_batched_and_none_is_left_out() -> None:
     lengths = [512, 12, 300, 17, 512, 20, 290, 9]
     rows = [{"windows": [{"input_ids": [0] * length}]} for length in lengths]
-    places = [WindowPlace(page, 0) for page in range(len(lengths))]
+    places = [WindowPosition(page, 0) for page in range(len(lengths))]
     batches = plan_batches(rows, places, batch_tokens=1024)
     assert sorted(place for batch in batches for place in batch) == places
     assert [[lengths[place.page] for place in batch] for batch in batches] == [[512, 512], [300, 290, 20], [17, 12, 9]]
@@ -73,13 +75,13 @@ def test_windows_of_like_length_are_batched_and_none_is_left_out() -> None:
 
 def test_a_window_larger_than_the_batch_goes_alone() -> None:
     rows = [{"windows": [{"input_ids": [0] * 512}, {"input_ids": [0] * 512}]}]
-    assert len(plan_batches(rows, [WindowPlace(0, 0), WindowPlace(0, 1)], batch_tokens=100)) == 2
+    assert len(plan_batches(rows, [WindowPosition(0, 0), WindowPosition(0, 1)], batch_tokens=100)) == 2
 
 
 def test_windows_of_one_page_are_batched_and_the_longest_batch_comes_first() -> None:
     pages = [[9], [512, 12], [300], [512, 512, 512]]
     rows = [{"windows": [{"input_ids": [0] * length} for length in lengths]} for lengths in pages]
-    places = [WindowPlace(page, window) for page, lengths in enumerate(pages) for window in range(len(lengths))]
+    places = [WindowPosition(page, window) for page, lengths in enumerate(pages) for window in range(len(lengths))]
     batches = plan_page_batches(rows, places, batch_tokens=1024)
     told = [[pages[place.page][place.window] for place in batch] for batch in batches]
     assert told == [[512, 512], [512, 12], [512], [300], [9]]
@@ -117,7 +119,7 @@ def test_a_page_that_the_model_cannot_take_fails_alone(way: Callable[[Infer], In
 
 
 def test_failed_pages_pass_untouched() -> None:
-    failed = {"status": "failed", "error_kind": "timeout", "error": "slow", "windows": None, "picture": None}
+    failed = {"status": "failed", "error_kind": "timeout", "error": "slow", "windows": None, "model_image": None}
     (result,) = infer()([failed])
     assert result["status"] == "failed" and result["error"] == "slow" and result["window_logits"] is None
 

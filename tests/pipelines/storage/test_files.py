@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines.errors import PageError
+from pipelines.errors import ProcessingError
 from pipelines.schema import ANSWERS
 from pipelines.stages.fetch import Fetch
 from pipelines.storage.files import Storage, join_uri, normalise_uri
@@ -72,7 +72,7 @@ def test_names_with_odd_characters_are_only_names(root: str) -> None:
 
 def test_what_is_not_there_is_not_found(root: str) -> None:
     storage = Storage()
-    with pytest.raises(PageError, match=r"missing\.pdf") as caught:
+    with pytest.raises(ProcessingError, match=r"missing\.pdf") as caught:
         storage.read(join_uri(root, "missing.pdf"))
     assert caught.value.kind == "not_found"
     assert not storage.exists(join_uri(root, "missing.pdf"))
@@ -124,7 +124,7 @@ def test_s3_that_fails_for_a_while_is_waited_for(mode: Mode, proxy: S3Proxy, s3_
 
 def test_s3_that_never_answered_is_given_up_soon_and_told(proxy: S3Proxy, s3_prefix: str) -> None:
     proxy.fail("down")
-    with pytest.raises(PageError, match=re.escape(s3_prefix)) as caught:
+    with pytest.raises(ProcessingError, match=re.escape(s3_prefix)) as caught:
         Storage(first_patience_seconds=1).read(join_uri(s3_prefix, "a.pdf"))
     assert caught.value.kind == "unreadable"
 
@@ -167,13 +167,13 @@ def test_a_bucket_of_more_than_one_page_of_names_is_listed_whole(s3_prefix: str)
 
 def test_wrong_credentials_are_access_denied(s3_prefix: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
-    with pytest.raises(PageError, match="check the credentials") as caught:
+    with pytest.raises(ProcessingError, match="check the credentials") as caught:
         list(Storage().list(s3_prefix))
     assert caught.value.kind == "access_denied"
 
 
 def test_a_bucket_that_does_not_exist_is_not_found(s3_prefix: str) -> None:
-    with pytest.raises(PageError) as caught:
+    with pytest.raises(ProcessingError) as caught:
         list(Storage().list("s3://no-such-bucket-here/x"))
     assert caught.value.kind == "not_found"
 
@@ -181,7 +181,7 @@ def test_a_bucket_that_does_not_exist_is_not_found(s3_prefix: str) -> None:
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_a_file_without_read_permission_is_access_denied(tmp_path: Path) -> None:
     (tmp_path / "secret.pdf").touch(mode=0)
-    with pytest.raises(PageError) as caught:
+    with pytest.raises(ProcessingError) as caught:
         Storage().read(str(tmp_path / "secret.pdf"))
     assert caught.value.kind == "access_denied"
 
@@ -196,14 +196,14 @@ def test_a_loop_of_links_is_walked_once(tmp_path: Path) -> None:
 def test_a_link_that_leads_nowhere_is_listed_and_not_found(tmp_path: Path) -> None:
     (tmp_path / "gone.pdf").symlink_to(tmp_path / "nothing")
     (stored,) = Storage().list(str(tmp_path))
-    with pytest.raises(PageError) as caught:
+    with pytest.raises(ProcessingError) as caught:
         Storage().read(stored.uri)
     assert caught.value.kind == "not_found"
 
 
 def test_a_write_that_fails_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "taken").mkdir()
-    with pytest.raises(PageError):
+    with pytest.raises(ProcessingError):
         Storage().write(str(tmp_path / "taken"), b"x")
     assert [path.name for path in tmp_path.iterdir()] == ["taken"]
 
@@ -225,7 +225,7 @@ def test_a_name_that_is_no_utf8_is_listed_and_read(tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(b"x")
     (stored,) = Storage().list(str(tmp_path))
     assert stored.uri == f"{tmp_path}/caf%E9 100%E9.pdf"
-    with pytest.raises(PageError):  # what stood there already as %E9 and what was a byte cannot be told apart
+    with pytest.raises(ProcessingError):  # what stood there already as %E9 and what was a byte cannot be told apart
         Storage().read(stored.uri)
     (tmp_path / os.fsdecode(b"na\xefve.pdf")).write_bytes(b"y")
     assert Storage().read(f"{tmp_path}/na%EFve.pdf") == b"y"
@@ -234,7 +234,7 @@ def test_a_name_that_is_no_utf8_is_listed_and_read(tmp_path: Path) -> None:
 def test_what_is_no_file_is_refused_and_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.pdf")
     (stored,) = Storage().list(str(tmp_path))
-    with pytest.raises(PageError, match="not a regular file") as caught:
+    with pytest.raises(ProcessingError, match="not a regular file") as caught:
         Storage().read(stored.uri)
     assert caught.value.kind == "unsupported"
 
@@ -242,7 +242,7 @@ def test_what_is_no_file_is_refused_and_not_waited_for(tmp_path: Path) -> None:
 def test_a_link_to_itself_is_listed_and_unreadable(tmp_path: Path) -> None:
     (tmp_path / "self.pdf").symlink_to(tmp_path / "self.pdf")
     (stored,) = Storage().list(str(tmp_path))
-    with pytest.raises(PageError):
+    with pytest.raises(ProcessingError):
         Storage().read(stored.uri)
 
 
@@ -251,5 +251,5 @@ def test_settings_that_lead_nowhere_are_said_in_words(
     s3_prefix: str, monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
     monkeypatch.setenv(name, value)
-    with pytest.raises(PageError):
+    with pytest.raises(ProcessingError):
         list(Storage().list(s3_prefix))

@@ -19,9 +19,9 @@ def window(words: int = 40) -> WindowArrays:
     tokens = len(word_indices)
     bbox = np.zeros((tokens, 4), dtype=np.int64)
     bbox[1:-1] = [400, 400, 600, 600]
-    picture = np.full((3, 100, 100), 255, dtype=np.uint8)
-    picture[:, 40:60, 40:60] = 0
-    return WindowArrays(np.arange(5000, 5000 + tokens), bbox, word_indices, picture)
+    model_image = np.full((3, 100, 100), 255, dtype=np.uint8)
+    model_image[:, 40:60, 40:60] = 0
+    return WindowArrays(np.arange(5000, 5000 + tokens), bbox, word_indices, model_image)
 
 
 def test_no_option_leaves_the_window_as_it_is() -> None:
@@ -76,15 +76,15 @@ def test_the_picture_moves_with_the_boxes() -> None:
     for seed in range(20):
         options = AugmentOptions(shift=150, scale=0.3)
         after = augment_window(window(), VOCABULARY, np.random.default_rng(seed), options)
-        rows, columns = np.nonzero(after.picture[0] == 0)
+        rows, columns = np.nonzero(after.model_image[0] == 0)
         drawn = np.array([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]) * 10
         assert np.abs(drawn - after.bbox[1]).max() <= 10, "more than one pixel apart"
 
 
 def test_what_comes_into_view_is_white() -> None:
-    dark = window()._replace(picture=np.zeros((3, 100, 100), dtype=np.uint8))
+    dark = window()._replace(model_image=np.zeros((3, 100, 100), dtype=np.uint8))
     after = augment_window(dark, VOCABULARY, np.random.default_rng(1), AugmentOptions(shift=300))
-    assert set(np.unique(after.picture)) == {0, 255}
+    assert set(np.unique(after.model_image)) == {0, 255}
 
 
 def test_options_out_of_range_are_named() -> None:

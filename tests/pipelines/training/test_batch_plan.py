@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.training.batch_plan import BatchOptions, BatchPlan, share_of
-from pipelines.training.example_cache import ExampleIndex, PagePlace
+from pipelines.training.batch_plan import BatchOptions, BatchPlan, micro_batches_for_rank
+from pipelines.training.example_cache import ExampleIndex, PagePosition
 
 
 def index_of(lengths: list[int], targets: list[int] | None = None) -> ExampleIndex:
@@ -16,7 +16,7 @@ def index_of(lengths: list[int], targets: list[int] | None = None) -> ExampleInd
     count = len(lengths)
     return ExampleIndex(
         files=("examples.parquet",),
-        pages=tuple(PagePlace(0, group) for group in range(count)),
+        pages=tuple(PagePosition(0, group) for group in range(count)),
         page=np.arange(count, dtype=np.int32),
         window=np.zeros(count, dtype=np.int32),
         tokens=np.asarray(lengths, dtype=np.int32),
@@ -50,9 +50,9 @@ def test_an_epoch_holds_each_window_once_and_no_batch_is_too_large(
 def test_the_workers_of_any_number_share_the_same_steps(lengths: list[int], workers: int, first: int) -> None:
     plan = BatchPlan(index_of(lengths), BatchOptions(8, 2))
     for step in plan.steps(first, first + 3):
-        shares = [share_of(step, rank, workers) for rank in range(workers)]
+        shares = [micro_batches_for_rank(step, rank, workers) for rank in range(workers)]
         assert {len(share) for share in shares} == {4 // workers}
-        assert sorted(batch.place for share in shares for batch in share) == [0, 1, 2, 3]
+        assert sorted(batch.micro_batch_index for share in shares for batch in share) == [0, 1, 2, 3]
 
 
 @given(lengths=lengths_of_windows, first=st.integers(0, 30))
@@ -62,8 +62,8 @@ def test_a_plan_that_begins_in_the_middle_goes_on_as_the_whole_one(lengths: list
     whole = list(BatchPlan(index, options).steps(0, first + 5))[first:]
     rest = list(BatchPlan(index, options).steps(first, first + 5))
     for one, other in zip(whole, rest, strict=True):
-        assert [(a.step, a.place, a.epoch, a.targets) for a in one] == [
-            (b.step, b.place, b.epoch, b.targets) for b in other
+        assert [(a.step, a.micro_batch_index, a.epoch, a.targets) for a in one] == [
+            (b.step, b.micro_batch_index, b.epoch, b.targets) for b in other
         ]
         assert all(np.array_equal(a.windows, b.windows) for a, b in zip(one, other, strict=True))
 

@@ -12,22 +12,23 @@ import torch
 
 import model as model_package
 from model import LayoutLMv2Config
-from pipelines.datasets.preprocess import LabelledOptions, example_steps
+from pipelines.datasets.preprocess import PreprocessOptions, example_steps
 from pipelines.datasets.registry import read_corpus
 from pipelines.datasets.types import LABELLED_PAGE, labelled_row
 from pipelines.schema import TASKS, Task
-from pipelines.stages.base import StageOnBlocks, table_of
+from pipelines.stages.base import rows_to_table
 from pipelines.stages.model_loader import MODEL_CLASSES, load_tokenizer
+from pipelines.stages.ray_data import StageRunner
 from pipelines.storage.files import Storage
 from pipelines.training import dataloader as training_feed
 from pipelines.training.augment import AugmentOptions
 from pipelines.training.batch_plan import BatchOptions, BatchPlan
 from pipelines.training.dataloader import (
     PLANNED,
-    FeedOptions,
+    DataLoaderOptions,
     TrainingBatch,
     augmented_vocabulary,
-    feed,
+    iter_batches,
     load_micro_batches,
     planned_rows,
     training_batch,
@@ -39,7 +40,7 @@ from pipelines.training.example_cache import (
     read_index,
     write_example_block,
 )
-from pipelines.training.page_mixing import RemixOptions
+from pipelines.training.page_mixing import PageMixingOptions
 from tests.pipelines.datasets.drawn_corpus import TINY, draw_corpus
 
 LABELS: dict[Task, tuple[str, ...]] = {
@@ -62,19 +63,21 @@ def examples(data: Path, folder: Path, task: Task) -> ExampleIndex:
     pages = read_corpus("funsd", str(data), "train+dev", read_as).pages
     pages = tuple(replace(page, label=LABELS["sequence-classification"][i % 2]) for i, page in enumerate(pages))
     rows = [labelled_row(page) for page in pages]
-    steps = (*example_steps(LabelledOptions("funsd", task, "untrained")), lambda: CountTargets(task))
-    table = StageOnBlocks(steps, COUNTED_EXAMPLE)(table_of(rows, LABELLED_PAGE))
+    steps = (*example_steps(PreprocessOptions("funsd", task, "untrained")), lambda: CountTargets(task))
+    table = StageRunner(steps, COUNTED_EXAMPLE)(rows_to_table(rows, LABELLED_PAGE))
     write_example_block(table, Storage(), str(folder / "pages"))
     return read_index(Storage(), str(folder), rows)
 
 
-def options_of(task: Task, **values: object) -> FeedOptions:
+def options_of(task: Task, **values: object) -> DataLoaderOptions:
     ids = {label: index for index, label in enumerate(LABELS[task])}
     vocabulary = augmented_vocabulary(load_tokenizer("untrained"))
-    return FeedOptions(task, ids, 0, vocabulary, **{"tokenizer": "", **values})  # type: ignore[arg-type]
+    return DataLoaderOptions(task, ids, 0, vocabulary, **{"tokenizer": "", **values})  # type: ignore[arg-type]
 
 
-def batches(plan: BatchPlan, options: FeedOptions, end: int, rank: int = 0, workers: int = 1) -> list[TrainingBatch]:
+def batches(
+    plan: BatchPlan, options: DataLoaderOptions, end: int, rank: int = 0, workers: int = 1
+) -> list[TrainingBatch]:
     planned = pa.Table.from_pylist(list(planned_rows(plan, 0, end, rank, workers)), schema=PLANNED)
     loaded = load_micro_batches(planned, Storage(), options)
     return [training_batch(loaded.slice(row, 1)) for row in range(loaded.num_rows)]
@@ -91,11 +94,13 @@ def test_the_feed_gives_each_worker_its_micro_batches_in_order_from_any_step(
     plan = BatchPlan(examples(data, tmp_path, "token-classification"), BatchOptions(4, 2))
     for rank in range(workers):
         wanted = [batch for batch in batches(plan, options, 11, rank, workers) if batch.step >= 3]
-        fed = list(feed(plan, 3, 11, rank, workers, Storage(), options))
-        assert [(batch.step, batch.place) for batch in fed] == [(batch.step, batch.place) for batch in wanted]
+        fed = list(iter_batches(plan, 3, 11, rank, workers, Storage(), options))
+        assert [(batch.step, batch.micro_batch_index) for batch in fed] == [
+            (batch.step, batch.micro_batch_index) for batch in wanted
+        ]
         for one, other in zip(fed, wanted, strict=True):
             assert all(torch.equal(tensor, other.tensors[name]) for name, tensor in one.tensors.items())
-    assert not list(feed(plan, 5, 5, 0, 1, Storage(), options)), "a run that is finished is fed nothing"
+    assert not list(iter_batches(plan, 5, 5, 0, 1, Storage(), options)), "a run that is finished is fed nothing"
 
 
 def tiny_model(task: Task) -> torch.nn.Module:
@@ -182,8 +187,8 @@ def test_remixed_pages_hold_words_of_two_and_each_has_its_label(data: Path, tmp_
     plain = batches(plan, options_of("token-classification"), end=1)[0].tensors
     folder = tmp_path / "tokenizer"
     load_tokenizer("untrained").save_pretrained(folder)
-    remix = RemixOptions(splice=1, reorder=1, exchange=0.5)
-    options = options_of("token-classification", remix=remix, tokenizer=str(folder), seed=1)
+    page_mixing = PageMixingOptions(splice=1, reorder=1, exchange=0.5)
+    options = options_of("token-classification", page_mixing=page_mixing, tokenizer=str(folder), seed=1)
     (mixed,), (again,) = (batches(plan, options, end=1) for _ in range(2))
     assert torch.equal(mixed.tensors["input_ids"], again.tensors["input_ids"])
 
@@ -211,8 +216,8 @@ def test_what_is_not_changed_is_what_the_batch_job_gives_the_model(data: Path, t
     for name, tensor in collate(windows, 0).items():
         assert torch.equal(tensor, batch.tensors[name]), name
     for row, page in enumerate(pages):
-        picture = batch.tensors["image"][batch.tensors["image_of_row"][row]]
-        assert picture.numpy().tobytes() == page["picture"]
+        model_image = batch.tensors["image"][batch.tensors["image_of_row"][row]]
+        assert model_image.numpy().tobytes() == page["model_image"]
         words = windows[row]["word_indices"]
         question = page["questions"][windows[row]["question_index"]]
         start, end = (int(batch.tensors[f"{edge}_positions"][row]) for edge in ("start", "end"))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.datasets.preprocess import LabelledOptions
+from pipelines.datasets.preprocess import PreprocessOptions
 from pipelines.datasets.registry import read_corpus
 from pipelines.datasets.types import BrokenAnnotationError, Corpus
 from pipelines.runtime.pools import plan_pools
@@ -19,7 +19,7 @@ from tests.pipelines.datasets.drawn_corpus import draw_corpus
 
 pytestmark = [pytest.mark.xdist_group("ray"), pytest.mark.usefixtures("ray_cluster")]
 
-OPTIONS = LabelledOptions("funsd", "token-classification", "untrained")
+OPTIONS = PreprocessOptions("funsd", "token-classification", "untrained")
 POOLS = plan_pools(2, 0, read_workers=1)
 
 
@@ -49,12 +49,12 @@ def test_every_page_is_there_in_the_order_of_the_corpus(corpus: Corpus, folder: 
     reader = ExampleReader(Storage())
     assert len(index.pages) == len(corpus.pages) == 6 and not index.failed
     tokenizer = load_tokenizer("untrained")
-    for number, (place, labelled) in enumerate(zip(index.pages, corpus.pages, strict=True)):
-        row = reader.read(index.files[place.file], place.row_group)
+    for number, (micro_batch_index, labelled) in enumerate(zip(index.pages, corpus.pages, strict=True)):
+        row = reader.read(index.files[micro_batch_index.file], micro_batch_index.row_group)
         assert set(row) == set(COUNTED_EXAMPLE.names)
         assert row["document_id"] == labelled.document_id
         assert row["words"] == list(labelled.words or ()) and row["true_labels"] == list(labelled.labels or ())
-        assert len(row["picture"]) == 3 * 224 * 224 and set(row["picture"]) != {255}
+        assert len(row["model_image"]) == 3 * 224 * 224 and set(row["model_image"]) != {255}
         (window,) = (index.page == number).nonzero()[0]
         assert index.tokens[window] == 2 + sum(len(tokenizer.tokenize(word)) for word in row["words"])
         assert index.targets[window] == len(row["words"])

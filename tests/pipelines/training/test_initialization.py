@@ -12,12 +12,12 @@ from model import LayoutLMv2Config, LayoutLMv2ForTokenClassification, LayoutLMv2
 from model.checkpoint import CheckpointError
 from pipelines.training.initialization import (
     HEADS,
-    Start,
-    check_start,
-    choose_start,
-    start_config,
-    start_model,
-    start_tokenizer,
+    ModelInit,
+    check_init,
+    choose_init,
+    init_config,
+    init_tokenizer,
+    initialize_model,
 )
 from tests.pipelines.datasets.drawn_corpus import TINY, write_tiny_config
 
@@ -34,13 +34,13 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_options_say_where_to_start() -> None:
-    assert choose_start("some/model", None, None) == Start("checkpoint", "some/model")
-    assert choose_start(None, "text", "config.json") == Start("text", "text", "config.json")
-    assert choose_start(None, None, None) == choose_start("untrained", None, None) == Start("new")
+    assert choose_init("some/model", None, None) == ModelInit("checkpoint", "some/model")
+    assert choose_init(None, "text", "config.json") == ModelInit("text", "text", "config.json")
+    assert choose_init(None, None, None) == choose_init("untrained", None, None) == ModelInit("new")
     with pytest.raises(ValueError, match="--model and --init-text"):
-        choose_start("model", "text", None)
+        choose_init("model", "text", None)
     with pytest.raises(ValueError, match="--config"):
-        choose_start("model", None, "config.json")
+        choose_init("model", None, "config.json")
 
 
 def test_what_lies_on_this_machine_is_named_by_its_whole_path(
@@ -48,20 +48,20 @@ def test_what_lies_on_this_machine_is_named_by_its_whole_path(
 ) -> None:
     """Workers run in folders of their own."""
     monkeypatch.chdir(checkpoint.parent)
-    assert choose_start(checkpoint.name, None, None).source == str(checkpoint)
-    start = choose_start(None, checkpoint.name, f"{checkpoint.name}/config.json")
+    assert choose_init(checkpoint.name, None, None).source == str(checkpoint)
+    start = choose_init(None, checkpoint.name, f"{checkpoint.name}/config.json")
     assert (start.source, start.config) == (str(checkpoint), str(checkpoint / "config.json"))
-    assert choose_start("microsoft/layoutlmv2-base-uncased", None, None).source == "microsoft/layoutlmv2-base-uncased"
+    assert choose_init("microsoft/layoutlmv2-base-uncased", None, None).source == "microsoft/layoutlmv2-base-uncased"
 
 
 def test_the_head_of_a_checkpoint_is_kept_for_the_same_labels_alone(checkpoint: Path) -> None:
-    start = Start("checkpoint", str(checkpoint))
+    start = ModelInit("checkpoint", str(checkpoint))
     stored = LayoutLMv2ForTokenClassification.from_pretrained(checkpoint).state_dict()
-    same = start_model(start, "token-classification", LABELS, 0)
+    same = initialize_model(start, "token-classification", LABELS, 0)
     assert not same.new
     assert torch.equal(same.model.classifier.weight, stored["classifier.weight"])
     labels = ("O", "B-A", "I-A", "B-B", "I-B")
-    other = start_model(start, "token-classification", labels, 0)
+    other = initialize_model(start, "token-classification", labels, 0)
     assert other.new == {"classifier.weight", "classifier.bias"}
     assert tuple(other.model.config.id2label.values()) == labels
     assert not torch.isclose(other.model.classifier.weight[: len(LABELS)], stored["classifier.weight"]).any()
@@ -73,15 +73,17 @@ def test_a_head_keeps_what_it_learned_where_a_corpus_lists_the_same_labels_in_an
     stored.classifier.bias.data = torch.arange(3.0)
     stored.save_pretrained(checkpoint.parent / "learned")
     labels = ("I-KEY", "O", "B-KEY")
-    started = start_model(Start("checkpoint", str(checkpoint.parent / "learned")), "token-classification", labels, 0)
+    started = initialize_model(
+        ModelInit("checkpoint", str(checkpoint.parent / "learned")), "token-classification", labels, 0
+    )
     assert not started.new and tuple(started.model.config.id2label.values()) == labels
     assert torch.equal(started.model.classifier.weight, stored.classifier.weight[[2, 0, 1]])
     assert started.model.classifier.bias.tolist() == [2.0, 0.0, 1.0]
 
 
 def test_another_task_has_a_new_head_and_the_same_seed_the_same_one(checkpoint: Path) -> None:
-    start = Start("checkpoint", str(checkpoint))
-    one, again, other = (start_model(start, "question-answering", (), seed) for seed in (1, 1, 2))
+    start = ModelInit("checkpoint", str(checkpoint))
+    one, again, other = (initialize_model(start, "question-answering", (), seed) for seed in (1, 1, 2))
     assert {name for name in one.new if name.startswith(HEADS["question-answering"])} == {
         "qa_outputs.weight",
         "qa_outputs.bias",
@@ -94,17 +96,17 @@ def test_starting_leaves_the_random_state_of_the_process_alone(checkpoint: Path)
     torch.manual_seed(3)
     expected = torch.rand(1)
     torch.manual_seed(3)
-    start_model(Start("checkpoint", str(checkpoint)), "token-classification", LABELS, 0)
+    initialize_model(ModelInit("checkpoint", str(checkpoint)), "token-classification", LABELS, 0)
     assert torch.equal(torch.rand(1), expected)
 
 
 def test_everything_of_a_model_from_nothing_is_new(tmp_path: Path) -> None:
-    started = start_model(
-        Start("new", config=str(write_tiny_config(tmp_path))), "sequence-classification", ("a", "b"), 0
+    started = initialize_model(
+        ModelInit("new", config=str(write_tiny_config(tmp_path))), "sequence-classification", ("a", "b"), 0
     )
     assert started.new == {name for name, _ in started.model.named_parameters()}
     assert started.model.config.problem_type == "single_label_classification"
-    assert start_config(Start("new"), "token-classification", LABELS).hidden_size == 128
+    assert init_config(ModelInit("new"), "token-classification", LABELS).hidden_size == 128
 
 
 def test_a_text_model_brings_its_encoder_and_layout_and_picture_are_new(tmp_path: Path) -> None:
@@ -125,9 +127,9 @@ def test_a_text_model_brings_its_encoder_and_layout_and_picture_are_new(tmp_path
     sizes |= {name: TINY[name] for name in ("intermediate_size", "vocab_size")}
     (folder / "config.json").write_text(json.dumps({"model_type": "bert", **sizes}))
     LayoutLMv2Tokenizer().save_pretrained(folder)
-    start = Start("text", str(folder), str(write_tiny_config(tmp_path)))
-    check_start(start, "sequence-classification")
-    started = start_model(start, "token-classification", LABELS, 0)
+    start = ModelInit("text", str(folder), str(write_tiny_config(tmp_path)))
+    check_init(start, "sequence-classification")
+    started = initialize_model(start, "token-classification", LABELS, 0)
     assert torch.equal(
         started.model.layoutlmv2.embeddings.word_embeddings.weight, source["embeddings.word_embeddings.weight"]
     )
@@ -135,7 +137,7 @@ def test_a_text_model_brings_its_encoder_and_layout_and_picture_are_new(tmp_path
     assert "layoutlmv2.embeddings.x_position_embeddings.weight" in new and "classifier.weight" in new
     assert "layoutlmv2.encoder.rel_pos_bias.weight" in new and any(".visual." in name for name in new)
     assert not any(name.startswith("layoutlmv2.encoder.layer.") for name in new)
-    tokenizer = start_tokenizer(start, start_config(start, "token-classification", LABELS))
+    tokenizer = init_tokenizer(start, init_config(start, "token-classification", LABELS))
     assert tokenizer.model_max_length == 512
 
 
@@ -144,4 +146,4 @@ def test_a_config_that_cannot_be_read_is_named(tmp_path: Path, content: str, err
     path = tmp_path / "config.json"
     path.write_text(content)
     with pytest.raises(CheckpointError, match=error):
-        check_start(Start("new", config=str(path)), "token-classification")
+        check_init(ModelInit("new", config=str(path)), "token-classification")

@@ -12,7 +12,7 @@ from PIL import Image
 
 from pipelines.storage.files import Storage, join_uri
 from pipelines.training.metrics_log import CURVE, MetricsLog, draw_curve, progress_line, read_metrics
-from pipelines.training.progress_monitor import watched
+from pipelines.training.progress_monitor import monitor_progress
 
 
 def step(number: int, loss: float) -> dict[str, Any]:
@@ -71,13 +71,15 @@ def test_the_curve_has_the_loss_and_the_dev_metric(tmp_path: Path) -> None:
     empty = np.asarray(Image.open(io.BytesIO(draw_curve([], "nothing yet"))).convert("RGB"))
     drawn = np.asarray(Image.open(io.BytesIO(draw_curve(LINES, "forms"))).convert("RGB"))
     for colour in ((31, 119, 180), (255, 127, 14)):  # of the loss, and of the metric with its axis
-        near = [int((np.abs(picture.astype(int) - colour).sum(axis=2) < 30).sum()) for picture in (empty, drawn)]
+        near = [
+            int((np.abs(model_image.astype(int) - colour).sum(axis=2) < 30).sum()) for model_image in (empty, drawn)
+        ]
         assert near[1] > near[0] + 100
 
 
 def test_watching_writes_the_curve_and_tells_the_last_line(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     storage = Storage()
-    with caplog.at_level("INFO"), watched(storage, str(tmp_path), 4, "forms"):
+    with caplog.at_level("INFO"), monitor_progress(storage, str(tmp_path), 4, "forms"):
         log = MetricsLog(storage, str(tmp_path), step=0)
         for line in LINES:
             log.add(line)

@@ -79,6 +79,11 @@ def test_the_average_follows_the_weights_fast_at_first_and_slowly_later() -> Non
 
 
 def test_dropout_has_a_seed_for_every_part_of_every_step() -> None:
-    seeds = {seed_of(seed, step, place) for seed in range(3) for step in range(10) for place in range(4)}
+    seeds = {
+        seed_of(seed, step, micro_batch_index)
+        for seed in range(3)
+        for step in range(10)
+        for micro_batch_index in range(4)
+    }
     assert len(seeds) == 120 and all(0 <= seed < 2**63 for seed in seeds)
     torch.manual_seed(max(seeds))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.training.page_mixing import LabelledWords, RemixOptions, blocks_of, remix_page
+from pipelines.training.page_mixing import LabelledWords, PageMixingOptions, blocks_of, mix_pages
 
 
 def page(name: str, grey: int) -> LabelledWords:
@@ -28,7 +28,7 @@ ONE, TWO = page("one", 10), page("two", 200)
 
 
 def remixed(seed: int, **options: float) -> LabelledWords:
-    return remix_page(ONE, TWO, np.random.default_rng(seed), RemixOptions(**options))
+    return mix_pages(ONE, TWO, np.random.default_rng(seed), PageMixingOptions(**options))
 
 
 def test_blocks_are_entities_and_lines_of_running_text() -> None:
@@ -39,7 +39,7 @@ def test_blocks_are_entities_and_lines_of_running_text() -> None:
 
 def test_two_entities_of_one_kind_that_touch_are_two_blocks() -> None:
     labels = ["B-ANSWER", "B-ANSWER", "I-ANSWER", None]
-    blocks = blocks_of(LabelledWords(list("abcd"), [(0, 0, 9, 9)] * 4, labels, ONE.picture))
+    blocks = blocks_of(LabelledWords(list("abcd"), [(0, 0, 9, 9)] * 4, labels, ONE.model_image))
     assert [block.words for block in blocks] == [("a",), ("b", "c"), ("d",)]
 
 
@@ -68,9 +68,9 @@ def test_a_spliced_page_has_the_top_of_one_and_the_rest_of_the_other_in_words_an
     lowest = max(box[3] for word, box in zip(result.words, result.boxes, strict=True) if word.startswith("one"))
     highest = min(box[1] for word, box in zip(result.words, result.boxes, strict=True) if word.startswith("two"))
     assert lowest <= highest
-    border = int(np.argmax(result.picture[0, :, 0] == 200)) * 10
+    border = int(np.argmax(result.model_image[0, :, 0] == 200)) * 10
     assert lowest - 20 <= border <= highest + 20
-    assert (ONE.picture == 10).all()
+    assert (ONE.model_image == 10).all()
 
 
 def test_exchanged_texts_come_from_blocks_of_the_same_label_and_length() -> None:
@@ -106,4 +106,4 @@ def test_a_page_of_which_nothing_is_left_stays_whole() -> None:
 
 def test_options_out_of_range_are_named() -> None:
     with pytest.raises(ValueError, match=r"splice is 2; it is a probability"):
-        RemixOptions(splice=2)
+        PageMixingOptions(splice=2)

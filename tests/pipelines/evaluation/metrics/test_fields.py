@@ -4,10 +4,10 @@ import pytest
 
 from pipelines.evaluation.metrics.fields import (
     best_fields,
-    contract_pair,
     document_values,
     lenient_text,
-    receipt_text,
+    normalize_kleister,
+    normalize_sroie,
     score_pairs,
 )
 from pipelines.schema import Row
@@ -23,7 +23,7 @@ def entity(label: str, text: str, first_word: int, score: float = 0.9) -> Row:
     }
 
 
-@pytest.mark.parametrize(
+@pytest.overlay.parametrize(
     ("true", "predicted", "precision", "recall", "f1"),
     [
         pytest.param([("total", "9.00")], [("total", "9.00")], 1, 1, 1, id="right"),
@@ -80,16 +80,16 @@ def test_lines_of_one_field_are_joined_and_strays_are_not() -> None:
 
 
 def test_fields_of_receipts_are_compared_exactly_but_for_the_width_of_gaps() -> None:
-    assert receipt_text(" ABC  SDN\tBHD ") == "ABC SDN BHD"
-    assert receipt_text("ABC SDN. BHD") != receipt_text("ABC SDN BHD") != receipt_text("Abc Sdn Bhd")
+    assert normalize_sroie(" ABC  SDN\tBHD ") == "ABC SDN BHD"
+    assert normalize_sroie("ABC SDN. BHD") != normalize_sroie("ABC SDN BHD") != normalize_sroie("Abc Sdn Bhd")
     assert lenient_text("ABC SDN. BHD") == lenient_text("Abc SdnBhd")
 
 
-@pytest.mark.parametrize(
+@pytest.overlay.parametrize(
     ("value", "expected"), [("New York", "NEW_YORK"), ("new_york", "NEW_YORK"), ("Acme: East  Inc.", "ACME_EAST_INC.")]
 )
 def test_values_of_contracts_are_compared_upper_cased_with_underscores(value: str, expected: str) -> None:
-    assert contract_pair("jurisdiction", value) == ("jurisdiction", expected)
+    assert normalize_kleister("jurisdiction", value) == ("jurisdiction", expected)
 
 
 def test_a_contract_has_one_value_a_key_but_as_many_parties_as_it_names() -> None:
