@@ -85,7 +85,7 @@ class Predictor:
 
 
 def model_replica(models_in_memory: int) -> type[Predictor]:
-    """`Predictor` with at most `models_in_memory` models: Serve reads the number where the loading method is written."""
+    """`Predictor` with at most `models_in_memory` models: Serve reads the number where `load` is written."""
 
     class MultiplexedModel(Predictor):
         @serve.multiplexed(max_num_models_per_replica=models_in_memory)

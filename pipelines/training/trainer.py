@@ -1,7 +1,7 @@
 """Training: the loop that every worker of Ray Train runs, from the last checkpoint to the last step.
 
-Everything that decides the weights is a function of the options and the step: the batches (`batch_plan`), the randomness
-of dropout and augmentation, the learning rate. So the curve does not depend on the number of workers beyond
+Everything that decides the weights is a function of the options and the step: the batches (`batch_plan`), the
+randomness of dropout and augmentation, the learning rate. So the curve does not depend on the number of workers beyond
 float rounding, and a run that is cut off goes on as if it had not been.
 """
 

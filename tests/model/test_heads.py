@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import HEADS, Golden
 from torch.nn import functional
 
 from model.heads import LayoutLMv2ForQuestionAnswering, LayoutLMv2ForSequenceClassification
+from tests.model.conftest import HEADS, Golden
 
 AssertClose = Callable[..., None]
 

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import HEADS, Golden
 from safetensors.torch import load_file
 
 from model.config import LayoutLMv2Config
 from model.heads import LayoutLMv2ForTokenClassification
 from model.layoutlmv2 import LayoutLMv2Model
+from tests.model.conftest import HEADS, Golden
 
 AssertClose = Callable[..., None]
 

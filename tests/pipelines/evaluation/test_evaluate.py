@@ -74,7 +74,7 @@ def corpus(tmp_path: Path) -> Corpus:
     return Corpus(tuple(pages), FORM_LABELS)
 
 
-@pytest.overlay.xdist_group("ray")
+@pytest.mark.xdist_group("ray")
 def test_a_corpus_is_scored_whole_from_image_to_figure(
     ray_cluster: None, corpus: Corpus, always_answer: str, tmp_path: Path
 ) -> None:
@@ -109,7 +109,7 @@ def test_a_corpus_is_scored_whole_from_image_to_figure(
     assert "gone.png" in html and "data:image/jpeg;base64," in html
 
 
-@pytest.overlay.xdist_group("ray")
+@pytest.mark.xdist_group("ray")
 def test_questions_that_pages_bring_along_are_asked_and_scored(
     ray_cluster: None, corpus: Corpus, tmp_path: Path
 ) -> None:
@@ -141,7 +141,7 @@ def test_classes_are_compared_by_their_whole_names() -> None:
         check_labels(asked, ("form", "memo"))
 
 
-@pytest.overlay.parametrize(
+@pytest.mark.parametrize(
     ("rows", "promised", "error"),
     [
         pytest.param([{"true_labels": None}], 1, EmptyCorpusError, id="no truth"),

@@ -28,7 +28,7 @@ def page(questions: list[Row], answers: list[tuple[str | None, float]] | None, p
     }
 
 
-@pytest.overlay.parametrize(
+@pytest.mark.parametrize(
     ("first", "second", "distance"),
     [("", "", 0), ("abc", "abc", 0), ("abc", "", 3), ("kitten", "sitting", 3), ("flaw", "lawn", 2), ("ab", "ba", 2)],
 )
@@ -42,7 +42,7 @@ def test_the_edit_distance_is_a_metric(one: str, two: str, three: str) -> None:
     assert (edit_distance(one, two) == 0) == (one == two)
 
 
-@pytest.overlay.parametrize(
+@pytest.mark.parametrize(
     ("text", "true", "similarity"),
     [
         pytest.param("12 May", ["12 May"], 1, id="right"),

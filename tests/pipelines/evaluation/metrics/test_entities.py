@@ -19,7 +19,7 @@ from pipelines.evaluation.metrics.entities import (
 OUT, BQ, IQ, BA, IA = "O", "B-QUESTION", "I-QUESTION", "B-ANSWER", "I-ANSWER"
 
 
-@pytest.overlay.parametrize(
+@pytest.mark.parametrize(
     ("true", "predicted", "precision", "recall", "f1"),
     [
         pytest.param([BQ, IQ, OUT, BA], [BQ, IQ, OUT, BA], 1, 1, 1, id="perfect"),
@@ -110,7 +110,7 @@ def test_what_became_of_the_entities_adds_up_to_the_figures(pages: list[list[tup
         assert figures["precision"] == pytest.approx(right / max(1, len(entity_spans(predicted))))
 
 
-@pytest.overlay.parametrize(
+@pytest.mark.parametrize(
     ("true", "predicted", "expected"),
     [
         ([BQ, IQ], [BQ, IQ], [Match("right", Span("QUESTION", 0, 1), Span("QUESTION", 0, 1))]),

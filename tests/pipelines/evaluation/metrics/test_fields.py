@@ -23,7 +23,7 @@ def entity(label: str, text: str, first_word: int, score: float = 0.9) -> Row:
     }
 
 
-@pytest.overlay.parametrize(
+@pytest.mark.parametrize(
     ("true", "predicted", "precision", "recall", "f1"),
     [
         pytest.param([("total", "9.00")], [("total", "9.00")], 1, 1, 1, id="right"),
@@ -85,7 +85,7 @@ def test_fields_of_receipts_are_compared_exactly_but_for_the_width_of_gaps() -> 
     assert lenient_text("ABC SDN. BHD") == lenient_text("Abc SdnBhd")
 
 
-@pytest.overlay.parametrize(
+@pytest.mark.parametrize(
     ("value", "expected"), [("New York", "NEW_YORK"), ("new_york", "NEW_YORK"), ("Acme: East  Inc.", "ACME_EAST_INC.")]
 )
 def test_values_of_contracts_are_compared_upper_cased_with_underscores(value: str, expected: str) -> None:

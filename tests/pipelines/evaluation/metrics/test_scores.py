@@ -114,8 +114,8 @@ def test_classes_are_scored_by_page() -> None:
     assert (scores.main_name, scores.main, scores.values["pages_without_truth"]) == ("accuracy", 0.5, 1)
 
 
-@pytest.overlay.parametrize("task", ["token-classification", "sequence-classification", "question-answering"])
-@pytest.overlay.parametrize("dataset", ["funsd", "sroie", "kleister-nda"])
+@pytest.mark.parametrize("task", ["token-classification", "sequence-classification", "question-answering"])
+@pytest.mark.parametrize("dataset", ["funsd", "sroie", "kleister-nda"])
 def test_without_pages_every_metric_is_zero_and_plain_json(dataset: str, task: Any) -> None:
     scores = score_pages(dataset, task, [])
     assert scores.main == 0 and scores.values["pages"] == 0
