@@ -31,7 +31,7 @@ from jobs.reading_options import MEGA, ReadingOptions
 from model.checkpoint import CheckpointError
 from model.checkpoint_source import BUNDLED_FORMS
 from model.ocr.engine import OcrUnavailableError
-from pipelines.extract import ExtractOptions, check_options
+from pipelines.options import ExtractOptions, check_options
 from pipelines.schema import Task
 from pipelines.serving.application import build_application
 from pipelines.serving.keys import read_keys

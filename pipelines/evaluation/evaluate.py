@@ -24,6 +24,7 @@ from model.ocr.engine import OcrEngine, OcrOptions
 from pipelines.datasets.preprocess import EXAMPLE, GROUND_TRUTH, PreprocessOptions, example_steps
 from pipelines.datasets.registry import read_corpus
 from pipelines.datasets.types import LABELLED_PAGE, Corpus, LabelledPage, labelled_row
+from pipelines.errors import JobError
 from pipelines.evaluation.metrics.scores import Scores, score_pages
 from pipelines.evaluation.overlays import page_quality
 from pipelines.evaluation.report import write_evaluation_report
@@ -108,11 +109,11 @@ class EvaluateOptions:
         )
 
 
-class EmptyCorpusError(Exception):
+class EmptyCorpusError(JobError):
     """A corpus that says nothing of what the model is asked."""
 
 
-class MissingPagesError(Exception):
+class MissingPagesError(JobError):
     """Not every page came back from the cluster: figures over the others would be wrong."""
 
 

@@ -1,4 +1,4 @@
-"""What a stage is: rows in, rows out, one for one; and rows as Arrow tables."""
+"""What a stage is: rows in, rows out, one for one; how stages run over a block, and rows as Arrow tables."""
 
 from __future__ import annotations
 
@@ -10,6 +10,24 @@ from pipelines.schema import Row
 
 Stage = Callable[[Iterable[Row]], Iterator[Row]]
 StageFactory = Callable[[], Stage]
+
+
+class StageRunner:
+    """Runs a stage, or several one after the other, over blocks of rows, inside one worker.
+
+    Between stages of one `StageRunner` rows pass one at a time, so that a page image lives only until it is read.
+    """
+
+    def __init__(self, stage_factories: tuple[StageFactory, ...], schema: pa.Schema) -> None:
+        """`stage_factories` are called in the worker, once; `schema` is that of the last stage's rows."""
+        self.stages = [make() for make in stage_factories]
+        self.schema = schema
+
+    def __call__(self, block: pa.Table) -> pa.Table:
+        rows: Iterable[Row] = block.to_pylist()
+        for stage in self.stages:
+            rows = stage(rows)
+        return rows_to_table(rows, self.schema)
 
 
 def rows_to_table(rows: Iterable[Row], schema: pa.Schema) -> pa.Table:

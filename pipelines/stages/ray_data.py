@@ -7,7 +7,7 @@ what it holds depends on its input alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 from typing import Literal
 
@@ -15,26 +15,7 @@ import pyarrow as pa
 import ray.data
 
 from pipelines.runtime.pools import PAGES_PER_BLOCK, Pools
-from pipelines.schema import Row
-from pipelines.stages.base import StageFactory, rows_to_table
-
-
-class StageRunner:
-    """Runs a stage, or several one after the other, inside one Ray actor or task.
-
-    Between stages of one `StageRunner` rows pass one at a time, so that a page image lives only until it is read.
-    """
-
-    def __init__(self, stage_factories: tuple[StageFactory, ...], schema: pa.Schema) -> None:
-        """`stage_factories` are called in the worker, once; `schema` is that of the last stage's rows."""
-        self.stages = [make() for make in stage_factories]
-        self.schema = schema
-
-    def __call__(self, block: pa.Table) -> pa.Table:
-        rows: Iterable[Row] = block.to_pylist()
-        for stage in self.stages:
-            rows = stage(rows)
-        return rows_to_table(rows, self.schema)
+from pipelines.stages.base import StageFactory, StageRunner
 
 
 def map_stages(

@@ -30,6 +30,7 @@ from model.checkpoint_source import SAFETENSORS_FILES
 from pipelines.datasets.preprocess import PreprocessOptions
 from pipelines.datasets.registry import read_corpus
 from pipelines.datasets.types import Corpus
+from pipelines.errors import JobError
 from pipelines.runtime.cluster import pools_for_cluster
 from pipelines.runtime.output_record import OutputConflictError, describe_differences
 from pipelines.runtime.ray_data import set_data_context
@@ -112,7 +113,7 @@ class FinetuneOptions:
         )
 
 
-class TrainingError(Exception):
+class TrainingError(JobError):
     """Training ended without a model; the message says why."""
 
 
