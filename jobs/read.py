@@ -14,7 +14,7 @@ from typing import Literal
 
 import tyro
 
-from jobs.cli import DONE, FAILED, parse_options, require_positive, run_job
+from jobs.cli import DONE, FAILED, describe_failure, parse_options, require_positive, run_job
 from jobs.reading_options import ReadingOptions
 from jobs.tables import Format, findings, words, write_json, write_table
 from model.checkpoint_source import BUNDLED_FORMS
@@ -72,41 +72,45 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def read(options: Options, extract: ExtractOptions) -> int:
     """Read the files and print what is on their pages; returns the exit status."""
-    from pipelines.read import open_document, read_pages
+    from pipelines.read import read_pages
     from pipelines.runtime.progress import Progress
-    from pipelines.serving.page_ranges import parse_page_ranges
 
-    documents: list[Row] = []
-    chosen: list[tuple[Row, int]] = []
-    failed = 0
-    for path in options.files:
-        try:
-            document = open_document(path, extract)
-        except ProcessingError as error:
-            print(f"error: {path}: {error.kind}: {error.message}", file=sys.stderr)
-            failed += 1
-            continue
-        count = document["page_count"]
-        indices = range(count) if options.pages is None else parse_page_ranges(options.pages, count)
-        documents.append(document)
-        chosen += [(document, index) for index in indices]
+    documents, chosen = choose_pages(options, extract)
     rows: list[Row] = []
     with Progress(len(chosen), "pages") as progress:
         for row in read_pages(chosen, extract):
             rows.append(row)
             progress.add(1, int(row["status"] == "failed"))
-            if row["status"] == "failed":
-                failed += 1
-                print(
-                    f"error: {row['uri']} page {row['page_index'] + 1}: {row['error_kind']}: {row['error']}",
-                    file=sys.stderr,
-                )
+    failed = [row for row in rows if row["status"] == "failed"]
+    for row in failed:
+        reason = f"{row['error_kind']}: {row['error']}"
+        print(f"error: {row['uri']}, page {row['page_index'] + 1}: {reason}", file=sys.stderr)
     if options.format == "json":
         write_json(sys.stdout, documents, rows, extract.task)
     else:
         table = words(rows) if options.show == "words" else findings(rows, extract.task)
         write_table(sys.stdout, options.format, table)
-    return FAILED if failed else DONE
+    return FAILED if failed or len(documents) < len(options.files) else DONE
+
+
+def choose_pages(options: Options, extract: ExtractOptions) -> tuple[list[Row], list[tuple[Row, int]]]:
+    """The documents that can be opened, and (document, page index) of each page to read; the others are said."""
+    from pipelines.read import open_document
+    from pipelines.serving.page_ranges import parse_page_ranges
+
+    documents: list[Row] = []
+    chosen: list[tuple[Row, int]] = []
+    for path in options.files:
+        try:
+            document = open_document(path, extract)
+            count = document["page_count"]
+            indices = range(count) if options.pages is None else parse_page_ranges(options.pages, count)
+        except (ProcessingError, ValueError) as error:
+            print(f"error: {path}: {describe_failure(error)}", file=sys.stderr)
+            continue
+        documents.append(document)
+        chosen += [(document, index) for index in indices]
+    return documents, chosen
 
 
 if __name__ == "__main__":

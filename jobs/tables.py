@@ -97,21 +97,22 @@ def _markdown_line(values: Any) -> str:
 
 
 def _write_aligned(out: IO[str], table: Table) -> None:
-    lines = [tuple(_shortened(value) for value in line) for line in table.lines]
-    widths = [max(len(str(line[index])) for line in [table.columns, *lines]) for index in range(len(table.columns))]
+    lines = [tuple(_for_people(value) for value in line) for line in table.lines]
+    widths = [max(len(line[index]) for line in [table.columns, *lines]) for index in range(len(table.columns))]
     numeric = [
         bool(lines) and all(isinstance(line[index], (int, float)) for line in table.lines)
         for index in range(len(table.columns))
     ]
     for line in [table.columns, tuple("-" * width for width in widths), *lines]:
         cells = (
-            f"{value!s:>{width}}" if right else f"{value!s:<{width}}"
+            f"{value:>{width}}" if right else f"{value:<{width}}"
             for value, width, right in zip(line, widths, numeric, strict=True)
         )
         out.write("  ".join(cells).rstrip() + "\n")
 
 
-def _shortened(value: Any) -> Any:
-    if isinstance(value, str) and len(value) > MAX_TEXT_WIDTH:
-        return value[: MAX_TEXT_WIDTH - 1] + "…"
-    return value
+def _for_people(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.3f}"
+    text = str(value)
+    return text if len(text) <= MAX_TEXT_WIDTH else text[: MAX_TEXT_WIDTH - 1] + "…"

@@ -10,11 +10,9 @@ from __future__ import annotations
 
 import os
 import threading
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from itertools import islice
 from queue import SimpleQueue
 
 import pyarrow as pa
@@ -25,9 +23,6 @@ from pipelines.schema import INFERRED, TOKENIZED, page_schema
 from pipelines.stages.base import StageRunner, rows_to_table
 from pipelines.stages.fetch import Fetch
 from pipelines.stages.merge import Merge
-
-BLOCKS_AHEAD = 2
-"""Blocks that are read ahead of the model, for each reader."""
 
 
 class BlockReader:
@@ -48,9 +43,11 @@ class BlockReader:
 
 
 def extract_blocks(
-    blocks: Iterable[pa.Table], options: ExtractOptions, readers: int | None = None
+    blocks: Sequence[pa.Table], options: ExtractOptions, readers: int | None = None
 ) -> Iterator[pa.Table]:
     """From blocks of pages to blocks of rows, in their order: the rows that `extract_pages` gives.
+
+    All blocks are read ahead of the model where it is slower, with 150 kB a page; give no more than some hundred pages.
 
     Args:
         blocks: tables of `PAGE_TO_DO`, a page or more each.
@@ -61,11 +58,13 @@ def extract_blocks(
         SandboxError: a sandbox cannot be started.
         CheckpointError: the model cannot be read.
     """
-    count = readers or available_cores()
+    if not blocks:
+        return
     stopped = threading.Event()
+    readers = min(readers or available_cores(), len(blocks))
+    all_readers = [BlockReader(options, lambda: not stopped.is_set()) for _ in range(readers)]
     idle: SimpleQueue[BlockReader] = SimpleQueue()
-    every = [BlockReader(options, lambda: not stopped.is_set()) for _ in range(count)]
-    for reader in every:
+    for reader in all_readers:
         idle.put(reader)
 
     def read(block: pa.Table) -> pa.Table:
@@ -75,24 +74,17 @@ def extract_blocks(
         finally:
             idle.put(reader)
 
-    pool = ThreadPoolExecutor(count, thread_name_prefix="reads")
+    pool = ThreadPoolExecutor(readers, thread_name_prefix="reads")
     try:
-        waiting = iter(blocks)
-        reading: deque[Future[pa.Table]] = deque(
-            pool.submit(read, block) for block in islice(waiting, BLOCKS_AHEAD * count)
-        )
-        if not reading:
-            return
+        reading = pool.map(read, blocks)
         infer = StageRunner((partial(make_infer, options, available_cores()),), INFERRED)
         merge = StageRunner((partial(Merge, merge_options(options)),), page_schema(options.task))
-        while reading:
-            tokenized = reading.popleft().result()
-            reading.extend(pool.submit(read, block) for block in islice(waiting, 1))
+        for tokenized in reading:
             yield merge(infer(tokenized))
     finally:
         stopped.set()
         pool.shutdown(cancel_futures=True)
-        for reader in every:
+        for reader in all_readers:
             reader.close()
 
 
