@@ -24,9 +24,7 @@ from pathlib import Path
 import psutil
 import tyro
 
-from benchmarks.samples import SAMPLES
-
-SAMPLE = SAMPLES / "invoice.png"
+SAMPLE = Path(__file__).resolve().parent.parent / "samples" / "documents" / "invoice.png"
 SAMPLE_SECONDS = 0.02
 PR_SET_CHILD_SUBREAPER = 36
 HELP_JOBS = ("read", "extract", "serve", "finetune", "evaluate", "plan")
