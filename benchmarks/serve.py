@@ -38,7 +38,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import cast
 
 import httpx
 import psutil
@@ -46,14 +45,11 @@ import tyro
 
 from benchmarks.plan import SAMPLES
 from jobs.serve import Options as ServeJob
-from pipelines.extract import infer_steps, merge_options
 from pipelines.schema import Row
+from pipelines.serving.document_reader import DocumentReader, ReadRequest
 from pipelines.serving.options import ServeOptions
-from pipelines.serving.predictor import LoadedStages
-from pipelines.serving.provided_words import GivenWords
-from pipelines.serving.reader import Reader, ReadRequest
-from pipelines.stages.infer import Infer
-from pipelines.stages.merge import Merge
+from pipelines.serving.predictor import load_stages
+from pipelines.serving.provided_words import ProvidedWords
 
 WARM_UP = 3
 PATIENCE_SECONDS = 5.0
@@ -95,7 +91,7 @@ class Kind:
     name: str
     path: Path
     pages: str | None = None
-    words: GivenWords | None = None
+    words: ProvidedWords | None = None
 
     def content(self) -> bytes:
         return self.path.read_bytes()
@@ -248,19 +244,17 @@ class Direct:
     """The same stages in this process, without Serve: what a page costs alone, and in a batch."""
 
     def __init__(self, options: ServeOptions, cpus: int) -> None:
-        extract = options.extract_of(options.models[0])
-        (make_infer,) = infer_steps(extract, options.model_threads)
         self.model = options.models[0].name
-        self.readers = [Reader(options) for _ in range(cpus)]
-        self.stages = LoadedStages(
-            options.models[0].task, cast(Infer, make_infer()), Merge(merge_options(extract), ("preview",))
-        )
+        self.readers = [DocumentReader(options) for _ in range(cpus)]
+        for reader in self.readers:
+            reader.warm_up()
+        self.stages = load_stages(options, options.models[0])
 
     def read(self, kind: Kind, content: bytes, number: int) -> Row:
         """A page, opened and read as a request's is."""
         listed = {"document_id": f"{number:016x}", "uri": kind.path.name, "size_bytes": len(content), "etag": None}
         asked = ReadRequest(f"{kind.name.split()[0]}{number}", listed, self.model, pages=kind.pages, words=kind.words)
-        _, row = self.readers[number % len(self.readers)]._open_and_read(asked, content)
+        _, row = self.readers[number % len(self.readers)].open_and_read(asked, content)
         assert row is not None and row["status"] == "ok", row
         return row
 
@@ -301,7 +295,7 @@ def measure(url: str, kinds: list[Kind], options: Options) -> None:
     cpus = len(os.sched_getaffinity(0))
     direct = Direct(ServeJob().serve_options(cpus, 0), cpus)
     read = direct.read(kinds[-1], kinds[-1].content(), 0)
-    kinds = [*kinds, Kind("words given", options.scan, words=GivenWords(read["words"], read["boxes"]))]
+    kinds = [*kinds, Kind("words given", options.scan, words=ProvidedWords(read["words"], read["boxes"]))]
     for kind in kinds:
         called, asked = by_turns(url, direct, kind, options.direct_pages)
         added = 1000 * statistics.median(after - before for before, after in zip(called, asked, strict=True))

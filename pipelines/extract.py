@@ -117,28 +117,58 @@ def read_steps(options: ExtractOptions) -> tuple[StageFactory, ...]:
 
     What parses the document's bytes runs in a sandbox.
     """
-    parsers: tuple[StageFactory, ...] = (partial(Rasterize, options.rasterize),)
-    if options.rasterize.text != "layer":
-        parsers += (partial(Ocr, options.ocr, OCR_SHARE * options.limits.seconds),)
-    sandbox = partial(Sandbox, parsers, PAGE_IMAGE, PAGE_TO_DO, options.limits)
-    return Fetch, sandbox, partial(_make_tokenize, options)
+    return Fetch, partial(make_page_reader, options), partial(make_tokenize, options)
 
 
 def count_steps(options: ListingOptions, limits: PageLimits) -> tuple[StageFactory, ...]:
     """Reject, fetch, count pages: from rows of a listing to rows of `DOCUMENTS`, each opened in a sandbox."""
-    counting = partial(Sandbox, (partial(CountPages, options),), DOCUMENTS, LISTED, limits)
-    return partial(RejectOversized, options), Fetch, counting
+    return partial(RejectOversized, options), Fetch, partial(make_page_counter, options, limits)
 
 
 def infer_steps(options: ExtractOptions, threads: int | None = None) -> tuple[StageFactory, ...]:
     """The model."""
-    return (partial(_make_infer, options.model, replace(options.infer, task=options.task, threads=threads)),)
+    return (partial(make_infer, options, threads),)
+
+
+def make_page_reader(options: ExtractOptions) -> Sandbox:
+    """Rasterize and, unless it is forbidden, OCR, together in one sandbox."""
+    parsers: tuple[StageFactory, ...] = (partial(Rasterize, options.rasterize),)
+    if options.rasterize.text != "layer":
+        parsers += (partial(Ocr, options.ocr, OCR_SHARE * options.limits.seconds),)
+    return Sandbox(parsers, PAGE_IMAGE, PAGE_TO_DO, options.limits)
+
+
+def make_page_counter(options: ListingOptions, limits: PageLimits) -> Sandbox:
+    """CountPages in a sandbox."""
+    return Sandbox((partial(CountPages, options),), DOCUMENTS, LISTED, limits)
+
+
+def make_previewer(longer_side: int, limits: PageLimits) -> Sandbox:
+    """Preview in a sandbox; `longer_side` in pixels."""
+    return Sandbox((partial(Preview, longer_side),), PREVIEWED, PAGE, limits)
+
+
+def make_tokenize(options: ExtractOptions) -> Tokenize:
+    """Tokenize with the model's own tokenizer."""
+    tokenizer = load_tokenizer(options.model)
+    return Tokenize(tokenizer, tokenize_options(options, tokenizer))
+
+
+def make_infer(options: ExtractOptions, threads: int | None = None) -> Infer:
+    """Infer with the model loaded; `threads` of PyTorch on a CPU, by default its own choice."""
+    # Read once, when PyTorch is loaded. Threads that wait by spinning take the cores from the workers that read pages:
+    # with both cores busy, a page cost the model 0.35 s of CPU with it and 0.17 s without. Some microseconds of it, the
+    # time between two operators, spare 800 switches a page: 70 ms instead of 84 on idle cores, at the same CPU time.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("GOMP_SPINCOUNT", "2000")
+    loaded = load_model(options.model, options.task)
+    return Infer(loaded.model, loaded.name, replace(options.infer, task=options.task, threads=threads))
 
 
 def preview_pages(pages: Iterable[Row], longer_side: int, limits: PageLimits) -> list[Row]:
     """For each row of a page (`PAGE` and more) one of `PREVIEWED`, drawn in a process of their own."""
     asked = [{name: page[name] for name in PAGE.names} for page in pages]
-    sandbox = Sandbox((partial(Preview, longer_side),), PREVIEWED, PAGE, limits)
+    sandbox = make_previewer(longer_side, limits)
     try:
         return list(sandbox(Fetch()(asked)))
     finally:
@@ -157,18 +187,3 @@ def tokenize_options(options: ExtractOptions, tokenizer: LayoutLMv2Tokenizer) ->
     return TokenizeOptions(
         options.task, options.questions, max_length=tokenizer.model_max_length, stride=options.stride
     )
-
-
-def _make_tokenize(options: ExtractOptions) -> Tokenize:
-    tokenizer = load_tokenizer(options.model)
-    return Tokenize(tokenizer, tokenize_options(options, tokenizer))
-
-
-def _make_infer(source: str, options: InferOptions) -> Infer:
-    # Read once, when PyTorch is loaded. Threads that wait by spinning take the cores from the workers that read pages:
-    # with both cores busy, a page cost the model 0.35 s of CPU with it and 0.17 s without. Some microseconds of it, the
-    # time between two operators, spare 800 switches a page: 70 ms instead of 84 on idle cores, at the same CPU time.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    os.environ.setdefault("GOMP_SPINCOUNT", "2000")
-    loaded = load_model(source, options.task)
-    return Infer(loaded.model, loaded.name, options)

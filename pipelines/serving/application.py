@@ -16,7 +16,7 @@ from ray.serve.schema import LoggingConfig
 
 from pipelines.serving.gateway import Gateway
 from pipelines.serving.options import Replicas, ServeOptions
-from pipelines.serving.predictor import Predictor, model_replica
+from pipelines.serving.predictor import Predictor, predictor_class
 from pipelines.serving.reader import Reader
 
 TEXT_AT_A_TIME = 2
@@ -39,7 +39,7 @@ def build_application(options: ServeOptions) -> Application:
         logging_config=_QUIET,
         **_COMMON,
     )
-    model = _deployment(model_replica(options.models_in_memory)).options(
+    model = _deployment(predictor_class(options.models_in_memory)).options(
         name=Predictor.__name__,
         max_ongoing_requests=MODEL_AT_A_TIME,
         max_queued_requests=queued,

@@ -12,9 +12,9 @@ from ray import ObjectRef
 from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError
 
 from pipelines.schema import DOCUMENTS, Task
+from pipelines.serving.document_reader import OpenResult, ReadRequest
 from pipelines.serving.errors import RequestError, bad_request, refused_document, unavailable
 from pipelines.serving.options import RequestLimits, ServedModel, ServeOptions
-from pipelines.serving.reader import OpenResult, ReadRequest
 from pipelines.serving.replica_client import ReplicaClient, ReplicaLostError
 from pipelines.serving.row_json import row_json
 from pipelines.serving.upload import Upload

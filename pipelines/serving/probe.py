@@ -47,5 +47,5 @@ def probe_page() -> Row:
         "model_image": bytes([255]) * (channels * height * width),
         "questions": [{"text": "When?"}],
         "preview": None,
-        "wants_preview": False,
+        "preview_requested": False,
     }

@@ -17,7 +17,7 @@ SIDE = 1000
 
 
 @dataclass(frozen=True)
-class GivenWords:
+class ProvidedWords:
     """The words of a page.
 
     Attributes:
@@ -29,7 +29,7 @@ class GivenWords:
     boxes: list[list[int]]
 
 
-def parse_words(words: str | None, boxes: str | None) -> GivenWords | None:
+def parse_words(words: str | None, boxes: str | None) -> ProvidedWords | None:
     """The fields `words` and `boxes` of a request, both JSON; None where there is neither.
 
     Raises:
@@ -55,7 +55,7 @@ def parse_words(words: str | None, boxes: str | None) -> GivenWords | None:
                 f"boxes[{slot}] is {_short(box)}; a box is [x0, y0, x1, y1], whole numbers from 0 to {SIDE} of the "
                 "page's width and height, x0 <= x1 and y0 <= y1"
             )
-    return GivenWords([word.encode("utf-8", "replace").decode() for word in named], placed)
+    return ProvidedWords([word.encode("utf-8", "replace").decode() for word in named], placed)
 
 
 def _list(name: str, text: str) -> list[Any]:

@@ -17,7 +17,7 @@ from ray.serve.handle import DeploymentHandle, DeploymentResponse, DeploymentRes
 from pipelines.errors import ProcessingError
 from pipelines.schema import Row, Task, mark_failed
 from pipelines.serving.admission import Admission
-from pipelines.serving.reader import OpenResult, ReadRequest
+from pipelines.serving.document_reader import OpenResult, ReadRequest
 from pipelines.serving.row_json import page_json_schema, row_json
 
 logger = logging.getLogger(__name__)
@@ -124,7 +124,7 @@ class ReplicaClient:
         """Whether each deployment has a replica that can be reached; one that is too busy to say so counts."""
         for handle in (self._text, self._model):
             try:
-                told = await handle.broadcast("is_here").results_async(timeout_s=REACH_SECONDS, return_exceptions=True)
+                told = await handle.broadcast("ping").results_async(timeout_s=REACH_SECONDS, return_exceptions=True)
             except TimeoutError:
                 continue
             except DeploymentUnavailableError:

@@ -21,7 +21,7 @@ from starlette.requests import Request
 from pipelines.documents.media_type import JPEG_SIGNATURE, PNG_SIGNATURE
 from pipelines.serving.errors import RequestError, bad_request
 from pipelines.serving.options import RequestLimits
-from pipelines.serving.provided_words import GivenWords, parse_words
+from pipelines.serving.provided_words import ProvidedWords, parse_words
 
 FORM_BYTES = 64_000
 """Of a body, beside the document: boundaries, headers and fields but for the questions."""
@@ -61,7 +61,7 @@ class Upload:
     pages: str | None = None
     model: str | None = None
     previews: bool = False
-    words: GivenWords | None = None
+    words: ProvidedWords | None = None
 
     @property
     def asks_one_page(self) -> bool:

@@ -62,10 +62,6 @@ class Sandbox:
     """A stage that runs others in a process of its own. Rows that failed before pass by it.
 
     The process lives as long as this object and keeps what the stages keep between rows, such as an open document.
-
-    Attributes:
-        should_continue: asked several times a second while a row is worked on; where it answers False, the row is ended
-            and failed (`timeout`).
     """
 
     def __init__(
@@ -75,11 +71,16 @@ class Sandbox:
         self.spec = SandboxSpec(stage_factories, schema, limits)
         self._identity = identity.names
         self._process: _Process | None = None
-        self.should_continue: Callable[[], bool] = lambda: True
 
-    def __call__(self, rows: Iterable[Row]) -> Iterator[Row]:
+    def __call__(self, rows: Iterable[Row], should_continue: Callable[[], bool] = lambda: True) -> Iterator[Row]:
+        """Run the stages over `rows`.
+
+        Args:
+            should_continue: called several times a second while a row is processed; once it returns False, the process
+                is killed and the row fails (`timeout`).
+        """
         for row in rows:
-            yield row if row.get("status") == "failed" else self._run(row)
+            yield row if row.get("status") == "failed" else self._run(row, should_continue)
 
     @property
     def is_running(self) -> bool:
@@ -92,18 +93,18 @@ class Sandbox:
             self._process.end()
             self._process = None
 
-    def _run(self, row: Row) -> Row:
+    def _run(self, row: Row, should_continue: Callable[[], bool]) -> Row:
         spent = 0.0
         for attempt in range(1, ATTEMPTS + 1):
             if self._process is None:
                 self._process = _started(self.spec)  # its start is nobody's fault, and not counted
             process, started = self._process, time.monotonic()
             try:
-                answer = process.process_row(row, self.spec.limits, self.should_continue)
+                answer = process.process_row(row, self.spec.limits, should_continue)
             except _EndedError as ended:
                 self.close()
                 spent += time.monotonic() - started
-                is_last = attempt == ATTEMPTS or not self.should_continue()
+                is_last = attempt == ATTEMPTS or not should_continue()
                 if is_last or not (ended.retryable or process.answered):
                     return mark_failed({**row, "seconds": {"rasterize": spent, "ocr": 0.0, "infer": 0.0}}, ended.error)
                 continue

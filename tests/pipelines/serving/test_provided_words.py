@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 
 from pipelines.serving.errors import RequestError
-from pipelines.serving.provided_words import MAX_WORDS, GivenWords, parse_words
+from pipelines.serving.provided_words import MAX_WORDS, ProvidedWords, parse_words
 
 
 def test_words_and_their_boxes_are_taken() -> None:
     given = parse_words('["Invoice", "No. 17"]', "[[0, 0, 1000, 20], [5, 5, 5, 5]]")
-    assert given == GivenWords(["Invoice", "No. 17"], [[0, 0, 1000, 20], [5, 5, 5, 5]])
-    assert parse_words("[]", "[]") == GivenWords([], []), "a page without words is one, too"
+    assert given == ProvidedWords(["Invoice", "No. 17"], [[0, 0, 1000, 20], [5, 5, 5, 5]])
+    assert parse_words("[]", "[]") == ProvidedWords([], []), "a page without words is one, too"
     assert parse_words(None, None) is None
 
 
