@@ -95,7 +95,7 @@ class DocumentReader:
             indices = range(count) if request.pages is None else parse_page_ranges(request.pages, count)
             self._check_questions(request)
             if request.words is not None and len(indices) != 1:
-                raise ValueError(f"words are given, which are of one page, and {len(indices)} are asked for; use pages")
+                raise ValueError(f"words belong to one page, and {len(indices)} pages are requested; use pages")
         except ValueError as error:
             return OpenResult(row, [], str(error))
         page = {name: row[name] for name in ("document_id", "uri", "media_type", "page_count")}

@@ -182,7 +182,7 @@ def test_the_models_and_limits_are_told(client: httpx.Client) -> None:
         ({"pages": "2-1"}, 400, "invalid_request", "a range goes upwards"),
         ({"pages": "4"}, 400, "invalid_request", "the document has 3 pages"),
         ({"previews": "maybe"}, 400, "invalid_request", "true or false"),
-        ({"words": '["a"]', "boxes": "[[0, 0, 1, 1]]"}, 400, "invalid_request", "3 are asked for"),
+        ({"words": '["a"]', "boxes": "[[0, 0, 1, 1]]"}, 400, "invalid_request", "3 pages are requested"),
         ({"words": '["a"]'}, 400, "invalid_request", "come together"),
         ({"page": "1"}, 400, "invalid_request", "no field is named 'page'"),
     ],
@@ -274,7 +274,7 @@ def test_previews_are_pictures_of_the_pages(client: httpx.Client, samples_direct
             assert (image.width > image.height) == (page["width"] > page["height"])
 
 
-@pytest.mark.parametrize("deployment", ["Text", "Model"])
+@pytest.mark.parametrize("deployment", ["Reader", "Predictor"])
 def test_a_replica_that_dies_costs_its_requests_at_most_time_and_health_tells_it(
     endpoint: Endpoint, client: httpx.Client, samples_directory: Path, deployment: str
 ) -> None:
