@@ -18,10 +18,11 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pipelines.serving.admission import Admission, Slot
+from pipelines.serving.docs_page import render_docs
 from pipelines.serving.errors import BAD_REQUEST, UNAUTHORISED, RequestError, unavailable
 from pipelines.serving.keys import ApiKeys
 from pipelines.serving.open_document import OpenDocument
-from pipelines.serving.openapi import complete, describe_page, extract_body, extract_responses, refusals
+from pipelines.serving.openapi import extract_body, extract_responses, health_responses, models_responses, restore_nulls
 from pipelines.serving.options import ServeOptions
 from pipelines.serving.upload import Upload, read_upload
 
@@ -33,6 +34,8 @@ DESCRIPTION = (
     "Words, boxes, entities, classes and answers of single documents, as the batch job gives them. Errors are "
     "{error_kind, error}. Where keys are set, send one as Authorization: Bearer KEY."
 )
+
+MODELS_SUMMARY = "The models that are served, and the limits of a request"
 
 EXTRACT_DESCRIPTION = (
     "Answers JSON {document, pages}, page by page; with Accept: application/x-ndjson a line for the document and then "
@@ -85,15 +88,17 @@ def build_routes(service: Service) -> FastAPI:
 
     @app.get("/docs", include_in_schema=False)
     async def docs() -> Response:
-        return HTMLResponse(describe_page(app.openapi()))
+        return HTMLResponse(render_docs(app.openapi()))
 
-    @app.get("/healthz", summary="Whether pages are answered", responses=refusals(503))
+    @app.get("/healthz", summary="Whether pages are answered", responses=health_responses())
     async def health() -> Response:
         if not service.is_ready:
             return _refusal(unavailable("the model has not answered yet"))
         return JSONResponse({"status": "ok"})
 
-    @app.get("/v1/models", summary="The models that are served, and the limits of a request", responses=refusals(401))
+    @app.get(
+        "/v1/models", summary="The models that are served, and the limits of a request", responses=models_responses()
+    )
     async def models() -> Response:
         return JSONResponse(service.about())
 
@@ -127,7 +132,7 @@ def build_routes(service: Service) -> FastAPI:
             return FileResponse(WEB_FOLDER / "index.html")
 
         app.mount("/web", StaticFiles(directory=WEB_FOLDER))
-    complete(app.openapi())
+    restore_nulls(app.openapi())
     return app
 
 
