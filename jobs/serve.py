@@ -150,10 +150,10 @@ class Options(ReadingOptions, EndpointOptions):
             models_in_memory=self.models_in_memory,
             model_threads=max(1, int(cpus) // model_replicas),
             gateway=Replicas(self.min_front_replicas, self.max_front_replicas, cpus=0.05),
-            text=Replicas(
+            reader=Replicas(
                 self.min_text_replicas, self.max_text_replicas or max(self.min_text_replicas, int(cpus)), cpus=0.35
             ),
-            model=Replicas(self.min_model_replicas, model_replicas, cpus=0.2, gpus=1.0 if gpus else 0.0),
+            predictor=Replicas(self.min_model_replicas, model_replicas, cpus=0.2, gpus=1.0 if gpus else 0.0),
         )
         for model in models:
             extract_of = options.extract_of(model)

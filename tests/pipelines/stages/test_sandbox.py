@@ -188,10 +188,8 @@ def test_a_page_that_is_not_wanted_any_more_is_ended_and_the_next_one_goes_on() 
     reader = sandbox(PageLimits(seconds=60, megabytes=300))
     (first,) = reader([page("fine")])
     until = time.monotonic() + 0.3
-    reader.should_continue = lambda: time.monotonic() < until
     started = time.monotonic()
-    (given_up,) = reader([page("hang")])
+    (given_up,) = reader([page("hang")], lambda: time.monotonic() < until)
     assert (given_up["status"], given_up["error_kind"]) == ("failed", "timeout")
     assert time.monotonic() - started < 30 and not is_alive(first["width"])
-    reader.should_continue = lambda: True
     assert next(iter(reader([page("fine")])))["status"] == "ok"
