@@ -33,7 +33,7 @@ from ray._private.internal_api import memory_summary
 from benchmarks.memory import write_document, write_tiny_model
 from benchmarks.plan import SAMPLES, SCANNED
 from model.untrained import UNTRAINED
-from pipelines.batch.run import write_block
+from pipelines.batch.page_writer import write_block
 from pipelines.documents.document import Document
 from pipelines.extract import ExtractOptions, extract_pages, infer_steps, merge_options, read_steps
 from pipelines.runtime.pools import cap_pools, pages_per_block, plan_pools

@@ -1,4 +1,4 @@
-"""Metrics of a running job, through Ray's own exporter (Prometheus, the dashboard); their names are in the README."""
+"""Metrics of a running job, through Ray's own exporter (Prometheus, the dashboard); the README lists them."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def count_pages(block: pa.Table) -> None:
 
 
 def set_pending_pages(pages: int) -> None:
-    """How many promised pages are not written yet."""
-    _waiting().set(pages)
+    """Report how many expected pages are not written yet."""
+    _pending().set(pages)
 
 
 @cache
@@ -52,5 +52,5 @@ def _restarts() -> Counter:
 
 
 @cache
-def _waiting() -> Gauge:
-    return Gauge("layoutlmv2_pages_waiting", "Pages promised and not written yet")
+def _pending() -> Gauge:
+    return Gauge("layoutlmv2_pages_waiting", "Pages expected and not written yet")

@@ -14,7 +14,7 @@ import pytest
 import ray
 
 from pipelines.batch.options import RunOptions
-from pipelines.batch.record import OutputClaimedError
+from pipelines.batch.ownership import OutputClaimedError
 from pipelines.batch.run import run, write_pages
 from pipelines.extract import ExtractOptions
 from pipelines.runtime.output_record import OutputConflictError
