@@ -6,6 +6,7 @@ result), 1 failed, 2 the options make no sense, 130 interrupted.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -118,11 +119,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def extract(options: RunOptions, address: str | None) -> int:
-    """Run the pipeline on the cluster at `address` and print the totals; returns the exit status."""
-    from pipelines.batch.run import run  # loads Ray
+    """Run the pipeline and print the totals; returns the exit status.
 
-    connect_to_ray(address)
-    record = run(options)
+    A cluster that is named is used; otherwise Ray is started only if there is enough to do.
+    """
+    from pipelines.batch.run import run
+
+    connect = partial(connect_to_ray, address)
+    if address is None and "RAY_ADDRESS" not in os.environ:
+        record = run(options, connect)
+    else:
+        connect()
+        record = run(options)
     print(summary(record, options.output))
     return DONE if record["status"] == "done" else FAILED
 

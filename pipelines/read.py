@@ -12,14 +12,15 @@ from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 
+from model.checkpoint_source import BUNDLED_FORMS
 from pipelines.batch.listing import document_id
+from pipelines.batch.opening import open_in_driver
 from pipelines.errors import ProcessingError
 from pipelines.extract import count_steps
 from pipelines.in_process import extract_blocks
 from pipelines.options import ExtractOptions
 from pipelines.schema import PAGE_TO_DO, Row
 from pipelines.stages.count_pages import ListingOptions
-from pipelines.stages.sandbox import Sandbox
 from pipelines.storage.files import Storage, normalise_uri
 
 
@@ -39,20 +40,13 @@ def read_document(path: str, options: ExtractOptions | None = None, *, pages: Se
         CheckpointError: the model cannot be read.
         ValueError: a page that the document does not have.
     """
-    options = options or default_options()
+    options = options or ExtractOptions(BUNDLED_FORMS)
     document = open_document(path, options)
     wanted = range(document["page_count"]) if pages is None else pages
     missing = [index for index in wanted if not 0 <= index < document["page_count"]]
     if missing:
         raise ValueError(f"{path} has pages 0 to {document['page_count'] - 1}, and not {missing[0]}")
     return list(read_pages([(document, index) for index in wanted], options))
-
-
-def default_options() -> ExtractOptions:
-    """The bundled model, which finds headers, questions and answers of forms."""
-    from model.checkpoint_source import BUNDLED_FORMS
-
-    return ExtractOptions(BUNDLED_FORMS)
 
 
 def open_document(path: str, options: ExtractOptions) -> Row:
@@ -66,14 +60,7 @@ def open_document(path: str, options: ExtractOptions) -> Row:
     if stored is None or stored.uri != uri:
         raise ProcessingError("not_found", f"{path} is not a file")
     row = {"document_id": document_id(uri), "uri": uri, "size_bytes": stored.size_bytes, "etag": stored.etag}
-    stages = [make() for make in count_steps(ListingOptions(), options.limits)]
-    rows = iter([row])
-    for stage in stages:
-        rows = stage(rows)
-    (document,) = rows
-    for stage in stages:
-        if isinstance(stage, Sandbox):
-            stage.close()
+    (document,) = open_in_driver([row], count_steps(ListingOptions(), options.limits))
     if document["status"] == "failed":
         raise ProcessingError(document["error_kind"], document["error"])
     return document

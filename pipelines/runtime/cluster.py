@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
-
-import ray
 
 from pipelines.runtime.pools import POOL_LABEL, READING, Pools, plan_autoscaling_pools, plan_pools
 
@@ -20,6 +20,41 @@ logger = logging.getLogger(__name__)
 
 PATIENCE_SECONDS = 45.0
 """So long nodes that were asked for may take before the user is told which are missing; they are still waited for."""
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """The Ray cluster of a run, connected by the first stage that needs it: a small run needs none.
+
+    Attributes:
+        connect: connects to it; None if it is connected already, and then it is used for all work.
+        read_workers, model_workers, device: see `pools_for_cluster`.
+    """
+
+    connect: Callable[[], None] | None
+    read_workers: int | None = None
+    model_workers: int | None = None
+    device: str = "auto"
+
+    @property
+    def is_optional(self) -> bool:
+        """Whether work may be done in this process instead."""
+        return self.connect is not None and (self.model_workers or 1) == 1
+
+    @cached_property
+    def pools(self) -> Pools:
+        """The pools of the cluster, which is connected now.
+
+        Raises:
+            ConnectionError: it cannot be reached.
+            ValueError: fewer than one worker asked for.
+        """
+        from pipelines.runtime.ray_data import set_data_context
+
+        if self.connect is not None:
+            self.connect()
+        set_data_context()
+        return pools_for_cluster(self.read_workers, self.model_workers, self.device)
 
 
 def pools_for_cluster(read_workers: int | None, model_workers: int | None, device: str) -> Pools:
@@ -32,6 +67,8 @@ def pools_for_cluster(read_workers: int | None, model_workers: int | None, devic
     Raises:
         ValueError: fewer than one worker asked for.
     """
+    import ray  # loaded by the first stage that needs it
+
     nodes = [node for node in ray.nodes() if node["Alive"]]
     cpus = sum(node["Resources"].get("CPU", 0) for node in nodes)
     if cpus and not any(POOL_LABEL in node["Labels"] for node in nodes):
@@ -73,6 +110,8 @@ def _any_has(nodes: Sequence[dict[str, Any]], **wanted: float) -> bool:
 
 def _tell_missing(pools: Pools) -> None:
     """Look once after a while, in a thread of its own; no news is good news."""
+    import ray
+
     threading.Event().wait(PATIENCE_SECONDS)
     if not ray.is_initialized():
         return  # the job was shorter than that

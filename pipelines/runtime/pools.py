@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-import ray.data
+if TYPE_CHECKING:
+    import ray.data
 
 POOL_LABEL, READING = "layoutlmv2/pool", "ocr"
 """Label of nodes that are kept for a stage, and its value for those that read."""
@@ -187,6 +189,8 @@ def _check_workers(*asked: int | None) -> None:
 
 
 def _strategy(most: int, first: int | None) -> ray.data.ActorPoolStrategy:
+    import ray.data  # sizes are planned, and explained, without it
+
     if first is None:
         return ray.data.ActorPoolStrategy(size=most, max_tasks_in_flight_per_actor=2)
     return ray.data.ActorPoolStrategy(
