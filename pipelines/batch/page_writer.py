@@ -68,16 +68,16 @@ def write_pages(
     done = read_pages_done(storage, options.output, documents)
     done.unmark(retried)
     to_do = done.expected - done.marked
+    in_process = cluster.is_optional and to_do <= MAX_PAGES_IN_PROCESS
+    pools = plan_pools(available_cores(), 0, read_workers=options.read_workers) if in_process else cluster.pools
+    extract_round = _extract_in_process if in_process else _extract_on_ray
+    record["pools"] = asdict(pools)
     if not to_do:
         logger.info("nothing to do: all %d pages are in %s", done.expected, options.output)
         return 0
     if done.marked:
         logger.info("%d pages are there already, %d to do", done.marked, to_do)
     rows = pages_to_do(storage, options.output, done)
-    in_process = cluster.is_optional and to_do <= MAX_PAGES_IN_PROCESS
-    pools = plan_pools(available_cores(), 0, read_workers=options.read_workers) if in_process else cluster.pools
-    extract_round = _extract_in_process if in_process else _extract_on_ray
-    record["pools"] = asdict(pools)
     block_pages, round_pages = pages_per_block(to_do, pools), pages_per_round(to_do, pools, options.pages_per_round)
     seconds, checked = 0.0, time.monotonic()
     with Progress(to_do, "pages") as progress:
