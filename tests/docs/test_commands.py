@@ -6,7 +6,8 @@ How a command is checked hangs on its program (`CHECKS`); a command of another p
   also run: those of `jobs.read` here, one of `jobs.extract` here on a shared Ray, `jobs.plan` among the slow tests.
 - `python -m pytest`: the files exist. `make`: the target exists.
 - `ray`, `serve`: Ray's own command line takes the options, and the job that is submitted is checked like any other.
-- `kubectl`: the file has a part with that label. `curl`: the route exists; it is run in `tests/jobs/test_serve_docs.py`.
+- `kubectl`: the file has a part with that label.
+- `curl`: the fields and files exist; `tests/jobs/test_serve.py` runs it on an endpoint.
 - `pip`, `git`, `unzip` and `export` reach out of the repository: they are for people.
 """
 
@@ -16,6 +17,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 from importlib import import_module
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +26,7 @@ import pytest
 import tyro
 import yaml
 
-from tests.docs.documents import REPOSITORY, commands, inline_code, is_there
-from tests.docs.documents import DOCUMENTS as ALL_DOCUMENTS
+from tests.docs.documents import DOCUMENTS, REPOSITORY, blocks, commands, inline_code, split_commands, without_scores
 
 COMMANDS = commands()
 CASES = [pytest.param(words, id=f"{where} {' '.join(words)[:60]}") for where, words in COMMANDS]
@@ -39,8 +40,6 @@ def check_python(words: Sequence[str]) -> None:
         check_paths(arguments, ("tests/",))
         return
     assert module.startswith(("jobs.", "benchmarks.")), f"{module} is no job or benchmark"
-    if not is_there(module):
-        pytest.skip(f"{module} is not there yet")
     parse(module, arguments)
     check_paths(arguments, (SAMPLES,))
 
@@ -115,7 +114,7 @@ def check_curl(words: Sequence[str]) -> None:
 
     (url,) = [word for word in words if word.startswith("http")]
     assert url == "http://127.0.0.1:8000/v1/extract"
-    form = dict(word.split("=", 1) for option, word in zip(words, words[1:], strict=False) if option == "-F")
+    form = dict(word.split("=", 1) for option, word in pairwise(words) if option == "-F")
     assert set(form) <= {"file", *FIELDS}
     check_paths([form["file"].removeprefix("@")], (SAMPLES,))
 
@@ -166,11 +165,9 @@ def test_every_option_in_the_text_belongs_to_a_job() -> None:
     for module in map(import_module, modules):
         if hasattr(module, "Options") and hasattr(module.Options, "__dataclass_fields__"):
             known |= {f"--{field.name.replace('_', '-')}" for field in fields(module.Options)}
-    if not is_there("jobs.read"):
-        known |= {"--format", "--pages"}
     unknown = {
         f"{document.name}: {option}"
-        for document in ALL_DOCUMENTS
+        for document in DOCUMENTS
         for code in inline_code(document)
         if code.startswith("--")
         for option in re.findall(r"(?<!\S)--[a-z][a-z-]*", code)
@@ -193,18 +190,26 @@ def beside_the_samples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def commands_of(module: str) -> list[Any]:
     """The different commands of a job whose documents are in the repository."""
-    found = {
-        tuple(words[3:]): f"{where} {' '.join(words[3:])[:60]}" for where, words in COMMANDS if words[1:3] == ["-m", module]
-    }
-    return [pytest.param(list(words), id=name) for words, name in found.items() if SAMPLES in " ".join(words)]
+    found = {tuple(words[3:]): where for where, words in COMMANDS if words[1:3] == ["-m", module]}
+    ours = {words: where for words, where in found.items() if SAMPLES in " ".join(words)}
+    return [pytest.param(list(words), id=f"{where} {' '.join(words)[:60]}") for words, where in ours.items()]
 
 
-@pytest.mark.skipif(not is_there("jobs.read"), reason="jobs.read is not there yet")
 @pytest.mark.usefixtures("beside_the_samples")
 @pytest.mark.parametrize("arguments", commands_of("jobs.read"))
 def test_one_document_is_read(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert import_module("jobs.read").main(arguments) == 0
-    assert capsys.readouterr().out.strip()
+    printed = capsys.readouterr().out
+    assert printed.strip()
+    for shown in outputs_of(["-m", "jobs.read", *arguments]):
+        for part in re.split(r"^\.\.\.\n", without_scores(shown), flags=re.MULTILINE):  # what is left out
+            assert part in without_scores(printed)
+
+
+def outputs_of(command: list[str]) -> list[str]:
+    """What the documents show under a command that has a block of its own."""
+    shown = [(split_commands(block.text), block.output) for block in blocks("bash") if block.output is not None]
+    return [output for words, output in shown if len(words) == 1 and words[0][1:] == command]
 
 
 @pytest.mark.xdist_group("ray")

@@ -44,8 +44,6 @@ def test_modules_and_their_names_are_there(document: Path) -> None:
     for code in inline_code(document):
         if not re.fullmatch(rf"({'|'.join(FOLDERS)})(\.\w+)+", code) or is_there(code):
             continue
-        if code in ("jobs.read", "pipelines.read"):
-            pytest.skip(f"{code} is not there yet")
         module, _, name = code.rpartition(".")
         assert hasattr(import_module(module), name), code
 

@@ -7,13 +7,22 @@ from __future__ import annotations
 
 import contextlib
 import io
-import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.docs.documents import REPOSITORY, Block, blocks, is_there
+from jobs.extract import summary
+from model.checkpoint_source import BUNDLED_FORMS
+from pipelines.batch.listing import document_id
+from pipelines.extract import count_steps
+from pipelines.in_process import extract_blocks
+from pipelines.options import ExtractOptions
+from pipelines.schema import DOCUMENTS, LISTED, PAGE_TO_DO
+from pipelines.stages.base import StageRunner, rows_to_table
+from pipelines.stages.count_pages import ListingOptions
+from pipelines.storage.files import Storage, join_uri
+from pipelines.storage.tables import write_table
+from tests.docs.documents import REPOSITORY, Block, blocks, without_scores
 
 SNIPPETS = blocks("python")
 
@@ -22,7 +31,7 @@ RUNNERS = {
     "from model import": "in this process",
     'dataset("demo-output': "on what the batch job writes for some samples",
     "extract_pages(": "on a shared Ray",
-    "requests.post(": "against a running endpoint, in tests/jobs/test_serve_docs.py",
+    "requests.post(": "against a running endpoint, in tests/jobs/test_serve.py",
 }
 
 
@@ -39,48 +48,20 @@ def run_snippet(block: Block) -> str:
     return printed.getvalue()
 
 
-def without_scores(text: str) -> str:
-    """Scores differ in their last digits between processors."""
-    return re.sub(r"\b0\.\d\d\b", "SCORE", text)
-
-
 @pytest.fixture(scope="module")
-def demo_output(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def demo_output(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with demo-output/ in it: an invoice and the two broken samples, as the batch job writes them."""
-    from pipelines.batch.listing import document_id
-    from pipelines.extract import ExtractOptions, count_steps, infer_steps, merge_options, read_steps
-    from pipelines.schema import DOCUMENTS, page_schema
-    from pipelines.stages.base import StageFactory, rows_to_table
-    from pipelines.stages.count_pages import ListingOptions
-    from pipelines.stages.merge import Merge
-    from pipelines.storage.files import Storage, join_uri
-    from pipelines.storage.tables import write_table
-
-    from model.checkpoint_source import BUNDLED_FORMS
-
-    def through(steps: tuple[StageFactory, ...], rows: list[dict]) -> list[dict]:
-        for make in steps:
-            stage = make()
-            rows = list(stage(rows))
-            getattr(stage, "close", lambda: None)()
-        return rows
-
-    folder, storage = tmp_path_factory.mktemp("snippets"), Storage()
-    options = ExtractOptions(model=BUNDLED_FORMS)
-    uris = [
-        str(REPOSITORY / "samples" / "documents" / name)
-        for name in ("agreement-cut-short.pdf", "form-with-password.pdf", "invoice.png")
-    ]
-    listed = [{"document_id": document_id(uri), "uri": uri, "size_bytes": 1, "etag": None} for uri in uris]
-    documents = through(count_steps(ListingOptions(), options.limits), listed)
-    pages = [{**document, "page_index": 0} for document in documents if document["status"] == "ok"]
-    rows = list(Merge(merge_options(options))(through((*read_steps(options), *infer_steps(options)), pages)))
-    for name, table in (
-        ("documents", rows_to_table(documents, DOCUMENTS)),
-        ("pages", rows_to_table(rows, page_schema(options.task))),
-    ):
+    folder, options, storage = tmp_path_factory.mktemp("snippets"), ExtractOptions(model=BUNDLED_FORMS), Storage()
+    names = ("agreement-cut-short.pdf", "form-with-password.pdf", "invoice.png")
+    uris = [str(REPOSITORY / "samples" / "documents" / name) for name in names]
+    listed = [{"document_id": document_id(uri), "uri": uri, "size_bytes": 1, "etag": ""} for uri in uris]
+    count = StageRunner(count_steps(ListingOptions(), options.limits), DOCUMENTS)
+    documents = count(rows_to_table(listed, LISTED))
+    opened = [{**row, "page_index": 0} for row in documents.to_pylist() if row["status"] == "ok"]
+    (pages,) = extract_blocks([rows_to_table(opened, PAGE_TO_DO)], options, readers=1)
+    for name, table in (("documents", documents), ("pages", pages)):
         write_table(storage, join_uri(str(folder), "demo-output", name, "part-0.parquet"), table)
-    yield folder
+    return folder
 
 
 def test_every_snippet_has_one_way_to_be_run() -> None:
@@ -89,7 +70,6 @@ def test_every_snippet_has_one_way_to_be_run() -> None:
     assert all(any(phrase in block.text for block in SNIPPETS) for phrase in RUNNERS)
 
 
-@pytest.mark.skipif(not is_there("pipelines.read"), reason="pipelines.read is not there yet")
 @pytest.mark.parametrize("block", snippets("from pipelines.read import"))
 def test_a_document_is_read_in_a_program(block: Block, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(REPOSITORY)
@@ -121,11 +101,15 @@ def test_the_pipeline_runs_in_a_program_of_ones_own(block: Block, monkeypatch: p
 
 
 def test_the_end_of_the_demo_is_what_the_job_prints() -> None:
-    from jobs.extract import summary
-
     (shown,) = [block.text for block in blocks("text") if "report: demo-output" in block.text]
     documents = {"listed": 10, "ok": 8, "failed": 2, "by_error_kind": {"unreadable": 1, "encrypted": 1}}
     pages = {"promised": 46, "expected": 46, "ok": 46, "failed": 0, "missing": 0, "by_error_kind": {}}
-    record = {"documents": documents, "pages": pages, "pages_this_run": 46, "pages_per_second": 1.841, "model": "a model"}
+    record = {
+        "documents": documents,
+        "pages": pages,
+        "pages_this_run": 46,
+        "pages_per_second": 1.841,
+        "model": "a model",
+    }
     assert summary(record, "demo-output") + "\n" == shown
     assert len(list((REPOSITORY / "samples" / "documents").iterdir())) == documents["listed"]

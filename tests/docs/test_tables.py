@@ -7,18 +7,23 @@ import re
 from dataclasses import MISSING, fields
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
+from fastapi.routing import APIRoute
 
 import model
 from pipelines.batch import telemetry
 from pipelines.batch.audit import OutputAudit
 from pipelines.datasets.registry import DATASETS
 from pipelines.errors import ERROR_KINDS
+from pipelines.options import ExtractOptions
 from pipelines.schema import ANSWERS, DOCUMENTS, TASK_COLUMNS, TASKS, page_schema
+from pipelines.serving.options import ServeOptions
+from pipelines.serving.routes import build_routes
 from pipelines.serving.upload import FIELDS
-from tests.docs.documents import REPOSITORY, codes, inline_code, is_there, read, table_rows
+from tests.docs.documents import REPOSITORY, codes, inline_code, read, table_rows
 
 DOCS = REPOSITORY / "docs"
 
@@ -42,7 +47,13 @@ def options_of(job: str) -> dict[str, Any]:
 def documented_options(document: Path, *headings: str) -> dict[str, str]:
     """The options of tables, and what stands in their second column."""
     rows = [row for heading in headings for row in table_rows(document, heading)]
-    return {codes(option)[0].split(" ")[0]: default for option, default, _ in rows if option.startswith("`--")}
+    return {codes(option)[0].split(" ")[0]: default for option, default, *_ in rows if option.startswith("`--")}
+
+
+def options_of_the_batch_job(document: Path) -> set[str]:
+    """Those that a document only names, in a sentence that says that they are those of the batch job."""
+    (sentence,) = re.findall(r"((?:`--[a-z-]+`(?:,| and)?\s+)+)are those\s+of\s+\[the batch job\]", read(document))
+    return set(codes(sentence))
 
 
 def check_defaults(documented: dict[str, str], actual: dict[str, Any]) -> None:
@@ -64,18 +75,14 @@ def test_every_option_of_the_job_is_explained_with_its_default() -> None:
     check_defaults(documented, actual)
 
 
-def test_every_option_of_the_endpoint_is_explained_with_its_default() -> None:
-    documented, actual = documented_options(DOCS / "serving.md", "Options"), options_of("serve")
-    as_in_the_job = re.findall(r"`(--[a-z-]+)`", read(DOCS / "serving.md").rpartition("\n\n")[2])
-    assert {*documented, *as_in_the_job} == set(actual)
-    assert set(as_in_the_job) <= set(options_of("extract"))
-    check_defaults(documented, actual)
-
-
-@pytest.mark.skipif(not is_there("jobs.read"), reason="jobs.read is not there yet")
-def test_options_for_one_document_are_those_of_the_job() -> None:
-    documented, actual = documented_options(DOCS / "one-document.md", "One document"), options_of("read")
-    assert set(documented) <= set(actual)
+@pytest.mark.parametrize(
+    ("document", "heading", "job"), [("serving.md", "Options", "serve"), ("one-document.md", "One document", "read")]
+)
+def test_options_that_jobs_share_are_explained_once(document: str, heading: str, job: str) -> None:
+    documented, actual = documented_options(DOCS / document, heading), options_of(job)
+    shared = options_of_the_batch_job(DOCS / document)
+    assert {*documented, *shared} == {*actual} - {"--files"}
+    assert shared <= set(options_of("extract"))
     check_defaults(documented, actual)
 
 
@@ -131,3 +138,12 @@ def test_every_class_of_the_model_is_named() -> None:
 def test_every_field_of_a_request_is_explained() -> None:
     rows = [row for row in table_rows(DOCS / "serving.md", "Requests") if "/" not in codes(row[0])[0]]
     assert {name for row in rows for name in codes(row[0])} == {"file", *FIELDS}
+
+
+def test_every_route_is_named() -> None:
+    endpoint = ServeOptions(models=(), extract=ExtractOptions(model="a model"))
+    app = build_routes(cast(Any, SimpleNamespace(options=endpoint)))
+    routes = {(method, route.path) for route in app.routes if isinstance(route, APIRoute) for method in route.methods}
+    rows = [row for row in table_rows(DOCS / "serving.md", "Requests") if "/" in codes(row[0])[0]]
+    named = {tuple(code.split(" ")) for row in rows for code in codes(row[0])}
+    assert named == routes | {("GET", app.openapi_url)}
