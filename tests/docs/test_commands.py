@@ -4,7 +4,7 @@ How a command is checked hangs on its program (`CHECKS`); a command of another p
 
 - `python -m jobs.X` and `python -m benchmarks.X`: the job's own parser takes the options. Commands on `samples/` are
   also run: those of `jobs.read` here, one of `jobs.extract` here on a shared Ray, `jobs.plan` among the slow tests.
-- `python -m pytest`: the files exist. `make`: the target exists.
+- `python -m pytest` and `python FILE`: the files exist. `make`: the target exists.
 - `ray`, `serve`: Ray's own command line takes the options, and the job that is submitted is checked like any other.
 - `kubectl`: the file has a part with that label.
 - `curl`: the fields and files exist; `tests/jobs/test_serve.py` runs it on an endpoint.
@@ -34,8 +34,14 @@ SAMPLES = "samples/"
 
 
 def check_python(words: Sequence[str]) -> None:
+    if words[1].endswith(".py"):
+        assert (REPOSITORY / words[1]).is_file(), f"there is no {words[1]}"
+        return
     assert words[1] == "-m", f"{words[1]} is no module"
     module, arguments = words[2], words[3:]
+    if module == "pip":
+        left_to_people(words)
+        return
     if module == "pytest":
         check_paths(arguments, ("tests/",))
         return
