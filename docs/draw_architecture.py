@@ -227,7 +227,7 @@ def page_data() -> dict[str, Any]:
     def operator(way: Operator) -> dict[str, Any]:
         return {"kind": way.kind, "steps": [plain(step) for step in way.steps], "columns": list(way.columns)}
 
-    batch = ("listing", "discovery", "run", "audit", "report")
+    batch = ("listing", "discovery", "page_writer", "audit", "report")
     return {
         "listed": LISTED.names,
         "document": operator(read_document_way()),
@@ -333,7 +333,7 @@ def draw_page_way(data: Mapping[str, Any]) -> str:
     for operator in data["page"]:
         way.operator(operator, columns)
         columns = operator["columns"]
-    way.box("pages/*.parquet", "pipelines/batch/run.py", batch["run"], fill=WRITTEN)
+    way.box("pages/*.parquet", "pipelines/batch/page_writer.py", batch["page_writer"], fill=WRITTEN)
     way.box("run.json", "pipelines/batch/audit.py", batch["audit"], fill=WRITTEN)
     way.box("report.html", "pipelines/batch/report.py", batch["report"], fill=WRITTEN)
     way.svg.height = way.y
