@@ -355,9 +355,9 @@ def test_the_description_has_examples_that_its_own_schema_takes(client: httpx.Cl
     assert "POST /v1/extract" in page and "http" not in page.replace("https://www.w3.org", "")
 
 
-def test_what_the_readme_shows_is_answered(endpoint: Endpoint) -> None:
-    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
-    blocks = re.findall(r"```(bash|python)\n(.*?)```", readme, re.DOTALL)
+def test_what_the_documents_show_is_answered(endpoint: Endpoint) -> None:
+    document = (REPOSITORY / "docs" / "serving.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```(bash|python)\n(.*?)```", document, re.DOTALL)
     shown = [(language, block) for language, block in blocks if "/v1/extract" in block]
     assert {language for language, _ in shown} == {"bash", "python"}
     for language, block in shown:
