@@ -3,7 +3,7 @@
 How a command is checked hangs on its program (`CHECKS`); a command of another program fails until it has a check.
 
 - `python -m jobs.X` and `python -m benchmarks.X`: the job's own parser takes the options. Commands on `samples/` are
-  also run: those of `jobs.read` here, one of `jobs.extract` here on a shared Ray, `jobs.plan` among the slow tests.
+  also run here, in this process; those of `jobs.plan` among the slow tests.
 - `python -m pytest` and `python FILE`: the files exist. `make`: the target exists.
 - `ray`, `serve`: Ray's own command line takes the options, and the job that is submitted is checked like any other.
 - `kubectl`: the file has a part with that label.
@@ -13,7 +13,11 @@ How a command is checked hangs on its program (`CHECKS`); a command of another p
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 from importlib import import_module
@@ -202,7 +206,8 @@ def commands_of(module: str) -> list[Any]:
 @pytest.mark.usefixtures("beside_the_samples")
 @pytest.mark.parametrize("arguments", commands_of("jobs.read"))
 def test_one_document_is_read(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    assert import_module("jobs.read").main(arguments) == 0
+    options = parse("jobs.read", arguments)
+    assert import_module("jobs.read").read(options, options.checked()) == 0  # main would disconnect a shared Ray
     printed = capsys.readouterr().out
     assert printed.strip()
     for shown in outputs_of(["-m", "jobs.read", *arguments]):
@@ -216,22 +221,22 @@ def outputs_of(command: list[str]) -> list[str]:
     return [output for words, output in shown if len(words) == 1 and words[0][1:] == command]
 
 
-@pytest.mark.xdist_group("ray")
-@pytest.mark.usefixtures("ray_cluster", "beside_the_samples")
+@pytest.mark.usefixtures("beside_the_samples")
 @pytest.mark.parametrize("arguments", commands_of("jobs.extract"))
 def test_the_samples_are_extracted(arguments: list[str]) -> None:
     from pipelines.batch.run import run
 
-    record = run(parse("jobs.extract", arguments).run_options())
+    record = run(parse("jobs.extract", arguments).run_options(), connect=lambda: pytest.fail("so few need no Ray"))
     assert record["status"] == "done" and record["pages"]["ok"] > 0
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("beside_the_samples")
-def test_a_plan_is_made_and_drawn(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_plan_is_made_and_drawn(beside_the_samples: Path) -> None:
     plans = [words[3:] for _, words in COMMANDS if words[1:3] == ["-m", "jobs.plan"] and len(words) > 3]
     assert plans
     for arguments in plans:
-        assert import_module("jobs.plan").main(arguments) == 0
-        assert '"status": "planned"' in capsys.readouterr().out.splitlines()[-1]
-    assert Path("plan", "plan.png").is_file()
+        command = [sys.executable, "-m", "jobs.plan", *arguments]
+        environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        assert json.loads(done.stdout.splitlines()[-1])["status"] == "planned"
+    assert (beside_the_samples / "plan" / "plan.png").is_file()

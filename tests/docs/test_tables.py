@@ -52,7 +52,9 @@ def documented_options(document: Path, *headings: str) -> dict[str, str]:
 
 def options_of_the_batch_job(document: Path) -> set[str]:
     """Those that a document only names, in a sentence that says that they are those of the batch job."""
-    (sentence,) = re.findall(r"((?:`--[a-z-]+`(?:,| and)?\s+)+)are those\s+of\s+\[the batch job\]", read(document))
+    (sentence,) = re.findall(
+        r"((?:`--[a-z-]+`(?:,| and)?\s+)+)are\s+those\s+of\s+\[the\s+batch\s+job\]", read(document)
+    )
     return set(codes(sentence))
 
 
