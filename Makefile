@@ -8,7 +8,7 @@ SYSTEM_PACKAGES := tesseract-ocr poppler-utils
 BROWSER_PACKAGES := chromium chromium-driver
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 PARALLEL := -n 2 --dist loadgroup
-SOURCES := model pipelines jobs tests benchmarks samples
+SOURCES := model pipelines jobs tests benchmarks samples docs
 
 .DEFAULT_GOAL := help
 .PHONY: help setup system browser demo check test test-slow coverage lint format lock clean

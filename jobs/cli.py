@@ -58,6 +58,7 @@ def run_job(check: Callable[[], Checked], work: Callable[[Checked], int], *, int
         The exit status: 0 done, 1 failed, 2 the options make no sense, 130 interrupted.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S")
+    was_connected = _is_connected()
     try:
         checked = check()
     except (CheckpointError, JobError) as error:
@@ -75,7 +76,7 @@ def run_job(check: Callable[[], Checked], work: Callable[[Checked], int], *, int
             raise
         return _fail(error, FAILED)
     finally:
-        if "ray" in sys.modules:
+        if _is_connected() and not was_connected:
             import ray
 
             ray.shutdown()
@@ -114,6 +115,14 @@ def describe_failure(error: BaseException) -> str:
     if isinstance(error, ProcessingError):
         return f"{error.kind}: {error.message}"
     return str(error).strip() or type(error).__name__
+
+
+def _is_connected() -> bool:
+    if "ray" not in sys.modules:
+        return False
+    import ray
+
+    return ray.is_initialized()
 
 
 def _can_be_mended(error: Exception) -> bool:
