@@ -230,7 +230,7 @@ def _unlabelled(read: ReadLabelled, pages: Iterable[LabelledPage]) -> Iterator[t
             questions=(),
             keys=(),
         )
-        picture = np.frombuffer(row["picture"], dtype=np.uint8).reshape(MODEL_IMAGE_SHAPE)
+        picture = np.frombuffer(row["model_image"], dtype=np.uint8).reshape(MODEL_IMAGE_SHAPE)
         content = io.BytesIO()
         Image.fromarray(np.ascontiguousarray(picture[::-1].transpose(1, 2, 0))).save(content, format="PNG")
         yield page, content.getvalue(), "train"

@@ -62,7 +62,7 @@ class WindowArrays(NamedTuple):
     """A window and its picture.
 
     input_ids: int [tokens]; bbox: int [tokens, 4], 0 to 1000; word_indices: int [tokens], -1 for tokens that are no
-    word of the page; picture: uint8 [3, height, width].
+    word of the page; model_image: uint8 [3, height, width].
     """
 
     input_ids: npt.NDArray[np.int64]

@@ -64,7 +64,7 @@ class MicroBatch:
 
     Attributes:
         step: from 0, over all epochs.
-        place: which of its step's micro batches.
+        micro_batch_index: which of its step's micro batches.
         epoch: from 0.
         windows: int64, indices into the `ExampleIndex`; empty where there are fewer windows than micro batches.
         targets: what the loss of the whole step is divided by, the same for all its micro batches.
@@ -106,8 +106,7 @@ class BatchPlan:
         by_length = shuffled[np.argsort(lengths, kind="stable")]
         steps = np.array_split(by_length, self.steps_per_epoch)
         return [
-            np.array_split(steps[micro_batch_index], self.options.micro_batches)
-            for micro_batch_index in random.permutation(self.steps_per_epoch)
+            np.array_split(steps[step], self.options.micro_batches) for step in random.permutation(self.steps_per_epoch)
         ]
 
     def steps(self, first: int, end: int) -> Iterator[list[MicroBatch]]:

@@ -42,7 +42,7 @@ WINDOWS_PER_DATASET = 512
 PLANNED = pa.schema(
     [
         ("step", pa.int64()),
-        ("place", pa.int32()),
+        ("micro_batch_index", pa.int32()),
         ("epoch", pa.int32()),
         ("targets", pa.int64()),
         ("idle", pa.bool_()),
@@ -54,7 +54,7 @@ PLANNED = pa.schema(
         ("other_row_groups", pa.list_(pa.int32())),
     ]
 )
-"""A micro batch of the plan, with another page for each window that it may be remixed with. `idle` marks one without
+"""A micro batch of the plan, with another page for each window that it may be mixed with. `idle` marks one without
 windows of its own: another window stands in with no weight, so that every worker takes part in every step."""
 
 ARRAYS: dict[str, npt.DTypeLike] = {
@@ -72,7 +72,7 @@ ARRAYS: dict[str, npt.DTypeLike] = {
 MICRO_BATCH = pa.schema(
     [
         ("step", pa.int64()),
-        ("place", pa.int32()),
+        ("micro_batch_index", pa.int32()),
         ("epoch", pa.int32()),
         ("targets", pa.int64()),
         ("own_targets", pa.int64()),
@@ -96,7 +96,7 @@ class DataLoaderOptions:
         seed: of the augmentation.
         augment: how much a window is changed, differently in every epoch.
         vocabulary: for masked words.
-        remix: how much a page is mixed with another one; it is then cut into windows anew.
+        page_mixing: how much a page is mixed with another one; it is then cut into windows anew.
         tokenizer: folder or prefix with the tokenizer's files, for that.
         stride: tokens that neighbouring windows share.
     """
@@ -187,25 +187,25 @@ def planned_rows(plan: BatchPlan, first: int, end: int, rank: int, workers: int)
         some_window = next(batch.windows[:1] for batch in step if len(batch.windows))
         for batch in micro_batches_for_rank(step, rank, workers):
             windows = batch.windows if len(batch.windows) else some_window
-            places = [index.pages[page] for page in index.page[windows]]
+            positions = [index.pages[page] for page in index.page[windows]]
             others = [index.pages[page] for page in _other_pages(windows, batch.epoch, plan)]
             yield {
                 "step": batch.step,
-                "place": batch.micro_batch_index,
+                "micro_batch_index": batch.micro_batch_index,
                 "epoch": batch.epoch,
                 "targets": batch.targets,
                 "idle": not len(batch.windows),
                 "window_ids": windows,
-                "files": [index.files[micro_batch_index.file] for micro_batch_index in places],
-                "row_groups": [micro_batch_index.row_group for micro_batch_index in places],
+                "files": [index.files[position.file] for position in positions],
+                "row_groups": [position.row_group for position in positions],
                 "windows": index.window[windows],
-                "other_files": [index.files[micro_batch_index.file] for micro_batch_index in others],
-                "other_row_groups": [micro_batch_index.row_group for micro_batch_index in others],
+                "other_files": [index.files[position.file] for position in others],
+                "other_row_groups": [position.row_group for position in others],
             }
 
 
 def _other_pages(windows: npt.NDArray[np.int64], epoch: int, plan: BatchPlan) -> list[int]:
-    """For each window the page that it may be remixed with, another one in every epoch."""
+    """For each window the page that it may be mixed with, another one in every epoch."""
     seed = plan.options.seed
     return [int(np.random.default_rng([seed, epoch, window, 1]).integers(len(plan.index.pages))) for window in windows]
 
@@ -231,14 +231,14 @@ def _load(planned: Row, reader: ExampleReader, options: DataLoaderOptions) -> Ro
     windows: list[WindowArrays] = []
     types: list[npt.NDArray[np.int64]] = []
     targets: list[Any] = []
-    places = zip(
+    sources = zip(
         *(planned[name] for name in ("files", "row_groups", "windows", "other_files", "other_row_groups")), strict=True
     )
-    for identity, (uri, row_group, index, *other) in zip(planned["window_ids"], places, strict=True):
+    for identity, (uri, row_group, index, *other) in zip(planned["window_ids"], sources, strict=True):
         random = np.random.default_rng([options.seed, planned["epoch"], identity])
         page = page_at(uri, row_group)
         if not options.page_mixing.changes_nothing:
-            page = remixed(page, page_at(*other), options, random)
+            page = mixed_page(page, page_at(*other), options, random)
             index %= len(page["windows"])
         window = load_window(page, index, options, random)
         windows.append(window)
@@ -250,11 +250,11 @@ def _load(planned: Row, reader: ExampleReader, options: DataLoaderOptions) -> Ro
     arrays = collate(windows, types, targets, options)
     own = 0 if planned["idle"] else _count(arrays)
     flat = {name: np.ascontiguousarray(array, dtype=ARRAYS[name]).reshape(-1) for name, array in arrays.items()}
-    kept = {name: planned[name] for name in ("step", "place", "epoch", "targets")}
+    kept = {name: planned[name] for name in ("step", "micro_batch_index", "epoch", "targets")}
     return {**kept, "own_targets": own, "rows": len(windows), **flat}
 
 
-def remixed(page: Row, other: Row, options: DataLoaderOptions, random: np.random.Generator) -> Row:
+def mixed_page(page: Row, other: Row, options: DataLoaderOptions, random: np.random.Generator) -> Row:
     """A page mixed with another one and cut into windows anew, with the columns that a labelled window is made of."""
     mixed = mix_pages(_labelled_words(page), _labelled_words(other), random, options.page_mixing)
     tokenizer = _tokenizer(options.tokenizer)
@@ -338,7 +338,7 @@ def training_batch(row: pa.Table) -> TrainingBatch:
     import torch
 
     (record,) = row.combine_chunks().to_batches()
-    (numbers,) = record.select(["step", "place", "epoch", "targets", "own_targets", "rows"]).to_pylist()
+    (numbers,) = record.select(["step", "micro_batch_index", "epoch", "targets", "own_targets", "rows"]).to_pylist()
     rows = numbers.pop("rows")
     tensors: dict[str, torch.Tensor] = {}
     for name in ARRAYS:

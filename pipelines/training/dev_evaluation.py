@@ -42,11 +42,11 @@ def evaluate_share(
     merge = Merge(MergeOptions(task, labels))
     reader = ExampleReader(storage)
     results: list[Row] = []
-    places = dev.examples.pages[rank::workers]
-    for start in range(0, len(places), PAGES_AT_A_TIME):
+    positions = dev.examples.pages[rank::workers]
+    for start in range(0, len(positions), PAGES_AT_A_TIME):
         pages = [
-            reader.read(dev.examples.files[micro_batch_index.file], micro_batch_index.row_group)
-            for micro_batch_index in places[start : start + PAGES_AT_A_TIME]
+            reader.read(dev.examples.files[position.file], position.row_group)
+            for position in positions[start : start + PAGES_AT_A_TIME]
         ]
         for page, result in zip(pages, merge(infer(pages)), strict=True):
             results.append({**result, **{field.name: page[field.name] for field in GROUND_TRUTH}})

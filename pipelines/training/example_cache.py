@@ -135,28 +135,28 @@ def prepare_examples(
 
 def read_index(storage: Storage, folder: str, rows: Sequence[Row]) -> ExampleIndex:
     """The index of what `folder` holds of `rows` (with document_id and page_index, in the order of the corpus)."""
-    order = {page_key(row): position for position, row in enumerate(rows)}
+    order = {page_key(row): index for index, row in enumerate(rows)}
     files: list[str] = []
     found: dict[int, tuple[PagePosition, Row]] = {}
     for uri, table in read_tables(storage, table_files(storage, folder, TABLE), INDEX_COLUMNS):
         for row_group, row in enumerate(table.to_pylist()):
-            position = order.get(page_key(row))
-            if position is not None:
-                found[position] = PagePosition(len(files), row_group), row
+            order_index = order.get(page_key(row))
+            if order_index is not None:
+                found[order_index] = PagePosition(len(files), row_group), row
         files.append(uri)
-    places: list[PagePosition] = []
+    pages: list[PagePosition] = []
     failed: list[tuple[str, str]] = []
     columns: list[tuple[int, int, int, int]] = []
-    for position in sorted(found):
-        micro_batch_index, row = found[position]
+    for order_index in sorted(found):
+        page_position, row = found[order_index]
         if row["status"] != "ok":
             failed.append((f"{row['uri']} page {row['page_index']}", f"{row['error_kind']}: {row['error']}"))
             continue
         counts = zip(row["window_tokens"], row["window_targets"], strict=True)
-        columns += [(len(places), window, tokens, targets) for window, (tokens, targets) in enumerate(counts)]
-        places.append(micro_batch_index)
+        columns += [(len(pages), window, tokens, targets) for window, (tokens, targets) in enumerate(counts)]
+        pages.append(page_position)
     page, window, tokens, targets = np.asarray(columns, dtype=np.int32).reshape(-1, 4).T.copy()
-    return ExampleIndex(tuple(files), tuple(places), page, window, tokens, targets, tuple(failed))
+    return ExampleIndex(tuple(files), tuple(pages), page, window, tokens, targets, tuple(failed))
 
 
 class ExampleReader:

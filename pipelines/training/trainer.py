@@ -274,9 +274,9 @@ class Trainer:
         dev = self.job.dev
         assert dev is not None
         started = time.monotonic()
-        task, micro_batch_index = self.options.task, (self.rank, self.workers)
-        rows = evaluate_share(self.result, self.job.storage, dev, task, self.job.labels, *micro_batch_index)
-        scores = score_all_ranks(rows, dev, task, *micro_batch_index)
+        task, ranks = self.options.task, (self.rank, self.workers)
+        rows = evaluate_share(self.result, self.job.storage, dev, task, self.job.labels, *ranks)
+        scores = score_all_ranks(rows, dev, task, *ranks)
         self.wrapped.train()
         if self.progress.best is None or scores.main > self.progress.best:
             self.progress.best, self.progress.best_step = scores.main, step
