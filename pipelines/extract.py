@@ -39,16 +39,13 @@ from pipelines.stages.fetch import Fetch
 from pipelines.stages.infer import Infer, InferOptions
 from pipelines.stages.merge import Merge, MergeOptions
 from pipelines.stages.model_loader import check_task, load_config, load_model, load_tokenizer, model_labels
-from pipelines.stages.ocr import Ocr
+from pipelines.stages.ocr import OCR_SHARE, Ocr
 from pipelines.stages.preview import Preview
 from pipelines.stages.rasterize import Rasterize, RasterizeOptions
 from pipelines.stages.ray_data import map_stage, map_stages
 from pipelines.stages.sandbox import Sandbox
 from pipelines.stages.sandbox_protocol import PageLimits
 from pipelines.stages.tokenize import Tokenize, TokenizeOptions, check_questions
-
-OCR_SHARE = 0.9
-"""Of a page's time limit: OCR that takes longer ends by itself, and the sandbox need not be killed."""
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,11 @@ and its split.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from typing import NamedTuple
 
-from pipelines.datasets.annotations import skip_if_broken
+from pipelines.datasets.labelled_reader import open_documents
 from pipelines.datasets.types import LabelledPage, Report, hashed_split
-from pipelines.documents.document import Document
 from pipelines.documents.media_type import JPEG, PDF, PNG, TIFF
 from pipelines.schema import Task
 from pipelines.storage.files import Storage
@@ -25,6 +25,8 @@ SPLITS = ("train", "dev", "test")
 
 MEDIA_TYPES = {"pdf": PDF, "png": PNG, "jpg": JPEG, "jpeg": JPEG, "tif": TIFF, "tiff": TIFF}
 """By the ending of a file's name, in any case."""
+
+_SEVERAL_PAGES = (PDF, TIFF)
 
 _SPLIT_FOLDERS = {"train": "train", "dev": "dev", "val": "dev", "valid": "dev", "validation": "dev", "test": "test"}
 
@@ -53,20 +55,23 @@ def read(storage: Storage, data: str, split: str, task: Task, report: Report) ->
     if not any(file.split for file in files):
         raise ValueError(f"{data} has no file for {split}; {_LAYOUT}")
     pages: list[LabelledPage] = []
-    for file in files:
-        media_type = _media_type(file.name)
-        if not file.label:
-            if media_type is not None:
-                report(file.uri, f"left out: it lies in no class folder; {_LAYOUT}")
-            continue
-        if media_type is None:
-            report(file.uri, f"left out: only {', '.join(MEDIA_TYPES)} files are read")
-            continue
-        with skip_if_broken(file.uri, report):
-            count = 1
-            if media_type in (PDF, TIFF):
-                with Document(storage.read(file.uri)) as document:
-                    count = document.page_count
+    to_open = (file.uri for file in files if file.label and _media_type(file.name) in _SEVERAL_PAGES)
+    with closing(open_documents(to_open)) as documents:
+        for file in files:
+            media_type, count = _media_type(file.name), 1
+            if not file.label:
+                if media_type is not None:
+                    report(file.uri, f"left out: it lies in no class folder; {_LAYOUT}")
+                continue
+            if media_type is None:
+                report(file.uri, f"left out: only {', '.join(MEDIA_TYPES)} files are read")
+                continue
+            if media_type in _SEVERAL_PAGES:
+                document = next(documents)
+                if document["status"] == "failed":
+                    report(file.uri, f"left out: {document['error']}")
+                    continue
+                count = document["page_count"]
             pages += [
                 LabelledPage(f"class-folders/{file.name}", file.uri, media_type, index, count, label=file.label)
                 for index in range(count)

@@ -16,11 +16,10 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from pipelines.datasets.alignment import PageText, Span, find_answer, locate
+from pipelines.datasets.labelled_reader import open_documents
 from pipelines.datasets.types import Box, LabelledPage, Question, Report, bio_labels
 from pipelines.datasets.value_formats import find_dates, find_lengths, split_company
-from pipelines.documents.document import Document
 from pipelines.documents.media_type import PDF
-from pipelines.errors import ProcessingError
 from pipelines.schema import Row, Task
 from pipelines.storage.files import Storage, join_uri
 
@@ -56,15 +55,15 @@ def read(storage: Storage, data: str, split: str, task: Task, report: Report) ->
     """
     pages: list[LabelledPage] = []
     for part in split.split("+"):
-        for name, keys in _contracts(storage, data, part, report):
-            uri = join_uri(data, "documents", name)
-            try:
-                with Document(storage.read(uri)) as document:
-                    count, media_type = document.page_count, document.media_type
-                if media_type != PDF:
-                    raise ValueError(f"it is {media_type}, not a PDF")
-            except (ProcessingError, OSError, ValueError) as error:
-                report(uri, f"left out: {error}")
+        contracts = list(_contracts(storage, data, part, report))
+        uris = [join_uri(data, "documents", name) for name, _ in contracts]
+        for (name, keys), uri, document in zip(contracts, uris, open_documents(uris), strict=True):
+            if document["status"] == "failed":
+                report(uri, f"left out: {document['error']}")
+                continue
+            media_type, count = document["media_type"], document["page_count"]
+            if media_type != PDF:
+                report(uri, f"left out: it is {media_type}, not a PDF")
                 continue
             questions = tuple(_questions(keys))
             pages += (

@@ -13,7 +13,7 @@ from pipelines.storage.files import Storage, normalise_uri
 
 logger = logging.getLogger(__name__)
 
-PROBLEMS_SHOWN = 5
+PROBLEMS_SHOWN = 20
 
 Read = Callable[[Storage, str, str, Task, Report], tuple[LabelledPage, ...]]
 Labels = Callable[[Storage, str, Task], tuple[str, ...]]

@@ -15,47 +15,10 @@ import numpy.typing as npt
 
 from pipelines.stages.infer import padded_length
 from pipelines.training.example_cache import ExampleIndex
+from pipelines.training.options import BatchOptions
 
 LENGTH_NOISE = 0.05
 """Lengths are sorted as if each were up to this share longer or shorter: windows meet others in every epoch."""
-
-
-@dataclass(frozen=True)
-class BatchOptions:
-    """How windows are grouped.
-
-    Attributes:
-        batch_size: the most windows of one step, all workers together.
-        micro_batch_size: the most windows that a worker computes at once; the gradients of a step add up.
-        seed: of the order.
-    """
-
-    batch_size: int = 8
-    micro_batch_size: int = 4
-    seed: int = 0
-
-    @property
-    def micro_batches(self) -> int:
-        """Of one step, all workers together."""
-        return self.batch_size // self.micro_batch_size
-
-    def check(self, workers: int) -> None:
-        """Refuse numbers that cannot be shared out evenly.
-
-        Raises:
-            ValueError: the message says which, and what would do.
-        """
-        if self.batch_size % self.micro_batch_size:
-            raise ValueError(
-                f"--batch-size is {self.batch_size} windows, which is no multiple of --micro-batch-size "
-                f"{self.micro_batch_size}"
-            )
-        if self.micro_batches % workers:
-            raise ValueError(
-                f"a step has {self.micro_batches} micro batches (--batch-size {self.batch_size} / --micro-batch-size "
-                f"{self.micro_batch_size}), which {workers} workers cannot share evenly: make it a multiple of "
-                f"{workers}, for instance with --micro-batch-size {max(1, self.batch_size // workers)}"
-            )
 
 
 @dataclass(frozen=True)

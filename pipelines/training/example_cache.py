@@ -181,11 +181,12 @@ def _record(storage: Storage, rows: Sequence[Row], options: PreprocessOptions) -
     tokenizer = load_tokenizer(options.tokenizer)
     vocabulary = json.dumps([sorted(tokenizer.get_vocab().items()), tokenizer.do_lower_case])
     result_options = asdict(replace(options, tokenizer=_hash(vocabulary)))
-    del result_options["page_time_limit_seconds"]
+    del result_options["limits"]
     return json.loads(
         json.dumps(
             {
                 "options": {**result_options, "max_length": tokenizer.model_max_length},
+                "columns": COUNTED_EXAMPLE.names,
                 "pages": len(rows),
                 "annotations": _hash(json.dumps(rows)),
                 "files": _hash(json.dumps(_marks(storage, {_file_of(row["uri"]) for row in rows}))),

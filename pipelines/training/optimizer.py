@@ -3,37 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import nn
 
-
-@dataclass(frozen=True)
-class OptimizerOptions:
-    """How the weights change.
-
-    Attributes:
-        learning_rate: highest rate of the parts that a checkpoint brought.
-        new_parts_learning_rate: of those that are new.
-        warmup_fraction: share (0 to 1) of all steps in which the rates rise from 0, before they fall to 0 again.
-        weight_decay: of matrices and tables; biases and norms have none.
-        gradient_clip: the greatest norm of a step's gradients, all parameters together; 0 clips nothing.
-        average_weights: decay of the exponential moving average of the weights, 0 to 1; 0 keeps none. The average is
-            what is evaluated and saved.
-        freeze_backbone: leave the visual backbone as it is.
-        freeze_word_embeddings: leave the table of word embeddings as it is.
-    """
-
-    learning_rate: float = 5e-5
-    new_parts_learning_rate: float = 5e-4
-    warmup_fraction: float = 0.1
-    weight_decay: float = 0.01
-    gradient_clip: float = 1.0
-    average_weights: float = 0.0
-    freeze_backbone: bool = False
-    freeze_word_embeddings: bool = False
+from pipelines.training.options import OptimizerOptions
 
 
 def freeze(model: Any, options: OptimizerOptions, unused: Iterable[str]) -> None:

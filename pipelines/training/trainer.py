@@ -14,10 +14,10 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import ray.train
@@ -31,64 +31,24 @@ from model import LayoutLMv2Tokenizer
 from model.checkpoint import CheckpointError, read_weights
 from pipelines.schema import Task
 from pipelines.storage.files import Storage
-from pipelines.training.augment import AugmentOptions
-from pipelines.training.batch_plan import BatchOptions, BatchPlan
+from pipelines.training.batch_plan import BatchPlan
 from pipelines.training.dataloader import DataLoaderOptions, TrainingBatch, augmented_vocabulary, iter_batches
 from pipelines.training.dev_evaluation import DevSplit, evaluate_share, score_all_ranks
+from pipelines.training.errors import DivergedError
 from pipelines.training.example_cache import ExampleIndex
 from pipelines.training.initialization import ModelInit, initialize_model
 from pipelines.training.metrics_log import MetricsLog
 from pipelines.training.optimizer import (
     AverageWeights,
-    OptimizerOptions,
     freeze,
     make_optimizer,
     schedule,
     set_learning_rates,
 )
-from pipelines.training.page_mixing import PageMixingOptions
-from pipelines.training.targets import Objective
+from pipelines.training.options import TrainingOptions
+from pipelines.training.output import PROGRESS, STATE
 
-WEIGHTS, STATE, PROGRESS = "model.safetensors", "training_state.pt", "training.json"
-
-
-@dataclass(frozen=True)
-class TrainingOptions:
-    """How a model is trained; two runs with equal options give equal weights.
-
-    Attributes:
-        task: which head.
-        objective: "masked-words" trains the head that tells hidden words instead, and evaluates nothing.
-        epochs: passes over the training split; or
-        steps: updates of the weights. One of the two is given.
-        dtype: of the arithmetic; weights are float32 in any case.
-        gradient_checkpointing: compute each layer twice and keep less of it.
-        synchronize_batch_norm: share batch statistics between the workers and train the normalisation; GPUs only.
-        seed: of new parts, order, dropout and augmentation.
-        evaluate_every: steps between evaluations on the dev split; None is once an epoch.
-        checkpoint_every: steps between checkpoints; every evaluation makes one too.
-        log_every: steps between lines of the log.
-    """
-
-    task: Task = "token-classification"
-    objective: Objective = "labels"
-    epochs: int | None = None
-    steps: int | None = None
-    dtype: Literal["float32", "bfloat16"] = "float32"
-    gradient_checkpointing: bool = False
-    synchronize_batch_norm: bool = False
-    seed: int = 0
-    evaluate_every: int | None = None
-    checkpoint_every: int = 500
-    log_every: int = 10
-    batches: BatchOptions = field(default_factory=BatchOptions)
-    optimizer: OptimizerOptions = field(default_factory=OptimizerOptions)
-    augment: AugmentOptions = field(default_factory=AugmentOptions)
-    page_mixing: PageMixingOptions = field(default_factory=PageMixingOptions)
-
-    def total_steps(self, steps_per_epoch: int) -> int:
-        """Updates of the weights in the whole run."""
-        return self.steps if self.steps is not None else (self.epochs or 1) * steps_per_epoch
+WEIGHTS = "model.safetensors"
 
 
 @dataclass(frozen=True)
@@ -123,10 +83,6 @@ class CheckpointProgress:
     step: int = 0
     best: float | None = None
     best_step: int | None = None
-
-
-class DivergedError(Exception):
-    """The loss is no number any more."""
 
 
 def train(job: TrainingJob) -> str | None:

@@ -24,7 +24,8 @@ from jobs.finetune import Options, main
 from pipelines.runtime.output_record import OutputConflictError
 from pipelines.stages.model_loader import check_task, load_model, load_tokenizer, model_labels
 from pipelines.storage.files import Storage, join_uri
-from pipelines.training.finetune import TrainingError, finetune
+from pipelines.training.errors import TrainingError
+from pipelines.training.finetune import finetune
 from pipelines.training.metrics_log import read_metrics
 from tests.conftest import REPOSITORY
 from tests.pipelines.datasets.drawn_corpus import draw_corpus, write_tiny_config
