@@ -1,11 +1,11 @@
-"""A folder of class folders: any documents, sorted by people into a folder a class.
+"""Class folders: documents of any kind, sorted into one folder for each class.
 
     data/train/invoice/one.pdf   data/dev/letter/two.png   data/test/...     the split is given
     data/invoice/one.pdf         data/letter/two.png                         the split follows from the name
 
 Without split folders the hash of a file's name below `data` (`invoice/one.pdf`) decides: 80% train, 10% dev and 10%
-test, the same on every machine and for ever, whatever other files come or go. All pages of a document have its class
-and its split.
+test, equal on every machine and at any time, whatever other files are added or removed. All pages of a document have
+its class and its split.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ TASKS: tuple[Task, ...] = ("sequence-classification",)
 SPLITS = ("train", "dev", "test")
 
 MEDIA_TYPES = {"pdf": PDF, "png": PNG, "jpg": JPEG, "jpeg": JPEG, "tif": TIFF, "tiff": TIFF}
-"""By the ending of a file's name, in any case."""
+"""Media types by file extension, in any case."""
 
 _SEVERAL_PAGES = (PDF, TIFF)
 
@@ -34,7 +34,7 @@ _LAYOUT = "class folders are laid out as SPLIT/CLASS/FILE with train, dev and te
 
 
 class _File(NamedTuple):
-    """A file; `name` is its path below the data, and `split` and `label` are empty where it lies in no class folder."""
+    """A file; `name` is its path below the data; `split` and `label` are empty if it is in no class folder."""
 
     uri: str
     name: str
@@ -45,11 +45,11 @@ class _File(NamedTuple):
 def read(storage: Storage, data: str, split: str, task: Task, report: Report) -> tuple[LabelledPage, ...]:
     """The pages of a split, by file name and page.
 
-    PDF and TIFF files are opened to count their pages; one that cannot be is reported and left out, as is a file of
-    another kind. Hidden files do not count. That a PNG or JPEG is broken is found by the stages.
+    PDF and TIFF files are opened to count their pages; those that cannot be opened are reported and left out, and so
+    are files of other types. Hidden files are ignored. A broken PNG or JPEG is found later, by the stages.
 
     Raises:
-        ValueError: no class folders, folders of splits beside folders of classes, or the split has none.
+        ValueError: there are no class folders, or split folders beside class folders, or the split has no file.
     """
     files = [file for file in _files(storage, data) if file.split in (split, "")]
     if not any(file.split for file in files):

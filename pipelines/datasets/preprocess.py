@@ -1,6 +1,6 @@
-"""Labelled pages through the stages of the batch job: the same words, picture and windows, with what is true beside.
+"""Labelled pages through the stages of the batch job: the same words, image and windows, and the ground truth.
 
-labelled pages -> [ read: picture, and words where none are given -> annotate -> tokenize ]
+labelled pages -> [ read: image, and words if none are given -> align labels -> tokenize ]
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from pipelines.stages.tokenize import Tokenize, TokenizeOptions
 GROUND_TRUTH = [field for field in LABELLED_PAGE if field.name in ("true_labels", "true_label", "questions", "keys")]
 
 EXAMPLE = pa.schema([*TOKENIZED, *GROUND_TRUTH])
-"""A labelled page ready for the model: picture, words, windows, and what is true of it."""
+"""A labelled page ready for the model: image, words, windows, and the ground truth."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class PreprocessOptions:
 
     Attributes:
         dataset: one of `pipelines.datasets.registry.DATASETS`.
-        task: what the model learns or is asked.
+        task: what the model learns or predicts.
         tokenizer: folder, hub id or s3:// URI of the checkpoint whose tokenizer is used.
         stride: tokens that neighbouring windows of a long page share.
         limits: what reading one page may cost.
@@ -50,7 +50,7 @@ class PreprocessOptions:
 
 
 class AlignLabels:
-    """Rows as `ReadLabelled` gives them; labels and answers that the corpus tells by value are located in the words."""
+    """Rows of `ReadLabelled`, with labels and answers that the corpus gives by value located in the words."""
 
     def __init__(self, options: PreprocessOptions) -> None:
         self.dataset = DATASETS[options.dataset]
@@ -67,7 +67,7 @@ class AlignLabels:
 
 
 def example_steps(options: PreprocessOptions) -> tuple[StageFactory, ...]:
-    """Read, annotate, tokenize: from rows of `LABELLED_PAGE` to rows of `EXAMPLE`."""
+    """Read, align labels, tokenize: from rows of `LABELLED_PAGE` to rows of `EXAMPLE`."""
     read = partial(ReadLabelled, options.rasterize, options.ocr, options.limits)
     return read, partial(AlignLabels, options), partial(_make_tokenize, options)
 

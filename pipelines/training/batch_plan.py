@@ -1,8 +1,8 @@
-"""Batches: which windows make up which step of training, as a pure function of the examples and a few numbers.
+"""The batch plan: which windows each training step holds, as a pure function of the examples and the options.
 
-Windows of like length share a step, and within it a micro batch, so that little is padding. What a step holds depends
-on neither the workers nor the size of their micro batches, and a run can go on in the middle: worker r of n takes the
-micro batches r, r + n, r + 2n, ... of each step.
+Windows of similar length share a step, and within it a micro batch, so that little is padding. A step's windows depend
+neither on the number of workers nor on the size of micro batches, and a run can continue at any step: worker r of n
+computes the micro batches r, r + n, r + 2n, ... of each step.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from pipelines.training.example_cache import ExampleIndex
 from pipelines.training.options import BatchOptions
 
 LENGTH_NOISE = 0.05
-"""Lengths are sorted as if each were up to this share longer or shorter: windows meet others in every epoch."""
+"""Lengths are sorted as if each were up to this share longer or shorter, so that batches differ between epochs."""
 
 
 @dataclass(frozen=True)
 class MicroBatch:
-    """What one worker computes at once.
+    """The windows that one worker computes at once.
 
     Attributes:
-        step: from 0, over all epochs.
-        micro_batch_index: which of its step's micro batches.
-        epoch: from 0.
+        step: counted from 0 over all epochs.
+        micro_batch_index: index of the micro batch within its step.
+        epoch: counted from 0.
         windows: int64, indices into the `ExampleIndex`; empty where there are fewer windows than micro batches.
-        targets: what the loss of the whole step is divided by, the same for all its micro batches.
+        targets: number of targets in the whole step, by which its loss is divided; equal in all its micro batches.
     """
 
     step: int
@@ -41,12 +41,12 @@ class MicroBatch:
 
 
 class BatchPlan:
-    """The order of all windows with something to learn from, in every epoch each of them once."""
+    """The order of all windows that have targets; each occurs once in every epoch."""
 
     def __init__(self, index: ExampleIndex, options: BatchOptions) -> None:
         """
         Raises:
-            ValueError: there is no such window.
+            ValueError: no window has a target.
         """
         self.options = options
         self.index = index
@@ -59,9 +59,10 @@ class BatchPlan:
         return -(-len(self.windows) // self.options.batch_size)
 
     def epoch(self, epoch: int) -> list[list[npt.NDArray[np.int64]]]:
-        """The windows of an epoch: for each step, for each of its micro batches.
+        """The windows of an epoch, int64, by step and micro batch.
 
-        The windows are dealt evenly: steps differ by one window at the most, and so do micro batches of a step.
+        They are distributed evenly: the sizes of steps differ by at most one window, and so do those of a step's micro
+        batches.
         """
         random = np.random.default_rng([self.options.seed, epoch])
         shuffled = self.windows[random.permutation(len(self.windows))]
@@ -91,7 +92,7 @@ class BatchPlan:
         ]
 
     def padding_share(self, epoch: int = 0) -> float:
-        """The share (0 to 1) of an epoch's tokens that is padding."""
+        """The share (0 to 1) of an epoch's tokens that are padding."""
         lengths = [self.index.tokens[windows] for step in self.epoch(epoch) for windows in step if len(windows)]
         padded = sum(padded_length(int(length.max())) * len(length) for length in lengths)
         return 1 - sum(int(length.sum()) for length in lengths) / padded
