@@ -192,9 +192,7 @@ def main() -> None:
     """Measure, predict, print the table."""
     options = tyro.cli(Options, description=__doc__)
     costs = measure_costs()
-    print(
-        "CPU milliseconds a page, alone: scanned", _milliseconds(costs.scanned), "layer", _milliseconds(costs.layer)
-    )
+    print("CPU milliseconds a page, alone: scanned", _milliseconds(costs.scanned), "layer", _milliseconds(costs.layer))
     print(f"CPU seconds until a worker is ready: reading {costs.read_start:.1f}, model {costs.infer_start:.1f}\n")
     print("| readers | pages | cores left | measured, s | predicted, s | error |\n|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:

@@ -98,5 +98,5 @@ class AverageWeights:
         for average, current in zip(self.model.parameters(), model.parameters(), strict=True):
             if current.requires_grad:
                 average.lerp_(current, 1 - decay)
-        for average, current in zip(self.model.buffers(), model.buffers(), strict=True):
-            average.copy_(current)
+        for kept, buffer in zip(self.model.buffers(), model.buffers(), strict=True):
+            kept.copy_(buffer)
