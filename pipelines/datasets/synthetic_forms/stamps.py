@@ -5,7 +5,7 @@ from __future__ import annotations
 from PIL import Image, ImageDraw
 
 from pipelines.datasets.synthetic_forms import phrases
-from pipelines.datasets.synthetic_forms.canvas import ANSWER, HEADER, OTHER, QUESTION, Entity, Canvas
+from pipelines.datasets.synthetic_forms.canvas import ANSWER, HEADER, OTHER, QUESTION, Canvas, Entity
 
 
 def vertical_number(canvas: Canvas) -> None:
