@@ -34,7 +34,7 @@ import ray
 import tyro
 from PIL import Image
 
-from pipelines.batch.discovery import DOCUMENTS_PER_ROUND, discover_documents
+from pipelines.batch.discovery import MAX_DOCUMENTS_PER_ROUND, discover_documents
 from pipelines.batch.listing import document_id, list_documents
 from pipelines.batch.manifest import pages_to_do, read_document_index, read_pages_done
 from pipelines.batch.options import RunOptions
@@ -77,7 +77,7 @@ def make_corpus(folder: Path, options: Options) -> None:
         path.write_bytes(content)
     listing = list_documents([str(folder / "in")], storage)
     page_rows = page_schema("token-classification")
-    for number in range(0, options.documents, DOCUMENTS_PER_ROUND):
+    for number in range(0, options.documents, MAX_DOCUMENTS_PER_ROUND):
         rows = [
             {
                 "document_id": document_id(stored.uri),
@@ -89,7 +89,7 @@ def make_corpus(folder: Path, options: Options) -> None:
                 "pages_selected": 1,
                 "status": "ok",
             }
-            for stored in islice(listing, DOCUMENTS_PER_ROUND)
+            for stored in islice(listing, MAX_DOCUMENTS_PER_ROUND)
         ]
         documents = pa.Table.from_pylist(rows, schema=DOCUMENTS)
         write_table(storage, f"{folder}/out/documents/part-{RUN}-{number:08d}.parquet", documents)

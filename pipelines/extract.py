@@ -35,7 +35,7 @@ from pipelines.stages.fetch import Fetch
 from pipelines.stages.infer import Infer
 from pipelines.stages.merge import Merge, MergeOptions
 from pipelines.stages.model_loader import load_config, load_model, load_tokenizer, model_labels
-from pipelines.stages.ocr import Ocr
+from pipelines.stages.ocr import OCR_SHARE, Ocr
 from pipelines.stages.preview import Preview
 from pipelines.stages.rasterize import Rasterize
 from pipelines.stages.sandbox import Sandbox
@@ -46,9 +46,6 @@ if TYPE_CHECKING:
     import ray.data
 
     from pipelines.runtime.pools import Pools
-
-OCR_SHARE = 0.9
-"""Of a page's time limit: OCR that takes longer ends by itself, and the sandbox need not be killed."""
 
 
 def extract_pages(pages: ray.data.Dataset, options: ExtractOptions, pools: Pools) -> ray.data.Dataset:

@@ -70,10 +70,9 @@ def pools_for_cluster(read_workers: int | None, model_workers: int | None, devic
     import ray  # loaded by the first stage that needs it
 
     nodes = [node for node in ray.nodes() if node["Alive"]]
-    cpus = sum(node["Resources"].get("CPU", 0) for node in nodes)
-    if cpus and not any(POOL_LABEL in node["Labels"] for node in nodes):
+    if not is_autoscaling(nodes):
         return plan_pools(
-            cpus,
+            sum(node["Resources"].get("CPU", 0) for node in nodes),
             sum(node["Resources"].get("GPU", 0) for node in nodes),
             node_cpus=max(node["Resources"].get("CPU", 0) for node in nodes),
             read_workers=read_workers,
@@ -82,6 +81,13 @@ def pools_for_cluster(read_workers: int | None, model_workers: int | None, devic
     pools = plan_autoscaling_pools(on_gpus=device != "cpu", read_workers=read_workers, model_workers=model_workers)
     threading.Thread(target=_tell_missing, args=(pools,), name="placement", daemon=True).start()
     return pools
+
+
+def is_autoscaling(nodes: Sequence[dict[str, Any]]) -> bool:
+    """Whether the cluster of these nodes (as `ray.nodes` lists them) has node types, of which some may still come."""
+    alive = [node for node in nodes if node["Alive"]]
+    has_cpus = any(node["Resources"].get("CPU", 0) for node in alive)
+    return not has_cpus or any(POOL_LABEL in node["Labels"] for node in alive)
 
 
 def unmet_requirements(pools: Pools, nodes: Sequence[dict[str, Any]]) -> list[str]:

@@ -11,6 +11,9 @@ from model.ocr.engine import OcrEngine, OcrOptions, normalise_boxes
 from pipelines.errors import ProcessingError
 from pipelines.schema import Row, mark_failed
 
+OCR_SHARE = 0.9
+"""Of a page's time limit: OCR that takes longer ends by itself, and the sandbox need not be killed."""
+
 
 class Ocr:
     """Rows with the columns of `RASTERIZED` in, `PAGE_IMAGE` out: the page image is read and dropped."""

@@ -25,7 +25,7 @@ def heavy_modules_of(job: str, arguments: tuple[str, ...]) -> list[str]:
     return done.stderr.splitlines()[-1].split()
 
 
-@pytest.mark.parametrize("job", ["read", "extract", "serve"])
+@pytest.mark.parametrize("job", ["read", "extract", "serve", "finetune", "evaluate", "plan", "forms_model"])
 def test_help_loads_neither_ray_nor_pytorch(job: str) -> None:
     assert heavy_modules_of(job, ("--help",)) == []
 

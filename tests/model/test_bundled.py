@@ -11,7 +11,9 @@ from model import LayoutLMv2ForTokenClassification
 from model.checkpoint_source import BUNDLED_FORMS, resolve_checkpoint
 from pipelines.datasets.labelled_pages import write_labelled_pages
 from pipelines.datasets.synthetic_forms.pages import drawn_pages
-from pipelines.evaluation.evaluate import EvaluateOptions, evaluate, read_split
+from pipelines.evaluation.corpus import read_split
+from pipelines.evaluation.evaluate import evaluate
+from pipelines.evaluation.options import EvaluateOptions
 from pipelines.storage.files import Storage
 
 FORM_LABELS = ["O", "B-HEADER", "I-HEADER", "B-QUESTION", "I-QUESTION", "B-ANSWER", "I-ANSWER"]
