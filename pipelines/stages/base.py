@@ -13,13 +13,13 @@ StageFactory = Callable[[], Stage]
 
 
 class StageRunner:
-    """Runs a stage, or several one after the other, over blocks of rows, inside one worker.
+    """Runs one or more stages in sequence over blocks of rows, inside one worker.
 
-    Between stages of one `StageRunner` rows pass one at a time, so that a page image lives only until it is read.
+    Rows pass between the stages one at a time, so that a page image lives only until it is read.
     """
 
     def __init__(self, stage_factories: tuple[StageFactory, ...], schema: pa.Schema) -> None:
-        """`stage_factories` are called in the worker, once; `schema` is that of the last stage's rows."""
+        """`stage_factories` are called once, in the worker; `schema` describes the rows of the last stage."""
         self.stages = [make() for make in stage_factories]
         self.schema = schema
 
@@ -31,7 +31,7 @@ class StageRunner:
 
 
 def rows_to_table(rows: Iterable[Row], schema: pa.Schema) -> pa.Table:
-    """Rows as an Arrow table; columns that the schema does not name are left out, absent ones are null."""
+    """Convert rows to an Arrow table; columns that the schema does not name are dropped, missing ones are null."""
     rows = list(rows)
     columns = [pa.array([row.get(field.name) for row in rows], type=field.type) for field in schema]
     return pa.Table.from_arrays(columns, schema=schema)

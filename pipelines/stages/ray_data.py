@@ -1,8 +1,8 @@
 """Stages on Ray Data: how a stage becomes an operator.
 
-A block of page rows goes in and one block comes out, so that one task gives one block. A task that gives several can
-lose rows when its actor dies and the retry cuts them elsewhere; here a block is a task, a retry and a written file, and
-what it holds depends on its input alone.
+A block of page rows goes in and one block comes out, so that each task emits one block. A task that emits several can
+lose rows when its actor dies and the retry splits them differently; here a block is a task, a retry and a written file,
+and its content depends on its input alone.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ def map_stages(
     pools: Pools,
     kind: Literal["read", "infer"],
 ) -> ray.data.Dataset:
-    """Run stages in an actor pool, lazily: `read` actors on CPUs, `infer` actors on GPUs where there are any.
+    """Run stages in an actor pool, lazily: `read` actors on CPUs, `infer` actors on GPUs if there are any.
 
-    `target_max_block_size` of the Dataset's own context is set to None, which keeps one block a task.
+    Sets `target_max_block_size` of the Dataset's own context to None, which keeps one block per task.
 
     Args:
-        stage_factories: called once in each actor; their stages run one after the other.
+        stage_factories: called once in each actor; their stages run in sequence.
         schema: columns of the last stage's rows.
-        pools: how many actors, and what each of them books.
+        pools: how many actors, and the resources that each one requests.
     """
     rows.context.target_max_block_size = None
     if kind == "read":
@@ -49,7 +49,7 @@ def map_stages(
     return rows.map_batches(
         StageRunner,
         fn_constructor_args=(stage_factories, schema),
-        batch_size=PAGES_PER_BLOCK if pools.infer_gpus else None,  # Ray Data wants a number where there are GPUs
+        batch_size=PAGES_PER_BLOCK if pools.infer_gpus else None,  # Ray Data requires a number with GPUs
         batch_format="pyarrow",
         num_cpus=pools.infer_cpus,
         num_gpus=pools.infer_gpus,
@@ -60,7 +60,7 @@ def map_stages(
 
 
 def map_stage(rows: ray.data.Dataset, make_stage: StageFactory, schema: pa.Schema, pools: Pools) -> ray.data.Dataset:
-    """Run a stage that costs nothing to make in Ray tasks, lazily."""
+    """Run a stage in Ray tasks, lazily; for stages that are cheap to construct."""
     return map_blocks(rows, partial(_run_stage, stage_factory=make_stage, schema=schema), pools)
 
 
