@@ -39,6 +39,7 @@ from pipelines.batch.listing import document_id, list_documents
 from pipelines.batch.manifest import pages_to_do, read_document_index, read_pages_done
 from pipelines.batch.options import RunOptions
 from pipelines.extract import ExtractOptions
+from pipelines.runtime.cluster import Cluster
 from pipelines.runtime.pools import PAGES_PER_BLOCK
 from pipelines.runtime.ray_data import set_data_context
 from pipelines.schema import DOCUMENTS, page_schema
