@@ -1,4 +1,4 @@
-"""What a stage is: rows in, rows out, one for one; how stages run over a block, and rows as Arrow tables."""
+"""The stage interface (rows in, rows out, one for one), running stages over blocks, and rows as Arrow tables."""
 
 from __future__ import annotations
 

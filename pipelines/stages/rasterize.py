@@ -74,8 +74,8 @@ def rasterize_page(document: Document, row: Row, options: RasterizeOptions) -> R
     if index >= document.page_count:
         message = f"There is no page {index + 1}: the document has changed and now has {document.page_count} pages."
         raise ProcessingError("unreadable", message)
-    given = row.get("given_words")
-    layer = read_text_layer(document, index) if options.text != "ocr" and given is None else None
+    given_words = row.get("given_words")
+    layer = read_text_layer(document, index) if options.text != "ocr" and given_words is None else None
     uses_layer = layer is not None and (layer.trusted or options.text == "layer")
     size = page_size(document, index, options.render)
     result: Row = {
@@ -92,8 +92,8 @@ def rasterize_page(document: Document, row: Row, options: RasterizeOptions) -> R
         "error_kind": None,
         "error": None,
     }
-    if given is not None:
-        result |= _text_columns("given", given, row["given_boxes"])
+    if given_words is not None:
+        result |= _text_columns("given", given_words, row["given_boxes"])
     elif uses_layer and layer is not None:
         result |= _text_columns("layer" if layer.words else "none", layer.words, normalise_boxes(layer.boxes, 1, 1))
     elif options.text != "layer":

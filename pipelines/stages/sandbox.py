@@ -67,9 +67,7 @@ class Sandbox:
     def __init__(
         self, stage_factories: tuple[StageFactory, ...], schema: pa.Schema, identity: pa.Schema, limits: PageLimits
     ) -> None:
-        """`identity`: columns of `schema` that identify a row; they are copied from the input, whatever the process
-        returns.
-        """
+        """`identity`: columns of `schema` that identify a row; they are copied from the input, not from the process."""
         self.spec = SandboxSpec(stage_factories, schema, limits)
         self._identity = identity.names
         self._process: _Process | None = None
