@@ -59,7 +59,7 @@ def write_pages(
         set_pending_pages(to_do)
         while blocks := list(_blocks(islice(rows, round_pages), block_pages)):
             check_ownership(storage, options.output, run_id)
-            for summary in _write_round(blocks, storage, options, pools, run_id):
+            for summary in write_round(blocks, storage, options, pools, run_id):
                 progress.add(summary["pages"], summary["failed"])
                 seconds += summary["seconds"]
                 set_pending_pages(to_do - progress.done)
@@ -75,7 +75,7 @@ def _blocks(rows: Iterator[Row], size: int) -> Iterator[pa.Table]:
         yield pa.Table.from_pylist(block, schema=PAGE_TO_DO)
 
 
-def _write_round(
+def write_round(
     blocks: list[pa.Table], storage: Storage, options: RunOptions, pools: Pools, run_id: str
 ) -> Iterator[dict[str, Any]]:
     """Extract and write blocks of pages to do; yields a summary of each block when it is written."""
