@@ -70,7 +70,6 @@ def write_pages(
     to_do = done.expected - done.marked
     in_process = cluster.is_optional and to_do <= MAX_PAGES_IN_PROCESS
     pools = plan_pools(available_cores(), 0, read_workers=options.read_workers) if in_process else cluster.pools
-    extract_round = _extract_in_process if in_process else _extract_on_ray
     record["pools"] = asdict(pools)
     if not to_do:
         logger.info("nothing to do: all %d pages are in %s", done.expected, options.output)
@@ -84,7 +83,7 @@ def write_pages(
         set_pending_pages(to_do)
         while blocks := list(_blocks(islice(rows, round_pages), block_pages)):
             check_ownership(storage, options.output, run_id)
-            for summary in extract_round(blocks, storage, options, pools, run_id):
+            for summary in write_round(blocks, storage, options, pools, run_id, in_process):
                 progress.add(summary["pages"], summary["failed"])
                 seconds += summary["seconds"]
                 set_pending_pages(to_do - progress.done)
@@ -100,25 +99,21 @@ def _blocks(rows: Iterator[Row], size: int) -> Iterator[pa.Table]:
         yield pa.Table.from_pylist(block, schema=PAGE_TO_DO)
 
 
-def _extract_in_process(
-    blocks: list[pa.Table], storage: Storage, options: RunOptions, pools: Pools, run_id: str
+def write_round(
+    blocks: list[pa.Table], storage: Storage, options: RunOptions, pools: Pools, run_id: str, in_process: bool
 ) -> Iterator[dict[str, Any]]:
-    """Extract and write blocks of pages to do, without Ray; yields a summary of each block when it is written."""
-    for rows in extract_blocks(blocks, options.extract, pools.read_actors):
-        yield from write_block(rows, storage, join_uri(options.output, "pages"), run_id).to_pylist()
-
-
-def _extract_on_ray(
-    blocks: list[pa.Table], storage: Storage, options: RunOptions, pools: Pools, run_id: str
-) -> Iterator[dict[str, Any]]:
-    """The same in an execution of Ray Data."""
+    """Extract and write blocks of pages to do; yields a summary of each block when it is written."""
+    write = partial(write_block, storage=storage, folder=join_uri(options.output, "pages"), run_id=run_id)
+    if in_process:
+        for rows in extract_blocks(blocks, options.extract, pools.read_actors):
+            yield from write(rows).to_pylist()
+        return
     import ray.data
 
     from pipelines.stages.ray_data import map_blocks
 
-    rows = extract_pages(ray.data.from_blocks(blocks), options.extract, cap_pools(pools, len(blocks)))
-    write = partial(write_block, storage=storage, folder=join_uri(options.output, "pages"), run_id=run_id)
-    yield from map_blocks(rows, write, pools).iter_rows()
+    extracted = extract_pages(ray.data.from_blocks(blocks), options.extract, cap_pools(pools, len(blocks)))
+    yield from map_blocks(extracted, write, pools).iter_rows()
 
 
 def write_block(block: pa.Table, storage: Storage, folder: str, run_id: str) -> pa.Table:
