@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from html import escape
 from typing import Literal
 
 from PIL import Image, ImageDraw
@@ -161,16 +160,6 @@ def question_title(question: Row, answer: Row) -> str:
 def question_shares(row: Row) -> list[tuple[str, float]]:
     """The title of each question of a page, with the similarity of its answer to the ground truth, 0-1."""
     return [(question_title(question, answer), share) for question, answer, share in _questions(row)]
-
-
-def svg_overlays(overlays: Sequence[Overlay]) -> str:
-    """The overlays as SVG rectangles in a box of 1000 by 1000, with their titles as hover text."""
-    return "".join(
-        f"<rect x='{overlay.box[0]}' y='{overlay.box[1]}' width='{max(1, overlay.box[2] - overlay.box[0])}' "
-        f"height='{max(1, overlay.box[3] - overlay.box[1])}' class='{overlay.style}'>"
-        f"<title>{escape(overlay.title)}</title></rect>"
-        for overlay in overlays
-    )
 
 
 def draw_overlays(image: Image.Image, overlays: Sequence[Overlay]) -> Image.Image:

@@ -1,0 +1,71 @@
+"""The report of a run whose record and pages are made by hand; `test_run.py` looks at that of a real one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from pipelines.batch.audit import audit_output
+from pipelines.batch.options import RunOptions
+from pipelines.batch.record import PhaseSeconds, completed_fields, new_record
+from pipelines.batch.report import sample_pages, write_report
+from pipelines.extract import ExtractOptions
+from pipelines.schema import Row, page_schema
+from pipelines.storage.files import Storage
+from pipelines.storage.tables import write_table
+from tests.pipelines.batch.output_rows import document_row, page_row, write_rows
+
+COMMAND = ("python", "-m", "jobs.extract", "--input", "<in>", "--output", "out")
+
+
+def read_page(name: str, index: int, words: list[str]) -> Row:
+    """A row of a page that was read."""
+    label = "QUESTION" if words else "O"
+    entity = {"label": label, "text": " ".join(words), "box": [0, 0, 9, 9], "score": 0.5}
+    return page_row(name, index) | {
+        "words": words,
+        "boxes": [[0, 0, 9, 9]] * len(words),
+        "word_confidences": [None] * len(words),
+        "labels": [label] * len(words),
+        "scores": [0.5] * len(words),
+        "entities": [{**entity, "first_word": 0, "last_word": len(words) - 1}] if words else [],
+    }
+
+
+def report(output: Path) -> tuple[str, dict[str, Any]]:
+    """The report of what the output holds, and the record that it is made of."""
+    options = RunOptions(("<in>",), str(output), ExtractOptions("untrained"), command=COMMAND)
+    record = new_record("untrained", options.inputs, options.result_options()) | {"pools": {"read_actors": 1}}
+    audit = audit_output(Storage(), str(output))
+    record |= completed_fields(options, audit, pages=1234, seconds=PhaseSeconds(1.0, 2.0, 3.0))
+    write_report(Storage(), str(output), record, page_limit=2)
+    return (output / "report.html").read_text(), record
+
+
+def test_counts_failures_and_missing_pages_are_shown_and_names_are_escaped(tmp_path: Path) -> None:
+    write_rows(tmp_path, "documents", "one", [document_row("<b>a", 3), document_row("c", 0, error_kind="encrypted")])
+    write_rows(tmp_path, "pages", "one", [read_page("<b>a", 0, ["<i>"]), page_row("<b>a", 2, "timeout")])
+    html, record = report(tmp_path)
+    assert record["status"] == "incomplete"
+    assert "1 pages of 1 documents" in html and "did 1,234 pages in 3.0 s" in html and "617.00 pages/s" in html
+    assert "1 expected pages are not written" in html
+    for name, count in (("failed: encrypted", 1), ("failed: timeout", 1), ("not written", 1), ("expected", 3)):
+        assert f"<td>{name}</td><td>{count}</td>" in html
+    assert "--input &#39;&lt;in&gt;&#39;" in html and "--page-time-limit-seconds 480" in html
+    assert "<code>/in/&lt;b&gt;a.pdf</code>, page 3: a reason" in html
+    assert "&lt;b&gt;a.pdf, page 1 of 9: cannot be drawn" in html, "its file is gone"
+    assert "<b>a" not in html and "<i>" not in html and "<in>" not in html
+
+
+@pytest.mark.parametrize(("limit", "expected"), [(0, []), (1, [("b", 0)]), (2, [("a", 1), ("b", 0)])])
+def test_first_pages_with_words_are_preferred_for_drawing(
+    limit: int, expected: list[tuple[str, int]], tmp_path: Path
+) -> None:
+    rows = [read_page("a", 0, []), read_page("a", 1, ["x"]), read_page("b", 0, ["y"]), page_row("b", 1, "timeout")]
+    table = pa.Table.from_pylist(rows, schema=page_schema("token-classification"))
+    write_table(Storage(), str(tmp_path / "pages" / "one.parquet"), table)
+    sample = sample_pages(Storage(), str(tmp_path), limit)
+    assert sorted((row["document_id"], row["page_index"]) for row in sample) == expected
