@@ -12,14 +12,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
+from typing import TYPE_CHECKING
 
-import ray.data
-
-from model import LayoutLMv2Tokenizer
-from model.ocr.engine import OcrEngine, OcrOptions
-from pipelines.runtime.pools import Pools
+from pipelines.options import ExtractOptions, tokenize_options
 from pipelines.schema import (
     DOCUMENTS,
     INFERRED,
@@ -30,47 +27,25 @@ from pipelines.schema import (
     PREVIEWED,
     TOKENIZED,
     Row,
-    Task,
     page_schema,
 )
 from pipelines.stages.base import StageFactory
 from pipelines.stages.count_pages import CountPages, ListingOptions, RejectOversized
 from pipelines.stages.fetch import Fetch
-from pipelines.stages.infer import Infer, InferOptions
+from pipelines.stages.infer import Infer
 from pipelines.stages.merge import Merge, MergeOptions
-from pipelines.stages.model_loader import check_task, load_config, load_model, load_tokenizer, model_labels
-from pipelines.stages.ocr import Ocr
+from pipelines.stages.model_loader import load_config, load_model, load_tokenizer, model_labels
+from pipelines.stages.ocr import OCR_SHARE, Ocr
 from pipelines.stages.preview import Preview
-from pipelines.stages.rasterize import Rasterize, RasterizeOptions
-from pipelines.stages.ray_data import map_stage, map_stages
+from pipelines.stages.rasterize import Rasterize
 from pipelines.stages.sandbox import Sandbox
 from pipelines.stages.sandbox_protocol import PageLimits
-from pipelines.stages.tokenize import Tokenize, TokenizeOptions, check_questions
+from pipelines.stages.tokenize import Tokenize
 
-OCR_SHARE = 0.9
-"""Of a page's time limit: OCR that takes longer ends by itself, and the sandbox need not be killed."""
+if TYPE_CHECKING:
+    import ray.data
 
-
-@dataclass(frozen=True)
-class ExtractOptions:
-    """What is done with a page, whoever asks: the batch job, the training data or the endpoint.
-
-    Attributes:
-        model: folder, hub id or s3:// URI of a checkpoint.
-        task: what the model is asked of each page.
-        questions: for question answering.
-        stride: tokens that neighbouring windows of a long page share.
-        limits: what reading one page may cost.
-    """
-
-    model: str
-    task: Task = "token-classification"
-    questions: tuple[str, ...] = ()
-    stride: int = 128
-    limits: PageLimits = field(default_factory=PageLimits)
-    rasterize: RasterizeOptions = field(default_factory=RasterizeOptions)
-    ocr: OcrOptions = field(default_factory=OcrOptions)
-    infer: InferOptions = field(default_factory=InferOptions)
+    from pipelines.runtime.pools import Pools
 
 
 def extract_pages(pages: ray.data.Dataset, options: ExtractOptions, pools: Pools) -> ray.data.Dataset:
@@ -85,31 +60,11 @@ def extract_pages(pages: ray.data.Dataset, options: ExtractOptions, pools: Pools
     Returns:
         One row a page, with the columns of `page_schema(options.task)`.
     """
+    from pipelines.stages.ray_data import map_stage, map_stages  # loads Ray, which one document does without
+
     read = map_stages(pages, read_steps(options), TOKENIZED, pools, "read")
     inferred = map_stages(read, infer_steps(options, pools.infer_threads), INFERRED, pools, "infer")
     return map_stage(inferred, partial(Merge, merge_options(options)), page_schema(options.task), pools)
-
-
-def check_options(options: ExtractOptions) -> None:
-    """Refuse what cannot work, before anything is started.
-
-    Raises:
-        ValueError: questions without their task or the other way round, a question or a stride too long, a model
-            for another task.
-        CheckpointError: the model cannot be read.
-        OcrUnavailableError: Tesseract, or the data of a language, is not installed.
-    """
-    if options.task != "question-answering" and options.questions:
-        raise ValueError(f"--questions are for --task question-answering, and the task is {options.task}")
-    check_task(options.model, options.task)
-    tokenizer = load_tokenizer(options.model)
-    windows = tokenize_options(options, tokenizer)
-    if options.task == "question-answering":
-        check_questions(tokenizer, windows)
-    if options.rasterize.text != "layer":
-        OcrEngine(options.ocr).close()
-    if not 0 <= options.stride < windows.max_length // 2:
-        raise ValueError(f"--stride is {options.stride}; it must be from 0 to {windows.max_length // 2 - 1}")
 
 
 def read_steps(options: ExtractOptions) -> tuple[StageFactory, ...]:
@@ -180,10 +135,3 @@ def merge_options(options: ExtractOptions) -> MergeOptions:
     labels = model_labels(options.model, options.task)
     several = load_config(options.model, options.task).problem_type == "multi_label_classification"
     return MergeOptions(options.task, labels, options.questions, several)
-
-
-def tokenize_options(options: ExtractOptions, tokenizer: LayoutLMv2Tokenizer) -> TokenizeOptions:
-    """The windows are as long as the model was made for."""
-    return TokenizeOptions(
-        options.task, options.questions, max_length=tokenizer.model_max_length, stride=options.stride
-    )

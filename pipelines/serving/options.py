@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from pipelines.extract import ExtractOptions
+from pipelines.options import ExtractOptions
 from pipelines.schema import Task
 from pipelines.serving.keys import ApiKeys
 

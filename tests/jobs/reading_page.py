@@ -34,7 +34,6 @@ class ReadingPage:
         self.run("sessionStorage.clear()")
         if key is not None:
             self.run("sessionStorage.setItem('layoutlmv2-api-key', arguments[0])", key)
-        self.chrome.get("about:blank")  # ends what the page was doing
         self.chrome.get(self.url)
 
     def is_open(self) -> bool:

@@ -30,6 +30,8 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from jobs.extract import Options as BatchOptions
+from jobs.extract import main as run_batch_job
 from jobs.serve import Options, main, served_model
 from pipelines.extract import ExtractOptions, infer_steps, merge_options, read_steps
 from pipelines.schema import Row, Task, page_schema
@@ -47,14 +49,19 @@ PAGES_PER_DOCUMENT = 2
 VARYING = ("document_id", "uri", "seconds", "etag", "pages_selected")
 
 
-@pytest.fixture(scope="module")
-def batch(samples_directory: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Row], list[Row]]:
-    """Documents and pages of the samples, as the batch job writes them."""
+@pytest.fixture(scope="module", params=["in process", pytest.param("on ray", marks=pytest.mark.slow)])
+def batch(
+    request: pytest.FixtureRequest, samples_directory: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[list[Row], list[Row]]:
+    """Documents and pages of the samples as the batch job writes them, in this process and on a Ray of its own."""
     output = tmp_path_factory.mktemp("batch")
     options = ["--input", str(samples_directory), "--output", str(output), "--report-pages", "0"]
-    options += ["--max-pages-per-document", str(PAGES_PER_DOCUMENT), "--read-workers", "1", "--model-workers", "1"]
-    command = [sys.executable, "-m", "jobs.extract", *options]
-    subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True, timeout=240)
+    options += ["--max-pages-per-document", str(PAGES_PER_DOCUMENT)]
+    if request.param == "in process":
+        assert run_batch_job(options) == 0
+    else:
+        command = [sys.executable, "-m", "jobs.extract", *options, "--address", "local"]
+        subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True, timeout=240)
     return pq.read_table(output / "documents").to_pylist(), pq.read_table(output / "pages").to_pylist()
 
 
@@ -280,7 +287,8 @@ def test_a_replica_that_dies_costs_its_requests_only_time_and_health_reports_it(
 ) -> None:
     scan = (samples_directory / "supplier-form-scanned.pdf").read_bytes()
     headers = {"Accept": "application/x-ndjson"}
-    with client.stream("POST", "/v1/extract", files={"file": ("scan.pdf", scan)}, headers=headers) as response:
+    upload: Any = {"files": {"file": ("scan.pdf", scan)}, "data": {"pages": "1-2"}}
+    with client.stream("POST", "/v1/extract", **upload, headers=headers) as response:
         lines = response.iter_lines()
         assert "document" in json.loads(next(lines))
         victims = endpoint.replicas(deployment)
@@ -289,7 +297,7 @@ def test_a_replica_that_dies_costs_its_requests_only_time_and_health_reports_it(
             victim.kill()
         health = watch_health(endpoint)
         pages = [json.loads(line)["page"] for line in lines]
-    assert [page["page_index"] for page in pages] == list(range(len(pages)))
+    assert [page["page_index"] for page in pages] == [0, 1]
     for page in pages:
         assert page["status"] == "ok" or page["error_kind"] == "crashed", page["error"]
     after = extract(client, samples_directory / "invoice.png")
@@ -323,11 +331,9 @@ def test_options_that_make_no_sense_end_with_status_2(
 
 
 def test_reading_options_are_those_of_the_batch_job() -> None:
-    from jobs.extract import Options as ExtractJob
-
-    ours, theirs = Options(), ExtractJob(input=("x",), output="y")
+    ours, theirs = Options(), BatchOptions(input=("x",), output="y")
     different = {"model", "page_time_limit_seconds", "task"}
-    shared = set(Options.__dataclass_fields__) & set(ExtractJob.__dataclass_fields__) - different
+    shared = set(Options.__dataclass_fields__) & set(BatchOptions.__dataclass_fields__) - different
     assert len(shared) > 10
     assert {name: getattr(ours, name) for name in shared} == {name: getattr(theirs, name) for name in shared}
 
@@ -352,9 +358,9 @@ def test_the_description_has_examples_with_the_fields_of_real_answers(client: ht
     assert "POST /v1/extract" in page and "http" not in page.replace("https://www.w3.org", "")
 
 
-def test_the_commands_of_the_readme_work(endpoint: Endpoint) -> None:
-    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
-    blocks = re.findall(r"```(bash|python)\n(.*?)```", readme, re.DOTALL)
+def test_the_commands_of_the_documents_work(endpoint: Endpoint) -> None:
+    document = (REPOSITORY / "docs" / "serving.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```(bash|python)\n(.*?)```", document, re.DOTALL)
     shown = [(language, block) for language, block in blocks if "/v1/extract" in block]
     assert {language for language, _ in shown} == {"bash", "python"}
     for language, block in shown:
