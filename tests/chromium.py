@@ -22,6 +22,9 @@ ARGUMENTS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--disable-extensions",
+    "--disable-component-extensions-with-background-pages",
+    "--in-process-gpu",
 )
 
 
@@ -50,7 +53,7 @@ def start_chromium(folder: Path) -> Iterator[Chrome]:
 
 
 def set_screen(chrome: Chrome, width: int, height: int, *, dark: bool = False, calm: bool = False) -> None:
-    """The window's size in CSS pixels, and what its user prefers: a dark page, less motion."""
+    """Set the size of the window in CSS pixels, and what its user prefers: a dark page, less motion."""
     screen = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
     chrome.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
     scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}

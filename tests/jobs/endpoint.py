@@ -6,9 +6,11 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
@@ -28,29 +30,55 @@ ANSWER_SECONDS = 120.0
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where it listens, and which process it is."""
+    """An endpoint: its URL, its process, and a key that opens it."""
 
     url: str
     process: subprocess.Popen[str]
     key: str | None = None
 
-    def client(self, **headers: str) -> httpx.Client:
-        """A client with the key, if there is one."""
-        if self.key is not None:
-            headers.setdefault("Authorization", f"Bearer {self.key}")
-        return httpx.Client(base_url=self.url, timeout=ANSWER_SECONDS, headers=headers, trust_env=False)
+    def headers(self) -> dict[str, str]:
+        """What a request needs to be admitted."""
+        return {} if self.key is None else {"Authorization": f"Bearer {self.key}"}
+
+    def client(self) -> httpx.Client:
+        """A client that is admitted."""
+        return httpx.Client(base_url=self.url, timeout=ANSWER_SECONDS, headers=self.headers(), trust_env=False)
 
     def replicas(self, deployment: str) -> list[psutil.Process]:
         """The processes of a deployment's replicas."""
-        mark = f"ServeReplica:layoutlmv2:{deployment}"
-        found = []
+        name = f"ServeReplica:layoutlmv2:{deployment}"
+        replicas = []
         for process in psutil.Process(self.process.pid).children(recursive=True):
             try:
-                if any(mark in word for word in process.cmdline()):
-                    found.append(process)
+                if any(name in word for word in process.cmdline()):
+                    replicas.append(process)
             except psutil.NoSuchProcess:
                 continue
-        return found
+        return replicas
+
+    @contextmanager
+    def without_key(self) -> Iterator[str]:
+        """A URL for clients that know no key: a proxy that adds it to their requests."""
+        endpoint = self
+
+        class AddKey(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                forwarded = {name: self.headers[name] for name in ("Content-Type", "Accept") if name in self.headers}
+                with endpoint.client() as client:
+                    response = client.post(self.path, content=body, headers=forwarded)
+                self.send_response(response.status_code)
+                self.send_header("Content-Type", response.headers["content-type"])
+                self.send_header("Content-Length", str(len(response.content)))
+                self.end_headers()
+                self.wfile.write(response.content)
+
+        with ThreadingHTTPServer(("127.0.0.1", 0), AddKey) as server:
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            try:
+                yield f"http://127.0.0.1:{server.server_address[1]}"
+            finally:
+                server.shutdown()
 
 
 @contextmanager
@@ -58,7 +86,7 @@ def start_endpoint(log: Path, *arguments: str, key: str | None = None) -> Iterat
     """An endpoint that answers, until the context ends.
 
     Args:
-        log: file for what it prints.
+        log: file for its standard error.
     """
     port = free_port()
     environment = {**os.environ, "PYTHONUNBUFFERED": "1", "LAYOUTLMV2_API_KEYS": f"another,{key}" if key else ""}
@@ -73,13 +101,13 @@ def start_endpoint(log: Path, *arguments: str, key: str | None = None) -> Iterat
         )
     try:
         assert process.stdout is not None
-        said = ""
+        lines = ""
         for line in process.stdout:
-            said += line
+            lines += line
             if line.startswith("serving on"):
                 break
         else:
-            raise AssertionError(f"the endpoint has ended: {said}{log.read_text()}")
+            raise AssertionError(f"the endpoint has ended: {lines}{log.read_text()}")
         yield Endpoint(f"http://127.0.0.1:{port}", process, key)
     finally:
         if process.poll() is None:
@@ -93,7 +121,7 @@ def start_endpoint(log: Path, *arguments: str, key: str | None = None) -> Iterat
 
 
 def write_untrained(folder: Path, task: Task) -> Path:
-    """A small checkpoint for a task, which says by its configuration what it is for; returns the folder."""
+    """A small checkpoint for a task, whose configuration names the task; returns the folder."""
     untrained_model(getattr(model, MODEL_CLASSES[task]), task).save_pretrained(str(folder))
     load_tokenizer("untrained").save_pretrained(str(folder))
     return folder

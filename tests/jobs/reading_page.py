@@ -15,7 +15,7 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
-PATIENCE_SECONDS = 60.0
+WAIT_SECONDS, POLL_SECONDS = 60.0, 0.1
 
 Seen = TypeVar("Seen")
 
@@ -27,11 +27,18 @@ class ReadingPage:
     chrome: Chrome
     url: str
 
-    def visit(self) -> None:
-        """Open the page in a tab that knows no key."""
-        self.chrome.get(self.url)
+    def visit(self, key: str | None) -> None:
+        """Open the page in a tab that knows this key, or none."""
+        if not self.is_open():
+            self.chrome.get(self.url)
         self.run("sessionStorage.clear()")
-        self.chrome.refresh()
+        if key is not None:
+            self.run("sessionStorage.setItem('layoutlmv2-api-key', arguments[0])", key)
+        self.chrome.get(self.url)
+
+    def is_open(self) -> bool:
+        """Whether the browser shows the page, in whatever state."""
+        return self.chrome.current_url.startswith(self.url)
 
     def all(self, selector: str) -> list[WebElement]:
         return self.chrome.find_elements(By.CSS_SELECTOR, selector)
@@ -40,11 +47,11 @@ class ReadingPage:
         return self.chrome.find_element(By.CSS_SELECTOR, selector)
 
     def text(self, selector: str) -> str:
-        """What is to be read there."""
+        """The text that is visible there."""
         return self.one(selector).text
 
     def texts(self, selector: str) -> list[str]:
-        """What is written there, in view or not."""
+        """The texts of all matches, visible or not."""
         return self.run("return [...document.querySelectorAll(arguments[0])].map((node) => node.textContent)", selector)
 
     def run(self, script: str, *arguments: Any) -> Any:
@@ -52,9 +59,9 @@ class ReadingPage:
         return self.chrome.execute_script(script, *arguments)
 
     def wait(self, seen: Callable[[], Seen]) -> Seen:
-        """Wait until something is seen, and return it."""
-        patience = WebDriverWait(self.chrome, PATIENCE_SECONDS, ignored_exceptions=(StaleElementReferenceException,))
-        return patience.until(lambda _: seen())
+        """Wait until `seen` returns something true, and return that."""
+        ignored = (StaleElementReferenceException,)
+        return WebDriverWait(self.chrome, WAIT_SECONDS, POLL_SECONDS, ignored).until(lambda _: seen())
 
     def choose(self, document: Path) -> None:
         """Choose a file, as the file dialog would."""
@@ -97,7 +104,7 @@ class ReadingPage:
         self.wait_until_read()
 
     def wait_until_read(self) -> None:
-        """Wait until nothing is being read and something is there to see."""
+        """Wait until nothing is being read, and a page or a problem is shown."""
         done = "#progress[hidden] ~ *"
         shown = "article.page, #problem:not([hidden])"
         self.wait(lambda: bool(self.all(done)) and bool(self.all(shown)))
@@ -111,7 +118,7 @@ class ReadingPage:
         self.wait_until_read()
 
     def rows(self) -> list[list[str]]:
-        """The cells of the table of what was found: label, text, score, page."""
+        """The cells of the table of findings: label, text, score, page."""
         script = (
             "return [...document.querySelectorAll('#table tbody tr')].map("
             "(row) => [...row.cells].map((cell) => cell.textContent))"
@@ -125,11 +132,11 @@ class ReadingPage:
         return self.chrome.switch_to.active_element
 
     def press(self, *keys: str) -> None:
-        """Keys for whatever has the focus."""
+        """Press keys in whatever has the focus."""
         ActionChains(self.chrome).send_keys(*keys).perform()
 
     def press_together(self, held: str, key: str) -> None:
-        """A key while another is held down."""
+        """Press a key while another is held down."""
         ActionChains(self.chrome).key_down(held).send_keys(key).key_up(held).perform()
 
     def is_in_view(self, selector: str) -> bool:
@@ -144,7 +151,7 @@ class ReadingPage:
         return self.run("return document.documentElement.scrollWidth - document.documentElement.clientWidth")
 
     def contrast(self, selector: str) -> float:
-        """Of an element's text against what lies behind it, after WCAG 2."""
+        """Contrast ratio of an element's text and its background, by WCAG 2."""
         return self.run(CONTRAST, self.one(selector))
 
 

@@ -1,4 +1,4 @@
-"""An endpoint with narrow limits and a key: what it refuses, and that it goes on afterwards."""
+"""The endpoint's limits and its key: what it refuses, and that it continues afterwards."""
 
 from __future__ import annotations
 
@@ -14,16 +14,12 @@ import pytest
 from PIL import Image, ImageSequence
 
 from tests.drawn_pdf import DrawnPage, draw_pdf, show
-from tests.jobs.endpoint import Endpoint
+from tests.jobs.conftest import OPTIONS
+from tests.jobs.endpoint import Endpoint, start_endpoint
 
 pytestmark = pytest.mark.xdist_group("serve")
 
 WITHOUT_NAME = b'--b\r\nContent-Disposition: form-data; name="file"\r\n\r\nno name\r\n--b--\r\n'
-
-
-@pytest.fixture
-def endpoint(narrow_endpoint: Endpoint) -> Endpoint:
-    return narrow_endpoint
 
 
 @pytest.fixture
@@ -41,7 +37,7 @@ def quick_page() -> bytes:
 
 
 def wait_until(holds: Callable[[], bool]) -> bool:
-    """Whether it holds within half a minute."""
+    """Whether a condition holds within half a minute."""
     until = time.monotonic() + 30
     while not holds():
         if time.monotonic() > until:
@@ -65,7 +61,7 @@ def test_only_the_page_and_the_health_are_open_without_a_key(endpoint: Endpoint)
             assert stranger.get("/v1/models", headers={"Authorization": f"Bearer {key}"}).status_code == 200
 
 
-def test_answers_tell_browsers_to_load_nothing_from_elsewhere(client: httpx.Client) -> None:
+def test_responses_keep_browsers_from_loading_other_hosts(client: httpx.Client) -> None:
     policy = client.get("/").headers["content-security-policy"]
     assert "default-src 'self'" in policy and "img-src 'self' data: blob:" in policy
 
@@ -105,7 +101,7 @@ def test_too_many_pages_are_refused_with_the_way_out(client: httpx.Client) -> No
         (WITHOUT_NAME, "multipart/form-data; boundary=b; charset=punycode", 415),
     ],
 )
-def test_bodies_that_are_no_form_are_refused(client: httpx.Client, body: bytes, content_type: str, status: int) -> None:
+def test_bodies_without_a_form_are_refused(client: httpx.Client, body: bytes, content_type: str, status: int) -> None:
     refused = client.post("/v1/extract", content=body, headers={"Content-Type": content_type})
     assert refused.status_code == status and set(refused.json()) == {"error_kind", "error"}
 
@@ -121,21 +117,7 @@ def test_unknown_routes_and_methods_are_errors_of_the_same_form(client: httpx.Cl
     assert refused.status_code == 405 and set(refused.json()) == {"error_kind", "error"}
 
 
-def test_pages_that_are_not_done_in_time_are_failed_ones(client: httpx.Client, samples_directory: Path) -> None:
-    with Image.open(samples_directory / "fax-two-pages.tiff") as image:
-        frames = [frame.copy() for frame in ImageSequence.Iterator(image)]
-    many = io.BytesIO()
-    frames[0].save(many, "TIFF", save_all=True, append_images=[*frames[1:], *frames * 39], compression="group4")
-    answer = client.post("/v1/extract", files=upload(many.getvalue())).json()
-    assert len(answer["pages"]) == 80
-    states = [(page["status"], page["error_kind"]) for page in answer["pages"]]
-    assert states[0] == ("ok", None) and states[-1] == ("failed", "timeout")
-    assert set(states) == {("ok", None), ("failed", "timeout")}
-    assert "ask for fewer pages" in answer["pages"][-1]["error"]
-    assert client.post("/v1/extract", files=upload(quick_page())).json()["pages"][0]["status"] == "ok"
-
-
-def test_requests_beyond_the_queue_are_shed_and_the_endpoint_recovers(
+def test_requests_beyond_the_limit_are_shed_and_the_endpoint_recovers(
     endpoint: Endpoint, samples_directory: Path
 ) -> None:
     scan = upload(samples_directory / "invoice.png")
@@ -160,9 +142,9 @@ def test_requests_beyond_the_queue_are_shed_and_the_endpoint_recovers(
         assert own.post("/v1/extract", files=scan).status_code == 200
 
 
-def test_a_client_that_goes_away_frees_its_place(endpoint: Endpoint, samples_directory: Path) -> None:
+def test_a_client_that_goes_away_frees_its_slot(endpoint: Endpoint, samples_directory: Path) -> None:
     scan = samples_directory / "supplier-form-scanned.pdf"
-    for _ in range(4):  # more than the two that are answered at a time
+    for _ in range(int(OPTIONS["max-requests"]) + 1):
         with endpoint.client() as leaving:
             headers = {"Accept": "application/x-ndjson"}
             with leaving.stream("POST", "/v1/extract", files=upload(scan), headers=headers) as response:
@@ -170,3 +152,22 @@ def test_a_client_that_goes_away_frees_its_place(endpoint: Endpoint, samples_dir
                     assert "document" in json.loads(next(response.iter_lines()))
     with endpoint.client() as staying:
         assert wait_until(lambda: staying.post("/v1/extract", files=upload(quick_page())).status_code == 200)
+
+
+@pytest.mark.slow
+def test_pages_that_are_not_done_in_time_fail(samples_directory: Path, tmp_path: Path) -> None:
+    """In full; `tests/pipelines/serving/test_gateway.py` has it with replicas that never finish."""
+    with Image.open(samples_directory / "fax-two-pages.tiff") as image:
+        frames = [frame.copy() for frame in ImageSequence.Iterator(image)]
+    many = io.BytesIO()
+    frames[0].save(many, "TIFF", save_all=True, append_images=[*frames[1:], *frames * 39], compression="group4")
+    options = ["--request-time-limit-seconds", "12", "--max-text-replicas", "1"]
+    with start_endpoint(tmp_path / "log", *options) as endpoint, endpoint.client() as client:
+        answer = client.post("/v1/extract", files=upload(many.getvalue())).json()
+        after = client.post("/v1/extract", files=upload(quick_page())).json()
+    assert len(answer["pages"]) == 80
+    states = [(page["status"], page["error_kind"]) for page in answer["pages"]]
+    assert states[0] == ("ok", None) and states[-1] == ("failed", "timeout")
+    assert set(states) == {("ok", None), ("failed", "timeout")}
+    assert "ask for fewer pages" in answer["pages"][-1]["error"]
+    assert after["pages"][0]["status"] == "ok"

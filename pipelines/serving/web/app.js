@@ -1,8 +1,8 @@
-/** The page for people: what happens when, and which part shows it. */
+/** The web page: what happens when, and which part shows it. */
 
 import { extract } from "./client.js";
 import { announce, byId, counted } from "./elements.js";
-import { passes, ServiceError } from "./errors.js";
+import { mayPass, ServiceError } from "./errors.js";
 import { copyText, csv, renamed, save, tabbed } from "./export.js";
 import { fileSize, takeDocuments } from "./intake.js";
 import { Pages } from "./pages.js";
@@ -18,13 +18,13 @@ import { hideTip } from "./tip.js";
 const service = new Service();
 const palette = new Palette();
 const thumbnails = new Thumbnails((index) => go(index));
-const pages = new Pages(palette, { onchoose: chooseFind, onview: (index) => thumbnails.view(index) });
+const pages = new Pages(palette, { onchoose: chooseFinding, onview: (index) => thumbnails.view(index) });
 const table = new Table(palette, (row) => go(row.page, row.id));
 const questions = new Questions({ onask: ask, onreveal: go });
-let reading = null; // of the document on the table
-let running = null; // {controller, asked, arrived, total} while one is being read
+let reading = null; // the open document
+let running = null; // {controller, request, arrived, total} while a document is being read
 
-/** A new document: read it, or wait for a question if that is all the model answers. */
+/** Open a document: read it, or wait for a question if that is all the model answers. */
 function open(file) {
   stop();
   hideTip();
@@ -40,7 +40,7 @@ function open(file) {
   byId("again").hidden = false;
   document.title = `${file.name} – Document reader`;
   window.scrollTo({ top: 0, behavior: "instant" });
-  look("pages");
+  showView("pages");
   refreshFindings();
   read();
 }
@@ -51,10 +51,10 @@ function read() {
   if (model?.task === "question-answering") {
     if (reading.questions.length) askModel(reading.questions);
     else {
-      settle();
-      pages.wait("Ask something, and the pages appear here");
-      look("results");
-      questions.wanted();
+      hideProblem();
+      pages.wait("The pages appear here once you ask a question");
+      showView("results");
+      questions.prompt();
     }
     return;
   }
@@ -64,57 +64,57 @@ function read() {
   }
   reading.model = model?.name || null;
   palette.reserve(model?.labels || []);
-  run({ file: reading.file, model: model?.name, pages: wantedPages() });
+  run({ file: reading.file, model: model?.name, pages: selectedPages() });
 }
 
-/** Ask questions of the document on the table; the file is sent again, the server keeps none. */
-function ask(asked) {
+/** Ask questions about the open document; its file is sent again, for the server keeps none. */
+function ask(newQuestions) {
   if (!reading) {
     byId("file").click();
     return;
   }
-  reading.questions.push(...asked.filter((question) => !reading.questions.includes(question)));
-  questions.answered();
-  askModel(asked);
+  reading.questions.push(...newQuestions.filter((question) => !reading.questions.includes(question)));
+  questions.clearInput();
+  askModel(newQuestions);
 }
 
 function askModel(asked) {
   const model = service.answering;
   for (const page of reading.pages.values()) for (const question of asked) page.answers.delete(question);
-  run({ file: reading.file, model: model.name, pages: wantedPages(), questions: asked });
+  run({ file: reading.file, model: model.name, pages: selectedPages(), questions: asked });
 }
 
-async function run(asked) {
+async function run(request) {
   stop();
-  settle();
-  const refused = service.refusal(asked.file);
+  hideProblem();
+  const refused = service.refusal(request.file);
   if (refused) {
     fail(new ServiceError(413, ...refused), null);
     return;
   }
   const controller = new AbortController();
-  const mine = { controller, asked, arrived: new Set(), total: null, started: performance.now() };
-  running = mine;
+  const own = { controller, request, arrived: new Set(), total: null, started: performance.now() };
+  running = own;
   byId("rest").hidden = true;
-  showProgress(`Sending ${asked.file.name}…`);
+  showProgress(`Sending ${request.file.name}…`);
   try {
-    for await (const message of extract(asked, controller.signal)) {
-      if (running !== mine) return;
-      take(message);
+    for await (const message of extract(request, controller.signal)) {
+      if (running !== own) return;
+      receive(message);
     }
-    finish(mine, null);
+    finish(own, null);
   } catch (error) {
-    if (running === mine) finish(mine, error);
+    if (running === own) finish(own, error);
   }
 }
 
-/** A part of the answer: the document at first, then page by page. */
-function take({ document: found, page: row }) {
-  if (found) {
-    reading.document = found;
-    running.total = found.pages_selected ?? found.page_count;
+/** Take in a part of the answer: the document first, then page by page. */
+function receive({ document: opened, page: row }) {
+  if (opened) {
+    reading.document = opened;
+    running.total = opened.pages_selected ?? opened.page_count;
     showFacts();
-    if (found.status === "failed") throw new ServiceError(422, found.error_kind, found.error);
+    if (opened.status === "failed") throw new ServiceError(422, opened.error_kind, opened.error);
   }
   if (row) {
     const page = reading.add(row);
@@ -130,27 +130,27 @@ function take({ document: found, page: row }) {
   }
 }
 
-function finish(mine, error) {
+function finish(ended, error) {
   running = null;
   byId("progress").hidden = true;
   questions.busy(false);
   pages.wait(null);
   refreshFindings();
   const stopped = error?.name === "AbortError";
-  const missing = mine.total ? missingPages(mine, reading.document.page_count) : [];
-  byId("rest").hidden = !missing.length || !mine.arrived.size;
+  const missing = ended.total ? missingPages(ended, reading.document.page_count) : [];
+  byId("rest").hidden = !missing.length || !ended.arrived.size;
   byId("rest").textContent = missing.length === 1 ? "Read the other page" : `Read the other ${missing.length} pages`;
-  byId("rest").onclick = () => run({ ...mine.asked, pages: pageRanges(missing) });
+  byId("rest").onclick = () => run({ ...ended.request, pages: pageRanges(missing) });
   if (error && !stopped) {
-    fail(error, () => run(mine.asked));
+    fail(error, () => run(ended.request));
     return;
   }
-  const seconds = ((performance.now() - mine.started) / 1000).toFixed(1);
-  const read = counted(mine.arrived.size, "page");
-  const words = stopped ? `Stopped after ${mine.arrived.size} of ${mine.total ?? "its"} pages` : `${read} read in ${seconds} s`;
-  showFacts(words, !stopped && mine.arrived.size === reading.document?.page_count);
+  const seconds = ((performance.now() - ended.started) / 1000).toFixed(1);
+  const read = counted(ended.arrived.size, "page");
+  const words = stopped ? `Stopped after ${ended.arrived.size} of ${ended.total ?? "its"} pages` : `${read} read in ${seconds} s`;
+  showFacts(words, !stopped && ended.arrived.size === reading.document?.page_count);
   announce(`${words}. ${summary()}`);
-  if (!stopped && mine.asked.questions) byId("answers").querySelector("button")?.scrollIntoView({ block: "nearest" });
+  if (!stopped && ended.request.questions) byId("answers").querySelector("button")?.scrollIntoView({ block: "nearest" });
 }
 
 function stop() {
@@ -160,22 +160,22 @@ function stop() {
   questions.busy(false);
 }
 
-function wantedPages() {
+function selectedPages() {
   const field = byId("page-ranges");
   return field.reportValidity() ? field.value.replace(/\s/g, "") : "";
 }
 
-function showProgress(words, value = null, most = null) {
+function showProgress(words, value = null, total = null) {
   byId("progress").hidden = false;
   byId("progress-words").textContent = words;
   const bar = byId("progress-bar");
-  bar.max = most ?? 1;
+  bar.max = total ?? 1;
   if (value === null) bar.removeAttribute("value");
   else bar.value = value;
   questions.busy(true);
-  pages.wait(value === null || reading.pages.size < most ? words : null);
-  const tenth = most ? Math.max(1, Math.ceil(most / 10)) : 1;
-  if (value === null || value % tenth === 0) announce(words); // not for each of three hundred pages
+  pages.wait(value === null || reading.pages.size < total ? words : null);
+  const tenth = total ? Math.max(1, Math.ceil(total / 10)) : 1;
+  if (value === null || value % tenth === 0) announce(words); // not for every one of three hundred pages
 }
 
 function showFacts(outcome = null, whole = false) {
@@ -189,7 +189,7 @@ function showFacts(outcome = null, whole = false) {
 function summary() {
   const found = reading.findings().length;
   const answered = reading.answers().filter((answer) => answer.found.length).length;
-  const parts = [found ? counted(found, "find") : null, reading.questions.length ? `${answered} of ${counted(reading.questions.length, "question")} answered` : null];
+  const parts = [found ? counted(found, "finding") : null, reading.questions.length ? `${answered} of ${counted(reading.questions.length, "question")} answered` : null];
   return parts.filter(Boolean).join(", ");
 }
 
@@ -198,7 +198,7 @@ function refreshSoon() {
   refreshing ??= setTimeout(refreshFindings, 250);
 }
 
-/** Legend, table and answers, from what is known now. */
+/** Update legend, table and answers. */
 function refreshFindings() {
   clearTimeout(refreshing);
   refreshing = null;
@@ -215,14 +215,14 @@ function refreshFindings() {
   byId("show-results").textContent = rows.length ? `Results (${rows.length.toLocaleString("en")})` : "Results";
 }
 
-/** Say what went wrong and offer the ways out; `retry` is what the same again would be, or null. */
+/** Show an error with the ways out; `retry` repeats what failed, or is null. */
 function fail(error, retry) {
-  const nothing = reading && !reading.pages.size; // then the first screen takes the next document
+  const nothing = reading && !reading.pages.size; // then the first screen shows for the next document
   byId("start").hidden = Boolean(reading) && !nothing;
   byId("start").classList.toggle("once-more", Boolean(nothing));
   byId("work").hidden = !reading || nothing;
   const ways = [];
-  if (retry && passes(error)) ways.push(["Try again", retry]);
+  if (retry && mayPass(error)) ways.push(["Try again", retry]);
   if (tooManyPages(error)) ways.push([`Read the first ${service.limits.pages} pages`, readFirst]);
   if (reading && !nothing) ways.push(["Choose another document", () => byId("file").click()]);
   showProblem(error, reading?.file.name, ways);
@@ -237,32 +237,32 @@ function readFirst() {
   read();
 }
 
-/** Back to the document, or to the first screen. */
-function settle() {
+/** Return to the document, or to the first screen. */
+function hideProblem() {
   clearProblem();
   byId("start").hidden = Boolean(reading);
   byId("work").hidden = !reading;
 }
 
-/** On a narrow screen pages and results take turns. */
-function look(which) {
-  byId("work").dataset.look = which;
+/** A narrow screen shows either the pages or the results. */
+function showView(which) {
+  byId("work").dataset.view = which;
   byId("show-pages").setAttribute("aria-pressed", String(which === "pages"));
   byId("show-results").setAttribute("aria-pressed", String(which === "results"));
 }
 
 function go(index, id = null) {
-  look("pages");
+  showView("pages");
   pages.reveal(index, id);
 }
 
-function chooseFind(id) {
-  look("results");
+function chooseFinding(id) {
+  showView("results");
   table.choose(id);
 }
 
 async function start() {
-  settle();
+  hideProblem();
   try {
     await service.load();
   } catch (error) {
@@ -279,8 +279,8 @@ palette.onchange = () => {
   table.draw();
 };
 byId("cancel").addEventListener("click", () => running?.controller.abort());
-byId("show-pages").addEventListener("click", () => look("pages"));
-byId("show-results").addEventListener("click", () => look("results"));
+byId("show-pages").addEventListener("click", () => showView("pages"));
+byId("show-results").addEventListener("click", () => showView("results"));
 byId("options").addEventListener("submit", (event) => {
   event.preventDefault();
   if (reading) read();

@@ -1,4 +1,4 @@
-/** The endpoint, as this page talks to it. */
+/** The endpoint, as this page uses it. */
 
 import { ServiceError } from "./errors.js";
 import { askForKey, currentKey } from "./key.js";
@@ -10,18 +10,18 @@ export async function fetchModels() {
 }
 
 /**
- * Have a document read: yields `{document}` and then a `{page}` for each page, as they get ready.
+ * Have a document read: yields `{document}` and then `{page}` for each page, as they get ready.
  *
- * `asked` is `{file, model, pages, questions}`, all but the file optional. Throws `ServiceError`, or an `AbortError`
- * when `signal` ends it.
+ * `request` is `{file, model, pages, questions}`, all but the file optional. Throws `ServiceError`, or an `AbortError`
+ * if `signal` is aborted.
  */
-export async function* extract(asked, signal) {
+export async function* extract(request, signal) {
   const form = new FormData();
-  for (const question of asked.questions || []) form.append("questions", question);
-  if (asked.pages) form.append("pages", asked.pages);
-  if (asked.model) form.append("model", asked.model);
+  for (const question of request.questions || []) form.append("questions", question);
+  if (request.pages) form.append("pages", request.pages);
+  if (request.model) form.append("model", request.model);
   form.append("previews", "true");
-  form.append("file", asked.file, asked.file.name);
+  form.append("file", request.file, request.file.name);
   const response = await send("v1/extract", {
     method: "POST",
     body: form,
@@ -35,7 +35,7 @@ export async function* extract(asked, signal) {
   }
 }
 
-/** Send a request with the key, if there is one; a refused one asks for the key and goes out again. */
+/** Send a request with the key, if there is one; if it is refused, ask for a key and send it again. */
 async function send(address, options) {
   for (let key = currentKey(); ; ) {
     const headers = { ...options.headers, ...(key ? { Authorization: `Bearer ${key}` } : {}) };
@@ -63,12 +63,12 @@ async function refusal(response) {
   return new ServiceError(response.status, body.error_kind, body.error, Number.isNaN(seconds) ? null : seconds);
 }
 
-/** A line of the answer; what is no JSON (a proxy's page, a line cut short) is an error like any other. */
+/** A line of the answer; what is not JSON (a proxy's page, a truncated line) becomes an error. */
 function parse(text) {
   try {
     return JSON.parse(text);
   } catch {
-    return { error_kind: "internal", error: "The answer broke off or is not the reader's own." };
+    return { error_kind: "internal", error: "The answer was cut short, or did not come from this server." };
   }
 }
 
@@ -88,7 +88,7 @@ async function* lines(body) {
       pending.push(parts[parts.length - 1]);
     }
   } finally {
-    reader.cancel().catch(() => null); // it may have ended by itself
+    reader.cancel().catch(() => null); // it may have ended already
   }
   const rest = pending.join("");
   if (rest.trim()) yield rest;

@@ -1,23 +1,23 @@
-/** Elements made without `innerHTML`: documents are hostile, so whatever comes from one goes in as text. */
+/** Elements made without `innerHTML`: documents are untrusted, so what comes from one is only ever text. */
 
 const SVG = "http://www.w3.org/2000/svg";
 
 /**
- * An HTML element. Attributes that start with "on" are listeners; `true` sets an attribute, `false` and `null` leave
- * it out; children are elements or text.
+ * An HTML element. Attributes that start with "on" are listeners; `true` sets an attribute, `false` and `null` omit it;
+ * children are elements or text.
  */
 export function element(name, attributes = {}, ...children) {
-  return furnish(document.createElement(name), attributes, children);
+  return build(document.createElement(name), attributes, children);
 }
 
-/** The same for a part of a drawing. */
+/** The same for an SVG element. */
 export function drawing(name, attributes = {}, ...children) {
-  return furnish(document.createElementNS(SVG, name), attributes, children);
+  return build(document.createElementNS(SVG, name), attributes, children);
 }
 
-/** A button with words on it. */
-export function button(words, onclick, attributes = {}) {
-  return element("button", { type: "button", onclick, ...attributes }, words);
+/** A button with a label. */
+export function button(label, onclick, attributes = {}) {
+  return element("button", { type: "button", onclick, ...attributes }, label);
 }
 
 export function byId(id) {
@@ -33,17 +33,17 @@ export function score(number) {
   return number === null || number === undefined ? "–" : number.toFixed(2);
 }
 
-/** Whether the reader asked for less motion. */
-export function calm() {
+/** Whether the user prefers less motion. */
+export function prefersLessMotion() {
   return window.matchMedia("(prefers-reduced-motion: reduce)").matches;
 }
 
-/** Say something to those who do not see the page. */
+/** Have screen readers say something. */
 export function announce(words) {
   byId("announcer").textContent = words;
 }
 
-function furnish(node, attributes, children) {
+function build(node, attributes, children) {
   for (const [name, value] of Object.entries(attributes)) {
     if (value === null || value === undefined || value === false) continue;
     if (name.startsWith("on")) node.addEventListener(name.slice(2), value);

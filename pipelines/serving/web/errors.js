@@ -1,8 +1,8 @@
-/** Errors told in words, each with the way out. */
+/** Errors in words, each with a way out. */
 
-/** What the service answered instead of a result. */
+/** What the server sent instead of a result. */
 export class ServiceError extends Error {
-  /** `status` is 0 when no answer came; `retryAfter` is in seconds or null. */
+  /** `status` is 0 if there was no response; `retryAfter` is in seconds or null. */
   constructor(status, kind, reason, retryAfter = null) {
     super(reason || "");
     this.status = status;
@@ -18,36 +18,36 @@ const ADVICE = {
   unsupported: "Save it as PDF, PNG, JPEG or TIFF.",
   too_large: "Send fewer pages (the box “Pages” above) or a smaller scan.",
   timeout: "This page takes longer than the server allows. A simpler or smaller version of it may get through.",
-  crashed: "Something in the file brings the reader down. Print it as a new PDF and try that one.",
-  out_of_memory: "It needs more memory than the server gives one page. Try a smaller scan.",
-  ocr_failed: "The page could not be read as a picture. A cleaner scan may help.",
-  not_found: "It is gone from where the server looked. Send it again.",
+  crashed: "Something in the file crashes the reader. Print it as a new PDF and try that one.",
+  out_of_memory: "It needs more memory than the server allows for one page. Try a smaller scan.",
+  ocr_failed: "Its text could not be recognised. A cleaner scan may help.",
+  not_found: "The server cannot find it any more. Send it again.",
   access_denied: "The server may not read it.",
-  internal: "That is no fault of the document. Try again; if it stays, tell whoever runs this server.",
+  internal: "The document is not at fault. Try again; if it fails again, tell whoever runs this server.",
 };
 
 const TITLES = {
   unreadable: "This file cannot be opened",
-  encrypted: "This file wants a password",
-  empty: "There is nothing in this file",
-  unsupported: "This kind of file is not read here",
-  too_large: "This is more than the server takes",
+  encrypted: "This file needs a password",
+  empty: "This file is empty",
+  unsupported: "This kind of file is not supported",
+  too_large: "This is more than the server accepts",
   timeout: "This took too long",
-  crashed: "The reader stumbled over this file",
+  crashed: "The reader crashed on this file",
   out_of_memory: "This needs too much memory",
   ocr_failed: "The text could not be read",
 };
 
 const BY_STATUS = {
   0: ["The server cannot be reached", "Check the connection, or whether the server still runs, and try again."],
-  400: ["This request cannot be met", "Change it above, then press “Read again”."],
+  400: ["This request cannot be answered", "Change it above, then press “Read again”."],
   401: ["A key is needed", "Give the API key of this server."],
-  404: ["The server does not know this", "Reload this page; the server may have been changed."],
-  413: ["This is more than the server takes", ADVICE.too_large],
-  415: ["This kind of file is not read here", ADVICE.unsupported],
+  404: ["The server does not offer this", "Reload this page; the server may have been updated."],
+  413: ["This is more than the server accepts", ADVICE.too_large],
+  415: ["This kind of file is not supported", ADVICE.unsupported],
   422: ["This document cannot be read", "Check pages and questions, or try another document."],
-  429: ["Too much at once", "Others are being served."],
-  503: ["The server is busy", "All of it is at work, or still starting."],
+  429: ["Too many requests", "The server is answering others."],
+  503: ["The server is busy", "It is fully occupied, or still starting."],
   504: ["This took too long", "Read fewer pages at once (the box “Pages” above)."],
 };
 
@@ -66,8 +66,8 @@ export function explain(error) {
   };
 }
 
-/** Whether the same request may get through later. */
-export function passes(error) {
+/** Whether the same request may succeed later. */
+export function mayPass(error) {
   return !(error instanceof ServiceError) || error.status < 400 || [401, 408, 429].includes(error.status) || error.status >= 500;
 }
 
@@ -76,7 +76,7 @@ export function explainPage(kind, reason) {
   return { reason: reason || "No reason was given.", advice: withoutEcho(reason, ADVICE[kind] || ADVICE.internal) };
 }
 
-/** Reasons often say the way out themselves; then ours would only repeat it. */
+/** The advice, unless the reason names a way out itself. */
 function withoutEcho(reason, advice) {
   return /\b(try|save|send|use|give|choose|ask|check|print|split)\b/i.test(reason || "") ? "" : advice;
 }

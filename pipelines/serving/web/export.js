@@ -12,20 +12,20 @@ export function tabbed(rows) {
   return [COLUMNS, ...rows.map(cells)].map((row) => row.map((cell) => cell.replace(/[\t\r\n]+/g, " ")).join("\t")).join("\n");
 }
 
-/** Put text on the clipboard; true if it is there. Plain HTTP has no clipboard of its own, hence the old way. */
+/** Put text on the clipboard; returns whether it is there. Pages over plain HTTP have no `navigator.clipboard`. */
 export async function copyText(text) {
   if (navigator.clipboard && window.isSecureContext) {
     try {
       await navigator.clipboard.writeText(text);
       return true;
     } catch {
-      return copyBySelection(text); // not allowed here
+      return copyBySelection(text); // not permitted
     }
   }
   return copyBySelection(text);
 }
 
-/** Offer a text as a file. */
+/** Save a text as a file. */
 export function save(text, mediaType, name) {
   const address = URL.createObjectURL(new Blob([text], { type: `${mediaType};charset=utf-8` }));
   const link = document.createElement("a");
@@ -38,17 +38,17 @@ export function save(text, mediaType, name) {
 }
 
 /** "scan.pdf" as "scan.csv". */
-export function renamed(name, ending) {
-  return `${name.replace(/\.[^.]*$/, "") || "document"}.${ending}`;
+export function renamed(name, extension) {
+  return `${name.replace(/\.[^.]*$/, "") || "document"}.${extension}`;
 }
 
 function cells({ page, label, text, score, box }) {
   const numbers = [score === null || score === undefined ? "" : score.toFixed(4), ...(box || ["", "", "", ""])];
-  return [`${page + 1}`, harmless(label), harmless(text ?? ""), ...numbers.map(String)];
+  return [`${page + 1}`, escapeFormula(label), escapeFormula(text ?? ""), ...numbers.map(String)];
 }
 
-/** A document's text must not run as a formula in a spreadsheet: an apostrophe before it says that it is text. */
-function harmless(text) {
+/** A document's text must not run as a formula in a spreadsheet: a leading apostrophe marks it as text. */
+function escapeFormula(text) {
   return /^\s*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20|%]/.test(text) ? `'${text}` : text;
 }
 

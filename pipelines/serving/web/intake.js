@@ -1,13 +1,13 @@
-/** How a document comes in: dropped, chosen or pasted. */
+/** How documents come in: dropped, chosen or pasted. */
 
 import { byId } from "./elements.js";
 
-/** Call `onfile(file)` for every document that the reader gives. */
+/** Call `onfile(file)` for every document that comes in. */
 export function takeDocuments(onfile) {
   const chooser = byId("file");
   chooser.addEventListener("change", () => {
     const [file] = chooser.files;
-    chooser.value = ""; // the same file may be chosen again
+    chooser.value = ""; // so that the same file can be chosen again
     if (file) onfile(file);
   });
   byId("another").addEventListener("click", () => chooser.click());

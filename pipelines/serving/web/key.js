@@ -1,4 +1,4 @@
-/** The API key: asked for when the server wants one, kept in this tab only. */
+/** The API key: asked for if the server requires one, and kept in this tab only. */
 
 import { byId } from "./elements.js";
 
@@ -9,7 +9,7 @@ export function currentKey() {
   return sessionStorage.getItem(NAME);
 }
 
-/** Ask for a key; `wrong` says that the last one was refused. Null if none is given. */
+/** Ask for a key; `wrong` says that the last one was refused. Resolves to null if none is given. */
 export function askForKey(wrong) {
   const dialog = byId("key-dialog");
   const field = byId("key");
@@ -17,7 +17,7 @@ export function askForKey(wrong) {
   field.value = "";
   return new Promise((resolve) => {
     const settle = () => {
-      const key = dialog.returnValue === "given" ? field.value.trim() : "";
+      const key = dialog.returnValue === "submitted" ? field.value.trim() : "";
       field.value = "";
       if (key) sessionStorage.setItem(NAME, key);
       else sessionStorage.removeItem(NAME);
@@ -28,7 +28,7 @@ export function askForKey(wrong) {
     byId("key-cancel").onclick = () => dialog.close("");
     byId("key-form").onsubmit = (event) => {
       event.preventDefault();
-      dialog.close("given");
+      dialog.close("submitted");
     };
     dialog.showModal();
     field.focus();

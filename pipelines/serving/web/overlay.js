@@ -1,13 +1,13 @@
-/** What is drawn over a page's picture: words, entities and answers, for the pointer and for the keyboard. */
+/** What is drawn over a page's picture: words, entities and answers, for pointer and keyboard. */
 
-import { calm, counted, drawing, element, score } from "./elements.js";
+import { prefersLessMotion, counted, drawing, element, score } from "./elements.js";
 import { lineBoxes } from "./reading.js";
 import { hideTip, showTip } from "./tip.js";
 
 const FLASH_MILLISECONDS = 2400;
 const STEPS = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 };
 
-/** The overlay of one page; `onchoose(id)` is told which entity was clicked or entered. */
+/** The overlay of one page; `onchoose(id)` is called with the entity that was clicked or entered. */
 export class Overlay {
   constructor(page, questions, palette, onchoose) {
     this.page = page;
@@ -19,9 +19,9 @@ export class Overlay {
     this.words = drawing("path", { class: "words", d: outline(page.boxes || [], 0) });
     this.svg.append(this.words);
     for (const entity of page.entities || []) this.#addEntity(entity);
-    questions.forEach((question, place) => this.#addAnswer(page.answers.get(question), place));
-    const names = counted(this.marks.size, "find");
-    this.svg.setAttribute("aria-label", `${names} on page ${page.index + 1}; the arrow keys go from one to the next`);
+    questions.forEach((question, index) => this.#addAnswer(page.answers.get(question), index));
+    const names = counted(this.marks.size, "finding");
+    this.svg.setAttribute("aria-label", `${names} on page ${page.index + 1}; use the arrow keys to move between them`);
     if (!this.marks.size) this.svg.setAttribute("aria-hidden", "true");
     this.svg.addEventListener("pointermove", (event) => this.#point(event));
     this.svg.addEventListener("pointerleave", hideTip);
@@ -32,7 +32,7 @@ export class Overlay {
     this.refresh();
   }
 
-  /** Show and hide what the legend says. */
+  /** Apply what the legend shows and hides. */
   refresh() {
     this.words.classList.toggle("off", !this.palette.words);
     for (const { node, label } of this.marks.values()) node.classList.toggle("off", label !== null && !this.palette.shows(label));
@@ -53,15 +53,15 @@ export class Overlay {
     const node = this.mark(id);
     if (!node) return;
     node.classList.remove("flash", "flash-still");
-    node.getBoundingClientRect(); // so that the animation starts anew
-    node.classList.add(calm() ? "flash-still" : "flash");
+    node.getBoundingClientRect(); // so that the animation restarts
+    node.classList.add(prefersLessMotion() ? "flash-still" : "flash");
     setTimeout(() => node.classList.remove("flash", "flash-still"), FLASH_MILLISECONDS);
   }
 
   #addEntity(entity) {
     const boxes = entityBoxes(entity, this.page);
-    const said = `${entity.label}: ${entity.text}, score ${score(entity.score)}`;
-    this.#addMark(entity.id, entity.label, `mark entity ${this.palette.style(entity.label)}`, boxes, said, {
+    const description = `${entity.label}: ${entity.text}, score ${score(entity.score)}`;
+    this.#addMark(entity.id, entity.label, `mark entity ${this.palette.style(entity.label)}`, boxes, description, {
       heading: entity.label,
       value: entity.score,
       text: entity.text,
@@ -69,17 +69,17 @@ export class Overlay {
     });
   }
 
-  #addAnswer(answer, place) {
+  #addAnswer(answer, index) {
     if (!answer || answer.text === null || !answer.boxes?.length) return;
     const boxes = answer.first_word === null ? answer.boxes : entityBoxes(answer, this.page);
-    const said = `Answer ${place + 1}: ${answer.text}, score ${score(answer.score)}`;
-    this.#addMark(answerId(this.page.index, place), null, "mark answer", boxes, said, {
-      heading: `Answer ${place + 1}`,
+    const description = `Answer ${index + 1}: ${answer.text}, score ${score(answer.score)}`;
+    this.#addMark(answerId(this.page.index, index), null, "mark answer", boxes, description, {
+      heading: `Answer ${index + 1}`,
       value: answer.score,
       text: answer.text,
       note: answer.question,
     });
-    const badge = element("span", { class: "badge" }, `${place + 1}`);
+    const badge = element("span", { class: "badge" }, `${index + 1}`);
     badge.style.left = `${boxes[0][0] / 10}%`;
     badge.style.top = `${boxes[0][1] / 10}%`;
     const others = [...this.badges.children].filter(({ style }) => style.left === badge.style.left && style.top === badge.style.top);
@@ -87,8 +87,8 @@ export class Overlay {
     this.badges.append(badge);
   }
 
-  #addMark(id, label, classes, boxes, said, tip) {
-    const node = drawing("path", { class: classes, d: outline(boxes, 2), role: "button", tabindex: -1, "aria-label": said, "data-id": id });
+  #addMark(id, label, classes, boxes, description, tip) {
+    const node = drawing("path", { class: classes, d: outline(boxes, 2), role: "button", tabindex: -1, "aria-label": description, "data-id": id });
     this.marks.set(id, { node, label, tip });
     this.svg.append(node);
   }
@@ -105,10 +105,10 @@ export class Overlay {
     const mark = this.#known(node);
     if (!mark) return;
     for (const { node: other } of this.marks.values()) other.setAttribute("tabindex", other === node ? "0" : "-1");
-    if (node.matches(":focus-visible")) this.#tell(mark);
+    if (node.matches(":focus-visible")) this.#showTip(mark);
   }
 
-  #tell({ node, tip }) {
+  #showTip({ node, tip }) {
     showTip(node.getBoundingClientRect(), { ...tip, swatch: tip.swatch?.() });
   }
 
@@ -129,39 +129,39 @@ export class Overlay {
     if (mark) this.onchoose(node.dataset.id);
   }
 
-  /** Under the pointer: an entity or answer if one is there, else the word. */
+  /** Describe what is under the pointer: an entity or answer if there is one, else the word. */
   #point(event) {
     const mark = this.#known(event.target);
     if (mark) {
-      this.#tell(mark);
+      this.#showTip(mark);
       return;
     }
     const frame = this.svg.getBoundingClientRect();
     const x = ((event.clientX - frame.left) / frame.width) * 1000;
     const y = ((event.clientY - frame.top) / frame.height) * 1000;
-    const place = this.palette.words ? (this.page.boxes || []).findIndex(([x0, y0, x1, y1]) => x >= x0 && x <= x1 && y >= y0 && y <= y1) : -1;
-    if (place < 0) {
+    const index = this.palette.words ? (this.page.boxes || []).findIndex(([x0, y0, x1, y1]) => x >= x0 && x <= x1 && y >= y0 && y <= y1) : -1;
+    if (index < 0) {
       hideTip();
       return;
     }
-    const [x0, y0, x1, y1] = this.page.boxes[place];
+    const [x0, y0, x1, y1] = this.page.boxes[index];
     const sides = { left: frame.left + (x0 * frame.width) / 1000, right: frame.left + (x1 * frame.width) / 1000 };
     const anchor = { ...sides, top: frame.top + (y0 * frame.height) / 1000, bottom: frame.top + (y1 * frame.height) / 1000 };
-    const confidence = this.page.confidences?.[place];
+    const confidence = this.page.confidences?.[index];
     const read = confidence === null || confidence === undefined ? "from the text layer" : `read by OCR, confidence ${score(confidence)}`;
-    const label = this.page.labels?.[place];
+    const label = this.page.labels?.[index];
     showTip(anchor, {
       heading: label && label !== "O" ? label.replace(/^[BIES]-/, "") : "no label",
-      value: this.page.scores?.[place],
-      text: this.page.words[place],
+      value: this.page.scores?.[index],
+      text: this.page.words[index],
       note: read,
     });
   }
 }
 
-/** The id of the answer to the question at `place` on a page. */
-export function answerId(pageIndex, place) {
-  return `p${pageIndex}q${place}`;
+/** The id of the answer to a question, by the question's index, on a page. */
+export function answerId(pageIndex, questionIndex) {
+  return `p${pageIndex}q${questionIndex}`;
 }
 
 function entityBoxes(entity, page) {

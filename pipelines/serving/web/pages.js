@@ -1,26 +1,26 @@
 /**
- * The pages in a column. Each has its frame from the moment it arrives; picture and overlay are there only near the
- * window, so that three hundred pages stay as light as three.
+ * The pages in a column. Each has a frame as soon as it arrives; picture and overlay exist only near the window, so that
+ * three hundred pages stay as light as three.
  */
 
-import { byId, calm, counted, element } from "./elements.js";
+import { byId, prefersLessMotion, counted, element } from "./elements.js";
 import { classBars } from "./classes.js";
 import { explainPage } from "./errors.js";
 import { Overlay } from "./overlay.js";
 
 const NEAR = "900px 0px";
 const A4 = [210, 297];
-const SOURCES = { layer: "text layer", ocr: "read by OCR", given: "words given", none: "no words on it" };
+const SOURCES = { layer: "text layer", ocr: "read by OCR", given: "words given", none: "no words" };
 
 export class Pages {
-  /** `onchoose(id)` is told which entity was clicked; `onview(page_index)` which page is being looked at. */
+  /** `onchoose(id)` is called with the entity clicked, `onview(page_index)` with the page in view. */
   constructor(palette, { onchoose, onview }) {
     this.column = byId("pages");
     this.palette = palette;
     this.onchoose = onchoose;
     this.reading = null;
     this.cards = new Map();
-    this.nearby = new IntersectionObserver((entries) => entries.forEach((entry) => this.#comeOrGo(entry)), { rootMargin: NEAR });
+    this.nearby = new IntersectionObserver((entries) => entries.forEach((entry) => this.#mountNearby(entry)), { rootMargin: NEAR });
     this.viewed = new IntersectionObserver(
       (entries) => entries.filter((entry) => entry.isIntersecting).forEach((entry) => onview(Number(entry.target.dataset.page))),
       { rootMargin: "-35% 0px -60% 0px" },
@@ -36,7 +36,7 @@ export class Pages {
     this.column.replaceChildren();
   }
 
-  /** Show a page that arrived, in its place. */
+  /** Show a page that arrived, at its position. */
   show(page) {
     const old = this.cards.get(page.index);
     const card = this.#card(page);
@@ -54,7 +54,7 @@ export class Pages {
     this.viewed.observe(card.node);
   }
 
-  /** The next page's empty frame, while it is being read; `words` is null when nothing is. */
+  /** Show an empty frame with `words` while the next page is being read; null removes it. */
   wait(words) {
     byId("waiting")?.remove();
     if (words === null) return;
@@ -64,12 +64,12 @@ export class Pages {
     this.column.append(element("div", { id: "waiting", class: "page", "aria-hidden": "true" }, sheet));
   }
 
-  /** Draw anew what the legend shows and hides. */
+  /** Apply what the legend shows and hides. */
   refresh() {
     for (const card of this.cards.values()) card.overlay?.refresh();
   }
 
-  /** Draw all overlays anew, after something was answered or forgotten. */
+  /** Redraw all overlays. */
   redraw() {
     for (const { page } of [...this.cards.values()]) this.show(page);
   }
@@ -80,16 +80,16 @@ export class Pages {
     if (!card) return;
     this.#mount(card);
     const target = (id && card.overlay?.mark(id)) || card.node;
-    const place = target.getBoundingClientRect();
-    const room = window.innerHeight;
-    const top = target === card.node ? 96 : Math.max(120, (room - place.height) / 2.4);
-    const by = place.top - top;
-    const smooth = !calm() && Math.abs(by) < 2.5 * room;
-    window.scrollBy({ top: by, behavior: smooth ? "smooth" : "instant" });
+    const box = target.getBoundingClientRect();
+    const height = window.innerHeight;
+    const top = target === card.node ? 96 : Math.max(120, (height - box.height) / 2.4);
+    const distance = box.top - top;
+    const smooth = !prefersLessMotion() && Math.abs(distance) < 2.5 * height;
+    window.scrollBy({ top: distance, behavior: smooth ? "smooth" : "instant" });
     if (id) card.overlay?.flash(id);
   }
 
-  #comeOrGo({ target, isIntersecting }) {
+  #mountNearby({ target, isIntersecting }) {
     const card = this.cards.get(Number(target.dataset.page));
     if (card?.node !== target) return;
     if (isIntersecting) this.#mount(card);
@@ -102,7 +102,7 @@ export class Pages {
     card.overlay = new Overlay(page, this.reading.questions, this.palette, this.onchoose);
     const picture = page.picture
       ? element("img", { alt: `Page ${page.index + 1}`, src: page.picture, draggable: "false" })
-      : element("p", { class: "no-picture" }, "No picture of this page; words and finds stand where they are on it.");
+      : element("p", { class: "no-picture" }, "No picture of this page; words and findings are shown where they are on it.");
     card.sheet.replaceChildren(picture, card.overlay.svg, card.overlay.badges);
   }
 
@@ -118,14 +118,14 @@ export class Pages {
     const head = element("header", { class: "page-head" }, heading, element("p", { class: "small muted" }, facts(page)));
     const sheet = element("div", { class: "sheet" });
     sheet.style.aspectRatio = shape(page);
-    if (page.failed) furnishFailed(sheet, page, number);
+    if (page.failed) fillFailed(sheet, page, number);
     const bars = page.classes?.length && !page.failed ? classBars(page, this.palette) : null;
     const node = element("article", { class: "page", "data-page": page.index, "aria-labelledby": `page-${number}` }, head, bars, sheet);
     return { page, node, sheet, overlay: null };
   }
 }
 
-function furnishFailed(sheet, page, number) {
+function fillFailed(sheet, page, number) {
   const { reason, advice } = explainPage(page.failed.kind, page.failed.reason);
   sheet.classList.add("failed");
   const words = element("div", { class: "failed-words" }, element("h3", {}, `Page ${number} could not be read`), element("p", {}, reason));

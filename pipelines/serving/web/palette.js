@@ -8,41 +8,41 @@ const KNOWN = { QUESTION: 0, ANSWER: 1, HEADER: 2 }; // as the batch job's repor
 /** Colours by label, and which labels and layers are hidden. */
 export class Palette {
   constructor() {
-    this.places = new Map();
+    this.indices = new Map();
     this.hidden = new Set();
     this.words = true;
     this.onchange = () => null;
   }
 
-  /** Give the labels of a model their places, so that its colours never depend on what a page holds. */
+  /** Number the labels of a model, so that their colours do not depend on what a page holds. */
   reserve(labels) {
     const names = [...new Set(labels.map((label) => label.replace(/^[BIES]-/, "")))].filter((label) => label !== "O");
-    this.places = new Map();
-    for (const label of names.filter((name) => name.toUpperCase() in KNOWN)) this.places.set(label, KNOWN[label.toUpperCase()]);
-    for (const label of names) this.place(label);
+    this.indices = new Map();
+    for (const label of names.filter((name) => name.toUpperCase() in KNOWN)) this.indices.set(label, KNOWN[label.toUpperCase()]);
+    for (const label of names) this.index(label);
   }
 
-  place(label) {
-    if (!this.places.has(label)) {
-      const taken = new Set(this.places.values());
-      let place = 0;
-      while (taken.has(place)) place += 1;
-      this.places.set(label, place);
+  index(label) {
+    if (!this.indices.has(label)) {
+      const taken = new Set(this.indices.values());
+      let index = 0;
+      while (taken.has(index)) index += 1;
+      this.indices.set(label, index);
     }
-    return this.places.get(label);
+    return this.indices.get(label);
   }
 
-  /** Classes that draw a label: a tone, and a way of stroking where there are more labels than tones. */
+  /** CSS classes of a label: a tone, and a stroke where there are more labels than tones. */
   style(label) {
-    const place = this.place(label);
-    return `tone-${place % TONES} stroke-${Math.floor(place / TONES) % 3}`;
+    const index = this.index(label);
+    return `tone-${index % TONES} stroke-${Math.floor(index / TONES) % 3}`;
   }
 
   shows(label) {
     return !this.hidden.has(label);
   }
 
-  /** A piece of paper marked as the page is. */
+  /** A sample of how a label is drawn. */
   swatch(label) {
     return drawing(
       "svg",
@@ -52,9 +52,9 @@ export class Palette {
     );
   }
 
-  /** Draw the legend: a switch for each label with how many were found, and one for the words. */
+  /** Draw the legend: a switch for each label with its count, and one for the words. */
   drawLegend(counts, wordCount) {
-    const labels = [...counts.keys()].sort((a, b) => this.place(a) - this.place(b));
+    const labels = [...counts.keys()].sort((a, b) => this.index(a) - this.index(b));
     const focused = document.activeElement?.dataset?.layer;
     const switches = labels.map((label) =>
       this.#layer(`label:${label}`, this.swatch(label), label, counts.get(label), this.shows(label), (shown) => {

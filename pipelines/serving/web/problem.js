@@ -1,4 +1,4 @@
-/** What went wrong, told in words above the document, with buttons for the ways out. */
+/** What went wrong, in words above the document, with buttons for the ways out. */
 
 import { button, byId, element } from "./elements.js";
 import { explain } from "./errors.js";
@@ -6,20 +6,20 @@ import { explain } from "./errors.js";
 /**
  * Show an error.
  *
- * `name` is the file's, or null; `ways` are `[words, action]`, the likeliest first. The focus goes there, so that it
- * is read out and the ways out are next.
+ * `name` is the file's, or null; `ways` are `[label, action]`, the likeliest first. It takes the focus, so that screen
+ * readers read it and the buttons come next.
  */
 export function showProblem(error, name, ways) {
   const { title, reason, advice } = explain(error);
-  const place = byId("problem");
-  const buttons = ways.map(([words, action], at) => button(words, action, at ? { class: "quiet" } : {}));
-  place.replaceChildren(
+  const box = byId("problem");
+  const buttons = ways.map(([label, action], index) => button(label, action, index ? { class: "quiet" } : {}));
+  box.replaceChildren(
     element("h2", {}, name ? `${name}: ${title[0].toLowerCase()}${title.slice(1)}` : title),
     ...[reason, advice].filter(Boolean).map((words) => element("p", {}, words)),
     element("div", { class: "problem-buttons" }, ...buttons),
   );
-  place.hidden = false;
-  place.focus();
+  box.hidden = false;
+  box.focus();
 }
 
 export function clearProblem() {

@@ -7,7 +7,7 @@ const OTHERS = 4;
 const LONG = 60;
 
 export class Questions {
-  /** `onask(questions)` sends them; `onreveal(page_index, id)` shows an answer where it stands. */
+  /** `onask(questions)` sends them; `onreveal(page_index, id)` shows an answer on its page. */
   constructor({ onask, onreveal }) {
     this.form = byId("ask");
     this.lines = byId("question-lines");
@@ -15,7 +15,7 @@ export class Questions {
     this.limit = null;
     this.form.addEventListener("submit", (event) => {
       event.preventDefault();
-      const questions = this.#asked();
+      const questions = this.#typed();
       if (questions) onask(questions);
     });
     this.lines.addEventListener("keydown", (event) => {
@@ -29,16 +29,16 @@ export class Questions {
   offer(possible, limit) {
     byId("questions").hidden = !possible;
     this.limit = limit || null;
-    byId("ask-hint").textContent = limit ? `One question a line, up to ${limit}` : "One question a line";
+    byId("ask-hint").textContent = limit ? `One question per line, up to ${limit}` : "One question per line";
   }
 
-  /** No asking while something is being read. */
+  /** Disable asking while something is being read. */
   busy(reading) {
     this.form.querySelector("button").disabled = reading;
   }
 
-  /** Say that a question is wanted first. */
-  wanted() {
+  /** Ask the user for a question. */
+  prompt() {
     this.lines.focus();
     announce("Type a question for the document, then press Ask.");
   }
@@ -48,17 +48,17 @@ export class Questions {
     byId("answers").replaceChildren();
   }
 
-  /** Empty the box once its questions are answered. */
-  answered() {
+  /** Empty the input. */
+  clearInput() {
     this.lines.value = "";
   }
 
-  /** List `Reading.answers`; `busy` says that pages are still to come. */
+  /** List `Reading.answers`; `busy` says that more pages are still to come. */
   show(answers, busy) {
-    byId("answers").replaceChildren(...answers.map((answer, place) => this.#answer(answer, place, busy)));
+    byId("answers").replaceChildren(...answers.map((answer, index) => this.#answer(answer, index, busy)));
   }
 
-  #asked() {
+  #typed() {
     const questions = [...new Set(this.lines.value.split("\n").map((line) => line.trim()).filter(Boolean))];
     const tooMany = this.limit && questions.length > this.limit;
     const problem = !questions.length ? "Type a question first." : tooMany ? `At most ${this.limit} questions at once.` : "";
@@ -67,9 +67,9 @@ export class Questions {
     return this.lines.reportValidity() ? questions : null;
   }
 
-  #answer({ question, searched, found }, place, busy) {
+  #answer({ question, searched, found }, index, busy) {
     const item = element("li", { class: "answer-item" });
-    const number = element("span", { class: "badge still", "aria-hidden": "true" }, `${place + 1}`);
+    const number = element("span", { class: "badge still", "aria-hidden": "true" }, `${index + 1}`);
     item.append(element("p", { class: "question" }, number, element("span", { dir: "auto" }, question)));
     const [best, ...others] = found;
     if (!best) {
@@ -80,7 +80,7 @@ export class Questions {
     item.append(
       element(
         "button",
-        { type: "button", class: "answer-text", onclick: () => this.onreveal(best.page, answerId(best.page, place)) },
+        { type: "button", class: "answer-text", onclick: () => this.onreveal(best.page, answerId(best.page, index)) },
         element("span", { class: `answer-words${best.text.length > LONG ? " long" : ""}`, dir: "auto" }, best.text),
         element("span", { class: "small muted" }, `page ${best.page + 1}, score ${score(best.score)}`),
       ),
@@ -93,7 +93,7 @@ export class Questions {
             type: "button",
             class: "link",
             title: other.text,
-            onclick: () => this.onreveal(other.page, answerId(other.page, place)),
+            onclick: () => this.onreveal(other.page, answerId(other.page, index)),
           },
           `page ${other.page + 1} (${score(other.score)})`,
         ),

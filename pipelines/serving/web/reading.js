@@ -1,16 +1,16 @@
-/** What is known of the document on the table: its pages, and all that was found or answered on them. */
+/** The open document: its pages, and all that was found or answered on them. */
 
 export class Reading {
   constructor(file) {
     this.file = file;
     this.document = null;
     this.pages = new Map(); // by page_index, from 0
-    this.model = null; // what found the entities or classes
+    this.model = null; // the one that found the entities or classes
     this.foundBy = null; // the same with the hash of its weights
-    this.questions = []; // in the order they were asked
+    this.questions = []; // in the order in which they were asked
   }
 
-  /** Take a row in; a page that is read again (another model, other questions) keeps what else is known of it. */
+  /** Add a row; a page that is read again (another model, other questions) keeps its other results. */
   add(row) {
     const page = this.pages.get(row.page_index) || { index: row.page_index, answers: new Map(), picture: null };
     this.pages.set(row.page_index, page);
@@ -22,13 +22,13 @@ export class Reading {
       page.words = page.words || [];
       return page;
     }
-    page.row = { ...page.row, ...news(row, page.row) };
+    page.row = { ...page.row, ...withoutNulls(row, page.row) };
     page.words = row.words || [];
     page.boxes = row.boxes || [];
     page.confidences = row.word_confidences;
     if (row.entities || row.label_scores) this.foundBy = row.model;
     if (row.entities) {
-      page.entities = row.entities.map((entity, place) => ({ ...entity, id: `p${row.page_index}e${place}` }));
+      page.entities = row.entities.map((entity, index) => ({ ...entity, id: `p${row.page_index}e${index}` }));
       page.labels = row.labels;
       page.scores = row.scores;
     }
@@ -40,7 +40,7 @@ export class Reading {
     return page;
   }
 
-  /** Forget what another model found; words, pictures and answers stay. */
+  /** Remove what another model found; words, pictures and answers stay. */
   forgetFindings() {
     this.foundBy = null;
     for (const page of this.pages.values()) {
@@ -61,7 +61,7 @@ export class Reading {
     ]);
   }
 
-  /** Of every question the answers over the pages, best first; `searched` counts the pages that were asked. */
+  /** For each question its answers over the pages, best first; `searched` is the number of pages it was asked of. */
   answers() {
     return this.questions.map((question) => {
       const given = this.inOrder().filter((page) => page.answers.has(question));
@@ -70,7 +70,7 @@ export class Reading {
     });
   }
 
-  /** The document and its pages in the endpoint's own terms, for keeping. */
+  /** The document and its pages in the format of the endpoint, for saving. */
   record() {
     const pages = this.inOrder().map((page) => ({
       ...(page.row || { page_index: page.index, page_count: page.count }),
@@ -80,19 +80,19 @@ export class Reading {
     return { document: this.document, pages };
   }
 
-  /** Let go of the pictures. */
+  /** Release the pictures. */
   close() {
     for (const page of this.pages.values()) if (page.picture) URL.revokeObjectURL(page.picture);
   }
 }
 
-/** Numbers (from 1) of the pages that were asked for and did not arrive. */
-export function missingPages({ asked, total, arrived }, pageCount) {
-  const wanted = asked.pages ? pageNumbers(asked.pages, pageCount ?? total) : Array.from({ length: total }, (_, place) => place + 1);
-  return wanted.filter((number) => !arrived.has(number - 1));
+/** Numbers (from 1) of the pages that were requested and did not arrive. */
+export function missingPages({ request, total, arrived }, pageCount) {
+  const requested = request.pages ? pageNumbers(request.pages, pageCount ?? total) : Array.from({ length: total }, (_, index) => index + 1);
+  return requested.filter((number) => !arrived.has(number - 1));
 }
 
-/** Page numbers (from 1) that a text like "1-3,7" names, of a document with `count` pages. */
+/** Page numbers (from 1) that a text such as "1-3,7" names, of a document with `count` pages. */
 function pageNumbers(ranges, count) {
   const numbers = new Set();
   for (const range of ranges.split(",")) {
@@ -113,7 +113,7 @@ export function pageRanges(numbers) {
   return ranges.map(([first, last]) => (first === last ? `${first}` : `${first}-${last}`)).join(",");
 }
 
-/** One box a line of the words `first` to `last`: the hull of a long entity would cover half the page. */
+/** One box per line of the words `first` to `last`: the hull of a long entity would cover half the page. */
 export function lineBoxes(boxes, first, last) {
   const lines = [];
   for (const [x0, y0, x1, y1] of boxes.slice(first, last + 1)) {
@@ -129,12 +129,12 @@ export function lineBoxes(boxes, first, last) {
   return lines;
 }
 
-/** What `row` tells beyond `known`: nothing that is known is lost to a null. */
-function news(row, known = {}) {
+/** `row` without the nulls that would replace a value of `known`. */
+function withoutNulls(row, known = {}) {
   return Object.fromEntries(Object.entries(row).filter(([name, value]) => value !== null || !(name in known)));
 }
 
-/** An address of a JPEG in base64; kept outside the page's own memory until `close`. */
+/** The URL of a JPEG given in base64, valid until `close`. */
 function picture(base64) {
   const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
   return URL.createObjectURL(new Blob([bytes], { type: "image/jpeg" }));

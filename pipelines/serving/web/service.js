@@ -5,9 +5,9 @@ import { byId, counted, element } from "./elements.js";
 import { currentKey } from "./key.js";
 
 const ABILITIES = {
-  "token-classification": ["Finds and labels", "Every word where it stands, and the entities among them, drawn in colour."],
+  "token-classification": ["Finds and labels", "Locates every word, and marks the entities among them in colour."],
   "question-answering": ["Answers questions", "Ask in your own words; the answer is marked on the page."],
-  "sequence-classification": ["Names the kind", "Says what kind of page it is, and how sure it is of that."],
+  "sequence-classification": ["Names the kind", "Says what kind of page it is, and how likely that is."],
 };
 
 export class Service {
@@ -21,50 +21,50 @@ export class Service {
     const { models, limits } = await fetchModels();
     this.models = models;
     this.limits = limits || {};
-    const options = models.map(({ name, task }) => element("option", { value: name }, models.length > 1 ? `${name} (${spoken(task)})` : name));
+    const options = models.map(({ name, task }) => element("option", { value: name }, models.length > 1 ? `${name} (${taskName(task)})` : name));
     byId("model").replaceChildren(...options);
     byId("model").value = (models.find((model) => model.default) || models[0]).name;
     byId("model-choice").hidden = models.length < 2;
     byId("options").hidden = false;
-    byId("programs").hidden = Boolean(currentKey()); // a link cannot bring the key that it would want
+    byId("programs").hidden = Boolean(currentKey()); // a link cannot carry the key that it would need
     byId("limits").textContent = this.#limitsInWords();
     byId("abilities").replaceChildren(...this.#abilities());
   }
 
-  /** The model chosen, or null before the server has told. */
+  /** The model chosen, or null before the models are known. */
   get chosen() {
     return this.models.find(({ name }) => name === byId("model").value) || null;
   }
 
-  /** The model that answers questions: the chosen one if it does, else the first that does, else null. */
+  /** The model that answers questions: the chosen one if it can, else the first that can, else null. */
   get answering() {
     const answers = ({ task }) => task === "question-answering";
     return this.chosen && answers(this.chosen) ? this.chosen : this.models.find(answers) || null;
   }
 
-  /** Why a file need not be sent at all, or null. */
+  /** Why a file is not worth sending, as `[kind, reason]`, or null. */
   refusal(file) {
-    const most = this.limits.upload_megabytes;
+    const maximum = this.limits.upload_megabytes;
     if (!file.size) return ["empty", "The file is empty."];
-    if (most && file.size > most * 1e6) return ["too_large", `The file is larger than the ${most} MB taken here. Send fewer pages or a smaller scan.`];
+    if (maximum && file.size > maximum * 1e6) return ["too_large", `The file is larger than the ${maximum} MB accepted here. Send fewer pages or a smaller scan.`];
     return null;
   }
 
   #limitsInWords() {
     const { upload_megabytes: megabytes, pages } = this.limits;
-    const most = [megabytes ? `${megabytes} MB` : null, pages ? counted(pages, "page") : null].filter(Boolean);
-    return `PDF, PNG, JPEG or TIFF${most.length ? `, up to ${most.join(" and ")}` : ""}.`;
+    const limits = [megabytes ? `${megabytes} MB` : null, pages ? counted(pages, "page") : null].filter(Boolean);
+    return `PDF, PNG, JPEG or TIFF${limits.length ? `, up to ${limits.join(" and ")}` : ""}.`;
   }
 
   #abilities() {
     const tasks = [...new Set(this.models.map(({ task }) => task))];
-    if (tasks.length < 2) return []; // the first words of the page say it already
+    if (tasks.length < 2) return []; // the first words of the page say so already
     return Object.keys(ABILITIES)
       .filter((task) => tasks.includes(task))
       .map((task) => element("li", {}, element("strong", {}, ABILITIES[task][0]), element("span", {}, ABILITIES[task][1])));
   }
 }
 
-function spoken(task) {
+function taskName(task) {
   return { "token-classification": "entities", "question-answering": "questions", "sequence-classification": "classes" }[task] || task;
 }

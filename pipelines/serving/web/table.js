@@ -1,4 +1,4 @@
-/** What was found, as a table: to look through, to sort, and to go from a row to its place on the page. */
+/** The findings as a table: to filter, to sort, and to go from a row to its position on the page. */
 
 import { announce, byId, counted, element, score } from "./elements.js";
 
@@ -11,16 +11,16 @@ const COLUMNS = [
 ];
 
 export class Table {
-  /** `onchoose(row)` is told which row was chosen. */
+  /** `onchoose(row)` is called with the row chosen. */
   constructor(palette, onchoose) {
-    this.place = byId("table");
+    this.container = byId("table");
     this.palette = palette;
     this.onchoose = onchoose;
     this.rows = [];
     this.sorting = { name: null, down: false };
     this.limit = ROWS_AT_ONCE;
     this.chosen = null; // id of a row
-    byId("filter").addEventListener("input", () => this.#anew());
+    byId("filter").addEventListener("input", () => this.#restart());
   }
 
   /** Rows as `Reading.findings` gives them. */
@@ -40,41 +40,41 @@ export class Table {
 
   /** The rows that legend and filter let through, in the order shown. */
   shown() {
-    const wanted = byId("filter").value.trim().toLocaleLowerCase();
+    const filter = byId("filter").value.trim().toLocaleLowerCase();
     const rows = this.rows.filter(
       (row) =>
         this.palette.shows(row.label) &&
-        (!wanted || `${row.text ?? ""}\n${row.label}`.toLocaleLowerCase().includes(wanted)),
+        (!filter || `${row.text ?? ""}\n${row.label}`.toLocaleLowerCase().includes(filter)),
     );
     const { name, down } = this.sorting;
     if (name) rows.sort((a, b) => compare(a[name], b[name]) * (down ? -1 : 1));
     return rows;
   }
 
-  /** Draw the table anew; what is chosen and what has the focus stay so. */
+  /** Redraw the table; the chosen row and the focus stay. */
   draw() {
     const focused = this.#focused();
     const rows = this.shown();
     const drawn = rows.slice(0, this.limit);
     if (!rows.length) {
       const why = this.rows.length ? "Nothing matches the filter and the labels shown." : "Nothing found.";
-      this.place.replaceChildren(element("p", { class: "muted nothing" }, why));
+      this.container.replaceChildren(element("p", { class: "muted nothing" }, why));
       return;
     }
     const head = element("thead", {}, element("tr", {}, ...COLUMNS.map((column) => this.#heading(column))));
     const body = element("tbody", {}, ...drawn.map((row) => this.#row(row)));
-    const caption = element("caption", { class: "unseen" }, "What was found; a row leads to its place on the page");
+    const caption = element("caption", { class: "unseen" }, "Findings; a row leads to its position on the page");
     const onePage = rows.every(({ page }) => page === 0);
-    this.place.replaceChildren(element("table", { class: onePage ? "one-page" : null }, caption, head, body));
+    this.container.replaceChildren(element("table", { class: onePage ? "one-page" : null }, caption, head, body));
     if (rows.length > drawn.length) {
       const more = `Show ${Math.min(ROWS_AT_ONCE, rows.length - drawn.length)} more of ${(rows.length - drawn.length).toLocaleString("en")}`;
       const onclick = () => this.#more();
-      this.place.append(element("button", { type: "button", class: "quiet more", onclick }, more));
+      this.container.append(element("button", { type: "button", class: "quiet more", onclick }, more));
     }
-    if (focused) this.place.querySelector(`${focused} button`)?.focus({ preventScroll: true });
+    if (focused) this.container.querySelector(`${focused} button`)?.focus({ preventScroll: true });
   }
 
-  /** Show the row of an entity, and put the focus on it. */
+  /** Show the row of an entity, and give it the focus. */
   choose(id) {
     let at = this.shown().findIndex((row) => row.id === id);
     if (at < 0 && byId("filter").value) {
@@ -85,19 +85,19 @@ export class Table {
     if (at >= this.limit) this.limit = at + ROWS_AT_ONCE;
     this.chosen = id;
     this.draw();
-    const row = this.place.querySelector(`[data-row="${CSS.escape(id)}"]`);
+    const row = this.container.querySelector(`[data-row="${CSS.escape(id)}"]`);
     row.querySelector("button").focus({ preventScroll: true });
     row.scrollIntoView({ block: "nearest" });
   }
 
   /** A selector of the row or heading that has the focus, or null. */
   #focused() {
-    const held = this.place.contains(document.activeElement) && document.activeElement.closest("[data-row], th");
+    const held = this.container.contains(document.activeElement) && document.activeElement.closest("[data-row], th");
     if (!held) return null;
     return held.dataset.row ? `[data-row="${CSS.escape(held.dataset.row)}"]` : `th.${held.className}`;
   }
 
-  #anew() {
+  #restart() {
     this.limit = ROWS_AT_ONCE;
     this.draw();
     announce(counted(this.shown().length, "row"));
@@ -107,7 +107,7 @@ export class Table {
     const first = this.limit;
     this.limit += ROWS_AT_ONCE;
     this.draw();
-    this.place.querySelectorAll("tbody button")[first]?.focus();
+    this.container.querySelectorAll("tbody button")[first]?.focus();
   }
 
   #heading({ name, title }) {
@@ -118,14 +118,14 @@ export class Table {
     return element("th", { scope: "col", class: `column-${name}`, "aria-sort": direction }, element("button", { type: "button", onclick }, title, arrow));
   }
 
-  /** Scores go down first; a third click gives the order of the document back. */
+  /** Scores start in descending order; a third click restores the order of the document. */
   #sort(name) {
     const first = name === "score";
     if (this.sorting.name !== name) this.sorting = { name, down: first };
     else if (this.sorting.down === first) this.sorting = { name, down: !first };
     else this.sorting = { name: null, down: false };
     this.draw();
-    this.place.querySelector(`th.column-${name} button`).focus();
+    this.container.querySelector(`th.column-${name} button`).focus();
   }
 
   #row(row) {

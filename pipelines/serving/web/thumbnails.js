@@ -1,15 +1,15 @@
-/** Small pictures of the pages, to find one's way in a long document. */
+/** Small pictures of the pages, for navigation in long documents. */
 
-import { byId, calm, element } from "./elements.js";
+import { byId, prefersLessMotion, element } from "./elements.js";
 
 export class Thumbnails {
-  /** `onchoose(page_index)` is told which page to go to. */
+  /** `onchoose(page_index)` is called with the page to go to. */
   constructor(onchoose) {
     this.strip = byId("thumbnails");
     this.onchoose = onchoose;
     this.items = new Map();
     this.current = null;
-    this.nearby = new IntersectionObserver((entries) => entries.forEach(comeOrGo), { root: this.strip, rootMargin: "400px" });
+    this.nearby = new IntersectionObserver((entries) => entries.forEach(drawNearby), { root: this.strip, rootMargin: "400px" });
     this.strip.addEventListener("keydown", (event) => this.#step(event));
   }
 
@@ -21,7 +21,7 @@ export class Thumbnails {
     this.strip.hidden = true;
   }
 
-  /** Add a page, or show anew what is known of it. */
+  /** Add or update a page. */
   show(page) {
     let item = this.items.get(page.index);
     if (!item) {
@@ -38,7 +38,7 @@ export class Thumbnails {
     item.setAttribute("aria-label", `Page ${page.index + 1}${page.failed ? ", not read" : ""}`);
   }
 
-  /** Mark the page that is being looked at, and keep its thumbnail in view. */
+  /** Mark the page in view, and keep its thumbnail visible. */
   view(index) {
     const item = this.items.get(index);
     if (!item || this.current === index) return;
@@ -47,11 +47,11 @@ export class Thumbnails {
     item.setAttribute("aria-current", "page");
     for (const other of this.items.values()) other.tabIndex = other === item ? 0 : -1;
     const strip = this.strip.getBoundingClientRect();
-    const place = item.getBoundingClientRect();
-    const outside = place.top < strip.top || place.bottom > strip.bottom || place.left < strip.left || place.right > strip.right;
+    const box = item.getBoundingClientRect();
+    const outside = box.top < strip.top || box.bottom > strip.bottom || box.left < strip.left || box.right > strip.right;
     if (!outside) return;
-    const middle = { top: place.top - strip.top - strip.height / 2, left: place.left - strip.left - strip.width / 2 };
-    this.strip.scrollBy({ ...middle, behavior: calm() || Math.abs(middle.top) > 1200 ? "instant" : "smooth" });
+    const middle = { top: box.top - strip.top - strip.height / 2, left: box.left - strip.left - strip.width / 2 };
+    this.strip.scrollBy({ ...middle, behavior: prefersLessMotion() || Math.abs(middle.top) > 1200 ? "instant" : "smooth" });
   }
 
   #item(page) {
@@ -75,7 +75,7 @@ export class Thumbnails {
   }
 }
 
-function comeOrGo({ target, isIntersecting }) {
+function drawNearby({ target, isIntersecting }) {
   const frame = target.firstElementChild;
   if (!isIntersecting) frame.replaceChildren();
   else if (!frame.firstElementChild && target.dataset.picture) {

@@ -1,10 +1,10 @@
-/** The tip beside what is pointed at or focused: label, score and text. */
+/** The tip beside what is under the pointer or has the focus: label, score and text. */
 
 import { byId, element, score } from "./elements.js";
 
 const LONGEST = 240;
 
-/** Show what is known of an entity, an answer or a word beside `anchor`, a rectangle in the window. */
+/** Describe an entity, an answer or a word beside `anchor`, a rectangle in the window. */
 export function showTip(anchor, { heading, value, text, note, swatch }) {
   const tip = byId("tip");
   const first = element("p", { class: "tip-first" });
@@ -16,14 +16,14 @@ export function showTip(anchor, { heading, value, text, note, swatch }) {
     ...(note ? [element("p", { class: "small" }, note)] : []),
   );
   tip.hidden = false;
-  place(tip, anchor);
+  position(tip, anchor);
 }
 
 export function hideTip() {
   byId("tip").hidden = true;
 }
 
-function place(tip, anchor) {
+function position(tip, anchor) {
   const { width, height } = tip.getBoundingClientRect();
   const margin = 8;
   const widest = document.documentElement.clientWidth - width - margin;
