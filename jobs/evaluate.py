@@ -8,24 +8,22 @@ invalid options or a model that does not fit the data set, 130 interrupted.
 from __future__ import annotations
 
 import json
-import logging
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from jobs.cli import connect_to_ray, parse_options, reason, require_positive
-from model.checkpoint_source import BUNDLED_FORMS, CheckpointError
-from model.ocr.engine import OcrOptions, OcrUnavailableError
+from jobs.cli import DONE, connect_to_ray, parse_options, require_positive, run_job
+from model.checkpoint_source import BUNDLED_FORMS
+from model.ocr.engine import OcrOptions
 from model.untrained import UNTRAINED
-from pipelines.datasets.types import BrokenAnnotationError
-from pipelines.errors import ProcessingError
-from pipelines.evaluation.corpus import EmptyCorpusError, MissingPagesError, read_split
+from pipelines.datasets.types import Corpus
+from pipelines.evaluation.corpus import read_split
 from pipelines.evaluation.options import EvaluateOptions
 from pipelines.schema import Task
 from pipelines.stages.infer import DtypeChoice, InferOptions
 from pipelines.stages.rasterize import RasterizeOptions, TextChoice
-from pipelines.stages.sandbox import SandboxError
 from pipelines.stages.sandbox_protocol import PageLimits
 from pipelines.storage.files import join_uri, normalise_uri
 
@@ -79,6 +77,19 @@ class Options:
     address: str | None = None
     """Address of a Ray cluster; by default the cluster that this runs in, or else a local one is started."""
 
+    def checked(self) -> tuple[EvaluateOptions, Corpus]:
+        """The options of the evaluation, and the pages to evaluate on.
+
+        Raises:
+            ValueError: invalid options, or a data set, split or model that do not fit each other.
+            ProcessingError: the data cannot be accessed.
+            BrokenAnnotationError: a broken annotation, and `strict`.
+            CheckpointError: the model cannot be read.
+            OcrUnavailableError: Tesseract, or the data of a language, is not installed.
+        """
+        options = self.evaluate_options()
+        return options, read_split(options)
+
     def evaluate_options(self) -> EvaluateOptions:
         """The options of the evaluation.
 
@@ -115,52 +126,21 @@ class Options:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the job; returns the exit status."""
     options = parse_options(Options, __doc__, arguments)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S")
-    try:
-        evaluate_options = options.evaluate_options()
-        corpus = read_split(evaluate_options)
-    except (ValueError, OcrUnavailableError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except (ProcessingError, BrokenAnnotationError, CheckpointError, SandboxError) as error:
-        print(f"error: {reason(error)}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return _interrupted()
-    import ray
-    from ray.exceptions import RayError
+    return run_job(options.checked, partial(evaluate_corpus, address=options.address), interrupted="interrupted")
 
+
+def evaluate_corpus(checked: tuple[EvaluateOptions, Corpus], address: str | None) -> int:
+    """Evaluate on the cluster at `address` and print the figures; returns the exit status."""
     from pipelines.evaluation.evaluate import evaluate
 
-    try:
-        connect_to_ray(options.address)
-        record = evaluate(evaluate_options, corpus)
-    except (
-        ProcessingError,
-        CheckpointError,
-        SandboxError,
-        EmptyCorpusError,
-        MissingPagesError,
-        RayError,
-        ConnectionError,
-        ValueError,
-    ) as error:
-        print(f"error: {reason(error)}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return _interrupted()
-    finally:
-        ray.shutdown()
+    options, corpus = checked
+    connect_to_ray(address)
+    record = evaluate(options, corpus)
     print(summary(record))
-    if evaluate_options.output is not None:
-        print(f"report: {join_uri(evaluate_options.output, 'report.html')}")
+    if options.output is not None:
+        print(f"report: {join_uri(options.output, 'report.html')}")
     print(json.dumps(record, allow_nan=False))
-    return 0
-
-
-def _interrupted() -> int:
-    print("interrupted", file=sys.stderr)
-    return 130
+    return DONE
 
 
 def summary(record: Mapping[str, Any]) -> str:

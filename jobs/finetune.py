@@ -9,10 +9,10 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
-from jobs.cli import connect_to_ray, parse_options, reason, require_positive
-from model.checkpoint_source import CheckpointError
+from jobs.cli import DONE, connect_to_ray, parse_options, require_positive, run_job
 from model.ocr.engine import OcrOptions
 from pipelines.datasets.preprocess import PreprocessOptions
 from pipelines.datasets.registry import DATASETS
@@ -22,7 +22,6 @@ from pipelines.stages.rasterize import RasterizeOptions, TextChoice
 from pipelines.stages.sandbox_protocol import PageLimits
 from pipelines.storage.files import normalise_uri
 from pipelines.training.augment import AugmentOptions
-from pipelines.training.errors import RUN_ERRORS
 from pipelines.training.initialization import ANY_LABELS, check_init, choose_init, init_config, init_tokenizer
 from pipelines.training.options import BatchOptions, FinetuneOptions, OptimizerOptions, TrainingOptions
 from pipelines.training.page_mixing import PageMixingOptions
@@ -240,33 +239,22 @@ class Options:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the job; returns the exit status."""
     options = parse_options(Options, __doc__, arguments)
-    try:
-        finetune_options = options.finetune_options()
-    except ValueError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except CheckpointError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    import ray
-    from ray.exceptions import RayError
+    return run_job(
+        options.finetune_options,
+        partial(train, address=options.address),
+        interrupted="interrupted; the same command goes on from the last checkpoint",
+    )
 
+
+def train(options: FinetuneOptions, address: str | None) -> int:
+    """Train on the cluster at `address` and print where the model is; returns the exit status."""
     from pipelines.training.finetune import finetune
 
-    try:
-        connect_to_ray(options.address, workers_log=False)  # Ray Train logs much; failures are reported in any case
-        record = finetune(finetune_options)
-    except (*RUN_ERRORS, RayError) as error:
-        print(f"error: {reason(error)}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("interrupted; the same command goes on from the last checkpoint", file=sys.stderr)
-        return 130
-    finally:
-        ray.shutdown()
+    connect_to_ray(address, workers_log=False)  # Ray Train logs much; failures are reported in any case
+    record = finetune(options)
     best = {name: value for name, value in record["best"].items() if name != "values"}
     print(json.dumps({"model": record["model"], "steps": record["steps"], "best": best}))
-    return 0
+    return DONE
 
 
 if __name__ == "__main__":

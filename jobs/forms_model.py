@@ -14,11 +14,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from functools import partial
 from typing import TYPE_CHECKING
 
-from jobs.cli import connect_to_ray, parse_options, reason
+from jobs.cli import DONE, connect_to_ray, parse_options, run_job
 from pipelines.storage.files import is_s3
-from pipelines.training.errors import RUN_ERRORS
 from pipelines.training.recipe_pages import DRAWN_DEV_PAGES
 
 if TYPE_CHECKING:
@@ -89,29 +89,20 @@ class Options:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the job; returns the exit status."""
     options = parse_options(Options, __doc__, arguments)
-    try:
-        recipe_options = options.recipe_options()
-    except ValueError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    import ray
-    from ray.exceptions import RayError
+    return run_job(
+        options.recipe_options,
+        partial(train, address=options.address),
+        interrupted="interrupted; the same command goes on from the last checkpoint",
+    )
 
+
+def train(options: RecipeOptions, address: str | None) -> int:
+    """Train on the cluster at `address` and print where the model is; returns the exit status."""
     from pipelines.training.forms_recipe import train_forms_model
 
-    try:
-        connect_to_ray(options.address, workers_log=False)  # as jobs.finetune does
-        folder = train_forms_model(recipe_options)
-    except (*RUN_ERRORS, RayError) as error:
-        print(f"error: {reason(error)}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("interrupted; the same command goes on from the last checkpoint", file=sys.stderr)
-        return 130
-    finally:
-        ray.shutdown()
-    print(f"the model: {folder}")
-    return 0
+    connect_to_ray(address, workers_log=False)  # as jobs.finetune does
+    print(f"the model: {train_forms_model(options)}")
+    return DONE
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Answers of whole documents: to each question the best answer over a document's pages."""
+"""Answers of whole documents: for each question the best answer on any of a document's pages."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from pipelines.storage.tables import read_tables, table_files
 
 
 def best_answers(storage: Storage, output: str, questions: Sequence[str]) -> pa.Table:
-    """The rows of `answers/*.parquet`: one for each document that could be opened and question.
+    """The rows of `answers/*.parquet`: one for each question and document that could be opened.
 
-    Scores are comparable between pages, so the highest wins; on a tie the first page does.
+    Scores are comparable between pages: the answer with the highest score is chosen, on a tie that of the first page.
     """
     best: dict[tuple[str, int], Row] = {}
     columns = ("document_id", "uri", "page_index", "answers")

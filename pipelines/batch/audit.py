@@ -1,4 +1,4 @@
-"""The account of an output: every promised document and page, by what became of it. Its totals always add up."""
+"""The audit of an output: every expected document and page, by what became of it. Its totals always add up."""
 
 from __future__ import annotations
 
@@ -23,6 +23,8 @@ from pipelines.storage.tables import read_tables, table_files
 
 STAGES = ("rasterize", "ocr", "infer")
 EXAMPLES = 3
+"""Failures of each kind that `run.json` names."""
+
 ENDED_KINDS = ("timeout", "out_of_memory", "crashed")
 _COLUMNS = ("document_id", "uri", "page_index", "status", "error_kind", "error", "text_source", "seconds")
 
@@ -32,13 +34,17 @@ class OutputAudit:
     """Counts over `documents/` and `pages/`.
 
     Attributes:
-        promised: pages that the documents promise.
-        missing: promised and not written; with none the output is complete.
-        twice: rows beyond the first of a page, and `unexpected`: rows of pages that no document promises; counted
-            nowhere else, and 0 in a sound output.
-        examples: by error kind, up to three of (uri, page_index or None for a document, error).
+        documents, pages: by status; `document_errors`, `page_errors`: the failed ones by error kind.
+        expected: pages that the documents expect.
+        text_sources: pages that were read, by where their text comes from.
+        missing: expected pages without a row.
+        duplicate: rows beyond the first of a page.
+        unexpected: rows of pages that no document expects.
+        examples: by error kind, up to `EXAMPLES` of (uri, page_index or None for a document, error).
         seconds: by stage, summed over pages.
-        ended: pages whose process was ended by a limit or crashed, and the seconds that these took.
+        ended: pages whose process crashed or was ended by a limit; `ended_seconds`: seconds spent on them.
+
+    Duplicate and unexpected rows are counted nowhere else.
     """
 
     documents: Counter[str] = field(default_factory=Counter)
@@ -57,11 +63,15 @@ class OutputAudit:
 
     @property
     def is_complete(self) -> bool:
-        """Whether each promised page is there exactly once, and nothing else."""
+        """Whether every expected page has exactly one row, and there are no others."""
         return not (self.missing or self.duplicate or self.unexpected)
 
     def as_json(self) -> dict[str, Any]:
-        """The `documents` and `pages` tables of `run.json`."""
+        """The objects `documents` and `pages` of `run.json`.
+
+        For one release `pages` has the counts `expected`, `duplicate` and `unexpected` under their old names too:
+        `promised`, `twice` and `unpromised`.
+        """
         return {
             "documents": {
                 "listed": self.documents.total(),
@@ -70,41 +80,44 @@ class OutputAudit:
                 "by_error_kind": dict(self.document_errors.most_common()),
             },
             "pages": {
-                "promised": self.expected,
+                "expected": self.expected,
                 "ok": self.pages["ok"],
                 "failed": self.pages["failed"],
                 "missing": len(self.missing),
-                "twice": self.duplicate,
-                "unpromised": self.unexpected,
+                "duplicate": self.duplicate,
+                "unexpected": self.unexpected,
                 "by_error_kind": dict(self.page_errors.most_common()),
                 "by_text_source": dict(self.text_sources.most_common()),
+                "promised": self.expected,
+                "twice": self.duplicate,
+                "unpromised": self.unexpected,
             },
         }
 
     def seconds_by_stage(self) -> dict[str, float]:
-        """Seconds of work by stage over all pages of the output, in all workers together."""
+        """Seconds of work by stage, summed over all pages of the output."""
         return {stage: round(self.seconds[stage], 3) for stage in STAGES}
 
     def failures(self, command: Sequence[str], limits: PageLimits, max_document_bytes: int) -> list[dict[str, Any]]:
-        """By error kind, the most frequent first: how many, some of them, what to do and the command for it."""
+        """By error kind, the most frequent first: counts, examples, what to do, and the command that does it."""
         counts = self.document_errors + self.page_errors
-        told = []
+        failures = []
         for kind, count in counts.most_common():
             of_documents = self.document_errors[kind] > 0
-            todo = advice(cast(ErrorKind, kind), limits, max_document_bytes, of_documents=of_documents)
+            hint = advice(cast(ErrorKind, kind), limits, max_document_bytes, of_documents=of_documents)
             examples = [{"uri": uri, "page_index": page, "error": error} for uri, page, error in self.examples[kind]]
-            told.append(
+            failures.append(
                 {
                     "error_kind": kind,
                     "count": count,
                     "documents": self.document_errors[kind],
                     "pages": self.page_errors[kind],
                     "examples": examples,
-                    "advice": todo.words,
-                    "command": retry_command(command, todo.options),
+                    "advice": hint.words,
+                    "command": retry_command(command, hint.options),
                 }
             )
-        return told
+        return failures
 
     def _keep_example(self, kind: str, uri: str, page_index: int | None, error: str) -> None:
         examples = self.examples.setdefault(kind, [])
@@ -113,7 +126,7 @@ class OutputAudit:
 
 
 def audit_output(storage: Storage, output: str) -> OutputAudit:
-    """Read the output's own tables and count; the anti-join of pages promised and pages written included."""
+    """Read the output's tables and compare the pages that are expected with those that are written."""
     audit = OutputAudit()
     documents = read_document_index(storage, output)
     failed = int(documents.failed.sum())
@@ -151,7 +164,7 @@ def _count_failed_documents(storage: Storage, output: str, audit: OutputAudit, d
         failed = table.filter(pc.equal(table["status"], "failed"))
         positions = documents.positions(failed["document_id"].to_pylist())
         for position, row in zip(positions.tolist(), failed.to_pylist(), strict=True):
-            if documents.failed[position] and not counted[position]:  # the newest row of one that it is true of
+            if documents.failed[position] and not counted[position]:  # the newest row, and it is a failed one
                 counted[position] = True
                 audit.document_errors[row["error_kind"]] += 1
                 audit._keep_example(row["error_kind"], row["uri"], None, row["error"])

@@ -1,51 +1,48 @@
-"""The promise of a run: the inputs are listed, and each document that is new or changed is opened to count its pages.
+"""Discovery: the inputs are listed, and each new or changed document is opened to count its pages.
 
-`documents/` holds the promise. The listing is gone through once, in rounds, and what a round has opened is written
-before the next one begins: the driver holds no more of a corpus than a round and its `DocumentIndex`. Of a document
-that has changed the old pages go when it has been opened, then it gets its new row, and only then the old one goes: a
-run which dies in between has lost nothing that still held.
+The table `documents/` records the pages that the output must hold. The listing is read once, in rounds, and the rows
+of a round are written before the next one begins, so that the driver holds no more of a corpus than a round and its
+`DocumentIndex`. When a document has changed, its old pages are removed first, then its new row is written, and only
+then its old row is removed: a run that dies in between loses nothing that is still valid.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
 from itertools import islice
 
 import pyarrow as pa
-import ray.data
 
-from pipelines.batch.document_index import DocumentIndex, version
-from pipelines.batch.listing import document_id, list_documents
+from pipelines.batch.candidates import Candidate, RetrySelection, compare_with_index, select_new_or_changed
+from pipelines.batch.listing import list_documents
 from pipelines.batch.manifest import forget_documents, keep_newest, read_document_index, read_failed_pages
+from pipelines.batch.opening import open_documents
 from pipelines.batch.options import RunOptions
-from pipelines.batch.record import check_ownership
+from pipelines.batch.ownership import check_ownership
 from pipelines.errors import ProcessingError
-from pipelines.extract import count_steps
-from pipelines.runtime.pools import Pools, cap_pools
+from pipelines.runtime.cluster import Cluster
 from pipelines.runtime.progress import Progress
-from pipelines.schema import DOCUMENTS, LISTED, PageKey, Row
-from pipelines.stages.ray_data import map_stages
-from pipelines.storage.files import Storage, StoredObject, join_uri
+from pipelines.schema import DOCUMENTS, PageKey, Row
+from pipelines.storage.files import Storage, join_uri
 from pipelines.storage.tables import write_table
 
 logger = logging.getLogger(__name__)
 
-DOCUMENTS_PER_BLOCK = 16
-DOCUMENTS_PER_ROUND = 20_000
-"""Opened, and written as one file, before more are listed."""
-
-LISTED_TOGETHER = 1_000
-"""Documents that are looked up at once, as many as S3 lists at once; and the shortest round where pages are limited."""
+MAX_DOCUMENTS_PER_ROUND, MIN_DOCUMENTS_PER_ROUND = 20_000, 1_000
+"""Documents of a round: what is opened and written as one file before more is listed. With a limit on pages a round has
+no more documents than pages that are left, but not fewer than the minimum."""
 
 
 @dataclass(frozen=True)
 class RetrySummary:
-    """What a retry does again: of what the listing gives, and nothing that it leaves out.
+    """What a retry does again, of the documents that the listing contains.
 
     Attributes:
-        documents: how many failed documents are opened again.
+        documents: number of failed documents that are opened again.
         pages: failed pages that are read again.
     """
 
@@ -54,203 +51,147 @@ class RetrySummary:
 
 
 @dataclass(frozen=True)
-class _Candidate:
-    """A listed document to be opened.
-
-    Attributes:
-        row: of `LISTED`.
-        has_failed: when it was opened before.
-        old_pages: promised of it before it changed; None where it has not.
-    """
-
-    row: Row
-    has_failed: bool = False
-    old_pages: int | None = None
-
-    @property
-    def has_changed(self) -> bool:
-        """Whether it is not as it was when it was opened before."""
-        return self.old_pages is not None
-
-
-@dataclass
-class _Listed:
-    """What else a listing has given.
-
-    Attributes:
-        new: documents that a retry leaves out.
-        retried: pages that failed, of documents that have not changed since.
-    """
-
-    new: int = 0
-    retried: set[PageKey] = field(default_factory=set)
-
-
-@dataclass
 class _PageBudget:
-    """How far the opening of documents is.
+    """The limit on pages.
 
     Attributes:
-        pages_left: that may still be promised; None is without end.
-        files: written.
-        again: documents that had failed and were opened again.
-        is_newer: whether there are rows of documents that have older ones.
+        limit: on the pages of the whole output; None is no limit.
+        expected: pages that the documents of the output expect.
     """
 
-    pages_left: int | None
-    files: int = 0
-    again: int = 0
-    is_newer: bool = False
+    limit: int | None
+    expected: int
 
     @property
-    def is_full(self) -> bool:
-        """Whether nothing more may be promised."""
-        return self.pages_left is not None and self.pages_left <= 0
-
-    def make_room(self, pages: int) -> None:
-        """So many that were promised are not promised any more."""
-        if self.pages_left is not None:
-            self.pages_left += pages
-
-    def take(self, pages: int) -> int:
-        """Promise so many pages, or those that are left; returns how many."""
-        if self.pages_left is None:
-            return pages
-        taken = min(pages, self.pages_left)
-        self.pages_left -= taken
-        return taken
+    def remaining(self) -> float:
+        """Pages that more documents may add; infinite without a limit."""
+        return math.inf if self.limit is None else self.limit - self.expected
 
     @property
     def round_size(self) -> int:
-        """How many documents are opened before more are listed."""
-        if self.pages_left is None:
-            return DOCUMENTS_PER_ROUND
-        return min(DOCUMENTS_PER_ROUND, max(LISTED_TOGETHER, self.pages_left))
+        """Documents of the next round."""
+        return int(min(MAX_DOCUMENTS_PER_ROUND, max(MIN_DOCUMENTS_PER_ROUND, self.remaining)))
 
 
-def discover_documents(storage: Storage, options: RunOptions, pools: Pools, run_id: str) -> RetrySummary:
-    """Bring `documents/` up to what the inputs hold now.
+@dataclass(frozen=True)
+class _Round:
+    """What a round of opened documents changes in the output.
 
-    A run takes what is new or changed; a retry what failed, and what has changed since its pages failed.
+    Attributes:
+        rows: of `DOCUMENTS`, to be written.
+        replaced: changed documents among them, whose old pages and rows are removed.
+        dropped: changed documents for which no page is left under the limit; their pages and rows are removed.
+        added_pages: pages that the output expects more than before; negative for fewer.
+        retried: documents among `rows` that had failed before.
+        supersedes: some of `rows` have an older row of the same document.
+    """
+
+    rows: list[Row]
+    replaced: frozenset[str]
+    dropped: frozenset[str]
+    added_pages: int
+    retried: int
+    supersedes: bool
+
+
+def discover_documents(storage: Storage, options: RunOptions, cluster: Cluster, run_id: str) -> RetrySummary:
+    """Bring `documents/` up to date with the inputs.
+
+    A run opens documents that are new or have changed; a retry opens those that failed, and those that have changed
+    since some of their pages failed.
 
     Raises:
-        ProcessingError: an input cannot be listed, or there is nothing in it.
+        ProcessingError: an input cannot be listed, or there is no document in it.
+        OutputClaimedError: another run has claimed the output.
     """
-    known = read_document_index(storage, options.output)
-    if known.superseded:
+    index = read_document_index(storage, options.output)
+    if index.superseded:
         keep_newest(storage, options.output, "documents")
-    failed_pages = read_failed_pages(storage, options.output) if options.retry_failed else frozenset()
-    listed = _Listed()
-    wanted = _wanted(storage, options, known, failed_pages, listed)
-    opening = _PageBudget(None if options.limit is None else options.limit - int(known.pages.sum()))
+    listed = compare_with_index(list_documents(options.inputs, storage, output=options.output), index)
+    retry = RetrySelection(read_failed_pages(storage, options.output) if options.retry_failed else ())
+    candidates = retry.select(listed) if options.retry_failed else select_new_or_changed(listed)
+    budget = _PageBudget(options.limit, expected=int(index.pages.sum()))
+    retried, supersedes, round_number, is_last = 0, False, 0, False
     with Progress(None, "documents") as progress:
-        # Where nothing was promised before, nothing can have changed, and the rest need not be listed.
-        while not (opening.is_full and not len(known)):
-            size = opening.round_size
-            documents = list(islice(wanted, size))
-            if len(documents) < size:
-                progress.expect(progress.done + len(documents))
-            _promise_round(documents, opening, storage, options, pools, run_id, progress)
-            if len(documents) < size:
-                break
-    if not progress.done and not len(known):
+        # In a new output no document can have changed: once the limit is reached, the rest need not be listed.
+        while not is_last and (len(index) or budget.remaining > 0):
+            size = budget.round_size
+            batch = list(islice(candidates, size))
+            is_last = len(batch) < size
+            if is_last:
+                progress.expect(progress.done + len(batch))
+            check_ownership(storage, options.output, run_id)
+            opened = _open_round(batch, budget, options, cluster, progress)
+            _write_round(storage, options.output, run_id, round_number, opened)
+            budget = replace(budget, expected=budget.expected + opened.added_pages)
+            retried += opened.retried
+            supersedes |= opened.supersedes
+            round_number += 1
+    if not progress.done and not len(index):
         raise ProcessingError("not_found", f"no documents under {', '.join(options.inputs)}")
-    if listed.new:
-        logger.info("%d new documents are left to a run without --retry-failed", listed.new)
-    if opening.is_newer:
+    if retry.new_documents:
+        logger.info("%d new documents are left to a run without --retry-failed", retry.new_documents)
+    if supersedes:
         keep_newest(storage, options.output, "documents")
-    return RetrySummary(opening.again, frozenset(listed.retried))
+    return RetrySummary(retried, frozenset(retry.pages))
 
 
-def _wanted(
-    storage: Storage, options: RunOptions, known: DocumentIndex, failed_pages: frozenset[PageKey], listed: _Listed
-) -> Iterator[_Candidate]:
-    """The listed documents that are to be opened; what else is seen goes into `listed`."""
-    failed_of: dict[str, list[PageKey]] = {}
-    for key in failed_pages:
-        failed_of.setdefault(key[0], []).append(key)
-    documents = list_documents(options.inputs, storage, output=options.output)
-    while together := list(islice(documents, LISTED_TOGETHER)):
-        rows = [_document_row(stored) for stored in together]
-        for row, position in zip(rows, known.positions([row["document_id"] for row in rows]).tolist(), strict=True):
-            is_known = position >= 0
-            is_changed = is_known and version(row["size_bytes"], row["etag"]) != known.versions[position]
-            has_failed = is_known and bool(known.failed[position])
-            old_pages = int(known.pages[position]) if is_changed else None
-            if not options.retry_failed:
-                if is_changed or not is_known:
-                    yield _Candidate(row, old_pages=old_pages)
-                continue
-            listed.new += not is_known
-            pages_again = failed_of.get(row["document_id"], [])
-            if has_failed or (is_changed and pages_again):
-                yield _Candidate(row, has_failed, old_pages)
-            if not is_changed:
-                listed.retried.update(pages_again)
-
-
-def _promise_round(
-    documents: list[_Candidate],
-    opening: _PageBudget,
-    storage: Storage,
-    options: RunOptions,
-    pools: Pools,
-    run_id: str,
-    progress: Progress,
-) -> None:
-    """Open documents and write their rows. Of those that have changed, what was there before goes.
-
-    Where there is no room for one any more, a run drops what was there of it, and a retry leaves it as it was.
-    """
-    check_ownership(storage, options.output, run_id)
-    old_pages = {wanted.row["document_id"]: wanted.old_pages or 0 for wanted in documents if wanted.has_changed}
-    if not options.retry_failed:
-        opening.make_room(sum(old_pages.values()))
+def _open_round(
+    batch: Sequence[Candidate], budget: _PageBudget, options: RunOptions, cluster: Cluster, progress: Progress
+) -> _Round:
+    """Open documents and select their pages under the limit."""
+    candidates = {candidate.document_id: candidate for candidate in batch}
+    old_pages = {name: candidate.old_pages for name, candidate in candidates.items() if candidate.has_changed}
     rows: list[Row] = []
-    is_of_use = documents and (options.retry_failed or not opening.is_full)
-    for row in _opened(documents, options, pools) if is_of_use else ():
-        own = old_pages.get(row["document_id"], 0) if options.retry_failed else 0
-        opening.make_room(own)
-        if opening.is_full:
-            opening.make_room(-own)
-            if not options.retry_failed:
-                break
-            continue
-        row["pages_selected"] = opening.take(row["pages_selected"])
-        rows.append(row)
-        progress.add(1, int(row["status"] == "failed"))
-    counted = {row["document_id"] for row in rows}
-    gone = set() if options.retry_failed else old_pages.keys() - counted
-    if old_pages.keys() & counted or gone:
-        logger.info("%d documents have changed and are done anew", len(old_pages.keys() & counted))
-        forget_documents(storage, options.output, (old_pages.keys() & counted) | gone, tables=("pages",))
-    if rows:
-        check_ownership(storage, options.output, run_id)
-        table = pa.Table.from_pylist(rows, schema=DOCUMENTS)
-        file = f"part-{run_id}-{opening.files:05d}.parquet"
-        write_table(storage, join_uri(options.output, "documents", file), table)
-        opening.files += 1
-    forget_documents(storage, options.output, gone, tables=("documents",))
-    opening.again += sum(wanted.has_failed and wanted.row["document_id"] in counted for wanted in documents)
-    opening.is_newer |= not counted.isdisjoint(old_pages) or opening.again > 0
+    with closing(open_documents([candidate.row for candidate in batch], options, cluster)) as opened:
+        if options.retry_failed:
+            selected = _select_pages_of_retry(opened, budget.remaining, old_pages)
+        else:
+            selected = _select_pages(opened, budget.remaining + sum(old_pages.values()))
+        for row in selected:
+            rows.append(row)
+            progress.add(1, int(row["status"] == "failed"))
+    written = {row["document_id"] for row in rows}
+    replaced = old_pages.keys() & written
+    dropped = set() if options.retry_failed else old_pages.keys() - written
+    return _Round(
+        rows,
+        frozenset(replaced),
+        frozenset(dropped),
+        added_pages=sum(row["pages_selected"] for row in rows) - sum(old_pages[name] for name in replaced | dropped),
+        retried=sum(candidates[name].had_failed for name in written) if options.retry_failed else 0,
+        supersedes=any(candidates[name].is_known for name in written),
+    )
 
 
-def _opened(documents: list[_Candidate], options: RunOptions, pools: Pools) -> Iterator[Row]:
-    """Rows of `DOCUMENTS`, in the order of the listing."""
-    starts = range(0, len(documents), DOCUMENTS_PER_BLOCK)
-    rows = [[wanted.row for wanted in documents[start : start + DOCUMENTS_PER_BLOCK]] for start in starts]
-    blocks = [pa.Table.from_pylist(block, schema=LISTED) for block in rows]
-    documents_to_open = ray.data.from_blocks(blocks)
-    counting = count_steps(options.listing, options.extract.limits)
-    opened = map_stages(documents_to_open, counting, DOCUMENTS, cap_pools(pools, len(blocks)), "read")
-    opened.context.execution_options.preserve_order = True
-    yield from opened.iter_rows()
+def _select_pages(opened: Iterable[Row], remaining: float) -> Iterator[Row]:
+    """Documents in order until no page is left under the limit."""
+    for row in opened if remaining > 0 else ():
+        count = int(min(row["pages_selected"], remaining))
+        remaining -= count
+        yield {**row, "pages_selected": count}
+        if remaining <= 0:
+            return
 
 
-def _document_row(stored: StoredObject) -> Row:
-    return {
-        "document_id": document_id(stored.uri),
-        "uri": stored.uri,
-        "size_bytes": stored.size_bytes,
-        "etag": stored.etag,
-    }
+def _select_pages_of_retry(opened: Iterable[Row], remaining: float, old_pages: Mapping[str, int]) -> Iterator[Row]:
+    """All documents except those for which no page is left; these keep the rows that they have."""
+    for row in opened:
+        available = remaining + old_pages.get(row["document_id"], 0)
+        if available > 0:
+            count = int(min(row["pages_selected"], available))
+            remaining = available - count
+            yield {**row, "pages_selected": count}
+
+
+def _write_round(storage: Storage, output: str, run_id: str, number: int, opened: _Round) -> None:
+    """Write the rows of a round, in the order that loses nothing when the run dies in between."""
+    outdated = opened.replaced | opened.dropped
+    if outdated:
+        logger.info("%d documents have changed and are read anew", len(opened.replaced))
+        forget_documents(storage, output, outdated, tables=("pages",))
+    if opened.rows:
+        check_ownership(storage, output, run_id)
+        table = pa.Table.from_pylist(opened.rows, schema=DOCUMENTS)
+        write_table(storage, join_uri(output, "documents", f"part-{run_id}-{number:05d}.parquet"), table)
+    forget_documents(storage, output, opened.dropped, tables=("documents",))

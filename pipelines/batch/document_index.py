@@ -1,4 +1,4 @@
-"""What an output has promised, by document, in about 30 bytes each, however long their names are."""
+"""What an output records of each document, in about 30 bytes a document, however long its name is."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 COLUMNS = ("document_id", "size_bytes", "etag", "status", "pages_selected")
-"""The columns of `documents/` that are looked at."""
+"""The columns of `documents/` that the index is made of."""
 
 
 @dataclass(frozen=True)
@@ -19,11 +19,11 @@ class DocumentIndex:
     """The newest row of each document, in the order of their identities.
 
     Attributes:
-        identities: each document's identity, sorted.
-        versions: what `version` tells of its size and etag.
-        failed: whether it could not be opened.
-        pages: how many of its pages are promised.
-        older: rows of documents that have a newer one, which are counted nowhere else.
+        identities: S16 [documents], each document's identity, sorted.
+        versions: uint64 [documents], `version` of its size and etag.
+        failed: bool [documents], whether it could not be opened.
+        pages: int64 [documents], the number of its pages that the output expects.
+        superseded: number of rows that have a newer row of the same document.
     """
 
     identities: npt.NDArray[np.bytes_]
@@ -34,46 +34,46 @@ class DocumentIndex:
 
     @classmethod
     def of(cls, tables: Iterable[pa.Table]) -> DocumentIndex:
-        """Take tables with the columns `COLUMNS`, the oldest first, one at a time."""
+        """The index of tables with the columns `COLUMNS`, the oldest table first; they are read one at a time."""
         identities = [np.empty(0, dtype="S16")]
         versions, failed, pages = [np.empty(0, np.uint64)], [np.empty(0, np.bool_)], [np.empty(0, np.int64)]
         for table in tables:
             identities.append(as_bytes(table["document_id"].to_pylist()))
-            flags = zip(table["size_bytes"].to_pylist(), table["etag"].to_pylist(), strict=True)
-            versions.append(np.array([version(size, etag) for size, etag in flags], dtype=np.uint64))
+            stored = zip(table["size_bytes"].to_pylist(), table["etag"].to_pylist(), strict=True)
+            versions.append(np.array([version(size, etag) for size, etag in stored], dtype=np.uint64))
             failed.append(np.array([status == "failed" for status in table["status"].to_pylist()], dtype=np.bool_))
             pages.append(np.array(table["pages_selected"].to_pylist(), dtype=np.int64))
-        every = np.concatenate(identities)
-        order = np.argsort(every, kind="stable")
-        every = every[order]
-        is_newest = np.ones(len(every), dtype=np.bool_)
-        is_newest[:-1] = every[1:] != every[:-1]
+        rows = np.concatenate(identities)
+        order = np.argsort(rows, kind="stable")
+        rows = rows[order]
+        is_newest = np.ones(len(rows), dtype=np.bool_)
+        is_newest[:-1] = rows[1:] != rows[:-1]
         newest = order[is_newest]
         return cls(
-            every[is_newest],
+            rows[is_newest],
             np.concatenate(versions)[newest],
             np.concatenate(failed)[newest],
             np.concatenate(pages)[newest],
-            len(every) - len(newest),
+            len(rows) - len(newest),
         )
 
     def __len__(self) -> int:
         return len(self.identities)
 
     def positions(self, document_ids: Sequence[str]) -> npt.NDArray[np.int64]:
-        """Where each document stands in the arrays; -1 for one that is not there."""
-        asked = as_bytes(document_ids)
-        if not len(self) or not len(asked):
-            return np.full(len(asked), -1, dtype=np.int64)
-        positions = np.minimum(np.searchsorted(self.identities, asked), len(self) - 1)
-        return np.where(self.identities[positions] == asked, positions, -1)
+        """Each document's position in the arrays, int64 [document_ids]; -1 for an unknown one."""
+        requested = as_bytes(document_ids)
+        if not len(self) or not len(requested):
+            return np.full(len(requested), -1, dtype=np.int64)
+        positions = np.minimum(np.searchsorted(self.identities, requested), len(self) - 1)
+        return np.where(self.identities[positions] == requested, positions, -1)
 
 
 def version(size_bytes: int, etag: str) -> int:
-    """A number that changes when a document's size or etag does."""
+    """A 64-bit number that changes when a document's size or etag does."""
     return int.from_bytes(hashlib.blake2b(f"{size_bytes} {etag}".encode(), digest_size=8).digest(), "big")
 
 
 def as_bytes(document_ids: Iterable[str]) -> npt.NDArray[np.bytes_]:
-    """Identities as numpy sorts and finds them."""
+    """Identities as a numpy array that can be sorted and searched."""
     return np.array([identity.encode() for identity in document_ids] or np.empty(0, "S16"), dtype=np.bytes_)

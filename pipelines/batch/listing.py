@@ -1,4 +1,4 @@
-"""From folders and buckets to documents: every input is listed lazily, and each URI is given once."""
+"""From folders and buckets to documents: every input is listed lazily, and each URI appears once."""
 
 from __future__ import annotations
 
@@ -7,21 +7,32 @@ from collections.abc import Iterator, Sequence
 
 from pipelines.batch.manifest import is_own_file
 from pipelines.errors import ProcessingError
+from pipelines.schema import Row
 from pipelines.storage.files import Storage, StoredObject
 
 
 def document_id(uri: str) -> str:
-    """16 hexadecimal digits that stand for a URI in all tables."""
+    """16 hexadecimal digits that identify a URI in all tables."""
     return hashlib.blake2b(uri.encode("utf-8", "surrogateescape"), digest_size=8).hexdigest()
 
 
-def list_documents(inputs: Sequence[str], storage: Storage, *, output: str | None = None) -> Iterator[StoredObject]:
-    """Everything under the inputs, lazily, each URI once, but what a run wrote under `output`.
+def listed_row(stored: StoredObject) -> Row:
+    """A listed file or object as a row of `LISTED`."""
+    return {
+        "document_id": document_id(stored.uri),
+        "uri": stored.uri,
+        "size_bytes": stored.size_bytes,
+        "etag": stored.etag,
+    }
 
-    Nothing is remembered of one input; of several, which may overlap, some 70 bytes of each document are.
+
+def list_documents(inputs: Sequence[str], storage: Storage, *, output: str | None = None) -> Iterator[StoredObject]:
+    """Everything under the inputs, lazily, each URI once, except what a run wrote under `output`.
+
+    A single input needs no memory; several, which may overlap, need about 70 bytes a document.
 
     Raises:
-        ProcessingError: an input does not exist, holds nothing, or may not be listed; before anything is given.
+        ProcessingError: an input does not exist, is empty, or may not be listed; raised before the first document.
     """
     for uri in inputs:
         if next(storage.list(uri), None) is None:

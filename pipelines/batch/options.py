@@ -1,4 +1,4 @@
-"""What a run is asked to do."""
+"""The options of a run."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from pipelines.extract import ExtractOptions
+from pipelines.options import ExtractOptions
 from pipelines.stages.count_pages import ListingOptions
 
 
 @dataclass(frozen=True)
 class RunOptions:
-    """A whole job.
+    """The options of a whole job.
 
     Attributes:
         inputs: folders, files, `s3://bucket/prefix`.
         output: folder or prefix; an earlier run's output of the same options is completed.
-        limit: take no more than this many pages in all; None takes all.
+        limit: the most pages in all; None takes all.
         overwrite: remove what an earlier run wrote, whatever its options.
-        retry_failed: do the failed documents and pages of an earlier run again, whatever its options but for what is
-            asked of the model; pages that it read stay as they are.
+        retry_failed: do the failed documents and pages of an earlier run again. All options may differ from that run's
+            except the model, the task and the questions; pages that it read stay as they are.
         report_pages: pages drawn in the report.
-        command: the command line that asked for the run, for advice on how to ask again.
+        command: the command line of the run, from which the report derives commands that retry failures.
         read_workers, model_workers: see `plan_pools`.
-        pages_per_round: the most pages that Ray Data is given at once, see `pages_per_round`; None takes what serves.
+        pages_per_round: the most pages in one execution of Ray Data; None takes the default of `pages_per_round`.
     """
 
     inputs: tuple[str, ...]
@@ -41,7 +41,7 @@ class RunOptions:
     pages_per_round: int | None = None
 
     def result_options(self) -> dict[str, Any]:
-        """The options that shape the rows, as plain JSON: a run goes on with an output only if they are equal."""
+        """The options that determine the rows, as plain JSON: a run continues an output only if they are equal."""
         extract = asdict(self.extract)
         for name in ("device", "threads", "batch_tokens"):
             del extract["infer"][name]

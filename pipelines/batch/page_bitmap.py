@@ -1,4 +1,4 @@
-"""Marks on the pages that documents promise: a byte a page, whatever the corpus."""
+"""Marks on the pages that documents expect: one byte a page, whatever the corpus."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from pipelines.schema import PageKey
 
 
 class PageBitmap:
-    """Which of the promised pages are marked; none is at first.
+    """Which of the expected pages are marked; at first, none is.
 
-    A set of keys would take about 250 bytes a page: this is what lets one driver account for millions.
+    A set of keys would take about 250 bytes a page; with one byte, a single driver can audit millions of pages.
     """
 
     def __init__(self, documents: DocumentIndex) -> None:
@@ -24,43 +24,43 @@ class PageBitmap:
 
     @property
     def expected(self) -> int:
-        """How many pages there are, marked or not."""
+        """The number of pages, marked or not."""
         return len(self._marked)
 
     @property
     def marked(self) -> int:
-        """How many are marked."""
+        """The number of marked pages."""
         return int(np.count_nonzero(self._marked))
 
     def mark(self, document_ids: Sequence[str], page_indices: Sequence[int]) -> npt.NDArray[np.bool_]:
-        """Mark pages; for each, in their order, whether it is marked by this: promised, and not marked already."""
+        """Mark pages; returns for each whether this call marked it: it is expected, and was not marked before."""
         positions, expected = self._positions(document_ids, page_indices)
         fresh = np.zeros(len(positions), dtype=np.bool_)
         candidates = np.flatnonzero(expected)
-        _, first = np.unique(positions[candidates], return_index=True)  # one that comes twice is marked by the first
+        _, first = np.unique(positions[candidates], return_index=True)  # of a repeated page the first one marks it
         candidates = candidates[first]
         fresh[candidates] = ~self._marked[positions[candidates]]
         self._marked[positions[candidates]] = True
         return fresh
 
     def unmark(self, pages: Iterable[PageKey]) -> None:
-        """Take marks away; pages that are not promised are passed over."""
+        """Remove marks; pages that are not expected are ignored."""
         keys = list(pages)
         positions, expected = self._positions([identity for identity, _ in keys], [index for _, index in keys])
         self._marked[positions[expected]] = False
 
     def is_expected(self, document_ids: Sequence[str], page_indices: Sequence[int]) -> npt.NDArray[np.bool_]:
-        """For each page, whether a document promises it."""
+        """For each page, whether a document expects it."""
         return self._positions(document_ids, page_indices)[1]
 
     def unmarked_of(self, document_ids: Sequence[str]) -> Iterator[tuple[int, list[int]]]:
-        """Of the documents that have unmarked pages, their place among those asked for and these pages' indices."""
-        for asked, document in enumerate(self._documents.positions(document_ids).tolist()):
+        """For each document with unmarked pages, its position in `document_ids` and the indices of these pages."""
+        for position, document in enumerate(self._documents.positions(document_ids).tolist()):
             if document >= 0:
                 start, end = self._starts[document : document + 2]
                 unmarked = np.flatnonzero(~self._marked[start:end]).tolist()
                 if unmarked:
-                    yield asked, unmarked
+                    yield position, unmarked
 
     def unmarked(self) -> Iterator[PageKey]:
         """The keys of all unmarked pages, sorted."""
@@ -72,7 +72,7 @@ class PageBitmap:
     def _positions(
         self, document_ids: Sequence[str], page_indices: Sequence[int]
     ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
-        """Where each page's mark is, and whether there is one; where not, the place means nothing."""
+        """The position of each page's mark, and whether the page is expected; if not, its position is meaningless."""
         documents = self._documents.positions(document_ids)
         indices = np.asarray(page_indices, dtype=np.int64)
         positions = self._starts[documents] + indices

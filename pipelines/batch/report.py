@@ -132,7 +132,7 @@ def _heading(record: dict[str, Any]) -> str:
         )
     if pages["missing"]:
         notice += (
-            f"<p class='notice'>{pages['missing']} promised pages are not written; run the same command again.</p>"
+            f"<p class='notice'>{pages['missing']} expected pages are not written; run the same command again.</p>"
         )
     rate = f"{record['pages_per_second']:.2f} pages/s while extracting"
     return (
@@ -156,7 +156,7 @@ def _pages_table(pages: dict[str, Any]) -> str:
     rows += [(f"failed: {kind}", count) for kind, count in pages["by_error_kind"].items()]
     if pages["missing"]:
         rows.append(("not written", pages["missing"]))
-    return _table("Pages", rows, ("promised", pages["promised"]))
+    return _table("Pages", rows, ("expected", pages["expected"]))
 
 
 def _table(title: str, rows: Sequence[tuple[str, int]], total: tuple[str, int]) -> str:

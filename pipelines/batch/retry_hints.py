@@ -1,4 +1,4 @@
-"""What a person can do about pages that failed: by kind, in words, and as the command that tries them again."""
+"""What a user can do about failed pages: by error kind, in words, and as the command that tries them again."""
 
 from __future__ import annotations
 
@@ -12,14 +12,19 @@ from pipelines.stages.sandbox_protocol import PageLimits
 
 @dataclass(frozen=True)
 class Advice:
-    """What to do first, and the options with which trying again may end otherwise."""
+    """What to do, and the options with which a retry may succeed."""
 
     words: str
     options: tuple[str, ...] = ()
 
 
 def advice(kind: ErrorKind, limits: PageLimits, max_document_bytes: int, *, of_documents: bool = False) -> Advice:
-    """What to do about a kind of failure under the limits that a run had; `of_documents`: whole ones failed of it."""
+    """What to do about a kind of failure.
+
+    Args:
+        limits, max_document_bytes: those that the run had.
+        of_documents: whole documents failed, not single pages.
+    """
     if kind == "too_large" and of_documents:
         megabytes = f"{2 * max_document_bytes / 1_000_000:g}"
         words = "Raise the limit, or put a smaller copy in the file's place."
@@ -28,7 +33,7 @@ def advice(kind: ErrorKind, limits: PageLimits, max_document_bytes: int, *, of_d
 
 
 def retry_command(command: Sequence[str], options: Sequence[str] = ()) -> str:
-    """A job's command line as one that tries its failed pages again; `options` replace what it said of them before."""
+    """A job's command line turned into one that retries its failed pages; `options` replace their earlier values."""
     replaced = {option for option in options if option.startswith("--")}
     kept: list[str] = []
     skips = False

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
+from pipelines.errors import JobError
 from pipelines.schema import BOX, PAGE_TO_DO, Row
 
 Box = tuple[int, int, int, int]
@@ -84,7 +85,7 @@ class Corpus:
     problems: tuple[AnnotationIssue, ...] = field(default=())
 
 
-class BrokenAnnotationError(Exception):
+class BrokenAnnotationError(JobError):
     """A corpus with problems, in strict reading; the message lists the first of them."""
 
 

@@ -8,6 +8,7 @@ from model.decode import split_label
 from pipelines.datasets.preprocess import check_ocr
 from pipelines.datasets.registry import read_corpus
 from pipelines.datasets.types import Corpus
+from pipelines.errors import JobError
 from pipelines.evaluation.metrics.scores import Scores
 from pipelines.evaluation.options import EvaluateOptions
 from pipelines.schema import Task
@@ -18,11 +19,11 @@ LABELS_NAMED = 8
 """Labels of a misfit that its message lists."""
 
 
-class EmptyCorpusError(Exception):
+class EmptyCorpusError(JobError):
     """The corpus has no ground truth for the task."""
 
 
-class MissingPagesError(Exception):
+class MissingPagesError(JobError):
     """Not every page came back from the cluster: figures over the others would be wrong."""
 
 

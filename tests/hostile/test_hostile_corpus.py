@@ -18,9 +18,9 @@ from pipelines.stages.sandbox_protocol import PageLimits
 from tests.hostile.all_files import hostile_files
 from tests.hostile.hostile_file import HostileFile, find_document_differences, find_page_differences
 from tests.hostile.odd_names import OddFolder, allow_all, make_odd_folder
-from tests.pipelines.batch.test_run import rows_of
+from tests.pipelines.batch.output_rows import rows_of
 
-pytestmark = [pytest.mark.xdist_group("ray of its own"), pytest.mark.usefixtures("ray_cluster")]
+pytestmark = pytest.mark.usefixtures("execution")
 
 OPTIONS = ExtractOptions("untrained", limits=PageLimits(seconds=20, megabytes=1000))
 
@@ -42,14 +42,14 @@ def by_uri(rows: list[Row]) -> dict[str, list[Row]]:
 
 
 def uri_of(path: bytes) -> str:
-    """As tables tell it: bytes that are no UTF-8 are escaped."""
+    """The URI in the tables: bytes that are not UTF-8 are escaped."""
     return re.sub("[\udc80-\udcff]", lambda byte: f"%{ord(byte[0]) - 0xDC00:02X}", os.fsdecode(path))
 
 
 def assert_every_page_is_there_once(output: Path, record: dict[str, object]) -> None:
     documents, pages = rows_of(output, "documents"), rows_of(output, "pages")
-    promised = Counter((row["document_id"], index) for row in documents for index in range(row["pages_selected"]))
-    assert Counter((row["document_id"], row["page_index"]) for row in pages) == promised
+    expected = Counter((row["document_id"], index) for row in documents for index in range(row["pages_selected"]))
+    assert Counter((row["document_id"], row["page_index"]) for row in pages) == expected
     assert record["status"] == "done"
 
 
@@ -82,12 +82,14 @@ def test_a_corpus_of_hostile_files_costs_their_pages_alone(samples_directory: Pa
 
 
 @pytest.mark.slow
-def test_a_corpus_of_all_of_them_does_too(samples_directory: Path, tmp_path: Path) -> None:
+def test_a_corpus_of_all_hostile_files_costs_their_pages_alone(samples_directory: Path, tmp_path: Path) -> None:
     every = [file for file in hostile_files() if (file.pages or 0) <= 1000]
     run_over(every, tmp_path / "hostile", samples_directory / "supplier-form.pdf", tmp_path / "output")
 
 
-def test_documents_under_every_name_are_read_and_told_once(odd_folder: tuple[Path, OddFolder], tmp_path: Path) -> None:
+def test_documents_under_every_name_are_read_and_listed_once(
+    odd_folder: tuple[Path, OddFolder], tmp_path: Path
+) -> None:
     folder, odd = odd_folder
     record = run(RunOptions((str(folder),), str(tmp_path / "output"), OPTIONS))
     assert_every_page_is_there_once(tmp_path / "output", record)

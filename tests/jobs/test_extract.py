@@ -37,6 +37,8 @@ def test_the_command_reads_a_folder_and_says_what_it_did(samples_directory: Path
         str(samples_directory / "supplier-form.pdf"),
         "--output",
         str(tmp_path / "out"),
+        "--read-workers",
+        "1",
     )
     assert done.returncode == 0, done.stderr
     assert "2 documents: 2 ok, 0 failed" in done.stdout

@@ -1,4 +1,4 @@
-"""The promise: every listed document gets a row, in rounds, and none is opened that need not be."""
+"""Discovery: every listed document gets a row, in rounds, and no document is opened without need."""
 
 from __future__ import annotations
 
@@ -13,18 +13,15 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines.batch import discovery as promise
+from pipelines.batch import candidates, discovery
 from pipelines.batch.discovery import RetrySummary, discover_documents
 from pipelines.batch.listing import list_documents
 from pipelines.batch.options import RunOptions
-from pipelines.batch.record import OutputClaimedError
+from pipelines.batch.ownership import OutputClaimedError
 from pipelines.extract import ExtractOptions
-from pipelines.runtime.pools import plan_pools
-from pipelines.runtime.ray_data import set_data_context
+from pipelines.runtime.cluster import Cluster
 from pipelines.schema import Row
 from pipelines.storage.files import Storage, StoredObject
-
-pytestmark = [pytest.mark.xdist_group("ray of its own"), pytest.mark.usefixtures("ray_cluster")]
 
 COPIES = 5
 
@@ -38,11 +35,10 @@ def options(samples_directory: Path, tmp_path: Path) -> RunOptions:
     return RunOptions((str(tmp_path / "in"),), str(tmp_path / "out"), ExtractOptions(model="untrained"))
 
 
-def expected(options: RunOptions, run_id: str = "20260101T000000-000001") -> RetrySummary:
-    set_data_context()
+def discover(options: RunOptions, run_id: str = "20260101T000000-000001") -> RetrySummary:
     Path(options.output).mkdir(exist_ok=True)
     Path(options.output, "run.json").write_text(json.dumps({"run_id": run_id}))
-    return discover_documents(Storage(), options, plan_pools(2, 0), run_id)
+    return discover_documents(Storage(), options, Cluster(None), run_id)
 
 
 def documents(options: RunOptions) -> list[Row]:
@@ -57,7 +53,7 @@ def pages_by_name(options: RunOptions) -> dict[str, int]:
 
 @pytest.fixture
 def listed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The names of the documents that were listed, as they are."""
+    """The names of the documents that have been listed so far."""
     names: list[str] = []
 
     def recorded(*arguments: Any, **options: Any) -> Iterator[StoredObject]:
@@ -65,28 +61,28 @@ def listed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
             names.append(Path(stored.uri).stem)
             yield stored
 
-    monkeypatch.setattr(promise, "list_documents", recorded)
+    monkeypatch.setattr(discovery, "list_documents", recorded)
     return names
 
 
 def test_what_a_round_has_opened_stays_when_the_next_one_fails(
     options: RunOptions, listed: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(promise, "DOCUMENTS_PER_ROUND", 2)
-    monkeypatch.setattr(promise, "LISTED_TOGETHER", 1)
-    opened, rounds = promise._opened, []
+    monkeypatch.setattr(discovery, "MAX_DOCUMENTS_PER_ROUND", 2)
+    monkeypatch.setattr(candidates, "DOCUMENTS_PER_LOOKUP", 1)
+    open_documents, rounds = discovery.open_documents, []
 
-    def opened_once(wanted: list[Any], *arguments: Any) -> Iterator[Row]:
-        rounds.append((len(wanted), len(listed)))
+    def open_or_fail(rows: list[Row], *arguments: Any) -> Iterator[Row]:
+        rounds.append((len(rows), len(listed)))
         if len(rounds) == 2:
             raise ConnectionError("the second round does not begin")
-        return opened(wanted, *arguments)
+        return open_documents(rows, *arguments)
 
-    monkeypatch.setattr(promise, "_opened", opened_once)
+    monkeypatch.setattr(discovery, "open_documents", open_or_fail)
     with pytest.raises(ConnectionError):
-        expected(options)
+        discover(options)
     assert pages_by_name(options) == {"0": 3, "1": 3}
-    expected(options, "20260101T000000-000002")
+    discover(options, "20260101T000000-000002")
     assert pages_by_name(options) == dict.fromkeys("01234", 3)
     assert rounds == [(2, 2), (2, 4), (2, 2 + 6), (1, 4 + 5)], "listed no further than a round needs; opened once"
 
@@ -94,12 +90,13 @@ def test_what_a_round_has_opened_stays_when_the_next_one_fails(
 def test_with_a_limit_nothing_is_listed_or_opened_beyond_it(
     options: RunOptions, listed: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(promise, "LISTED_TOGETHER", 1)
+    monkeypatch.setattr(discovery, "MIN_DOCUMENTS_PER_ROUND", 1)
+    monkeypatch.setattr(candidates, "DOCUMENTS_PER_LOOKUP", 1)
     few = replace(options, limit=4)
-    expected(few)
+    discover(few)
     assert pages_by_name(few) == {"0": 3, "1": 1}
     assert len(listed) == 4
-    expected(few, "20260101T000000-000002")
+    discover(few, "20260101T000000-000002")
     assert pages_by_name(few) == {"0": 3, "1": 1}
 
 
@@ -109,15 +106,15 @@ def test_a_document_that_changed_and_one_that_was_mended_have_one_new_row(
     folder = Path(options.inputs[0])
     (folder / "0.pdf").write_bytes((folder / "0.pdf").read_bytes()[:900])
     (folder / "1.pdf").write_bytes(b"")
-    expected(options)
+    discover(options)
     assert pages_by_name(options) == {"0": 0, "1": 0, **dict.fromkeys("234", 3)}
     shutil.copy(samples_directory / "supplier-form.pdf", folder / "1.pdf")
     shutil.copy(samples_directory / "fax-two-pages.tiff", folder / "2.pdf")
     os.utime(folder / "3.pdf", ns=(1, 1))
-    assert expected(options, "20260101T000000-000002") == RetrySummary()
+    assert discover(options, "20260101T000000-000002") == RetrySummary()
     assert pages_by_name(options) == {"0": 0, "1": 3, "2": 2, "3": 3, "4": 3}
     assert len(documents(options)) == COPIES
-    assert expected(replace(options, retry_failed=True), "20260101T000000-000003") == RetrySummary(documents=1)
+    assert discover(replace(options, retry_failed=True), "20260101T000000-000003") == RetrySummary(documents=1)
     assert len(documents(options)) == COPIES
 
 
@@ -128,39 +125,39 @@ def write_forms(folder: Path, samples: Path, **pages: int) -> None:
         shutil.copy(samples / sources[count], folder / f"{name}.pdf")
 
 
-def test_what_a_changed_document_gives_up_is_free_for_others_and_what_has_no_room_goes(
+def test_pages_that_a_changed_document_gives_up_are_free_for_others_and_documents_over_the_limit_are_dropped(
     options: RunOptions, samples_directory: Path
 ) -> None:
     folder = Path(options.inputs[0])
     limited = replace(options, limit=7)
-    expected(limited)
+    discover(limited)
     assert pages_by_name(limited) == {"0": 3, "1": 3, "2": 1}
     write_forms(folder, samples_directory, **{"0": 1})
-    expected(limited, "20260101T000000-000002")
+    discover(limited, "20260101T000000-000002")
     assert pages_by_name(limited) == {"0": 1, "1": 3, "2": 1, "3": 2}
     write_forms(folder, samples_directory, **{"0": 3, "1": 2})
     fewer = replace(options, limit=4)
-    expected(fewer, "20260101T000000-000003")
+    discover(fewer, "20260101T000000-000003")
     assert pages_by_name(fewer) == {"0": 1, "2": 1, "3": 2}, "3 + 2 pages are promised of others: 1 is left"
 
 
-def test_a_retry_without_room_leaves_everything_as_it_was(options: RunOptions, samples_directory: Path) -> None:
+def test_a_retry_at_the_limit_leaves_everything_as_it_was(options: RunOptions, samples_directory: Path) -> None:
     folder = Path(options.inputs[0])
     (folder / "4.pdf").write_bytes(b"")
-    expected(options)
+    discover(options)
     before = documents(options)
     write_forms(folder, samples_directory, **{"4": 3})
     full = replace(options, limit=12, retry_failed=True)
-    assert expected(full, "20260101T000000-000002") == RetrySummary()
+    assert discover(full, "20260101T000000-000002") == RetrySummary()
     assert documents(options) == before
     roomy = replace(options, limit=14, retry_failed=True)
-    assert expected(roomy, "20260101T000000-000003") == RetrySummary(documents=1)
+    assert discover(roomy, "20260101T000000-000003") == RetrySummary(documents=1)
     assert pages_by_name(options) == {**dict.fromkeys("0123", 3), "4": 2}
 
 
-def test_a_run_whose_output_is_another_ones_by_now_promises_nothing(options: RunOptions) -> None:
+def test_a_run_whose_output_another_run_has_claimed_writes_nothing(options: RunOptions) -> None:
     Path(options.output).mkdir()
     Path(options.output, "run.json").write_text('{"run_id": "20260101T000000-000009"}')
     with pytest.raises(OutputClaimedError):
-        discover_documents(Storage(), options, plan_pools(2, 0), "20260101T000000-000001")
+        discover_documents(Storage(), options, Cluster(None), "20260101T000000-000001")
     assert documents(options) == []

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,38 +19,63 @@ import psutil
 import pyarrow.parquet as pq
 import pytest
 
+from jobs.extract import Options
 from pipelines.batch.options import RunOptions
 from pipelines.batch.run import run
 from pipelines.extract import ExtractOptions
 from pipelines.storage.files import Storage, join_uri
-from tests.pipelines.batch.test_run import rows_of, without_clock
+from tests.pipelines.batch.execution import extract_in_process
+from tests.pipelines.batch.output_rows import rows_of, without_clock
 from tests.s3_proxy import Mode, start_s3_proxy
 from tests.s3_server import S3Server
 
 pytestmark = pytest.mark.xdist_group("ray of its own")
 
 TOKENS = ExtractOptions(model="untrained")
-COPIES = 12
+COPIES, FEW_COPIES = 12, 3
 REPOSITORY = Path(__file__).resolve().parents[3]
 SEED = 0
+
+PARSER, ACTOR = "pipelines.stages.sandbox_worker", "ray::MapWorker"
+"""Words in the command lines of the processes that parse documents, and of the actors that read and infer."""
+
+
+def make_corpus(folder: Path, samples: Path, copies: int) -> Path:
+    """Documents of which some are scans, and one cannot be read."""
+    for number in range(copies):
+        shutil.copy(samples / "supplier-form.pdf", folder / f"form-{number:02d}.pdf")
+        shutil.copy(samples / "delivery-schedule-rotated.pdf", folder / f"schedule-{number:02d}.pdf")
+    shutil.copy(samples / "fax-two-pages.tiff", folder / "fax.tiff")
+    shutil.copy(samples / "agreement-cut-short.pdf", folder / "cut-short.pdf")
+    return folder
 
 
 @pytest.fixture(scope="module")
 def corpus(samples_directory: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two dozen documents, some of them scans, one that cannot be read."""
-    folder = tmp_path_factory.mktemp("corpus")
-    for number in range(COPIES):
-        shutil.copy(samples_directory / "supplier-form.pdf", folder / f"form-{number:02d}.pdf")
-        shutil.copy(samples_directory / "delivery-schedule-rotated.pdf", folder / f"schedule-{number:02d}.pdf")
-    shutil.copy(samples_directory / "fax-two-pages.tiff", folder / "fax.tiff")
-    shutil.copy(samples_directory / "agreement-cut-short.pdf", folder / "cut-short.pdf")
-    return folder
+    """Two dozen documents, for the slow tests."""
+    return make_corpus(tmp_path_factory.mktemp("corpus"), samples_directory, COPIES)
 
 
 @pytest.fixture(scope="module")
 def undisturbed(ray_cluster: None, corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     output = tmp_path_factory.mktemp("undisturbed")
     assert run(RunOptions((str(corpus),), str(output), TOKENS))["status"] == "done"
+    return output
+
+
+@pytest.fixture(scope="module")
+def few(samples_directory: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Some of the same documents."""
+    return make_corpus(tmp_path_factory.mktemp("few"), samples_directory, FEW_COPIES)
+
+
+@pytest.fixture(scope="module")
+def few_undisturbed(few: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The output of an undisturbed run over them, in this process."""
+    output = tmp_path_factory.mktemp("few-undisturbed")
+    with pytest.MonkeyPatch.context() as patch:
+        extract_in_process(patch)
+        assert run(RunOptions((str(few),), str(output), TOKENS, report_pages=0))["status"] == "done"
     return output
 
 
@@ -65,9 +90,9 @@ def rounded(value: Any) -> Any:
 
 def assert_as_undisturbed(output: str | Path, undisturbed: Path) -> None:
     for table in ("documents", "pages"):
-        rows, wanted = (rounded(without_clock(rows_of(position, table))) for position in (output, undisturbed))
-        assert len(rows) == len(wanted)
-        for row, other in zip(rows, wanted, strict=True):
+        rows, expected = (rounded(without_clock(rows_of(folder, table))) for folder in (output, undisturbed))
+        assert len(rows) == len(expected)
+        for row, other in zip(rows, expected, strict=True):
             assert row == other
 
 
@@ -96,19 +121,57 @@ def descendants(word: str) -> list[psutil.Process]:
     return found
 
 
-def wait_for(what: Callable[[], object], seconds: float = 120) -> None:
+def wait_for(condition: Callable[[], object], seconds: float = 120) -> None:
     deadline = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < deadline, "it does not come"
+    while not condition():
+        assert time.monotonic() < deadline, "the condition does not become true"
         time.sleep(0.05)
 
 
-def drivers_killed(corpus: Path, output: Path, undisturbed: Path, kills: int) -> None:
+def ray_address() -> str:
     import ray
 
-    address = ray.get_runtime_context().gcs_address
-    chance = random.Random(SEED)
-    arguments = ("--input", str(corpus), "--output", str(output), "--address", address, "--report-pages", "1")
+    return ray.get_runtime_context().gcs_address
+
+
+def assert_files_are_whole(output: Path) -> None:
+    """Each file can be read, or is a temporary one that nothing reads."""
+    for path in output.rglob("*"):
+        if path.suffix == ".parquet":
+            pq.read_table(path)
+        assert path.is_dir() or path.suffix in (".parquet", ".json", ".html") or path.name.startswith("."), path
+
+
+@pytest.mark.usefixtures("ray_cluster")
+def test_a_run_goes_on_where_a_killed_driver_stopped(
+    few: Path,
+    few_undisturbed: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    output = tmp_path / "out"
+    job = start_job("--input", str(few), "--output", str(output), "--address", ray_address(), "--read-workers", "1")
+    wait_for(lambda: list(output.glob("pages/*.parquet")) or job.poll() is not None)
+    assert job.poll() is None, job.communicate()[0]
+    os.killpg(job.pid, signal.SIGKILL)
+    job.communicate()
+    assert_files_are_whole(output)
+    assert json.loads((output / "run.json").read_text())["status"] == "running"
+    written = len(rows_of(output, "pages"))
+    extract_in_process(monkeypatch)
+    record = run(Options((str(few),), str(output), model="untrained", report_pages=0).run_options())
+    assert record["status"] == "done" and 0 < record["pages_this_run"] <= record["pages"]["expected"] - written
+    assert_as_undisturbed(output, few_undisturbed)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("ray_cluster")
+@pytest.mark.parametrize("kills", [3, 20])
+def test_a_driver_that_is_killed_again_and_again_gets_there(
+    kills: int, corpus: Path, undisturbed: Path, tmp_path: Path
+) -> None:
+    output, chance = tmp_path / "out", random.Random(SEED)
+    arguments = ("--input", str(corpus), "--output", str(output), "--address", ray_address(), "--report-pages", "1")
     finished = 0
     for _ in range(kills):
         job = start_job(*arguments)
@@ -118,55 +181,57 @@ def drivers_killed(corpus: Path, output: Path, undisturbed: Path, kills: int) ->
         except subprocess.TimeoutExpired:
             os.killpg(job.pid, signal.SIGKILL)
             job.wait()
-        for path in output.rglob("*"):
-            if path.suffix == ".parquet":
-                pq.read_table(path)
-            assert path.is_dir() or path.suffix in (".parquet", ".json", ".html") or path.name.startswith("."), path
+        assert_files_are_whole(output)
     last = start_job(*arguments)
-    told, _ = last.communicate(timeout=240)
-    assert last.returncode == 0, told
+    printed, _ = last.communicate(timeout=240)
+    assert last.returncode == 0, printed
     assert finished < kills, "some were really killed"
     assert json.loads((output / "run.json").read_text())["status"] == "done"
     assert_as_undisturbed(output, undisturbed)
 
 
-@pytest.mark.usefixtures("ray_cluster")
-def test_a_driver_that_is_killed_again_and_again_gets_there(corpus: Path, undisturbed: Path, tmp_path: Path) -> None:
-    drivers_killed(corpus, tmp_path / "out", undisturbed, kills=3)
-
-
-@pytest.mark.slow
-@pytest.mark.usefixtures("ray_cluster")
-def test_a_driver_that_is_killed_twenty_times_gets_there(corpus: Path, undisturbed: Path, tmp_path: Path) -> None:
-    drivers_killed(corpus, tmp_path / "out", undisturbed, kills=20)
-
-
-@pytest.mark.usefixtures("ray_cluster")
-def test_workers_that_die_cost_nothing_but_time(corpus: Path, undisturbed: Path, tmp_path: Path) -> None:
-    output, chance, killed = tmp_path / "out", random.Random(SEED), []
-    done = threading.Event()
+def run_while_workers_die(options: RunOptions, victims: Sequence[str]) -> dict[str, Any]:
+    """A run of which processes are killed: for each of `victims`, one whose command line contains it."""
+    chance, killed, done = random.Random(SEED), list[str](), threading.Event()
 
     def kill() -> None:
-        """The parsers' processes, reading actors, the model's actor: one after the other, from listing to the end."""
-        wait_for(lambda: descendants("sandbox_process") or done.is_set())
-        for word in ("sandbox_process", "ray::MapWorker", "ray::MapWorker", "sandbox_process", "ray::MapWorker"):
-            victims = descendants(word)
-            if victims and not done.is_set():
-                victim = chance.choice(victims)
-                victim.kill()
+        for word in victims:
+            wait_for(lambda word=word: descendants(word) or done.is_set())
+            found = descendants(word)
+            if found and not done.is_set():
+                chance.choice(found).kill()
                 killed.append(word)
             done.wait(1.0)
 
     killer = threading.Thread(target=kill)
     killer.start()
     try:
-        record = run(RunOptions((str(corpus),), str(output), TOKENS))
+        record = run(options)
     finally:
         done.set()
         killer.join()
-    assert len(set(killed)) == 2, f"killed only {killed}"
+    assert set(killed) == set(victims), f"killed only {killed}"
+    return record
+
+
+@pytest.mark.usefixtures("ray_cluster")
+def test_workers_that_die_cost_nothing_but_time(few: Path, few_undisturbed: Path, tmp_path: Path) -> None:
+    options = RunOptions((str(few),), str(tmp_path), TOKENS, report_pages=0)
+    record = run_while_workers_die(options, victims=(PARSER, ACTOR, PARSER))
     assert record["status"] == "done"
-    assert_as_undisturbed(output, undisturbed)
+    assert_as_undisturbed(tmp_path, few_undisturbed)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("ray_cluster")
+def test_workers_that_die_again_and_again_cost_nothing_but_time(
+    corpus: Path, undisturbed: Path, tmp_path: Path
+) -> None:
+    """Parsers, reading actors, the model's actor: one after the other, from the listing to the end."""
+    options = RunOptions((str(corpus),), str(tmp_path), TOKENS)
+    record = run_while_workers_die(options, victims=(PARSER, ACTOR, ACTOR, PARSER, ACTOR))
+    assert record["status"] == "done"
+    assert_as_undisturbed(tmp_path, undisturbed)
 
 
 @pytest.fixture
@@ -205,8 +270,8 @@ def test_a_server_that_fails_for_a_while_is_waited_for(
             disturbed += proxy.connections
             proxy.fail("pass")
             time.sleep(0.5)
-        told, _ = job.communicate(timeout=240)
-    assert job.returncode == 0, told
+        printed, _ = job.communicate(timeout=240)
+    assert job.returncode == 0, printed
     assert disturbed, "nothing was asked of the server while it failed"
     assert_as_undisturbed(output, undisturbed)
 
@@ -216,8 +281,8 @@ def test_whole_nodes_that_die_cost_nothing_but_time(corpus: Path, undisturbed: P
     command = [sys.executable, "-m", "tests.pipelines.batch.run_while_nodes_die", str(corpus), str(tmp_path / "out")]
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 0, done.stderr
-    [told] = [json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"status"')]
-    assert told["nodes_killed"] >= 1 and told["status"] == "done"
+    [printed] = [json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"status"')]
+    assert printed["nodes_killed"] >= 1 and printed["status"] == "done"
     assert_as_undisturbed(tmp_path / "out", undisturbed)
 
 
@@ -229,8 +294,8 @@ def test_interrupting_ends_cleanly_and_says_how_to_go_on(corpus: Path, tmp_path:
     assert job.poll() is None, job.communicate()[0]
     below = started.children(recursive=True)
     os.kill(job.pid, signal.SIGINT)
-    told, _ = job.communicate(timeout=120)
-    assert job.returncode == 130, told
-    assert "the same command goes on from there" in told and "Traceback" not in told
+    printed, _ = job.communicate(timeout=120)
+    assert job.returncode == 130, printed
+    assert "the same command goes on from there" in printed and "Traceback" not in printed
     _, alive = psutil.wait_procs(below, timeout=30)
     assert not alive, [process.cmdline() for process in alive]

@@ -1,37 +1,30 @@
-"""Failures told with the way out, and tried again."""
+"""Retries: failures are reported with the command that retries them, and only they are read again."""
 
 from __future__ import annotations
 
 import json
 import shutil
-import time
-import urllib.request
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-import ray
 
 from pipelines.batch.options import RunOptions
-from pipelines.batch.record import OutputClaimedError
-from pipelines.batch.run import run, write_pages
+from pipelines.batch.ownership import OutputClaimedError
+from pipelines.batch.page_writer import write_pages
+from pipelines.batch.run import run
 from pipelines.extract import ExtractOptions
 from pipelines.runtime.output_record import OutputConflictError
 from pipelines.stages.count_pages import ListingOptions
 from tests.hostile.all_files import hostile_files
-from tests.pipelines.batch.test_run import rows_of
+from tests.pipelines.batch.output_rows import rows_of
 
-pytestmark = [pytest.mark.xdist_group("ray of its own"), pytest.mark.usefixtures("ray_cluster")]
+pytestmark = pytest.mark.usefixtures("execution")
 
 TOKENS = ExtractOptions(model="untrained")
 SMALL = ListingOptions(max_document_bytes=5_000)
-METRICS_SECONDS = 60
 COMMAND = ("python", "-m", "jobs.extract", "--input", "in", "--output", "out", "--max-document-megabytes", "0.005")
-
-
-def times(output: Path) -> dict[str, int]:
-    return {path.name: path.stat().st_mtime_ns for path in (output / "pages").iterdir()}
 
 
 class KilledError(Exception):
@@ -43,8 +36,10 @@ def raise_killed(*arguments: Any) -> int:
 
 
 @pytest.fixture(scope="module")
-def kept(samples_directory: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, RunOptions, dict[str, Any]]:
-    """A run over a document that is too large, one of whose pages one is damaged, and a good one; and a copy of it."""
+def kept(
+    execution: str, samples_directory: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, RunOptions, dict[str, Any]]:
+    """A run over a document that is too large, one of which a page is damaged, and a good one; and a copy of it."""
     folder = tmp_path_factory.mktemp("first") / "used"
     inputs = folder / "in"
     inputs.mkdir(parents=True)
@@ -62,14 +57,14 @@ def kept(samples_directory: Path, tmp_path_factory: pytest.TempPathFactory) -> t
 
 @pytest.fixture
 def first(kept: tuple[Path, RunOptions, dict[str, Any]]) -> tuple[RunOptions, dict[str, Any]]:
-    """The run as it was, for each test anew."""
+    """The inputs and the output of the run, restored for each test."""
     folder, options, record = kept
     shutil.rmtree(folder)
     shutil.copytree(folder.with_name("kept"), folder)
     return options, record
 
 
-def test_failures_are_told_by_kind_with_examples_and_the_command_that_tries_them_again(
+def test_failures_are_reported_by_kind_with_examples_and_the_command_that_retries_them(
     first: tuple[RunOptions, dict[str, Any]],
 ) -> None:
     options, record = first
@@ -83,7 +78,7 @@ def test_failures_are_told_by_kind_with_examples_and_the_command_that_tries_them
     assert "--retry-failed" in html and "page-missing.pdf" in html
 
 
-def test_what_failed_is_tried_again_with_new_options_and_nothing_else(
+def test_failures_are_retried_with_new_options_and_nothing_else_is(
     first: tuple[RunOptions, dict[str, Any]],
 ) -> None:
     options, before = first
@@ -95,12 +90,12 @@ def test_what_failed_is_tried_again_with_new_options_and_nothing_else(
     assert record["documents"]["failed"] == 0 and record["pages"]["failed"] == 1
     rows = rows_of(output, "pages")
     assert all(row in rows for row in kept), "pages that were read stay as they are"
-    assert record["pages"]["promised"] == before["pages"]["promised"] + 3 == len(rows)
+    assert record["pages"]["expected"] == before["pages"]["expected"] + 3 == len(rows)
     [retry] = record["retries"]
     assert retry["documents"] == 1 and retry["pages"] == 1 and "listing.max_document_bytes" in retry["options"]
 
 
-def test_a_retry_asks_the_same_of_the_model_and_wants_an_earlier_run(
+def test_a_retry_needs_the_same_task_and_an_earlier_run(
     first: tuple[RunOptions, dict[str, Any]], tmp_path: Path
 ) -> None:
     options, _ = first
@@ -111,7 +106,7 @@ def test_a_retry_asks_the_same_of_the_model_and_wants_an_earlier_run(
         run(replace(options, output=str(tmp_path / "new"), retry_failed=True))
 
 
-def test_a_retry_loses_nothing_that_the_listing_does_not_give_again(
+def test_a_retry_loses_nothing_that_is_no_longer_listed(
     first: tuple[RunOptions, dict[str, Any]], tmp_path: Path
 ) -> None:
     options, before = first
@@ -126,7 +121,7 @@ def test_a_retry_loses_nothing_that_the_listing_does_not_give_again(
     assert record["documents"] == before["documents"], "there is no room for the pages of the large one"
 
 
-def test_a_document_that_was_mended_is_read_again_as_a_whole(
+def test_a_repaired_document_is_read_again_as_a_whole(
     first: tuple[RunOptions, dict[str, Any]], samples_directory: Path
 ) -> None:
     options, _ = first
@@ -146,9 +141,9 @@ def test_a_retry_that_was_killed_goes_on_and_its_record_says_what_the_output_is(
         patch.setattr("pipelines.batch.run.write_pages", raise_killed)
         with pytest.raises(KilledError):
             run(again)
-    told = json.loads(Path(options.output, "run.json").read_text())
-    assert told["status"] == "failed" and told["options"] == before["options"]
-    assert told["retries"][-1]["options"] == {"listing.max_document_bytes": ListingOptions().max_document_bytes}
+    killed = json.loads(Path(options.output, "run.json").read_text())
+    assert killed["status"] == "failed" and killed["options"] == before["options"]
+    assert killed["retries"][-1]["options"] == {"listing.max_document_bytes": ListingOptions().max_document_bytes}
     for rerun in (again, options):
         record = run(rerun)
         assert record["status"] == "done"
@@ -157,7 +152,7 @@ def test_a_retry_that_was_killed_goes_on_and_its_record_says_what_the_output_is(
     assert record["pages_this_run"] == 0, "a finished retry leaves a run nothing to do"
 
 
-def test_what_is_not_finished_is_finished_before_anything_is_tried_again(
+def test_a_run_must_be_finished_before_its_failures_are_retried(
     first: tuple[RunOptions, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     options, _ = first
@@ -169,7 +164,7 @@ def test_what_is_not_finished_is_finished_before_anything_is_tried_again(
         run(replace(options, retry_failed=True))
 
 
-def test_a_run_whose_output_another_one_has_taken_over_ends_and_leaves_it_the_record(
+def test_a_run_whose_output_another_run_has_claimed_ends_and_leaves_the_record_alone(
     first: tuple[RunOptions, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     options, _ = first
@@ -190,13 +185,13 @@ def test_a_run_whose_output_another_one_has_taken_over_ends_and_leaves_it_the_re
     assert len({(row["document_id"], row["page_index"]) for row in rows}) == len(rows)
 
 
-def test_rows_that_two_runs_wrote_are_there_once_in_the_end(first: tuple[RunOptions, dict[str, Any]]) -> None:
+def test_duplicate_rows_of_two_runs_are_removed(first: tuple[RunOptions, dict[str, Any]]) -> None:
     options, before = first
     for path in Path(options.output, "pages").iterdir():
         shutil.copy(path, path.with_name(path.name.replace("part-2", "part-1")))
     record = run(options)
     assert record["status"] == "done" and record["pages_this_run"] == 0
-    assert record["pages"] == before["pages"] and len(rows_of(options.output, "pages")) == before["pages"]["promised"]
+    assert record["pages"] == before["pages"] and len(rows_of(options.output, "pages")) == before["pages"]["expected"]
 
 
 def test_a_document_that_goes_away_after_it_was_listed_costs_its_pages(
@@ -211,14 +206,3 @@ def test_a_document_that_goes_away_after_it_was_listed_costs_its_pages(
     gone = [row for row in rows_of(options.output, "pages") if row["uri"].endswith("every-rotation.pdf")]
     assert len(gone) == 14 and {row["error_kind"] for row in gone} == {"not_found"}
     assert record["pages"]["ok"] == 2, "the pages of the other document are read"
-
-
-def test_the_job_tells_rays_metrics_of_its_pages(first: tuple[RunOptions, dict[str, Any]]) -> None:
-    url = f"http://127.0.0.1:{ray.nodes()[0]['MetricsExportPort']}/metrics"
-    told, deadline = "", time.monotonic() + METRICS_SECONDS
-    wanted = ("ray_layoutlmv2_pages", 'status="failed"', "ray_layoutlmv2_stage_seconds", "ray_layoutlmv2_pages_waiting")
-    while not all(name in told for name in wanted) and time.monotonic() < deadline:
-        time.sleep(1)
-        with urllib.request.urlopen(url, timeout=10) as answer:
-            told = answer.read().decode()
-    assert all(name in told for name in wanted), told[-2000:]

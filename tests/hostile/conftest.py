@@ -1,0 +1,3 @@
+from tests.pipelines.batch.execution import execution
+
+__all__ = ["execution"]

@@ -1,0 +1,59 @@
+"""The audit: every expected document and page is counted once, and its totals add up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipelines.batch.audit import audit_output
+from pipelines.stages.sandbox_protocol import PageLimits
+from pipelines.storage.files import Storage
+from tests.pipelines.batch.output_rows import document_row, page_row, write_rows
+
+
+def test_the_totals_add_up_and_missing_pages_are_named(tmp_path: Path) -> None:
+    write_rows(tmp_path, "documents", "part-1", [document_row("a", 3), document_row("b", 0, error_kind="encrypted")])
+    write_rows(tmp_path, "pages", "part-1", [page_row("a", 0), page_row("a", 2, "timeout")])
+    audit = audit_output(Storage(), str(tmp_path))
+    counts = audit.as_json()
+    assert counts["documents"] == {"listed": 2, "ok": 1, "failed": 1, "by_error_kind": {"encrypted": 1}}
+    pages = counts["pages"]
+    assert (pages["expected"], pages["ok"], pages["failed"], pages["missing"]) == (3, 1, 1, 1)
+    assert audit.missing == [("a", 1)]
+    assert audit.examples["timeout"] == [("/in/a.pdf", 2, "a reason")]
+    assert audit.seconds_by_stage() == {"rasterize": 1.0, "ocr": 0.0, "infer": 0.5}
+
+
+def test_rows_that_are_duplicate_or_unexpected_are_counted_apart(tmp_path: Path) -> None:
+    write_rows(tmp_path, "documents", "part-1", [document_row("a", 1)])
+    write_rows(tmp_path, "pages", "part-1", [page_row("a", 0)])
+    write_rows(tmp_path, "pages", "part-2", [page_row("a", 0), page_row("a", 1), page_row("gone", 0), page_row("b", 0)])
+    audit = audit_output(Storage(), str(tmp_path))
+    assert audit.pages["ok"] == 1 and (audit.duplicate, audit.unexpected) == (1, 3)
+    assert not audit.missing and not audit.is_complete
+    pages = audit.as_json()["pages"]
+    assert (pages["expected"], pages["duplicate"], pages["unexpected"]) == (1, 1, 3)
+
+
+def test_for_one_release_the_counts_have_their_old_names_too(tmp_path: Path) -> None:
+    write_rows(tmp_path, "documents", "part-1", [document_row("a", 5)])
+    write_rows(tmp_path, "pages", "part-1", [page_row("a", 0), page_row("a", 0), page_row("gone", 0)])
+    write_rows(tmp_path, "pages", "part-2", [page_row("a", 0)])
+    pages = audit_output(Storage(), str(tmp_path)).as_json()["pages"]
+    assert (pages["promised"], pages["twice"], pages["unpromised"]) == (5, 2, 1)
+    assert (pages["expected"], pages["duplicate"], pages["unexpected"]) == (5, 2, 1)
+
+
+def test_each_kind_of_failure_has_examples_and_a_command_that_retries_it(tmp_path: Path) -> None:
+    write_rows(tmp_path, "documents", "one", [document_row("a", 6), document_row("b", 0, error_kind="encrypted")])
+    timeouts = [page_row("a", index, "timeout") for index in range(1, 6)]
+    write_rows(tmp_path, "pages", "one", [page_row("a", 0), *timeouts])
+    audit = audit_output(Storage(), str(tmp_path))
+    command = ("python", "-m", "jobs.extract", "--input", "in put", "--output", "out", "--overwrite")
+    timeout, encrypted = audit.failures(command, PageLimits(seconds=30), 10**9)
+    assert (timeout["error_kind"], timeout["count"], timeout["pages"], timeout["documents"]) == ("timeout", 5, 5, 0)
+    assert len(timeout["examples"]) == 3 and timeout["examples"][0]["uri"] == "/in/a.pdf"
+    assert timeout["command"] == (
+        "python -m jobs.extract --input 'in put' --output out --retry-failed --page-time-limit-seconds 120"
+    )
+    assert encrypted["documents"] == 1 and "password" in encrypted["advice"]
+    assert (audit.ended, audit.ended_seconds) == (5, 5 * 0.75)

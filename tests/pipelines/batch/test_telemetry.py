@@ -1,0 +1,34 @@
+"""Metrics of a job, as Ray's exporter serves them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+import ray
+
+from pipelines.batch.page_writer import write_block
+from pipelines.batch.telemetry import set_pending_pages
+from pipelines.schema import page_schema
+from pipelines.storage.files import Storage
+from tests.pipelines.batch.metrics import missing_metrics
+from tests.pipelines.batch.output_rows import page_row
+
+pytestmark = [pytest.mark.xdist_group("ray of its own"), pytest.mark.usefixtures("ray_cluster")]
+
+
+def test_pages_of_written_blocks_and_pending_pages_are_exported(tmp_path: Path) -> None:
+    rows = [page_row("a", 0), page_row("a", 1, "timeout")]
+    block = pa.Table.from_pylist(rows, schema=page_schema("token-classification"))
+    written = ray.remote(write_block).remote(block, Storage(), str(tmp_path), "20260101T000000-000001")
+    assert ray.get(written).to_pylist() == [{"pages": 2, "failed": 1, "seconds": 1.5}]
+    assert not missing_metrics(
+        "ray_layoutlmv2_pages",
+        'status="failed"',
+        'error_kind="timeout"',
+        "ray_layoutlmv2_stage_seconds",
+        "ray_layoutlmv2_restarts",
+        "ray_layoutlmv2_pages_waiting",
+        record=lambda: set_pending_pages(7),
+    )
