@@ -65,8 +65,18 @@ def map_stage(rows: ray.data.Dataset, make_stage: StageFactory, schema: pa.Schem
 
 
 def map_blocks(rows: ray.data.Dataset, function: Callable[[pa.Table], pa.Table], pools: Pools) -> ray.data.Dataset:
-    """Run a function over whole blocks in Ray tasks, lazily; `function` must be picklable."""
-    return rows.map_batches(function, batch_size=None, batch_format="pyarrow", num_cpus=pools.task_cpus)
+    """Run a function over whole blocks in Ray tasks, lazily; `function` must be picklable.
+
+    No more tasks run at a time than there are readers: each needs a process of its own, which costs Ray seconds to
+    start, and the little that a task books would admit ten of them on each CPU.
+    """
+    return rows.map_batches(
+        function,
+        batch_size=None,
+        batch_format="pyarrow",
+        num_cpus=pools.task_cpus,
+        compute=ray.data.TaskPoolStrategy(size=pools.read_actors),
+    )
 
 
 def _run_stage(block: pa.Table, stage_factory: StageFactory, schema: pa.Schema) -> pa.Table:

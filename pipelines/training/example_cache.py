@@ -238,8 +238,8 @@ def _write_examples(storage: Storage, folder: str, rows: list[Row], options: Pre
     size = pages_per_block(len(rows), pools)
     blocks = [rows_to_table(rows[start : start + size], LABELLED_PAGE) for start in range(0, len(rows), size)]
     steps: tuple[StageFactory, ...] = (*example_steps(options), partial(CountTargets, options.task))
-    pages = ray.data.from_blocks(blocks)
-    examples = map_stages(pages, steps, COUNTED_EXAMPLE, cap_pools(pools, len(blocks)), "read")
+    pages, pools = ray.data.from_blocks(blocks), cap_pools(pools, len(blocks))
+    examples = map_stages(pages, steps, COUNTED_EXAMPLE, pools, "read")
     write = partial(write_example_block, storage=storage, folder=join_uri(folder, TABLE))
     written = map_blocks(examples, write, pools)
     with Progress(len(rows), "pages") as progress:

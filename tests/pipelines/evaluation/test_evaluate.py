@@ -28,6 +28,7 @@ FORM: list[Block] = [
     ("answer", ["12", "May"]),
     ("other", ["page", "1"]),
 ]
+FORMS = 4
 LONG_FORM: list[Block] = [("answer", [f"item{number}"]) for number in range(700)]
 
 
@@ -56,12 +57,12 @@ def form_page(folder: Path, name: str, blocks: list[Block], **columns: Any) -> L
 
 
 def options(model: str, **changes: Any) -> EvaluateOptions:
-    return EvaluateOptions(dataset="funsd", data="/forms", split="test", model=model, **changes)
+    return EvaluateOptions(dataset="funsd", data="/forms", split="test", model=model, read_workers=1, **changes)
 
 
 @pytest.fixture
 def corpus(tmp_path: Path) -> Corpus:
-    pages = [form_page(tmp_path, f"form-{number:02d}", FORM) for number in range(20)]
+    pages = [form_page(tmp_path, f"form-{number:02d}", FORM) for number in range(FORMS)]
     pages.append(form_page(tmp_path, "long", LONG_FORM))
     pages.append(dataclasses.replace(pages[0], document_id="gone", uri=str(tmp_path / "gone.png")))
     return Corpus(tuple(pages), FORM_LABELS)
@@ -75,14 +76,15 @@ def test_a_corpus_is_scored_whole_from_image_to_figure(
     (output / "predictions").mkdir(parents=True)
     (output / "predictions" / "part-000099.parquet").write_bytes(b"of an earlier evaluation")
     record = evaluate(options(always_answer, output=str(output), predictions=True, report_pages=3), corpus)
-    # On each of the 20 forms one answer is a single word, and right; the failed page's four other entities and both
-    # answers are missed. The 700 answers of the long page, in three windows, are all right.
-    assert record["support"] == 21 * 5 + 700
-    assert record["recall"] == pytest.approx(720 / (21 * 5 + 700))
-    assert record["precision"] == pytest.approx(720 / (20 * 11 + 700))
-    assert record["by_label"]["ANSWER"]["recall"] == pytest.approx(720 / (21 * 2 + 700))
-    assert record["by_label"]["HEADER"] == {"precision": 0, "recall": 0, "f1": 0, "support": 21}
-    assert (record["pages"], record["failed_pages"], record["words"]) == (22, 1, 21 * 11 + 700)
+    # On each form one answer is a single word, and right; the failed page's three other entities and both answers are
+    # missed. The 700 answers of the long page, in three windows, are all right.
+    all_forms, right = FORMS + 1, FORMS + 700
+    assert record["support"] == all_forms * 5 + 700
+    assert record["recall"] == pytest.approx(right / (all_forms * 5 + 700))
+    assert record["precision"] == pytest.approx(right / (FORMS * 11 + 700))
+    assert record["by_label"]["ANSWER"]["recall"] == pytest.approx(right / (all_forms * 2 + 700))
+    assert record["by_label"]["HEADER"] == {"precision": 0, "recall": 0, "f1": 0, "support": all_forms}
+    assert (record["pages"], record["failed_pages"], record["words"]) == (FORMS + 2, 1, all_forms * 11 + 700)
     assert record["words_without_prediction"] == 11
     assert (record["metric"], record["split"], record["problems"]) == ("f1", "test", 0)
     assert json.loads((output / "metrics.json").read_text()) == record
