@@ -61,7 +61,9 @@ def test_counts_failures_and_missing_pages_are_shown_and_names_are_escaped(tmp_p
 
 
 @pytest.mark.parametrize(("limit", "expected"), [(0, []), (1, [("b", 0)]), (2, [("a", 1), ("b", 0)])])
-def test_first_pages_with_words_are_preferred_for_drawing(limit: int, expected: list[tuple[str, int]], tmp_path: Path) -> None:
+def test_first_pages_with_words_are_preferred_for_drawing(
+    limit: int, expected: list[tuple[str, int]], tmp_path: Path
+) -> None:
     rows = [read_page("a", 0, []), read_page("a", 1, ["x"]), read_page("b", 0, ["y"]), page_row("b", 1, "timeout")]
     table = pa.Table.from_pylist(rows, schema=page_schema("token-classification"))
     write_table(Storage(), str(tmp_path / "pages" / "one.parquet"), table)
