@@ -7,10 +7,11 @@ BIN := $(VENV)/bin
 SYSTEM_PACKAGES := tesseract-ocr poppler-utils
 BROWSER_PACKAGES := chromium chromium-driver
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
-SOURCES := model pipelines jobs tests benchmarks samples
+PARALLEL := -n 2 --dist loadgroup
+SOURCES := model pipelines jobs tests benchmarks samples docs
 
 .DEFAULT_GOAL := help
-.PHONY: help setup system browser demo test test-slow lint format lock clean
+.PHONY: help setup system browser demo check test test-slow coverage lint format lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -53,11 +54,20 @@ lint: setup  ## ruff, mypy and the layers of the code
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+check: lint  ## the inner loop: lint, then the tests that need no Ray, browser or S3 server
+	$(BIN)/python -m pytest $(PARALLEL) -m "not slow and not services" $(TEST_OPTIONS)
+
 test: lint browser  ## lint, then every test but the slow ones
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow" $(TEST_OPTIONS)
+	$(BIN)/python -m pytest $(PARALLEL) -m "not slow" $(TEST_OPTIONS)
 
 test-slow: setup browser  ## the soak and fuzz runs
 	$(BIN)/python -m pytest -m slow $(TEST_OPTIONS)
+
+coverage: setup browser  ## the tests of `make test` with their coverage by line and branch, workers and subprocesses included
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest $(PARALLEL) -m "not slow" $(TEST_OPTIONS)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report --skip-covered --sort cover
 
 format: setup  ## format the code
 	$(BIN)/ruff check --fix $(SOURCES)
@@ -68,4 +78,4 @@ lock: setup  ## resolve requirements.lock anew
 	  --constraint requirements.pinned --output-file requirements.lock pyproject.toml
 
 clean:  ## remove the virtual environment and the demo's output
-	rm -rf $(VENV) demo-output
+	rm -rf $(VENV) demo-output .coverage*

@@ -1,9 +1,9 @@
-"""What does Ray Serve itself cost, for a chain like the endpoint's that does nothing?
+"""What does Ray Serve itself cost, for a chain of deployments like the endpoint's that do nothing?
 
     python -m benchmarks.bare_serve [--requests 100]
 
-A FastAPI front hands a body to a second deployment, whose answer goes to a third and from there back: as many steps and
-bytes as a page of the endpoint takes, under the same switches, and no work at all. Prints one line of a table.
+A FastAPI gateway hands a body to a second deployment, whose result goes to a third and from there back: as many calls
+and bytes as a page of the endpoint takes, under the same switches, and no work. Prints one line of a table.
 """
 
 import os
@@ -22,7 +22,7 @@ from ray.serve.handle import DeploymentHandle
 from jobs.cli import connect_to_ray
 from jobs.serve import FASTER
 
-PICTURE_BYTES = 3 * 224 * 224
+IMAGE_BYTES = 3 * 224 * 224
 ANSWER_BYTES = 40_000
 WARM_UP = 20
 PAUSE_SECONDS = 0.1
@@ -33,38 +33,38 @@ class Options:
     """Options of `python -m benchmarks.bare_serve`."""
 
     requests: int = 100
-    """That are measured, one after the other."""
+    """Requests that are measured, one after the other."""
     body_bytes: int = 30_000
-    """Of each request."""
+    """Bytes of each request."""
     port: int = 8765
-    """On 127.0.0.1."""
+    """TCP port on 127.0.0.1."""
 
 
-app = FastAPI()  # reads the annotations below, which therefore are no strings
+app = FastAPI()  # evaluates the annotations below, which therefore must not be strings
 
 
-@serve.deployment(name="Text", ray_actor_options={"num_cpus": 0.1})
-class EmptyText:
+@serve.deployment(name="Reader", ray_actor_options={"num_cpus": 0.1})
+class EmptyReader:
     async def __call__(self, body: bytes) -> dict[str, bytes]:
-        return {"model_image": bytes(PICTURE_BYTES)}
+        return {"model_image": bytes(IMAGE_BYTES)}
 
 
-@serve.deployment(name="Model", ray_actor_options={"num_cpus": 0.1})
-class EmptyModel:
+@serve.deployment(name="Predictor", ray_actor_options={"num_cpus": 0.1})
+class EmptyPredictor:
     async def __call__(self, row: dict[str, bytes]) -> bytes:
         return bytes(ANSWER_BYTES)
 
 
-@serve.deployment(name="Front", ray_actor_options={"num_cpus": 0.1})
+@serve.deployment(name="Gateway", ray_actor_options={"num_cpus": 0.1})
 @serve.ingress(app)
-class EmptyFront:
-    def __init__(self, text: DeploymentHandle, model: DeploymentHandle) -> None:
-        self.text, self.model = text, model
+class EmptyGateway:
+    def __init__(self, reader: DeploymentHandle, predictor: DeploymentHandle) -> None:
+        self.reader, self.predictor = reader, predictor
 
     @app.post("/")
     async def answer(self, request: Request) -> Response:
-        read = self.text.remote(await request.body())
-        return Response(await self.model.remote(read))
+        read = self.reader.remote(await request.body())
+        return Response(await self.predictor.remote(read))
 
 
 def main() -> None:
@@ -75,20 +75,20 @@ def main() -> None:
     connect_to_ray(None, workers_log=False)
     try:
         serve.start(http_options=HTTPOptions(host="127.0.0.1", port=options.port))
-        serve.run(EmptyFront.bind(EmptyText.bind(), EmptyModel.bind()))
-        took = []
+        serve.run(EmptyGateway.bind(EmptyReader.bind(), EmptyPredictor.bind()))
+        seconds = []
         with httpx.Client(base_url=f"http://127.0.0.1:{options.port}", trust_env=False) as client:
             for _ in range(options.requests + WARM_UP):
                 started = time.perf_counter()
                 client.post("/", content=bytes(options.body_bytes)).raise_for_status()
-                took.append(time.perf_counter() - started)
+                seconds.append(time.perf_counter() - started)
                 time.sleep(PAUSE_SECONDS)
     finally:
         serve.shutdown()
         ray.shutdown()
-    marks = [1000 * mark for mark in statistics.quantiles(took[WARM_UP:], n=100)]
-    told = [f"{marks[percent - 1]:.0f}" for percent in (50, 95, 99)]
-    print(" | ".join(["| nothing", "Serve alone, 1 client", *told, "", "", "|"]))
+    percentiles = [1000 * value for value in statistics.quantiles(seconds[WARM_UP:], n=100)]
+    cells = [f"{percentiles[percent - 1]:.0f}" for percent in (50, 95, 99)]
+    print(" | ".join(["| nothing", "Serve alone, 1 client", *cells, "", "", "|"]))
 
 
 if __name__ == "__main__":

@@ -1,14 +1,14 @@
-"""How many pages a second does the extraction job do, beside the plain way of doing the same?
+"""How many pages per second does the extraction job process, compared with a plain script?
 
     python -m benchmarks.extract --scans DIR --contracts DIR [--pages 96] [--plain-pages 16] [--model M] [--repeats 3]
 
-Both ways use the same weights on the same pages; the plain way, which takes many times as long, does only the first
-documents of them. It is what a notebook does: pdf2image at 200 dpi, `pytesseract.image_to_data` with its defaults, a
-sequence padded to 512 tokens, float32, one page at a time in one process. Pages a second of the job are told twice:
-while extracting, the start of its workers included, and from the command to the report, Ray's start included too.
-Each figure is the median of `--repeats` runs; the plain way and the job take turns.
+Both use the same weights on the same pages; the script, which takes many times as long, processes only the first
+documents. It does what a notebook does: pdf2image at 200 dpi, `pytesseract.image_to_data` with its defaults, a sequence
+padded to 512 tokens, float32, one page at a time in one process. The job's pages per second are reported twice: for the
+extraction, including the start of its workers, and from the command to the report, including the start of Ray. Each
+figure is the median of `--repeats` runs; the script and the job alternate.
 
-Then each stage's cost a page, alone in one process with one thread.
+Then the cost of each stage per page, alone in one process with one thread.
 """
 
 from __future__ import annotations
@@ -54,17 +54,17 @@ class Options:
     contracts: Path
     """Folder of born-digital PDFs."""
     pages: int = 96
-    """Pages of each corpus that the job does, or a few more: documents are taken whole."""
+    """Pages of each corpus for the job, or a few more: documents are processed whole."""
     plain_pages: int = 16
-    """Of these at least the first, in whole documents, the plain way does too."""
+    """At least this many of them, in whole documents, are also processed by the script."""
     model: str = UNTRAINED
-    """Checkpoint for both ways."""
+    """Checkpoint for both."""
     repeats: int = 3
-    """Runs of each way."""
+    """Runs of each."""
 
 
 def choose_files(folder: Path, pages: int) -> tuple[list[Path], int]:
-    """Whole files in the order of their names until they hold so many pages; the files and their pages."""
+    """The first files by name that have at least `pages` pages together, and their number of pages."""
     chosen, count = [], 0
     for path in sorted(path for path in folder.iterdir() if path.suffix in (".pdf", ".png", ".jpg")):
         if count >= pages:
@@ -75,7 +75,7 @@ def choose_files(folder: Path, pages: int) -> tuple[list[Path], int]:
 
 
 def page_images(paths: list[Path]) -> Iterator[Image.Image]:
-    """Pages as the plain way gets them, each file's when it comes to it."""
+    """The pages of files as the script reads them, lazily by file."""
     for path in paths:
         if path.suffix == ".pdf":
             yield from pdf2image.convert_from_path(path, dpi=PLAIN_DPI)
@@ -83,10 +83,10 @@ def page_images(paths: list[Path]) -> Iterator[Image.Image]:
             yield Image.open(path).convert("RGB")
 
 
-def run_plain_way(paths: list[Path], model: Any, tokenizer: LayoutLMv2Tokenizer) -> list[list[str]]:
-    """The notebook: page by page, the labels of each page's tokens."""
+def run_plain_script(paths: list[Path], model: Any, tokenizer: LayoutLMv2Tokenizer) -> list[list[str]]:
+    """The plain script: the labels of the tokens of each page."""
     image_processor = LayoutLMv2ImageProcessorPil(apply_ocr=False)
-    found = []
+    labels = []
     for image in page_images(paths):
         data = pytesseract.image_to_data(image, output_type=pytesseract.Output.DICT)
         kept = [index for index, text in enumerate(data["text"]) if text.strip()]
@@ -99,15 +99,15 @@ def run_plain_way(paths: list[Path], model: Any, tokenizer: LayoutLMv2Tokenizer)
         encoding = tokenizer(
             words, boxes=boxes, padding="max_length", truncation=True, max_length=512, return_tensors="pt"
         )
-        picture = torch.as_tensor(np.asarray(image_processor(image)["pixel_values"][0]))[None]
+        pixels = torch.as_tensor(np.asarray(image_processor(image)["pixel_values"][0]))[None]
         with torch.inference_mode():
-            logits = model(**encoding, image=picture).logits
-        found.append([model.config.id2label[int(label)] for label in logits[0].argmax(-1)])
-    return found
+            logits = model(**encoding, image=pixels).logits
+        labels.append([model.config.id2label[int(label)] for label in logits[0].argmax(-1)])
+    return labels
 
 
 def run_job(paths: list[Path], model: str) -> tuple[float, float]:
-    """The job as a user starts it; pages a second while extracting, and seconds from its start to its end."""
+    """Run the job as a user does; return pages per second of the extraction, and seconds from start to end."""
     with tempfile.TemporaryDirectory() as output:
         command = [
             sys.executable,
@@ -130,7 +130,7 @@ def run_job(paths: list[Path], model: str) -> tuple[float, float]:
 
 
 def stage_costs(paths: list[Path], model: str) -> dict[str, float]:
-    """Seconds of each step a page, one step at a time over all pages, in this process."""
+    """Seconds per page of each stage, one stage at a time over all pages, in this process."""
     options = ExtractOptions(model=model)
     rows: list[Row] = [
         {"document_id": path.name, "uri": str(path), "media_type": "", "page_index": index, "page_count": 0}
@@ -159,8 +159,8 @@ def main() -> None:
     model = load_model(options.model, "token-classification").model
     tokenizer = load_tokenizer(options.model)
     print(f"{len(os.sched_getaffinity(0))} CPUs; model {options.model}; median of {options.repeats}\n")
-    columns = ("corpus", "pages", "plain way, pages/s", "job while extracting, pages/s", "times")
-    print(_line(*columns, "job from start to end, pages/s", "times"))
+    columns = ("corpus", "pages", "plain script, pages/s", "job's extraction, pages/s", "speedup")
+    print(_line(*columns, "job from start to end, pages/s", "speedup"))
     print(_line(*["---"] * 7))
     corpora = {"scans": options.scans, "contracts": options.contracts}
     for name, folder in corpora.items():
@@ -168,19 +168,19 @@ def main() -> None:
         plain_paths, _ = choose_files(folder, options.plain_pages)
         plain, extracting, whole = [], [], []
         for _ in range(options.repeats):
-            seconds, found = timed(partial(run_plain_way, plain_paths, model, tokenizer))
-            plain.append(len(found) / seconds)
+            seconds, labels = timed(partial(run_plain_script, plain_paths, model, tokenizer))
+            plain.append(len(labels) / seconds)
             rate, seconds = run_job(paths, options.model)
             extracting.append(rate)
             whole.append(pages / seconds)
         base, fast, all_in = (statistics.median(values) for values in (plain, extracting, whole))
-        told = (f"{base:.3f}", f"{fast:.2f}", f"{fast / base:.1f}", f"{all_in:.2f}", f"{all_in / base:.1f}")
-        print(_line(name, str(pages), *told), flush=True)
-    # Last, for it changes how many threads this process has.
+        cells = (f"{base:.3f}", f"{fast:.2f}", f"{fast / base:.1f}", f"{all_in:.2f}", f"{all_in / base:.1f}")
+        print(_line(name, str(pages), *cells), flush=True)
+    # Last, because it changes the number of threads of this process.
     costs = {
         name: stage_costs(choose_files(folder, options.pages)[0], options.model) for name, folder in corpora.items()
     }
-    print("\n" + _line("milliseconds a page", *costs["scans"]))
+    print("\n" + _line("milliseconds per page", *costs["scans"]))
     print(_line(*["---"] * (len(costs["scans"]) + 1)))
     for name, by_stage in costs.items():
         print(_line(name, *(f"{1000 * seconds:.1f}" for seconds in by_stage.values())))

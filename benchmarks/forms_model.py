@@ -3,29 +3,35 @@
     python -m jobs.forms_model --text-model DIR --funsd DIR [--sroie DIR] [--kleister-nda DIR] --output RECIPE
     python -m benchmarks.forms_model --text-model DIR --funsd DIR --recipe RECIPE
 
-The second command takes what the first one trained, and trains the rows that are missing under RECIPE/parts, each as
-many steps as the recipe's last one; cut off, it goes on where it was. All rows start from the same text model and seed.
-F1 is that of the last step, without choosing among checkpoints; `best` is the highest seen on the way.
+The second command takes what the first one trained, and trains the missing rows under RECIPE/parts, each for as many
+steps as the recipe's last one; it continues where it was interrupted. All rows start from the same text model and seed.
+F1 is that of the last step, without choosing among checkpoints; `best` is the highest on the way.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import tyro
 
 from jobs.cli import connect_to_ray
-from jobs.forms_model import COMMON, FORMS, MOVED, REMIXED, run_step, text_start
-from jobs.forms_model import Options as RecipeOptions
-from pipelines.evaluation.evaluate import EvaluateOptions, evaluate, read_split
+from pipelines.evaluation.corpus import read_split
+from pipelines.evaluation.evaluate import evaluate
+from pipelines.evaluation.options import EvaluateOptions
 from pipelines.storage.files import Storage
+from pipelines.training.augment import AugmentOptions
+from pipelines.training.forms_recipe import FORMS, FORMS_STEPS, run_step, step_options, text_start
+from pipelines.training.initialization import ModelInit, choose_init
 from pipelines.training.metrics_log import read_metrics
+from pipelines.training.options import TrainingOptions
+from pipelines.training.page_mixing import PageMixingOptions
 
-CHANGES = {"mask_words", *MOVED, *REMIXED}
-PLAIN = {name: value for name, value in {**COMMON, **FORMS}.items() if name not in CHANGES}
+UNMIXED = replace(FORMS, page_mixing=PageMixingOptions())
+PLAIN = replace(UNMIXED, augment=AugmentOptions())
+EVALUATIONS = 6
 LABELS = ("HEADER", "QUESTION", "ANSWER")
 
 
@@ -38,8 +44,8 @@ class Options:
     funsd: str
     """Folder of FUNSD."""
     recipe: Path
-    """What `jobs.forms_model` wrote for --split train."""
-    steps: int = RecipeOptions.forms_steps
+    """The --output of `jobs.forms_model`, run with --split train."""
+    steps: int = FORMS_STEPS
     """Updates of the weights of every row that is trained here."""
     workers: int = 1
     """Processes that train together."""
@@ -48,24 +54,31 @@ class Options:
 def rows(options: Options) -> list[tuple[str, dict[str, Any]]]:
     """Name and figures of each row."""
     text = text_start(options.recipe, options.text_model)
-    changed = {**PLAIN, **MOVED, "mask_words": FORMS["mask_words"]}
-    whole = {**COMMON, **FORMS}
-    after_words = {"model": str(options.recipe / "words" / "model")}
+    after_words = choose_init(str(options.recipe / "words" / "model"), None, None)
     return [
-        ("FUNSD's forms as they are", trained(options, "plain", {**PLAIN, **text})),
-        ("+ windows changed", trained(options, "changed", {**changed, **text})),
-        ("+ pages remixed", trained(options, "remixed", {**whole, **text})),
-        ("+ hidden words first", trained(options, "after-words", {**whole, **after_words})),
+        ("FUNSD's forms as they are", trained(options, "plain", text, PLAIN)),
+        ("+ windows changed", trained(options, "changed", text, UNMIXED)),
+        ("+ pages mixed", trained(options, "remixed", text, FORMS)),
+        ("+ hidden words first", trained(options, "after-words", after_words, FORMS)),
         ("+ drawn forms before FUNSD's: the recipe", curve(options.recipe / "forms-train")),
         ("hidden words and drawn forms, FUNSD's labels unseen", evaluated(options, options.recipe / "drawn" / "model")),
     ]
 
 
-def trained(options: Options, name: str, values: dict[str, Any]) -> dict[str, Any]:
-    """The figures of a run of `jobs.finetune` on FUNSD, which is done now if it is not yet."""
+def trained(options: Options, name: str, start: ModelInit, training: TrainingOptions) -> dict[str, Any]:
+    """The figures of a training run on FUNSD, which is done now if it is not yet."""
     folder = options.recipe / "parts" / name
-    every = max(1, options.steps // 6)
-    run_step(folder, **values, data=options.funsd, steps=options.steps, evaluate_every=every, workers=options.workers)
+    step = step_options(
+        folder,
+        start,
+        training,
+        "funsd",
+        options.funsd,
+        options.steps,
+        evaluations=EVALUATIONS,
+        workers=options.workers,
+    )
+    run_step(step)
     return curve(folder)
 
 
@@ -77,8 +90,8 @@ def curve(folder: Path) -> dict[str, Any]:
 
 def evaluated(options: Options, model: Path) -> dict[str, Any]:
     """The figures of a model that was trained elsewhere."""
-    asked = EvaluateOptions(dataset="funsd", data=options.funsd, split="dev", model=str(model))
-    return evaluate(asked, read_split(asked))
+    to_evaluate = EvaluateOptions(dataset="funsd", data=options.funsd, split="dev", model=str(model))
+    return evaluate(to_evaluate, read_split(to_evaluate))
 
 
 def main() -> None:

@@ -1,9 +1,9 @@
-"""A page at a time on each core, or batches of pages on all of them?
+"""Is inference on a CPU faster with one page per core, or with batches of pages on all cores?
 
     python -m benchmarks.infer [--pages 8] [--rounds 5]
 
-Runs the bundled model over copies of two sample pages, both ways by turns, at first alone and then beside a process
-that wants a core for 10 of every 40 ms, as the rest of a pipeline does. Prints the medians of wall and CPU time a page.
+Runs the bundled model over copies of two sample pages, alternating both methods, first alone and then beside a process
+that uses a core for 10 of every 40 ms, like the rest of a pipeline. Prints the median wall and CPU time per page.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ PAGES = {"text layer": ("supplier-form.pdf", "application/pdf"), "scan": ("invoi
 BUSY = """
 import time
 while True:
-    begun = time.perf_counter()
-    while time.perf_counter() - begun < 0.01:
+    started = time.perf_counter()
+    while time.perf_counter() - started < 0.01:
         pass
     time.sleep(0.03)
 """
@@ -43,13 +43,13 @@ class Options:
     """Options of `python -m benchmarks.infer`."""
 
     pages: int = 8
-    """Of a call."""
+    """Pages per call."""
     rounds: int = 5
-    """Calls of which the median is taken."""
+    """Calls, of which the median is reported."""
 
 
 def read_page(name: str, media_type: str, options: ExtractOptions) -> Row:
-    """The first page of a sample, as the model gets it."""
+    """The first page of a sample, preprocessed for the model."""
     uri = str(SAMPLES / name)
     size = os.path.getsize(uri)
     rows: list[Row] = [
@@ -65,7 +65,7 @@ def read_page(name: str, media_type: str, options: ExtractOptions) -> Row:
 
 @contextmanager
 def busy_process() -> Iterator[None]:
-    """Something else that wants a core now and then."""
+    """Run a process that uses a core intermittently."""
     with subprocess.Popen([sys.executable, "-c", BUSY]) as process:
         try:
             yield
@@ -79,25 +79,25 @@ def main() -> None:
     cores = len(os.sched_getaffinity(0))
     extract = ExtractOptions(model=BUNDLED_FORMS)
     (make_infer,) = infer_steps(extract, cores)
-    infer = cast(Infer, make_infer())  # before PyTorch is loaded otherwise, for it sets how its threads wait
-    ways = {"batches on all cores": infer.batch_by_batch, "a page on each core": infer.page_by_page}
-    print("| page | beside | way | ms a page | CPU ms a page |\n| --- | --- | --- | --- | --- |")
+    infer = cast(Infer, make_infer())  # before anything else loads PyTorch, because it sets how its threads wait
+    methods = {"batches on all cores": infer.batch_by_batch, "a page on each core": infer.page_by_page}
+    print("| page | beside | method | ms per page | CPU ms per page |\n| --- | --- | --- | --- | --- |")
     for kind, (name, media_type) in PAGES.items():
         rows = [read_page(name, media_type, extract)] * options.pages
         for beside, context in (("nothing", nullcontext()), ("a busy process", busy_process())):
-            took: dict[str, list[tuple[float, float]]] = {way: [] for way in ways}
+            times: dict[str, list[tuple[float, float]]] = {method: [] for method in methods}
             with context:
                 for _ in range(options.rounds + 1):
-                    for way, answer in ways.items():
+                    for method, answer in methods.items():
                         infer.answer = answer
                         wall, cpu = time.perf_counter(), time.process_time()
                         list(infer(rows))
-                        took[way].append((time.perf_counter() - wall, time.process_time() - cpu))
-            for way, rounds in took.items():
-                told = [
+                        times[method].append((time.perf_counter() - wall, time.process_time() - cpu))
+            for method, rounds in times.items():
+                cells = [
                     f"{1000 * statistics.median(column) / len(rows):.0f}" for column in zip(*rounds[1:], strict=True)
                 ]
-                print(f"| {kind} | {beside} | {way} | {' | '.join(told)} |", flush=True)
+                print(f"| {kind} | {beside} | {method} | {' | '.join(cells)} |", flush=True)
 
 
 if __name__ == "__main__":

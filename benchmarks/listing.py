@@ -34,12 +34,13 @@ import ray
 import tyro
 from PIL import Image
 
-from pipelines.batch.discovery import DOCUMENTS_PER_ROUND, discover_documents
+from pipelines.batch.discovery import MAX_DOCUMENTS_PER_ROUND, discover_documents
 from pipelines.batch.listing import document_id, list_documents
 from pipelines.batch.manifest import pages_to_do, read_document_index, read_pages_done
 from pipelines.batch.options import RunOptions
 from pipelines.extract import ExtractOptions
-from pipelines.runtime.pools import PAGES_PER_BLOCK, plan_pools
+from pipelines.runtime.cluster import Cluster
+from pipelines.runtime.pools import PAGES_PER_BLOCK
 from pipelines.runtime.ray_data import set_data_context
 from pipelines.schema import DOCUMENTS, page_schema
 from pipelines.storage.files import Storage
@@ -77,7 +78,7 @@ def make_corpus(folder: Path, options: Options) -> None:
         path.write_bytes(content)
     listing = list_documents([str(folder / "in")], storage)
     page_rows = page_schema("token-classification")
-    for number in range(0, options.documents, DOCUMENTS_PER_ROUND):
+    for number in range(0, options.documents, MAX_DOCUMENTS_PER_ROUND):
         rows = [
             {
                 "document_id": document_id(stored.uri),
@@ -89,7 +90,7 @@ def make_corpus(folder: Path, options: Options) -> None:
                 "pages_selected": 1,
                 "status": "ok",
             }
-            for stored in islice(listing, DOCUMENTS_PER_ROUND)
+            for stored in islice(listing, MAX_DOCUMENTS_PER_ROUND)
         ]
         documents = pa.Table.from_pylist(rows, schema=DOCUMENTS)
         write_table(storage, f"{folder}/out/documents/part-{RUN}-{number:08d}.parquet", documents)
@@ -123,7 +124,7 @@ def do_resume(folder: str, options: Options) -> int:
     """Find the pages to do as a run does."""
     storage, output = Storage(), f"{folder}/out"
     own(output)
-    discover_documents(storage, run_options(folder, "out"), plan_pools(2, 0), RUN)
+    discover_documents(storage, run_options(folder, "out"), Cluster(None), RUN)
     done = read_pages_done(storage, output, read_document_index(storage, output))
     return sum(1 for _ in pages_to_do(storage, output, done))
 
@@ -145,7 +146,7 @@ def do_open(folder: str, options: Options) -> int:
         set_data_context()
         own(output)
         asked = run_options(folder, Path(output).name, limit=options.open)
-        discover_documents(Storage(), asked, plan_pools(ray.cluster_resources()["CPU"], 0), RUN)
+        discover_documents(Storage(), asked, Cluster(None), RUN)
         return int(read_document_index(Storage(), asked.output).pages.sum())
 
 

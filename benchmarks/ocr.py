@@ -1,17 +1,17 @@
-"""How should a page be read? OCR settings beside each other, over scanned forms and born-digital contracts.
+"""Which OCR settings are best? Compares them on scanned forms and born-digital contracts.
 
     python -m benchmarks.ocr --funsd DIR --contracts DIR --forms 24 --pages 24
 
-DIR of `--funsd` holds `images/*.png` and `annotations/*.json` of FUNSD (its `training_data`, or the folder above);
-DIR of `--contracts` holds born-digital PDFs. `--forms` and `--pages` are taken evenly over the sorted names;
-`--skip-forms` leaves out the forms of a first run, to confirm on others what was chosen there. 24 and 24 take about
-ten minutes on one core.
+The DIR of `--funsd` contains `images/*.png` and `annotations/*.json` of FUNSD (its `training_data`, or the folder
+above); that of `--contracts` contains born-digital PDFs. `--forms` and `--pages` are sampled evenly from the sorted
+names; `--skip-forms` excludes the forms of a first run, to confirm its choice on others. 24 and 24 take about ten
+minutes on one core.
 
-Recall and precision are over words as multisets, summed over pages, case and punctuation counting: a word that stands
-twice on a page must be found twice. The truth is FUNSD's annotated words, empty ones left out; and the words of
-PDFium's text layer, split at white space, of pages rendered grey at 200 dpi. `order` is 1 minus the word edit distance
-over the longer length, against the text layer's order (1: every word right and in its place). CPU seconds are those of
-the process and its children, so that a busy machine matters little; compare them only within one table.
+Recall and precision are over words as multisets, summed over pages, sensitive to case and punctuation: a word that
+occurs twice on a page must be found twice. The ground truth is FUNSD's annotated words, without empty ones, and the
+words of PDFium's text layer, split at white space, of pages rendered grey at 200 dpi. `order` is 1 minus the word edit
+distance over the longer length, against the text layer's order (1: every word correct and in order). CPU seconds are
+those of the process and its children, so that a busy machine matters little; compare them only within one table.
 """
 
 from __future__ import annotations
@@ -42,18 +42,18 @@ class Options:
     contracts: Path
     """Folder of born-digital PDFs."""
     forms: int = 24
-    """FUNSD forms to read, taken evenly."""
+    """FUNSD forms to read, sampled evenly."""
     pages: int = 24
-    """Contract pages to read, each of another document as far as they reach."""
+    """Contract pages to read, each from another document if there are enough."""
     skip_forms: int = 0
-    """Leave out as many forms, those that `--forms` of this number would take."""
+    """Exclude the forms that `--forms` with this number selects."""
     only: tuple[str, ...] = ()
-    """Rows of the table to measure, by parts of their names; empty for all."""
+    """Rows of the table to measure, by substrings of their names; empty for all."""
 
 
 @dataclass(frozen=True)
 class Page:
-    """A page image and the words on it; in reading order, if it is a contract."""
+    """A page image and its words; those of a contract are in reading order."""
 
     image: Image.Image
     words: list[str]
@@ -76,8 +76,8 @@ def candidates() -> dict[str, OcrOptions]:
     default = OcrOptions()
     tesserocr = OcrOptions.plain("tesserocr")
     rows = {
-        "pytesseract as it comes": OcrOptions.plain("pytesseract"),
-        "tesserocr as it comes": tesserocr,
+        "pytesseract, its defaults": OcrOptions.plain("pytesseract"),
+        "tesserocr, its defaults": tesserocr,
     }
     for pixels in (1500, 1750, 2000):
         for mode in (3, 4, 11) if pixels == default.enlarge_to_pixels else (3, 11):
@@ -99,7 +99,7 @@ def candidates() -> dict[str, OcrOptions]:
 
 
 def spread(items: Sequence[Path], count: int) -> list[Path]:
-    """`count` of `items`, evenly."""
+    """`count` of `items`, evenly spaced."""
     if count >= len(items):
         return list(items)
     return [items[i * len(items) // count] for i in range(count)]
@@ -110,7 +110,7 @@ def forms(folder: Path, count: int, skip: int) -> list[Page]:
     base = folder / "training_data" if (folder / "training_data").is_dir() else folder
     files = sorted((base / "annotations").glob("*.json"))
     if not files:
-        raise SystemExit(f"no annotations/*.json under {base}: name the folder that holds annotations and images")
+        raise SystemExit(f"no annotations/*.json under {base}: give the folder that contains annotations and images")
     skipped = set(spread(files, skip)) if skip else set()
     pages = []
     for file in spread([file for file in files if file not in skipped], count):
@@ -122,7 +122,7 @@ def forms(folder: Path, count: int, skip: int) -> list[Page]:
 
 
 def contract_pages(folder: Path, count: int) -> list[Page]:
-    """First and second pages in turn, of PDFs with a text layer."""
+    """First and second pages, alternating, of PDFs with a text layer."""
     files = sorted(folder.rglob("*.pdf"))
     if not files:
         raise SystemExit(f"no PDFs under {folder}")
@@ -130,7 +130,7 @@ def contract_pages(folder: Path, count: int) -> list[Page]:
     for number, file in enumerate(spread(files, count)):
         document = pdfium.PdfDocument(file)
         page = document[min(number % 2, len(document) - 1)]
-        # U+FFFE is PDFium's mark of a hyphen at the end of a line
+        # U+FFFE is PDFium's code for a hyphen at the end of a line
         words = page.get_textpage().get_text_range().replace("\ufffe", "-").split()
         pages.append(Page(page.render(scale=DPI / 72, grayscale=True).to_pil().convert("L"), words))
         document.close()
@@ -153,13 +153,13 @@ def edit_similarity(first: Sequence[str], second: Sequence[str]) -> float:
 
 
 def cpu_seconds() -> float:
-    """User and system time of this process and of the children that have ended."""
+    """User and system time of this process and of its terminated children."""
     uses = (resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN))
     return sum(use.ru_utime + use.ru_stime for use in uses)
 
 
 def measure(options: OcrOptions, pages: Sequence[Page]) -> Score:
-    """Reads all pages; the engine's start is not counted."""
+    """Read all pages; the start of the engine is not counted."""
     score = Score()
     with OcrEngine(options) as engine:
         for page in pages:

@@ -1,10 +1,9 @@
-"""Rasterize and OCR as one operator of Ray Data, or as two with page images stored between them?
+"""Should rasterize and OCR be one Ray Data operator, or two with page images stored between them?
 
     python -m benchmarks.operators --contracts DIR [--pages 32] [--repeats 3]
 
-All pages are read by OCR. Both ways have as many OCR actors as the machine has CPUs; as two operators, rendering runs
-in tasks beside them. Printed: pages a second from the first block to the last, and how much is stored of each page
-between the operators.
+All pages go through OCR. Both variants have one OCR actor per CPU; with two operators, rendering runs in tasks beside
+them. Prints pages per second from the first block to the last, and the size of each page stored between the operators.
 """
 
 from __future__ import annotations
@@ -42,7 +41,7 @@ class Options:
     pages: int = 32
     """Pages to read."""
     repeats: int = 3
-    """Runs of each way; they take turns."""
+    """Runs of each variant, alternating."""
 
 
 def pages_of(folder: Path, count: int) -> list[Row]:
@@ -58,7 +57,7 @@ def pages_of(folder: Path, count: int) -> list[Row]:
 
 
 def read(rows: list[Row], pools: Pools, operators: int) -> ray.data.Dataset:
-    """The reading part of the pipeline as one operator or as two."""
+    """The reading part of the pipeline as one or two operators."""
     blocks = [
         pa.Table.from_pylist(rows[first : first + PAGES_PER_BLOCK], schema=PAGE_TO_DO)
         for first in range(0, len(rows), PAGES_PER_BLOCK)
@@ -72,15 +71,15 @@ def read(rows: list[Row], pools: Pools, operators: int) -> ray.data.Dataset:
 
 
 def pages_per_second(rows: list[Row], pools: Pools, operators: int) -> float:
-    """From the first block to the last, so that the start of workers does not count."""
+    """From the first block to the last, which excludes the start of workers."""
     times = []
     for batch in read(rows, pools, operators).iter_batches(batch_size=None, batch_format="pyarrow"):
         times.append((time.monotonic(), batch.num_rows))
     return sum(count for _, count in times[1:]) / (times[-1][0] - times[0][0])
 
 
-def stored_bytes_a_page(rows: list[Row]) -> float:
-    """What two operators store of a page between them."""
+def stored_bytes_per_page(rows: list[Row]) -> float:
+    """Bytes stored per page between the two operators."""
     block = pa.Table.from_pylist(rows[:PAGES_PER_BLOCK], schema=PAGE_TO_DO)
     return StageRunner(read_steps(OCR_ALWAYS)[:1], RASTERIZED)(block).nbytes / block.num_rows
 
@@ -96,9 +95,9 @@ def main() -> None:
     for _ in range(options.repeats):
         for operators, measured in rates.items():
             measured.append(pages_per_second(rows, pools, operators))
-    stored = {1: 0.0, 2: stored_bytes_a_page(rows) / MEGABYTE}
+    stored = {1: 0.0, 2: stored_bytes_per_page(rows) / MEGABYTE}
     print(f"{len(rows)} pages, {cpus:g} CPUs, median of {options.repeats}\n")
-    print("| operators | pages/s | MB stored a page between them |\n|---|---|---|")
+    print("| operators | pages/s | MB stored per page between them |\n|---|---|---|")
     for operators, measured in rates.items():
         print(f"| {operators} | {statistics.median(measured):.2f} | {stored[operators]:.2f} |")
 

@@ -1,11 +1,11 @@
-"""What does Ray Data cost? Pages a second through the pipeline, beside the same stages in a plain pool of processes.
+"""What is the overhead of Ray Data? Compares the pipeline with the same stages in a plain pool of processes.
 
     python -m benchmarks.overhead [--light-pages 3000] [--heavy-copies 10] [--repeats 2]
 
-Light pages have a text layer and go through a tiny model: what remains is mostly the pipeline. Heavy ones are scans,
-read by OCR, with the untrained small model. The pool has a process a CPU; each does all stages of a block, on one
-thread, and writes it. Rates are from the first written block to the last, so that no start counts. `object store` is
-the most that Ray's held, in MB and in objects, looked at twice a second: a block that is on its way is an object.
+Light pages have a text layer and go through a tiny model, so most of their time is the pipeline's own. Heavy pages are
+scans, read by OCR, with the small untrained model. The pool has one process per CPU; each runs all stages of a block on
+one thread, and writes it. Rates are from the first written block to the last, which excludes the start. `object store`
+is the peak of Ray's object store, in MB and in objects, sampled twice a second: a block in transit is an object.
 """
 
 from __future__ import annotations
@@ -57,19 +57,19 @@ class Options:
     heavy_copies: int = 10
     """Copies of the scanned samples, 8 pages each."""
     repeats: int = 2
-    """Runs of each way; they take turns."""
+    """Runs of each variant, alternating."""
     pages_per_block: int | None = None
-    """Instead of what the job would choose."""
+    """None is the job's choice."""
 
 
 @dataclass
 class Rate:
-    """Pages by the time that their block was written."""
+    """Pages written, and when."""
 
     times: list[tuple[float, int]] = field(default_factory=list)
 
     def add(self, pages: int) -> None:
-        """A block is written."""
+        """Record that a block was written."""
         self.times.append((time.monotonic(), pages))
 
     @property
@@ -90,7 +90,7 @@ class WholePage:
         self.storage, self.folder = Storage(), folder
 
     def __call__(self, block: pa.Table) -> int:
-        """Pages written."""
+        """Run all stages and write the block; return its pages."""
         for stage in self.stages:
             block = stage(block)
         write_block(block, self.storage, self.folder, "plain")
@@ -109,7 +109,7 @@ def _work(block: pa.Table) -> int:
 
 
 def in_plain_processes(blocks: list[pa.Table], options: ExtractOptions, folder: str) -> Rate:
-    """Through a pool of the standard library."""
+    """Process blocks in a pool of the standard library."""
     rate = Rate()
     context = multiprocessing.get_context("spawn")
     with context.Pool(os.cpu_count(), _start_worker, (options, folder)) as pool:
@@ -119,34 +119,34 @@ def in_plain_processes(blocks: list[pa.Table], options: ExtractOptions, folder: 
 
 
 @dataclass
-class StoreWatch:
-    """The most that the object store held, in MB and in objects, and what was spilled, in MB."""
+class StoreMonitor:
+    """The peak size of the object store, in MB and in objects, and the size spilled, in MB."""
 
-    most: float = 0.0
+    peak: float = 0.0
     objects: int = 0
     spilled: float = 0.0
-    _ended: threading.Event = field(default_factory=threading.Event)
+    _stopped: threading.Event = field(default_factory=threading.Event)
 
-    def watch(self) -> None:
-        """Look until `end`."""
-        while not self._ended.wait(0.5):
-            told = memory_summary(stats_only=True)
-            for pattern, name in ((_USED, "most"), (_SPILLED, "spilled")):
-                for found in pattern.finditer(told):
-                    setattr(self, name, max(getattr(self, name), float(found[1]) * MEBIBYTE))
-            self.objects = max([self.objects, *(int(found[1]) for found in _OBJECTS.finditer(told))])
+    def run(self) -> None:
+        """Sample until `stop`."""
+        while not self._stopped.wait(0.5):
+            summary = memory_summary(stats_only=True)
+            for pattern, name in ((_USED, "peak"), (_SPILLED, "spilled")):
+                for match in pattern.finditer(summary):
+                    setattr(self, name, max(getattr(self, name), float(match[1]) * MEBIBYTE))
+            self.objects = max([self.objects, *(int(match[1]) for match in _OBJECTS.finditer(summary))])
 
-    def end(self) -> None:
-        """No more looks."""
-        self._ended.set()
+    def stop(self) -> None:
+        """Stop sampling."""
+        self._stopped.set()
 
 
-def through_ray(blocks: list[pa.Table], options: ExtractOptions, folder: str) -> tuple[Rate, StoreWatch]:
-    """Through Ray Data, as the job does it."""
+def through_ray(blocks: list[pa.Table], options: ExtractOptions, folder: str) -> tuple[Rate, StoreMonitor]:
+    """Process blocks with Ray Data, like the job."""
     pools = cap_pools(plan_pools(os.cpu_count() or 1, 0), len(blocks))
-    rate, watched = Rate(), StoreWatch()
-    watcher = threading.Thread(target=watched.watch)
-    watcher.start()
+    rate, monitor = Rate(), StoreMonitor()
+    thread = threading.Thread(target=monitor.run)
+    thread.start()
     written = extract_pages(ray.data.from_blocks(blocks), options, pools).map_batches(
         partial(write_block, storage=Storage(), folder=folder, run_id="ray"),
         batch_size=None,
@@ -155,13 +155,13 @@ def through_ray(blocks: list[pa.Table], options: ExtractOptions, folder: str) ->
     )
     for summary in written.iter_rows():
         rate.add(summary["pages"])
-    watched.end()
-    watcher.join()
-    return rate, watched
+    monitor.stop()
+    thread.join()
+    return rate, monitor
 
 
-def blocks_of(paths: Iterable[Path], pages_of_each: int | None) -> list[pa.Table]:
-    """Pages of documents in blocks of so many, or as the job cuts them."""
+def blocks_of(paths: Iterable[Path], block_pages: int | None) -> list[pa.Table]:
+    """The pages of documents in blocks of `block_pages`; None is the job's choice."""
 
     def rows() -> Iterator[Row]:
         for path in paths:
@@ -171,14 +171,14 @@ def blocks_of(paths: Iterable[Path], pages_of_each: int | None) -> list[pa.Table
             yield from ({**identity, "page_index": index} for index in range(count))
 
     pages = list(rows())
-    size = pages_of_each or pages_per_block(len(pages), plan_pools(os.cpu_count() or 1, 0))
+    size = block_pages or pages_per_block(len(pages), plan_pools(os.cpu_count() or 1, 0))
     return [
         pa.Table.from_pylist(pages[first : first + size], schema=PAGE_TO_DO) for first in range(0, len(pages), size)
     ]
 
 
 def main() -> None:
-    """Make the corpora, run both ways, print the table."""
+    """Make the corpora, run both variants, print the table."""
     options = tyro.cli(Options, description=__doc__)
     with tempfile.TemporaryDirectory() as folder:
         light, heavy = Path(folder, "light"), Path(folder, "heavy")
@@ -197,20 +197,20 @@ def main() -> None:
             if not any(source.iterdir()):
                 continue
             blocks, extract = blocks_of(sorted(source.iterdir()), options.pages_per_block), ExtractOptions(model=model)
-            plain, piped, stores = [], [], []
+            plain, with_ray, stores = [], [], []
             for repeat in range(options.repeats):
                 plain.append(in_plain_processes(blocks, extract, f"{folder}/plain-{name}-{repeat}").pages_per_second)
                 ray.init(include_dashboard=False, logging_level=logging.ERROR, log_to_driver=False)
                 set_data_context()
                 rate, store = through_ray(blocks, extract, f"{folder}/ray-{name}-{repeat}")
                 ray.shutdown()
-                piped.append(rate.pages_per_second)
+                with_ray.append(rate.pages_per_second)
                 stores.append(store)
-            one, other = statistics.median(plain), statistics.median(piped)
-            most, spilled = max(store.most for store in stores), max(store.spilled for store in stores)
+            one, other = statistics.median(plain), statistics.median(with_ray)
+            peak, spilled = max(store.peak for store in stores), max(store.spilled for store in stores)
             pages = sum(block.num_rows for block in blocks)
             objects = max(store.objects for store in stores)
-            cells = f"{one:.3g} | {other:.3g} | {other / one:.0%} | {most:.0f} | {objects} | {spilled:.0f}"
+            cells = f"{one:.3g} | {other:.3g} | {other / one:.0%} | {peak:.0f} | {objects} | {spilled:.0f}"
             print(f"| {pages} {name} | {cells} |", flush=True)
 
 

@@ -1,11 +1,11 @@
-"""Does the simulation behind `jobs.plan` say how long a job takes? Predicted beside measured, at several pool sizes.
+"""Does the simulation behind `jobs.plan` predict how long a job takes? Predicted and measured, at several pool sizes.
 
     python -m benchmarks.plan [--copies 12] [--readers 1 2] [--repeats 1]
 
 The stages' seconds are measured alone, on one thread, in this process: CPU seconds, which a busy machine does not
-stretch. Then `jobs.extract` reads copies of the samples with as many reading workers as asked for, and the simulation
-is asked about the same pages on a node like this one. What other processes took of the cores meanwhile is measured and
-left out of that node's cores. The seconds are of extracting: workers' start, reading, model, writing.
+stretch. Then `jobs.extract` reads copies of the samples with the given numbers of reading workers, and the simulation
+predicts the same on a node like this one. The cores that other processes took meanwhile are measured and subtracted
+from that node's. The seconds are those of extracting: workers' start, reading, model, writing.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from pipelines.stages.rasterize import Rasterize
 SAMPLES = Path(__file__).resolve().parent.parent / "samples" / "documents"
 SCANNED = ("supplier-form-scanned.pdf", "invoice.png", "fax-two-pages.tiff", "receipt-photo.jpg")
 LAYERED = ("services-agreement.pdf", "supplier-form.pdf")
-LOOK_SECONDS = 0.5
+SAMPLE_SECONDS = 0.5
 START_READER = (
     "import ray.data, pipelines.extract as e; [make() for make in e.read_steps(e.ExtractOptions('untrained'))]"
 )
@@ -59,11 +59,11 @@ class Options:
     """Options of `python -m benchmarks.plan`."""
 
     copies: int = 8
-    """Of the samples: 15 pages each, 8 of them scanned."""
+    """Copies of the samples: 15 pages each, 8 of them scanned."""
     readers: tuple[int, ...] = (1, 2)
-    """Numbers of reading workers."""
+    """Numbers of reading workers to run with."""
     repeats: int = 1
-    """Runs of each."""
+    """Runs with each number."""
 
 
 def rows_of(names: Iterable[str]) -> list[Row]:
@@ -78,7 +78,7 @@ def rows_of(names: Iterable[str]) -> list[Row]:
 
 
 def page_seconds(rows: list[Row]) -> PageSeconds:
-    """CPU seconds a page of each stage, one after the other on one thread; the second of two goes."""
+    """CPU seconds a page of each stage, one after the other on one thread; the second of two passes is measured."""
     fetch, _, tokenize = read_steps(OPTIONS)
     makers: dict[str, StageFactory] = {
         "fetch": fetch,
@@ -100,7 +100,7 @@ def page_seconds(rows: list[Row]) -> PageSeconds:
 
 
 def start_seconds(*programs: str) -> float:
-    """CPU seconds that new Python processes take for these programs, one each."""
+    """CPU seconds of new Python processes that run these programs, one each."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     for program in programs:
         subprocess.run([sys.executable, "-c", program], check=True)
@@ -108,8 +108,8 @@ def start_seconds(*programs: str) -> float:
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def measure_figures() -> StageCosts:
-    """The figures of this machine."""
+def measure_costs() -> StageCosts:
+    """The costs on this machine."""
     return replace(
         SHIPPED,
         scanned=page_seconds(rows_of(SCANNED)),
@@ -121,29 +121,29 @@ def measure_figures() -> StageCosts:
     )
 
 
-class Others:
-    """Cores that processes outside of a job take, looked at twice a second."""
+class OtherLoad:
+    """The cores that processes outside of a job use, sampled twice a second."""
 
     def __init__(self, job: psutil.Process) -> None:
         self.job = job
-        self.seen: list[tuple[float, float]] = []
+        self.samples: list[tuple[float, float]] = []
         self._own: dict[int, float] = {}
-        self._thread = threading.Thread(target=self._look)
+        self._thread = threading.Thread(target=self._sample)
         self._thread.start()
 
     def mean(self, seconds: float) -> float:
-        """Over the last so many seconds of the job."""
+        """The mean over the last `seconds` of the job."""
         self._thread.join()
-        end = self.seen[-1][0]
-        taken = [cores for at, cores in self.seen if at >= end - seconds]
+        end = self.samples[-1][0]
+        taken = [cores for at, cores in self.samples if at >= end - seconds]
         return sum(taken) / len(taken)
 
-    def _look(self) -> None:
+    def _sample(self) -> None:
         last, busy, own = time.monotonic(), self._busy(), self._grown()
         while self.job.is_running() and self.job.status() != psutil.STATUS_ZOMBIE:
-            time.sleep(LOOK_SECONDS)
+            time.sleep(SAMPLE_SECONDS)
             now, busy_now, own = time.monotonic(), self._busy(), self._grown()
-            self.seen.append((now, max(0.0, (busy_now - busy - own) / (now - last))))
+            self.samples.append((now, max(0.0, (busy_now - busy - own) / (now - last))))
             last, busy = now, busy_now
 
     def _busy(self) -> float:
@@ -151,7 +151,7 @@ class Others:
         return sum(times) - times.idle - times.iowait - times.guest - times.guest_nice
 
     def _grown(self) -> float:
-        """CPU seconds that the job's processes took since the last look."""
+        """CPU seconds of the job's processes since the last sample."""
         grown = 0.0
         try:
             processes = [self.job, *self.job.children(recursive=True)]
@@ -168,34 +168,32 @@ class Others:
 
 
 def run_job(source: Path, output: Path, readers: int) -> tuple[dict[str, Any], float]:
-    """The record of a run, and the cores that others took while it extracted."""
+    """The record of a run, and the cores that other processes used while it extracted."""
     command = [sys.executable, "-m", "jobs.extract", "--input", str(source), "--output", str(output)]
     command += ["--model", UNTRAINED, "--read-workers", str(readers), "--report-pages", "1"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    others = Others(psutil.Process(process.pid))
+    others = OtherLoad(psutil.Process(process.pid))
     if process.wait():
         raise RuntimeError("the job failed")
     record = json.loads((output / "run.json").read_text())
     return record, others.mean(record["seconds"]["extracting"] + record["seconds"]["total"] * 0.02)
 
 
-def predict(figures: StageCosts, pages: int, fraction: float, documents: int, readers: int, cores: float) -> float:
-    """Seconds of extracting by the simulation, on one node of so many cores that is there already."""
+def predict(costs: StageCosts, pages: int, fraction: float, documents: int, readers: int, cores: float) -> float:
+    """Predicted seconds of extracting, on one running node with `cores` cores left to the job."""
     pools = plan_pools(os.cpu_count() or 1, 0, read_workers=readers)
     workload = Workload(pages, fraction, pages / documents, 0.5, pages_per_block(pages, pools))
     prices = Prices(NodeType(os.cpu_count() or 1, 0.0, 0.0), NodeType(1, 0.0, 0.0))
-    listed = replace(figures, document=0.0)
+    listed = replace(costs, document=0.0)
     return simulate(workload, listed, prices, Fleet(1, 0), readers=readers, cores=cores).seconds
 
 
 def main() -> None:
     """Measure, predict, print the table."""
     options = tyro.cli(Options, description=__doc__)
-    figures = measure_figures()
-    print(
-        "CPU milliseconds a page, alone: scanned", _milliseconds(figures.scanned), "layer", _milliseconds(figures.layer)
-    )
-    print(f"CPU seconds until a worker is ready: reading {figures.read_start:.1f}, model {figures.infer_start:.1f}\n")
+    costs = measure_costs()
+    print("CPU milliseconds a page, alone: scanned", _milliseconds(costs.scanned), "layer", _milliseconds(costs.layer))
+    print(f"CPU seconds until a worker is ready: reading {costs.read_start:.1f}, model {costs.infer_start:.1f}\n")
     print("| readers | pages | cores left | measured, s | predicted, s | error |\n|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder, "in")
@@ -210,7 +208,7 @@ def main() -> None:
                 pages, measured = record["pages_this_run"], record["seconds"]["extracting"]
                 cores = (os.cpu_count() or 1) - others
                 documents = record["documents"]["listed"]
-                predicted = predict(figures, pages, fraction, documents, readers, cores)
+                predicted = predict(costs, pages, fraction, documents, readers, cores)
                 error = predicted / measured - 1
                 print(
                     f"| {readers} | {pages} | {cores:.2f} | {measured:.1f} | {predicted:.1f} | {error:+.0%} |",

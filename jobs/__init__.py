@@ -1,0 +1,1 @@
+"""One thin entry point a job: its options, its exit status, and what it prints."""

@@ -1,33 +1,30 @@
 """Measure a model on a labelled corpus: entities, fields of receipts and contracts, answers, or classes.
 
-Figures go to standard output, the last line being one JSON object with all of them; with --output also to metrics.json
-and to a report with the worst pages drawn. Exit status: 0 done (pages that failed count as missed), 1 failed, 2 the
-options make no sense or the model does not fit the data set, 130 interrupted.
+Figures go to standard output, and the last line is one JSON object with all of them; with --output they also go to
+metrics.json and to a report with the worst pages drawn. Exit status: 0 done (failed pages count as missed), 1 failed, 2
+invalid options or a model that does not fit the data set, 130 interrupted.
 """
 
 from __future__ import annotations
 
 import json
-import logging
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-import ray
-from ray.exceptions import RayError
-
-from jobs.cli import connect_to_ray, parse_options, reason, require_positive
-from model.checkpoint import CheckpointError
+from jobs.cli import DONE, connect_to_ray, parse_options, require_positive, run_job
 from model.checkpoint_source import BUNDLED_FORMS
-from model.ocr.engine import OcrOptions, OcrUnavailableError
+from model.ocr.engine import OcrOptions
 from model.untrained import UNTRAINED
-from pipelines.datasets.types import BrokenAnnotationError
-from pipelines.errors import ProcessingError
-from pipelines.evaluation.evaluate import EmptyCorpusError, EvaluateOptions, MissingPagesError, evaluate, read_split
+from pipelines.datasets.types import Corpus
+from pipelines.evaluation.corpus import read_split
+from pipelines.evaluation.options import EvaluateOptions
 from pipelines.schema import Task
 from pipelines.stages.infer import DtypeChoice, InferOptions
 from pipelines.stages.rasterize import RasterizeOptions, TextChoice
+from pipelines.stages.sandbox_protocol import PageLimits
 from pipelines.storage.files import join_uri, normalise_uri
 
 
@@ -36,52 +33,68 @@ class Options:
     """Options of `python -m jobs.evaluate`."""
 
     dataset: str
-    """funsd, cord, sroie, kleister-nda, docvqa, rvl-cdip, class-folders or labelled-pages."""
+    """Format of the corpus: funsd, cord, sroie, kleister-nda, docvqa, rvl-cdip, class-folders or labelled-pages."""
     data: str
-    """Folder or s3://bucket/prefix with the corpus in its published layout."""
+    """Folder or s3://bucket/prefix of the corpus, laid out as it is published."""
     split: str
-    """Part of the corpus, such as dev or test."""
+    """Split to evaluate on, such as dev or test."""
     model: str = BUNDLED_FORMS
     """Folder, hub id or s3:// URI of a checkpoint that was fine-tuned for the task and the labels of the data set. The
-    default comes with this package and is one for FUNSD."""
+    default comes with this package and is a model for FUNSD."""
     task: Task = "token-classification"
-    """What the model is asked of each page."""
+    """The task that the model was fine-tuned for."""
     output: str | None = None
     """Folder or s3://bucket/prefix for metrics.json, report.html and pictures/ of the worst pages."""
     predictions: bool = False
-    """Also write every page with its words, predictions and truth under --output as predictions/*.parquet."""
+    """Also write every page with its words, predictions and ground truth to predictions/*.parquet under --output."""
     report_pages: int = 24
     """Pages that are drawn, the worst first."""
     limit: int | None = None
-    """Take no more than the first so many pages of the split."""
+    """Evaluate only the first pages of the split, this many."""
     strict: bool = False
-    """A broken annotation ends the run; by default it is named, and what it spoils is left out."""
+    """End at a broken annotation; by default it is reported, and what it spoils is left out."""
     stride: int = 128
     """Tokens that neighbouring windows share on pages of more than 512 tokens."""
     text: TextChoice = "auto"
-    """Where the corpus has no words: auto: a page's text layer where it can be trusted, else OCR; ocr; layer."""
+    """Source of the words where the corpus has none. auto: a page's text layer if it can be trusted, else OCR; ocr:
+    always OCR; layer: never OCR."""
     ocr_lang: str = "eng"
     """Tesseract's languages, such as eng or deu+fra, where the corpus has no words."""
     dtype: DtypeChoice = "auto"
-    """Of the model; auto is bfloat16 on a GPU and float32 on a CPU."""
+    """Dtype of the model; auto is bfloat16 on a GPU and float32 on a CPU."""
     device: str = "auto"
     """cpu, cuda, or auto: a GPU if there is one."""
     batch_tokens: int = 4096
     """Tokens of one batch of the model, padding included; a CPU takes a page at a time on each core."""
     page_time_limit_seconds: float = 120.0
-    """The longest that OCR may take on one page, in seconds."""
+    """The longest that reading one page may take, in seconds; then it is a failed page."""
+    page_memory_limit_megabytes: int = 2000
+    """The most memory that reading one page may take, in millions of bytes; then it is a failed page."""
     read_workers: int | None = None
     """Actors that render and read pages; by default one a CPU."""
     model_workers: int | None = None
-    """Actors that run the model; by default one a GPU, without one, one for 16 CPUs."""
+    """Actors that run the model; by default one a GPU, or one for 16 CPUs where there is no GPU."""
     address: str | None = None
-    """Address of a Ray cluster; by default the one this runs in, or a local one is started."""
+    """Address of a Ray cluster; by default the cluster that this runs in, or else a local one is started."""
+
+    def checked(self) -> tuple[EvaluateOptions, Corpus]:
+        """The options of the evaluation, and the pages to evaluate on.
+
+        Raises:
+            ValueError: invalid options, or a data set, split or model that do not fit each other.
+            ProcessingError: the data cannot be accessed.
+            BrokenAnnotationError: a broken annotation, and `strict`.
+            CheckpointError: the model cannot be read.
+            OcrUnavailableError: Tesseract, or the data of a language, is not installed.
+        """
+        options = self.evaluate_options()
+        return options, read_split(options)
 
     def evaluate_options(self) -> EvaluateOptions:
         """The options of the evaluation.
 
         Raises:
-            ValueError: they make no sense.
+            ValueError: invalid options.
         """
         positive = ("limit", "batch_tokens", "page_time_limit_seconds", "read_workers", "model_workers")
         require_positive(self, positive)
@@ -101,7 +114,7 @@ class Options:
             output=normalise_uri(self.output) if self.output is not None else None,
             predictions=self.predictions,
             report_pages=self.report_pages,
-            page_time_limit_seconds=self.page_time_limit_seconds,
+            limits=PageLimits(self.page_time_limit_seconds, self.page_memory_limit_megabytes),
             rasterize=RasterizeOptions(text=self.text),
             ocr=OcrOptions(language=self.ocr_lang),
             infer=InferOptions(task=self.task, dtype=self.dtype, device=self.device, batch_tokens=self.batch_tokens),
@@ -113,46 +126,21 @@ class Options:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the job; returns the exit status."""
     options = parse_options(Options, __doc__, arguments)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S")
-    try:
-        evaluate_options = options.evaluate_options()
-        corpus = read_split(evaluate_options)
-    except (ValueError, OcrUnavailableError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except (ProcessingError, BrokenAnnotationError, CheckpointError) as error:
-        print(f"error: {reason(error)}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return _interrupted()
-    try:
-        connect_to_ray(options.address)
-        record = evaluate(evaluate_options, corpus)
-    except (
-        ProcessingError,
-        CheckpointError,
-        EmptyCorpusError,
-        MissingPagesError,
-        RayError,
-        ConnectionError,
-        ValueError,
-    ) as error:
-        print(f"error: {reason(error)}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return _interrupted()
-    finally:
-        ray.shutdown()
+    return run_job(options.checked, partial(evaluate_corpus, address=options.address), interrupted="interrupted")
+
+
+def evaluate_corpus(checked: tuple[EvaluateOptions, Corpus], address: str | None) -> int:
+    """Evaluate on the cluster at `address` and print the figures; returns the exit status."""
+    from pipelines.evaluation.evaluate import evaluate
+
+    options, corpus = checked
+    connect_to_ray(address)
+    record = evaluate(options, corpus)
     print(summary(record))
-    if evaluate_options.output is not None:
-        print(f"report: {join_uri(evaluate_options.output, 'report.html')}")
+    if options.output is not None:
+        print(f"report: {join_uri(options.output, 'report.html')}")
     print(json.dumps(record, allow_nan=False))
-    return 0
-
-
-def _interrupted() -> int:
-    print("interrupted", file=sys.stderr)
-    return 130
+    return DONE
 
 
 def summary(record: Mapping[str, Any]) -> str:
@@ -170,7 +158,7 @@ def summary(record: Mapping[str, Any]) -> str:
         f"{record['words']} words, {record['problems']} problems with annotations"
     )
     if record["model"] == UNTRAINED:
-        lines.append("the model is small and untrained: these are the figures of chance")
+        lines.append("the model is small and untrained: these figures are those of chance")
     return "\n".join(lines)
 
 
@@ -180,8 +168,8 @@ def _table(title: str, figures: Mapping[str, Mapping[str, Any]]) -> list[str]:
     lines = [f"{title:{width}}  " + "  ".join(f"{name:>9}" for name in names)]
     for label, row in figures.items():
         cells = (row.get(name) for name in names)
-        told = ("" if cell is None else f"{cell:.4f}" if isinstance(cell, float) else str(cell) for cell in cells)
-        lines.append(f"{label:{width}}  " + "  ".join(f"{cell:>9}" for cell in told))
+        texts = ("" if cell is None else f"{cell:.4f}" if isinstance(cell, float) else str(cell) for cell in cells)
+        lines.append(f"{label:{width}}  " + "  ".join(f"{text:>9}" for text in texts))
     return [*lines, ""]
 
 

@@ -6,43 +6,22 @@ result), 1 failed, 2 the options make no sense, 130 interrupted.
 
 from __future__ import annotations
 
-import logging
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-import ray
-from ray.exceptions import RayError
-
-from jobs.cli import connect_to_ray, parse_options, reason, require_positive
+from jobs.cli import DONE, FAILED, connect_to_ray, parse_options, require_positive, run_job
 from jobs.reading_options import MEGA, ReadingOptions
-from model.checkpoint import CheckpointError
 from model.checkpoint_source import BUNDLED_FORMS
-from model.ocr.engine import OcrUnavailableError
 from model.untrained import UNTRAINED
 from pipelines.batch.options import RunOptions
-from pipelines.batch.run import run
-from pipelines.errors import ProcessingError
-from pipelines.extract import check_options
-from pipelines.runtime.output_record import OutputConflictError
+from pipelines.options import check_options
 from pipelines.schema import Task
 from pipelines.stages.count_pages import ListingOptions
-from pipelines.stages.sandbox import SandboxError
 from pipelines.storage.files import join_uri, normalise_uri
-
-logger = logging.getLogger("jobs.extract")
-
-EXTRACT_ERRORS = (
-    ProcessingError,
-    OutputConflictError,
-    CheckpointError,
-    SandboxError,
-    RayError,
-    ConnectionError,
-    ValueError,
-)
-"""What a run ends with for a reason that its user can mend."""
 
 
 @dataclass(frozen=True)
@@ -130,29 +109,30 @@ class Options(ReadingOptions, ExtractedOptions):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the job; returns the exit status."""
     options = parse_options(Options, __doc__, arguments)
-    try:
-        words = sys.argv[1:] if arguments is None else arguments
-        run_options = options.run_options(("python", "-m", "jobs.extract", *words))
-    except (ValueError, OcrUnavailableError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except CheckpointError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    try:
-        connect_to_ray(options.address)
-        record = run(run_options)
-    except EXTRACT_ERRORS as error:
-        print(f"error: {reason(error)}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        again = "the same command without --overwrite" if options.overwrite else "the same command"
-        print(f"interrupted; what is written stays, and {again} goes on from there", file=sys.stderr)
-        return 130
-    finally:
-        ray.shutdown()
-    print(summary(record, run_options.output))
-    return 0 if record["status"] == "done" else 1
+    command = ("python", "-m", "jobs.extract", *(sys.argv[1:] if arguments is None else arguments))
+    again = "the same command without --overwrite" if options.overwrite else "the same command"
+    return run_job(
+        partial(options.run_options, command),
+        partial(extract, address=options.address),
+        interrupted=f"interrupted; what is written stays, and {again} goes on from there",
+    )
+
+
+def extract(options: RunOptions, address: str | None) -> int:
+    """Run the pipeline and print the totals; returns the exit status.
+
+    A cluster that is named is used; otherwise Ray is started only if there is enough to do.
+    """
+    from pipelines.batch.run import run
+
+    connect = partial(connect_to_ray, address)
+    if address is None and "RAY_ADDRESS" not in os.environ:
+        record = run(options, connect)
+    else:
+        connect()
+        record = run(options)
+    print(summary(record, options.output))
+    return DONE if record["status"] == "done" else FAILED
 
 
 def summary(record: dict[str, Any], output: str) -> str:

@@ -1,7 +1,6 @@
 """Train a model on labelled pages: from a LayoutLMv2 checkpoint, from a text model, or from nothing.
 
-The same command again goes on where an interrupted run stopped. Exit status: 0 done, 1 failed, 2 the options make no
-sense, 130 interrupted.
+The same command continues an interrupted run. Exit status: 0 done, 1 failed, 2 invalid options, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -10,45 +9,23 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from functools import partial
+from typing import Literal
 
-import ray
-from ray.exceptions import RayError
-from ray.train.v2.api.exceptions import TrainingFailedError
-
-from jobs.cli import connect_to_ray, parse_options, reason, require_positive
-from model.checkpoint import CheckpointError
-from model.ocr.engine import OcrOptions, OcrUnavailableError
+from jobs.cli import DONE, connect_to_ray, parse_options, require_positive, run_job
+from model.ocr.engine import OcrOptions
 from pipelines.datasets.preprocess import PreprocessOptions
 from pipelines.datasets.registry import DATASETS
-from pipelines.datasets.types import BrokenAnnotationError
 from pipelines.documents.rendering import RenderOptions
-from pipelines.errors import ProcessingError
-from pipelines.runtime.output_record import OutputConflictError
 from pipelines.schema import Task
 from pipelines.stages.rasterize import RasterizeOptions, TextChoice
+from pipelines.stages.sandbox_protocol import PageLimits
 from pipelines.storage.files import normalise_uri
 from pipelines.training.augment import AugmentOptions
-from pipelines.training.batch_plan import BatchOptions
-from pipelines.training.finetune import FinetuneOptions, TrainingError, finetune
 from pipelines.training.initialization import ANY_LABELS, check_init, choose_init, init_config, init_tokenizer
-from pipelines.training.optimizer import OptimizerOptions
+from pipelines.training.options import BatchOptions, FinetuneOptions, OptimizerOptions, TrainingOptions
 from pipelines.training.page_mixing import PageMixingOptions
 from pipelines.training.targets import Objective
-from pipelines.training.trainer import TrainingOptions
-
-FINETUNE_ERRORS = (
-    ProcessingError,
-    OutputConflictError,
-    BrokenAnnotationError,
-    TrainingError,
-    CheckpointError,
-    OcrUnavailableError,
-    RayError,
-    ConnectionError,
-    ValueError,
-)
-"""What a run ends with for a reason that its user can mend."""
 
 
 @dataclass(frozen=True)
@@ -58,23 +35,24 @@ class Options:
     dataset: str
     """Format of the corpus: funsd, cord, sroie, kleister-nda, docvqa, rvl-cdip, class-folders or labelled-pages."""
     data: str
-    """Folder or s3://bucket/prefix of the corpus, as it is published."""
+    """Folder or s3://bucket/prefix of the corpus, laid out as it is published."""
     output: str
     """Folder or s3://bucket/prefix for checkpoints/, model/, examples/, metrics.jsonl and curve.png."""
     task: Task = "token-classification"
-    """What the model learns."""
+    """The task to learn."""
     objective: Objective = "labels"
-    """labels: what the corpus says; masked-words: to tell the words that --mask-words hides, for which no label is
-    needed: a way to know new kinds of pages before the labelled ones. Nothing is evaluated then."""
+    """labels: learn the labels of the corpus. masked-words: predict the words that --mask-words hides, which needs no
+    labels; it prepares a model for new kinds of pages before the labelled ones, and evaluates nothing."""
     model: str | None = None
     """Folder, hub id or s3:// URI of a LayoutLMv2 checkpoint to start from."""
     init_text: str | None = None
-    """The same of a BERT-like text checkpoint: layout and picture are then new."""
+    """Folder, hub id or s3:// URI of a BERT-like text checkpoint to start from: the parameters for layout and image
+    are then new."""
     config: str | None = None
-    """Without --model: a config.json (or its folder) with the sizes of what is new; by default with --init-text those
-    of the published model, without it a small model's."""
+    """Without --model: a config.json (or its folder) with the sizes of the new parameters; by default those of the
+    published model with --init-text, and those of a small model without."""
     train_split: str = "train"
-    """Split that is learned."""
+    """Split to learn."""
     dev_split: str = "dev"
     """Split by which checkpoints are compared; "" for none: the last checkpoint is then the result."""
     epochs: int | None = None
@@ -82,52 +60,52 @@ class Options:
     steps: int | None = None
     """Updates of the weights, instead of --epochs."""
     batch_size: int = 8
-    """The most windows of one step, all workers together."""
+    """The most windows of one step, over all workers."""
     micro_batch_size: int | None = None
     """Windows that a worker computes at once; the gradients of a step add up. By default a worker's whole share."""
     learning_rate: float = 5e-5
-    """Highest learning rate of the parts that a checkpoint brought."""
+    """Peak learning rate of the parameters that a checkpoint brought."""
     new_parts_learning_rate: float = 5e-4
-    """Highest learning rate of the parts that are new."""
+    """Peak learning rate of the new parameters."""
     warmup_fraction: float = 0.1
-    """Share of the steps, 0 to 1, in which the learning rates rise; then they fall in a line."""
+    """Share of the steps, 0 to 1, in which the learning rates rise; then they fall linearly."""
     weight_decay: float = 0.01
-    """Of matrices and tables; biases and norms have none."""
+    """Weight decay of matrices and tables; biases and norms have none."""
     gradient_clip: float = 1.0
-    """The greatest norm of a step's gradients; 0 clips nothing."""
+    """The largest norm of a step's gradients; 0 clips nothing."""
     average_weights: float = 0.0
     """Decay of the moving average of the weights, below 1, which is then evaluated and saved; 0 keeps none."""
     freeze_backbone: bool = False
-    """Leave the visual backbone as it is."""
+    """Do not train the visual backbone."""
     freeze_word_embeddings: bool = False
-    """Leave the table of word embeddings as it is."""
+    """Do not train the table of word embeddings."""
     gradient_checkpointing: bool = False
-    """Compute each layer twice and keep less of it: less memory."""
+    """Recompute each layer in the backward pass: less memory, more time."""
     synchronize_batch_norm: bool = False
     """Train the normalisation of the backbone with statistics shared by all workers; GPUs only."""
     dtype: Literal["float32", "bfloat16"] = "float32"
-    """Of the arithmetic (autocast); weights stay float32."""
+    """Dtype of the arithmetic (autocast); weights stay float32."""
     mask_words: float = 0.0
-    """Share of the words, 0 to 1, that are hidden or exchanged, others in every epoch."""
+    """Share of the words, 0 to 1, that are hidden or replaced by others, different ones in every epoch."""
     shift: float = 0.0
     """The farthest that a page is moved, in thousandths of its sides."""
     scale: float = 0.0
-    """The most by which a page is made larger or smaller; 0.15 is 85% to 115%."""
+    """The most by which a page is enlarged or reduced; 0.15 is 85% to 115%."""
     jitter: int = 0
     """The farthest that each edge of a box is moved, in thousandths of the page."""
     splice: float = 0.0
     """Share of the pages, 0 to 1, whose lower part is taken from another page; this and the next four are for
     token-classification."""
     reorder: float = 0.0
-    """Share of the pages, 0 to 1, whose blocks are read in another order: by lines, by columns, or in pieces."""
+    """Share of the pages, 0 to 1, whose fields are read in another order: by lines, by columns, or in pieces."""
     exchange: float = 0.0
-    """Share of the blocks, 0 to 1, that get the text of a block of another page with the same label and length."""
+    """Share of the fields, 0 to 1, that get the text of a field of another page with the same label and length."""
     digits: float = 0.0
-    """Share of the blocks, 0 to 1, whose digits are drawn anew."""
+    """Share of the fields, 0 to 1, whose digits are drawn anew."""
     drop: float = 0.0
-    """Share of the blocks, 0 to 1, that are left out."""
+    """Share of the fields, 0 to 1, that are left out."""
     seed: int = 0
-    """Of new parts, the order of the examples, dropout and augmentation."""
+    """Seed of new parameters, the order of the examples, dropout and augmentation."""
     evaluate_every: int | None = None
     """Steps between evaluations; by default once an epoch."""
     checkpoint_every: int = 200
@@ -135,9 +113,11 @@ class Options:
     log_every: int = 10
     """Steps between lines of metrics.jsonl."""
     cache: str | None = None
-    """Folder or s3:// prefix for the pages as they are read, for several runs to share; by default OUTPUT/examples."""
+    """Folder or s3:// prefix for the examples (pages as they are read), which several runs may share; by default
+    OUTPUT/examples."""
     text: TextChoice = "auto"
-    """Where the corpus gives no words; auto: a page's text layer where it can be trusted, else OCR; ocr; layer."""
+    """Source of the words where the corpus has none. auto: a page's text layer if it can be trusted, else OCR; ocr:
+    always OCR; layer: never OCR."""
     dpi: int = 200
     """Resolution at which PDF pages are rendered for OCR, in dots per inch."""
     ocr_lang: str = "eng"
@@ -145,23 +125,25 @@ class Options:
     stride: int = 128
     """Tokens that neighbouring windows share on pages of more than 512 tokens."""
     page_time_limit_seconds: float = 120.0
-    """The longest that OCR may take on one page, in seconds."""
+    """The longest that reading one page may take, in seconds; then the page is left out."""
+    page_memory_limit_megabytes: int = 2000
+    """The most memory that reading one page may take, in millions of bytes; then the page is left out."""
     strict: bool = False
     """End at a broken annotation or a page that cannot be read, instead of leaving it out."""
     workers: int = 1
     """Processes that train together; each takes a GPU where the cluster has them."""
     threads: int | None = None
-    """Threads of PyTorch in each worker; by default the cores of the machine are shared."""
+    """Threads of PyTorch in each worker; by default the workers share the cores of a machine."""
     overwrite: bool = False
-    """Remove what an earlier run wrote to --output and begin anew."""
+    """Remove what an earlier run wrote to --output and start again."""
     address: str | None = None
-    """Address of a Ray cluster; by default the one this runs in, or a local one is started."""
+    """Address of a Ray cluster; by default the cluster that this runs in, or else a local one is started."""
 
     def finetune_options(self) -> FinetuneOptions:
         """The options of the run.
 
         Raises:
-            ValueError: they make no sense.
+            ValueError: invalid options.
             CheckpointError: the checkpoint to start from cannot be read.
         """
         self._check_numbers()
@@ -182,22 +164,27 @@ class Options:
             raise ValueError("--objective masked-words asks no questions; choose another --task for how pages are read")
         if not page_mixing.changes_nothing and self.task != "token-classification":
             raise ValueError(f"--splice and the like mix pages with labelled words, and the task is {self.task}")
+        augment = AugmentOptions(self.mask_words, self.shift, self.scale, self.jitter)
+        data, output = normalise_uri(self.data), normalise_uri(self.output)
+        cache = normalise_uri(self.cache) if self.cache else None
+        limits = PageLimits(self.page_time_limit_seconds, self.page_memory_limit_megabytes)
+        rasterize = RasterizeOptions(text=self.text, render=RenderOptions(dpi=self.dpi))
         start = choose_init(self.model, self.init_text, self.config)
-        check_init(start, self.task)
         tokenizer = init_tokenizer(start, init_config(start, self.task, ANY_LABELS))
         if not 0 <= self.stride < tokenizer.model_max_length // 2:
             raise ValueError(f"--stride is {self.stride}; it must be from 0 to {tokenizer.model_max_length // 2 - 1}")
+        check_init(start, self.task)  # the last check: it loads PyTorch
         return FinetuneOptions(
-            data=normalise_uri(self.data),
-            output=normalise_uri(self.output),
+            data=data,
+            output=output,
             start=start,
-            labelled=PreprocessOptions(
+            preprocess=PreprocessOptions(
                 dataset=self.dataset,
                 task=self.task,
                 tokenizer="",
                 stride=self.stride,
-                page_time_limit_seconds=self.page_time_limit_seconds,
-                rasterize=RasterizeOptions(text=self.text, render=RenderOptions(dpi=self.dpi)),
+                limits=limits,
+                rasterize=rasterize,
                 ocr=OcrOptions(language=self.ocr_lang),
             ),
             training=TrainingOptions(
@@ -222,13 +209,13 @@ class Options:
                     freeze_backbone=self.freeze_backbone,
                     freeze_word_embeddings=self.freeze_word_embeddings,
                 ),
-                augment=AugmentOptions(self.mask_words, self.shift, self.scale, self.jitter),
+                augment=augment,
                 page_mixing=page_mixing,
                 objective=self.objective,
             ),
             train_split=self.train_split,
             dev_split=self.dev_split if self.objective == "labels" else "",
-            cache=normalise_uri(self.cache) if self.cache else None,
+            cache=cache,
             workers=self.workers,
             threads=self.threads,
             strict=self.strict,
@@ -252,38 +239,22 @@ class Options:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the job; returns the exit status."""
     options = parse_options(Options, __doc__, arguments)
-    try:
-        finetune_options = options.finetune_options()
-    except (ValueError, OcrUnavailableError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except CheckpointError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    try:
-        connect_to_ray(options.address, workers_log=False)  # Ray Train's chatter; failures are told in any case
-        record = finetune(finetune_options)
-    except TrainingFailedError as error:
-        print(f"error: {training_reason(error)}", file=sys.stderr)
-        return 1
-    except FINETUNE_ERRORS as error:
-        print(f"error: {reason(error)}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("interrupted; the same command goes on from the last checkpoint", file=sys.stderr)
-        return 130
-    finally:
-        ray.shutdown()
+    return run_job(
+        options.finetune_options,
+        partial(train, address=options.address),
+        interrupted="interrupted; the same command goes on from the last checkpoint",
+    )
+
+
+def train(options: FinetuneOptions, address: str | None) -> int:
+    """Train on the cluster at `address` and print where the model is; returns the exit status."""
+    from pipelines.training.finetune import finetune
+
+    connect_to_ray(address, workers_log=False)  # Ray Train logs much; failures are reported in any case
+    record = finetune(options)
     best = {name: value for name, value in record["best"].items() if name != "values"}
     print(json.dumps({"model": record["model"], "steps": record["steps"], "best": best}))
-    return 0
-
-
-def training_reason(error: TrainingFailedError) -> str:
-    """Why the workers failed, in a line each: what they raised is taken out of what Ray Train wraps it in."""
-    failures: dict[int, Any] = getattr(error, "worker_failures", {})
-    told = {reason(failure) for failure in failures.values()} or {str(error).strip().splitlines()[-1]}
-    return "training failed: " + "; ".join(sorted(told))
+    return DONE
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""What a job will take: nodes of each type, hours and cost, for so many pages before a deadline.
+"""Plan a job: the nodes of each type, the hours and the cost for a number of pages before a deadline.
 
-A simulation of the stages on fleets of different sizes stands behind it; nothing is started. The last line of stdout is
-one JSON object. Exit status: 0 planned, 1 no fleet meets the deadline, 2 the options make no sense.
+The plan comes from a simulation of the stages on fleets of different sizes; nothing is started. The last line of stdout
+is one JSON object. Exit status: 0 planned, 1 no fleet meets the deadline, 2 invalid options.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from pathlib import Path
 
 from jobs.cli import parse_options, require_positive
 from pipelines.planning.fleet import NodeType, Prices, Workload
-from pipelines.planning.plot import plot_plan
 from pipelines.planning.search import Limits, ModelChoice, Planner
 from pipelines.planning.stage_costs import SHIPPED, StageCosts, on_faster_cores, stage_costs_of_run, with_gpu_seconds
 from pipelines.planning.summary import plan_as_json, plan_as_text
@@ -22,57 +21,57 @@ from pipelines.planning.summary import plan_as_json, plan_as_text
 
 @dataclass(frozen=True)
 class Options:
-    """Options of `python -m jobs.plan`. Prices and losses are examples: put in those of your region and day."""
+    """Options of `python -m jobs.plan`. Prices and losses are examples: give those of your region and day."""
 
     pages: int
     """Pages of the whole job."""
     scanned_fraction: float
     """Share of the pages that OCR has to read, from 0 to 1."""
     deadline_hours: float
-    """From the submission to the last page, in hours."""
+    """Time from the submission to the last page, in hours."""
     pages_per_document: float = 10.0
-    """Mean."""
+    """Mean number of pages a document."""
     pages_skew: float = 1.0
-    """Sigma of the log-normal distribution of pages a document; 0 makes them all alike."""
+    """Sigma of the log-normal distribution of pages a document; with 0 all documents have equal length."""
     run: Path | None = None
-    """A run.json whose seconds of rendering, OCR and the model are taken; by default those that were measured for this
+    """A run.json with the seconds of rendering, OCR and the model; by default those that were measured for this
     package."""
     gpu_page_seconds: float | None = None
     """Seconds of a GPU for a scanned page, as you measured them; the default is an assumption."""
     core_speed: float = 1.0
-    """How fast the ocr nodes' cores are, beside those that were measured."""
+    """Speed of the ocr nodes' cores, relative to the measured ones."""
     ocr_node_cores: int = 16
     """Cores (virtual) of an ocr node."""
     ocr_node_price: float = 0.30
-    """US dollars an hour; the default is about a spot c7i.4xlarge."""
+    """Price of an ocr node in US dollars an hour; the default is about that of a spot c7i.4xlarge."""
     ocr_losses_per_hour: float = 0.05
-    """How often an ocr node is taken back, a node and hour."""
+    """Mean number of times an hour that the cloud takes an ocr node back."""
     gpu_node_gpus: int = 1
     """GPUs of a gpu node."""
     gpu_node_price: float = 1.01
-    """US dollars an hour; the default is about a g5.xlarge on demand."""
+    """Price of a gpu node in US dollars an hour; the default is about that of a g5.xlarge on demand."""
     gpu_losses_per_hour: float = 0.0
-    """How often a gpu node is taken back, a node and hour."""
+    """Mean number of times an hour that the cloud takes a gpu node back."""
     head_price: float = 0.20
-    """US dollars an hour of the head; the default is about an m7i.xlarge on demand."""
+    """Price of the head node in US dollars an hour; the default is about that of an m7i.xlarge on demand."""
     head_gigabytes: float = 16.0
-    """Memory of the head, where the job's driver runs."""
+    """Memory of the head node, where the job's driver runs, in billions of bytes."""
     put_price: float = 0.005
     """US dollars for 1,000 objects written."""
     get_price: float = 0.0004
     """US dollars for 1,000 objects read."""
     node_start_seconds: float = 300.0
-    """From asking for a node until Ray runs on it, installation included."""
+    """Time from the request for a node until Ray runs on it, installation included, in seconds."""
     idle_minutes: float = 5.0
-    """How long a node without work stays."""
+    """How long a node without work is kept, in minutes."""
     max_ocr_nodes: int = 5000
-    """At most."""
+    """The most ocr nodes of a fleet."""
     max_gpu_nodes: int = 1000
-    """At most."""
+    """The most gpu nodes of a fleet."""
     model_on: ModelChoice = "auto"
     """gpu: on gpu nodes; cpu: on the ocr nodes' cores; auto: whichever is cheaper."""
     seed: int = 0
-    """Of the simulation's chances."""
+    """Seed of the simulation."""
     output: Path | None = None
     """Folder for plan.json, plan.txt and plan.png."""
 
@@ -80,15 +79,15 @@ class Options:
         """The pages.
 
         Raises:
-            ValueError: they make no sense.
+            ValueError: invalid options.
         """
         return Workload(self.pages, self.scanned_fraction, self.pages_per_document, self.pages_skew)
 
     def prices(self) -> Prices:
-        """The nodes and what they cost.
+        """The node types and all prices.
 
         Raises:
-            ValueError: they make no sense.
+            ValueError: invalid options.
         """
         require_positive(self, ("ocr_node_cores", "gpu_node_gpus", "core_speed", "deadline_hours", "head_gigabytes"))
         for name in ("price", "losses_per_hour", "seconds", "minutes"):
@@ -105,39 +104,41 @@ class Options:
             idle_seconds=60 * self.idle_minutes,
         )
 
-    def figures(self) -> StageCosts:
-        """Seconds a page.
+    def costs(self) -> StageCosts:
+        """Seconds a page, by stage.
 
         Raises:
             ValueError, OSError: --run cannot be used.
         """
-        figures = SHIPPED if self.run is None else stage_costs_of_run(json.loads(self.run.read_text()))
+        costs = SHIPPED if self.run is None else stage_costs_of_run(json.loads(self.run.read_text()))
         if self.gpu_page_seconds is not None:
-            figures = with_gpu_seconds(figures, self.gpu_page_seconds)
-        return on_faster_cores(figures, self.core_speed)
+            costs = with_gpu_seconds(costs, self.gpu_page_seconds)
+        return on_faster_cores(costs, self.core_speed)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Plan; returns the exit status."""
+    """Run the job; returns the exit status."""
     options = parse_options(Options, __doc__, arguments)
     try:
-        workload, prices, figures = options.workload(), options.prices(), options.figures()
+        workload, prices, costs = options.workload(), options.prices(), options.costs()
         limits = Limits(options.deadline_hours, options.max_ocr_nodes, options.max_gpu_nodes, options.model_on)
-        plan = Planner(workload, figures, prices, limits, seed=options.seed).plan()
+        plan = Planner(workload, costs, prices, limits, seed=options.seed).plan()
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    told = plan_as_json(plan, workload, figures, prices, limits, options.head_gigabytes)
-    text = plan_as_text(told)
+    summary = plan_as_json(plan, workload, costs, prices, limits, options.head_gigabytes)
+    text = plan_as_text(summary)
     print(text)
     if options.output is not None:
+        from pipelines.planning.plot import plot_plan
+
         options.output.mkdir(parents=True, exist_ok=True)
         (options.output / "plan.txt").write_text(text + "\n")
-        (options.output / "plan.json").write_text(json.dumps(told, indent=2) + "\n")
+        (options.output / "plan.json").write_text(json.dumps(summary, indent=2) + "\n")
         title = f"{workload.pages:,} pages, {workload.scanned_fraction:.0%} scanned"
         plot_plan(plan, limits.hours, title, options.output / "plan.png")
         print(f"\nplan.json, plan.txt and plan.png are in {options.output}")
-    print(json.dumps(told))
+    print(json.dumps(summary))
     return 0 if plan.meets_deadline else 1
 
 

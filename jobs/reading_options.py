@@ -7,7 +7,7 @@ from typing import Literal
 
 from model.ocr.engine import OcrOptions
 from pipelines.documents.rendering import RenderOptions
-from pipelines.extract import ExtractOptions
+from pipelines.options import ExtractOptions
 from pipelines.schema import Task
 from pipelines.stages.infer import DtypeChoice, InferOptions
 from pipelines.stages.rasterize import RasterizeOptions, TextChoice

@@ -16,27 +16,22 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import ray
-from ray import serve
-from ray.exceptions import RayError
-from ray.serve import Application
-from ray.serve.config import HTTPOptions, ProxyLocation
-from ray.serve.exceptions import RayServeException
-
-from jobs.cli import connect_to_ray, parse_options, require_positive
+from jobs.cli import DONE, connect_to_ray, parse_options, require_positive, run_job
 from jobs.reading_options import MEGA, ReadingOptions
-from model.checkpoint import CheckpointError
 from model.checkpoint_source import BUNDLED_FORMS
-from model.ocr.engine import OcrUnavailableError
-from pipelines.extract import ExtractOptions, check_options
+from pipelines.errors import JobError
+from pipelines.options import ExtractOptions, check_options
 from pipelines.schema import Task
-from pipelines.serving.application import build_application
 from pipelines.serving.keys import read_keys
 from pipelines.serving.options import Replicas, RequestLimits, ServedModel, ServeOptions
 from pipelines.stages.model_loader import MODEL_CLASSES, load_config, model_labels
+
+if TYPE_CHECKING:
+    from ray.serve import Application
 
 APPLICATION = "layoutlmv2"
 
@@ -51,6 +46,9 @@ FASTER = {
 
 START_SECONDS = 300.0
 """The longest that the model may take to answer for the first time."""
+
+PROXY_MARGIN_SECONDS = 30.0
+"""Serve gives a request so much longer than its own time limit."""
 
 NEEDS_QUESTION = "What?"
 
@@ -152,10 +150,10 @@ class Options(ReadingOptions, EndpointOptions):
             models_in_memory=self.models_in_memory,
             model_threads=max(1, int(cpus) // model_replicas),
             gateway=Replicas(self.min_front_replicas, self.max_front_replicas, cpus=0.05),
-            text=Replicas(
+            reader=Replicas(
                 self.min_text_replicas, self.max_text_replicas or max(self.min_text_replicas, int(cpus)), cpus=0.35
             ),
-            model=Replicas(self.min_model_replicas, model_replicas, cpus=0.2, gpus=1.0 if gpus else 0.0),
+            predictor=Replicas(self.min_model_replicas, model_replicas, cpus=0.2, gpus=1.0 if gpus else 0.0),
         )
         for model in models:
             extract_of = options.extract_of(model)
@@ -202,59 +200,76 @@ def build(args: Mapping[str, Any]) -> Application:
     Raises:
         ValueError: they make no sense.
     """
+    from pipelines.serving.application import build_application
+
     unknown = sorted(set(args) - {field.name for field in fields(Options)})
     if unknown:
         raise ValueError(f"serve.yaml has args that jobs.serve does not know: {', '.join(unknown)}")
     given = dict(args)
     if isinstance(given.get("model"), str):
         given["model"] = (given["model"],)
-    resources = ray.cluster_resources()
-    return build_application(Options(**given).serve_options(resources.get("CPU", 1), resources.get("GPU", 0)))
+    return build_application(Options(**given).serve_options(*cluster_size()))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until a signal comes; returns the exit status."""
     options = parse_options(Options, __doc__, arguments)
-    try:
-        options.check()
-        check_address(options.host, options.port)
-    except ValueError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    return run_job(partial(check, options), serve_until_signal, interrupted="interrupted")
+
+
+def check(options: Options) -> Options:
+    """Refuse what cannot be served, before Ray is started.
+
+    Raises:
+        ValueError: the options make no sense, or nothing can listen there.
+        CheckpointError: a model cannot be read.
+        OcrUnavailableError: Tesseract, or the data of a language, is not installed.
+    """
+    check_address(options.host, options.port)
+    options.serve_options(cpus=1, gpus=0)
+    return options
+
+
+def serve_until_signal(options: Options) -> int:
+    """Start the endpoint, say when it answers, and stop it after SIGINT or SIGTERM; returns the exit status.
+
+    Raises:
+        JobError: Serve cannot start it, or the model does not answer.
+    """
+    for name, value in FASTER.items():
+        os.environ.setdefault(name, value)
+    connect_to_ray(options.address, workers_log=False)
+    from ray import serve
+    from ray.serve.config import HTTPOptions, ProxyLocation
+    from ray.serve.exceptions import RayServeException
+
+    from pipelines.serving.application import build_application
+
     stopped = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):  # Ray has set its own
+        signal.signal(number, lambda *_: stopped.set())
+    timeout = options.request_time_limit_seconds + PROXY_MARGIN_SECONDS
     try:
-        for name, value in FASTER.items():
-            os.environ.setdefault(name, value)
-        connect_to_ray(options.address, workers_log=False)
-        for number in (signal.SIGINT, signal.SIGTERM):  # Ray has set its own
-            signal.signal(number, lambda *_: stopped.set())
-        resources = ray.cluster_resources()
-        application = build_application(options.serve_options(resources.get("CPU", 1), resources.get("GPU", 0)))
-        start(options)
+        application = build_application(options.serve_options(*cluster_size()))
+        http = HTTPOptions(host=options.host, port=options.port, request_timeout_s=timeout)
+        serve.start(proxy_location=ProxyLocation.HeadOnly, http_options=http)
         serve.run(application, name=APPLICATION)
         await_health(options, stopped)
         print(f"serving on http://{options.host}:{options.port}", flush=True)
         stopped.wait()
-    except (ValueError, OcrUnavailableError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except (CheckpointError, RayError, RayServeException, ConnectionError, TimeoutError, RuntimeError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    except (RayServeException, RuntimeError, TimeoutError) as error:
+        raise JobError(str(error)) from error
     finally:
-        if ray.is_initialized():
-            serve.shutdown()
-        ray.shutdown()
-    return 0
+        serve.shutdown()
+    return DONE
 
 
-def start(options: Options) -> None:
-    """Serve's own part: the proxy that listens."""
-    margin = 30.0
-    http = HTTPOptions(
-        host=options.host, port=options.port, request_timeout_s=options.request_time_limit_seconds + margin
-    )
-    serve.start(proxy_location=ProxyLocation.HeadOnly, http_options=http)
+def cluster_size() -> tuple[float, float]:
+    """CPUs and GPUs of the cluster that is connected."""
+    import ray
+
+    resources = ray.cluster_resources()
+    return resources.get("CPU", 1), resources.get("GPU", 0)
 
 
 def check_address(host: str, port: int) -> None:

@@ -2,7 +2,7 @@
 
     from model import LayoutLMv2ForTokenClassification, LayoutLMv2Processor
 
-Names are imported on first use, so that processes which only read and tokenize pages never load PyTorch.
+Names are imported on first use, so that processes that only read and tokenize pages never load PyTorch.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from model.preprocessing.tokenizer import LayoutLMv2Tokenizer as LayoutLMv2Tokenizer
     from model.preprocessing.tokenizer import LayoutLMv2TokenizerFast as LayoutLMv2TokenizerFast
 
-_HOMES = {
+_MODULES = {
     "LayoutLMv2Config": "model.config",
     "LayoutLMv2ForQuestionAnswering": "model.heads",
     "LayoutLMv2ForSequenceClassification": "model.heads",
@@ -35,10 +35,10 @@ _HOMES = {
     "LayoutLMv2TokenizerFast": "model.preprocessing.tokenizer",
 }
 
-__all__ = list(_HOMES)
+__all__ = list(_MODULES)
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    return getattr(import_module(_MODULES[name]), name)

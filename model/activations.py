@@ -30,7 +30,7 @@ class Elementwise(nn.Module):
 
 _gelu_by_tanh = functools.partial(functional.gelu, approximate="tanh")
 
-# The reference's names. Several name one function that it computes in different ways; they agree to rounding.
+# The reference's names. Several are one function computed in different ways, equal up to rounding.
 _FUNCTIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "gelu": functional.gelu,
     "gelu_python": functional.gelu,
@@ -57,13 +57,13 @@ _FUNCTIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
 
 
 def activation(name: str) -> nn.Module:
-    """The activation called `name`, one of `ACTIVATION_NAMES`; "prelu" has a weight, the others have none.
+    """The activation called `name`, one of `ACTIVATION_NAMES`; only "prelu" has a weight.
 
     Raises:
-        ValueError: no activation has this name.
+        ValueError: there is no such activation.
     """
     if name == "prelu":
         return nn.PReLU()
     if name not in _FUNCTIONS:
-        raise ValueError(f"hidden_act: no activation is called {name!r}; known are {', '.join(ACTIVATION_NAMES)}")
+        raise ValueError(f"hidden_act {name!r} is unknown; choose one of {', '.join(ACTIVATION_NAMES)}")
     return Elementwise(name, _FUNCTIONS[name])

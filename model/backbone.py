@@ -1,4 +1,4 @@
-"""The visual backbone: page pictures in, a feature vector for each cell of a coarse grid out (LayoutLMv2 paper 2.1)."""
+"""The visual backbone: page images in, a feature vector for each cell of a coarse grid out (LayoutLMv2 paper, 2.1)."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ if TYPE_CHECKING:
 
 INSTALL_DETECTRON2 = (
     "python -m pip install --no-build-isolation 'git+https://github.com/facebookresearch/detectron2.git' "
-    "(it compiles for a few minutes against the installed torch, and wants torchvision)"
+    "(it compiles for a few minutes against the installed torch, and requires torchvision)"
 )
 
 
 class VisualBackbone(nn.Module):
-    """Feature pyramid over a picture, averaged to `config.image_feature_pool_shape` cells.
+    """A feature pyramid over an image, averaged to `config.image_feature_pool_shape` cells.
 
-    `config.detectron2_config_args` shapes the network. `config.visual_backbone` chooses who computes it: "native" is
-    plain PyTorch and computes `p2` alone, "detectron2" is the library; parameters, their names and the features are the
-    same.
+    `config.detectron2_config_args` defines the network. `config.visual_backbone` chooses the implementation: "native"
+    is plain PyTorch and computes only `p2`, "detectron2" is the library; parameters, their names and the features are
+    the same.
 
     Raises:
-        ValueError: options that make no network, or whose channels contradict `image_feature_pool_shape`.
-        ImportError: "detectron2" is asked for and not installed.
+        ValueError: the options define no valid network, or contradict the channels in `image_feature_pool_shape`.
+        ImportError: "detectron2" is chosen but not installed.
     """
 
     pixel_mean: Tensor
@@ -49,17 +49,17 @@ class VisualBackbone(nn.Module):
         shape = list(config.image_feature_pool_shape)
         if len(shape) > 2 and shape[2] != channels:
             raise ValueError(
-                f"image_feature_pool_shape {shape} ends in {shape[2]} channels, but the backbone gives {channels} "
+                f"image_feature_pool_shape {shape} ends in {shape[2]} channels, but the backbone has {channels} "
                 "(MODEL.FPN.OUT_CHANNELS of detectron2_config_args); make the two equal"
             )
         self.pool_shape = (int(shape[0]), int(shape[1]))
         self.out_channels = channels
-        # The configuration carries these two, so that checkpoints need not.
+        # The configuration has these two, so checkpoints do not store them.
         self.register_buffer("pixel_mean", torch.tensor(mean, dtype=torch.float32).view(-1, 1, 1), persistent=False)
         self.register_buffer("pixel_std", torch.tensor(std, dtype=torch.float32).view(-1, 1, 1), persistent=False)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> VisualBackbone:
-        """Move or cast the module; the pixel statistics move along but stay float32, for bfloat16 would round them."""
+        """Move or cast the module; the pixel statistics move too but stay float32, as bfloat16 would round them."""
         statistics = self.pixel_mean, self.pixel_std
         super()._apply(fn, recurse)
         device = self.pixel_mean.device
@@ -68,18 +68,18 @@ class VisualBackbone(nn.Module):
         return self
 
     def forward(self, image: Tensor | Any) -> Tensor:
-        """Visual features of pictures.
+        """Visual features of images.
 
         Args:
-            image: [b, 3, h, w] BGR pixels, 0 to 255, uint8 or floating; or what has such a tensor as `.tensor`, as
-                detectron2's ImageList does. Both sides are multiples of 32 (224 is usual). It is left as it is.
+            image: [b, 3, h, w] BGR pixels, 0 to 255, uint8 or floating; or an object with such a tensor as `.tensor`,
+                like detectron2's ImageList. Both sides are multiples of 32 (224 is usual). It is not modified.
 
         Returns:
             [b, rows * columns, channels] in the parameters' dtype, cells row by row.
 
         Raises:
-            TypeError: neither a tensor nor an ImageList.
-            ValueError: another shape.
+            TypeError: `image` is neither a tensor nor an ImageList.
+            ValueError: `image` has another shape.
         """
         pixels = image if isinstance(image, Tensor) else getattr(image, "tensor", None)
         if not isinstance(pixels, Tensor):
@@ -96,24 +96,24 @@ class VisualBackbone(nn.Module):
         return pool(features, self.pool_shape).flatten(start_dim=2).transpose(1, 2).contiguous()
 
     def synchronize_batch_norm(self, process_group: torch.distributed.ProcessGroup | None = None) -> None:
-        """Make the processes share the statistics of every batch normalisation of the backbone, frozen ones included.
+        """Make processes share the statistics of every batch normalisation of the backbone, frozen ones included.
 
-        For training on several GPUs; call it on every process, after `torch.distributed.init_process_group` and before
-        the model is wrapped (DistributedDataParallel). The normalisation then trains. The processes of one machine
-        share statistics: they are taken to be consecutive ranks, as many as this process sees GPUs, as in the
-        reference.
+        For training on several GPUs; call it in every process, after `torch.distributed.init_process_group` and before
+        the model is wrapped (DistributedDataParallel). The normalisation then trains. The processes of a machine share
+        statistics; as in the reference, they are assumed to be consecutive ranks, one for each GPU that this process
+        sees.
 
         Args:
-            process_group: the processes that share statistics, where that rule does not fit: for instance because every
+            process_group: the processes that share statistics, if that assumption does not hold: for instance if every
                 process sees a single GPU, as under Ray Train.
 
         Raises:
-            RuntimeError: torch.distributed is not set up, or the rule does not fit the number of processes.
+            RuntimeError: torch.distributed is not initialized, or the assumption does not fit the number of processes.
         """
         if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
             raise RuntimeError(
                 "synchronize_batch_norm needs torch.distributed: call torch.distributed.init_process_group first "
-                "(torchrun and Ray Train do what that needs), or train on one process without it"
+                "(torchrun and Ray Train provide what it needs), or train in one process without it"
             )
         if process_group is None:
             process_group = group_of_this_machine()
@@ -123,9 +123,9 @@ class VisualBackbone(nn.Module):
 def pool(features: Tensor, shape: tuple[int, int]) -> Tensor:
     """Average [b, c, h, w] to [b, c, *shape].
 
-    Equal to adaptive average pooling. Where the sides divide evenly (the usual 56 to 7 does) it is plain average
-    pooling, whose backward pass, unlike the adaptive one's, is deterministic on GPUs; the reference switches by torch's
-    determinism flag instead.
+    Equal to adaptive average pooling. If the sides divide evenly (as the usual 56 and 7 do) it is plain average
+    pooling, whose backward pass, unlike that of the adaptive one, is deterministic on GPUs; the reference switches by
+    torch's determinism flag instead.
     """
     height, width = features.shape[-2:]
     if height % shape[0] == 0 and width % shape[1] == 0:
@@ -134,7 +134,7 @@ def pool(features: Tensor, shape: tuple[int, int]) -> Tensor:
 
 
 def group_of_this_machine() -> torch.distributed.ProcessGroup:
-    """The group of ranks on this machine; every process must call this, for all groups are made by all."""
+    """The group of ranks on this machine; every process must call this, because all create all groups."""
     rank, processes = torch.distributed.get_rank(), torch.distributed.get_world_size()
     processes_per_machine = torch.cuda.device_count()
     if processes_per_machine == 0:
@@ -144,8 +144,8 @@ def group_of_this_machine() -> torch.distributed.ProcessGroup:
         )
     if processes % processes_per_machine != 0:
         raise RuntimeError(
-            f"synchronize_batch_norm takes one process a GPU: {processes} processes cannot be divided between machines "
-            f"of {processes_per_machine} GPUs; start as many as there are GPUs, or pass process_group"
+            f"synchronize_batch_norm needs one process per GPU: {processes} processes cannot be divided between "
+            f"machines of {processes_per_machine} GPUs; start as many as there are GPUs, or pass process_group"
         )
     groups = [
         torch.distributed.new_group(ranks=list(range(first, first + processes_per_machine)))
@@ -158,7 +158,7 @@ def with_synchronized_batch_norm(module: nn.Module, process_group: torch.distrib
     """`module` with every batch normalisation in it replaced by SyncBatchNorm with the same values."""
     if isinstance(module, nn.modules.batchnorm._BatchNorm):
         return nn.SyncBatchNorm.convert_sync_batchnorm(module, process_group)
-    # detectron2's own class is another one of the same name and with the same buffers.
+    # detectron2 has its own class with the same name and buffers.
     if isinstance(module, FrozenBatchNorm2d) or type(module).__name__ == "FrozenBatchNorm2d":
         frozen: Any = module
         synchronized = nn.SyncBatchNorm(frozen.num_features, eps=frozen.eps, process_group=process_group)
@@ -175,14 +175,14 @@ def with_synchronized_batch_norm(module: nn.Module, process_group: torch.distrib
 def build_detectron2_backbone(
     arguments: dict[str, Any],
 ) -> tuple[nn.Module, int, tuple[float, ...], tuple[float, ...]]:
-    """detectron2's own network for flat configuration keys, `p2`'s channels, and the pixels' mean and deviation."""
+    """detectron2's own network for flat configuration keys, the channels of `p2`, and the pixel mean and deviation."""
     try:
         from detectron2.config import get_cfg
         from detectron2.modeling import build_backbone
     except ImportError as error:
         raise ImportError(
             f'visual_backbone="detectron2" needs detectron2, which could not be imported ({error}). Install it: '
-            f'{INSTALL_DETECTRON2}; or leave visual_backbone at "native", which gives the same features.'
+            f'{INSTALL_DETECTRON2}; or leave visual_backbone at "native", which computes the same features.'
         ) from error
     configuration = get_cfg()
     for key, value in arguments.items():

@@ -1,7 +1,7 @@
-"""Checkpoints in Hugging Face's format: a folder with `config.json` and weights, read into any model class and written.
+"""Checkpoints in Hugging Face's format: reads and writes a folder with `config.json` and weights, for any model class.
 
-Old names are taken: weights of the published LayoutLMv2 models, TensorFlow's LayerNorm gamma and beta, counters of
-batches, and buffers (pixel means, position ids) that are now made from the configuration.
+Old names are accepted: weights of the published LayoutLMv2 models, TensorFlow's LayerNorm gamma and beta, batch
+counters, and buffers (pixel means, position ids) that are now made from the configuration.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ logger = logging.getLogger(__name__)
 
 ModelType = TypeVar("ModelType", bound=nn.Module)
 
-# Once stored with the weights, now made from the configuration or of no use.
+# Formerly stored with the weights, now made from the configuration or unused.
 _DROPPED = ("num_batches_tracked", "position_ids", "pixel_mean", "pixel_std")
 _WRITTEN = (SAFETENSORS_FILES[0], CONFIG_NAME)
 _NAMES_SHOWN = 6
@@ -57,14 +57,14 @@ _FLOATING = ("float32", "bfloat16", "float16", "float64")
 
 
 class CheckpointMismatchError(CheckpointError, RuntimeError):
-    """Weights whose shapes, or names altogether, are not the model's. A RuntimeError too, as in the reference."""
+    """The weights have shapes or names that do not fit the model. Also a RuntimeError, as in the reference."""
 
 
 @dataclass(frozen=True)
 class MatchedWeights:
-    """How a checkpoint's tensors fit a model: by the model's names, what fits and what does not.
+    """How a checkpoint's tensors match a model, by the model's names.
 
-    `mismatched` maps a name to the checkpoint's and the model's shape; `unused` holds the checkpoint's own names.
+    `mismatched` maps a name to the checkpoint's and the model's shape; `unused` has the checkpoint's own names.
     """
 
     fitting: dict[str, Tensor]
@@ -89,37 +89,36 @@ def load_pretrained(
 ) -> ModelType:
     """A model in evaluation mode with a checkpoint's weights.
 
-    A checkpoint of the model without a head, or with another head, is taken too: the head is then new, with random
-    weights. What is new and what was not used is said in one warning; the names of the new tensors are kept as
-    `new_tensors`.
+    The checkpoint can have no head or another head: the head is then new, with random weights. One warning names the
+    new and the unused tensors; the model keeps the names of the new ones as `new_tensors`.
 
     Args:
         model_class: a subclass of LayoutLMv2PreTrainedModel.
         source, cache_dir, revision, token, local_files_only: as in `resolve_checkpoint`.
         config: used instead of the checkpoint's.
         dtype: of the model's floating tensors: a torch.dtype or its name; "auto" is the checkpoint's own; None is
-            float32, whatever the checkpoint has. `torch_dtype` is its old name.
-        ignore_mismatched_sizes: make tensors new whose shape in the checkpoint is another one (a classifier for other
-            labels), instead of raising.
+            float32 regardless of the checkpoint. `torch_dtype` is its old name.
+        ignore_mismatched_sizes: initialize tensors that have another shape in the checkpoint (a classifier for other
+            labels) instead of raising.
         config_overrides: replace values of the configuration, such as `num_labels=7`.
 
     Raises:
-        CheckpointError (an OSError): it cannot be had or read.
+        CheckpointError (an OSError): the checkpoint cannot be found, downloaded or read.
         CheckpointMismatchError: its weights belong to another model.
-        ValueError, TypeError: the configuration, or an override, makes no model.
+        ValueError, TypeError: the configuration or an override is invalid.
     """
     folder = resolve_checkpoint(
         source, cache_dir=cache_dir, revision=revision, token=token, local_files_only=local_files_only
     )
-    config_class: Any = getattr(model_class, "config_class")  # noqa: B009 - nn.Module knows no such attribute
+    config_class: Any = getattr(model_class, "config_class")  # noqa: B009 - nn.Module has no such attribute
     if config is None:
         config = config_class.from_dict(read_config_json(folder), **config_overrides)
     else:
         config = config.replace(**config_overrides)
     paths = find_weights(folder)
     weights = {name: tensor for path in paths for name, tensor in read_weights(path).items()}
-    wanted = _choose_dtype(dtype if dtype is not None else torch_dtype, config, weights)
-    config.dtype = str(wanted).removeprefix("torch.")
+    chosen_dtype = _choose_dtype(dtype if dtype is not None else torch_dtype, config, weights)
+    config.dtype = str(chosen_dtype).removeprefix("torch.")
 
     model = model_class(config)
     matched = match_weights(model, weights)
@@ -127,18 +126,18 @@ def load_pretrained(
     model.load_state_dict(matched.fitting, strict=False)
     new_tensors: Any = frozenset((*matched.missing, *matched.mismatched))
     model.new_tensors = new_tensors
-    _warn_of_differences(matched, model, source)
-    _warn_of_other_pixels(model, weights, source)
-    return model.to(wanted).eval()
+    _warn_about_differences(matched, model, source)
+    _warn_about_pixel_statistics(model, weights, source)
+    return model.to(chosen_dtype).eval()
 
 
 def save_pretrained(model: nn.Module, folder: str | PathLike[str]) -> None:
-    """Write a model's `config.json` and `model.safetensors` into `folder`, which is made if need be.
+    """Write a model's `config.json` and `model.safetensors` into `folder`, which is created if necessary.
 
-    Each file appears whole or not at all, the configuration last; older ones are replaced.
+    Each file is replaced atomically, the configuration last.
 
     Raises:
-        CheckpointError: `folder` is a file, or may not be written.
+        CheckpointError: `folder` is a file, or cannot be written.
     """
     folder = Path(folder)
     config: Any = model.config
@@ -152,7 +151,7 @@ def save_pretrained(model: nn.Module, folder: str | PathLike[str]) -> None:
         try:
             config_partial.write_text(written.to_json_string(), encoding="utf-8")
             save_file(contiguous, partial, metadata={"format": "pt"})
-            # safetensors lets only the owner read; a checkpoint is for whoever may read its folder.
+            # safetensors makes the file readable by its owner only; give it the usual permissions.
             partial.chmod(config_partial.stat().st_mode)
             os.replace(partial, folder / SAFETENSORS_FILES[0])
             os.replace(config_partial, folder / CONFIG_NAME)
@@ -167,32 +166,32 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     """The tensors of one file, on the CPU: safetensors, or the old format of `torch.save` without running its code.
 
     Raises:
-        CheckpointError: the file is broken, or holds something other than tensors by name.
+        CheckpointError: the file is corrupt, or contains anything but a mapping of names to tensors.
     """
     with path.open("rb") as file:
         if file.read(40).startswith(b"version https://git-lfs"):
-            raise CheckpointError(f"{path} is only Git LFS's pointer to the weights; run `git lfs pull` in its folder")
+            raise CheckpointError(f"{path} is only a Git LFS pointer to the weights; run `git lfs pull` in its folder")
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
     except (SafetensorError, RuntimeError, EOFError, ValueError, KeyError) as error:
-        raise CheckpointError(f"{path} is broken ({_first_line(error)}); download or copy it again") from error
+        raise CheckpointError(f"{path} is corrupt ({_first_line(error)}); download or copy it again") from error
     except pickle.UnpicklingError as error:
         raise CheckpointError(
-            f"{path} is broken, or holds Python objects beside tensors, which are not run here "
-            f"({_first_line(error)}); download it again, or save the model as model.safetensors where you trust it"
+            f"{path} is corrupt, or contains Python objects besides tensors, which are not executed here "
+            f"({_first_line(error)}); download it again, or convert it to model.safetensors where you trust it"
         ) from error
     for wrapper in ("state_dict", "model"):
         if isinstance(content, Mapping) and isinstance(content.get(wrapper), Mapping):
             content = content[wrapper]
     if not isinstance(content, Mapping) or not all(isinstance(value, Tensor) for value in content.values()):
-        raise CheckpointError(f"{path} holds no tensors by name; save the model's state_dict()")
+        raise CheckpointError(f"{path} does not map names to tensors; save the model's state_dict()")
     return dict(content)
 
 
 def match_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> MatchedWeights:
-    """Give the tensors of a checkpoint, be it with this head, another or none, the names that `model` has for them."""
+    """Match the tensors of a checkpoint, with this head, another or none, to the names that `model` has for them."""
     prefix = f"{getattr(model, 'base_model_prefix', '')}."
     state = model.state_dict()
     fitting: dict[str, Tensor] = {}
@@ -208,8 +207,8 @@ def match_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> MatchedWei
             mismatched[name] = (tuple(tensor.shape), tuple(state[name].shape))
         else:
             fitting[name] = tensor
-    given = {name for names in _names_by_memory(state) if not fitting.keys().isdisjoint(names) for name in names}
-    missing = [name for name in state if name not in given | mismatched.keys() and not name.endswith(_DROPPED)]
+    loaded = {name for names in _names_by_memory(state) if not fitting.keys().isdisjoint(names) for name in names}
+    missing = [name for name in state if name not in loaded | mismatched.keys() and not name.endswith(_DROPPED)]
     return MatchedWeights(fitting, tuple(missing), tuple(unused), mismatched)
 
 
@@ -221,7 +220,7 @@ def _current_name(name: str) -> str:
 
 
 def _names_by_memory(state: Mapping[str, Tensor]) -> list[list[str]]:
-    """Names in groups whose tensors are one and the same."""
+    """Names grouped by tensors that share memory."""
     groups: dict[Any, list[str]] = {}
     for name, tensor in state.items():
         groups.setdefault((tensor.data_ptr(), tensor.shape) if tensor.numel() else name, []).append(name)
@@ -241,26 +240,26 @@ def _check_match(
             "is it a checkpoint of another kind of model?"
         )
     if matched.mismatched and not ignore_mismatched_sizes:
-        shapes = [f"{name} {list(has)}, wanted {list(wants)}" for name, (has, wants) in matched.mismatched.items()]
+        shapes = [f"{name} {list(has)}, expected {list(needs)}" for name, (has, needs) in matched.mismatched.items()]
         raise CheckpointMismatchError(
-            f"{source} does not fit the configuration of {type(model).__name__}: {_listed(shapes)}. Leave num_labels "
-            "and other values as the checkpoint has them, or pass ignore_mismatched_sizes=True for new, random tensors"
+            f"{source} does not fit the configuration of {type(model).__name__}: {_listed(shapes)}. Keep num_labels "
+            "and other values of the checkpoint, or pass ignore_mismatched_sizes=True for new, random tensors"
         )
 
 
-def _warn_of_differences(matched: MatchedWeights, model: nn.Module, source: str | PathLike[str]) -> None:
-    told = []
+def _warn_about_differences(matched: MatchedWeights, model: nn.Module, source: str | PathLike[str]) -> None:
+    differences = []
     new = [*matched.missing, *matched.mismatched]
     if new:
-        told.append(f"new, with random weights, so train them first: {_listed(new)}")
+        differences.append(f"new, with random weights, so train them first: {_listed(new)}")
     if matched.unused:
-        told.append(f"not used: {_listed(matched.unused)}")
-    if told:
-        logger.warning("%s from %s: %s", type(model).__name__, source, "; ".join(told))
+        differences.append(f"not used: {_listed(matched.unused)}")
+    if differences:
+        logger.warning("%s from %s: %s", type(model).__name__, source, "; ".join(differences))
 
 
-def _warn_of_other_pixels(model: nn.Module, weights: Mapping[str, Tensor], source: str | PathLike[str]) -> None:
-    """Old checkpoints store the pixel mean and deviation too; the configuration counts, as in the reference."""
+def _warn_about_pixel_statistics(model: nn.Module, weights: Mapping[str, Tensor], source: str | PathLike[str]) -> None:
+    """Old checkpoints also store the pixel mean and deviation; the configuration is used, as in the reference."""
     buffers = dict(model.named_buffers())
     for stored_name, tensor in weights.items():
         ending = stored_name.rpartition(".")[2]
@@ -272,7 +271,7 @@ def _warn_of_other_pixels(model: nn.Module, weights: Mapping[str, Tensor], sourc
         stored = tensor.float().flatten()
         if stored.numel() != used.numel() or not torch.allclose(stored, used.float().flatten(), rtol=1e-3):
             logger.warning(
-                "%s stores %s %s; used is what its configuration says, %s (detectron2_config_args)",
+                "%s stores %s %s; the value of its configuration, %s (detectron2_config_args), is used instead",
                 source,
                 ending,
                 stored.tolist(),

@@ -1,4 +1,4 @@
-"""Where checkpoints come from: a folder, the Hugging Face hub, or S3. All end as a folder on this machine."""
+"""Sources of checkpoints: a folder, the Hugging Face hub, or S3. All resolve to a local folder."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ TOKENIZER_FILES = (
 OTHER_FILES = (CONFIG_NAME, "preprocessor_config.json", "processor_config.json", *TOKENIZER_FILES)
 
 BUNDLED_FORMS = "layoutlmv2-forms-small"
-"""The model that comes with this package: it finds headers, questions and answers on forms."""
+"""The model included in this package: it finds headers, questions and answers on forms."""
 
 _HUB_ID = re.compile(r"[A-Za-z0-9_][\w.-]*(/[\w.-]+)?")
 _DENIED = {"403", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "401"}
@@ -38,9 +38,9 @@ ErrorKind = Literal["not_found", "access_denied", "unreadable", "unreachable"]
 
 
 class CheckpointError(OSError):
-    """A checkpoint that cannot be had or read; the message says what to do.
+    """A checkpoint cannot be found, downloaded or read; the message says what to do.
 
-    `kind`: not_found, access_denied, unreadable (a file is broken or not what it should be), or unreachable (network).
+    `kind`: not_found, access_denied, unreadable (a file is corrupt or of the wrong kind), or unreachable (network).
     """
 
     def __init__(self, message: str, kind: ErrorKind = "unreadable") -> None:
@@ -57,23 +57,23 @@ def resolve_checkpoint(
     local_files_only: bool = False,
     weights: bool = True,
 ) -> Path:
-    """The folder of a checkpoint on this machine, downloaded if need be.
+    """The local folder of a checkpoint, downloaded if necessary.
 
-    From the hub and S3 come only the files that the model, tokenizer and image processor read, and of the weights
-    safetensors if there are any. A download appears in the cache whole or not at all, and once for all processes.
+    Only the files that the model, tokenizer and image processor read are downloaded from the hub or S3, with
+    safetensors weights if there are any. A download appears in the cache atomically, and once for all processes.
 
     Args:
-        source: a folder; the name of a model that comes with this package (`BUNDLED_FORMS`); an id on the Hugging Face
+        source: a folder; the name of a model included in this package (`BUNDLED_FORMS`); an id on the Hugging Face
             hub (`microsoft/layoutlmv2-base-uncased`); or `s3://bucket/prefix`, with credentials and endpoint from the
             usual AWS environment variables and configuration files.
-        cache_dir: where downloads are kept: the hub's usual cache, and for S3 `~/.cache/layoutlmv2` with a folder for
-            every content (by etag).
-        revision, token: of the hub: a branch, tag or commit; an access token.
-        local_files_only: take what the cache has of a hub id, without the network.
-        weights: False leaves the weights out of a download, for who wants the configuration or the tokenizer.
+        cache_dir: where downloads are stored; by default the hub's usual cache, and for S3 `~/.cache/layoutlmv2`, with
+            a folder for each version of the content (by etag).
+        revision, token: for the hub: a branch, tag or commit; an access token.
+        local_files_only: use only what the cache has of a hub id, without the network.
+        weights: False downloads no weights, only the configuration and the tokenizer.
 
     Raises:
-        CheckpointError: it does not exist, is refused or out of reach.
+        CheckpointError: the checkpoint does not exist, access is denied, or its source is unreachable.
     """
     text = str(source)
     if text.startswith("s3://"):
@@ -85,7 +85,7 @@ def resolve_checkpoint(
     if text == BUNDLED_FORMS:
         return Path(__file__).parent / "bundled" / BUNDLED_FORMS
     if folder.exists():
-        raise CheckpointError(f"{source} is a file; give the folder that it is in", "not_found")
+        raise CheckpointError(f"{source} is a file; give the folder that contains it", "not_found")
     if isinstance(source, Path) or not _HUB_ID.fullmatch(text):
         raise CheckpointError(
             f"there is no folder {source}; give a folder with {CONFIG_NAME} and weights, a hub id such as "
@@ -100,19 +100,20 @@ def read_config_json(source: str | PathLike[str], **options: Any) -> dict[str, A
     """The content of a checkpoint's `config.json`; `source` and `options` as in `resolve_checkpoint`.
 
     Raises:
-        CheckpointError: as there; or there is no `config.json`, or it holds no JSON object.
+        CheckpointError: as there; or there is no `config.json`, or it is not a JSON object.
     """
     folder = resolve_checkpoint(source, **{"weights": False, **options})
     return _read_json_object(
-        folder / CONFIG_NAME, f"{source} has no {CONFIG_NAME}, so it is no checkpoint; save one with save_pretrained"
+        folder / CONFIG_NAME,
+        f"{source} has no {CONFIG_NAME}, so it is not a checkpoint; save one with save_pretrained",
     )
 
 
 def find_weights(folder: Path) -> list[Path]:
-    """The files that hold a checkpoint's weights, safetensors before the old format.
+    """The files with a checkpoint's weights; safetensors take precedence over the old format.
 
     Raises:
-        CheckpointError: there are none, or an index names a file that is not there.
+        CheckpointError: there are none, or an index names a missing file.
     """
     for single, index, _ in (SAFETENSORS_FILES, PICKLE_FILES):
         if (folder / single).is_file():
@@ -137,16 +138,16 @@ def find_weights(folder: Path) -> list[Path]:
 
 
 def checkpoint_fingerprint(folder: str | PathLike[str]) -> str:
-    """Twelve hexadecimal digits that change with what a checkpoint answers: its configuration, weights and tokenizer.
+    """Twelve hexadecimal digits that identify a checkpoint's configuration, weights and tokenizer.
 
-    Equal content gives equal digits, whatever the folder. Reads every byte (a second or two for the full-size model).
+    They depend on the content alone, not on the folder. Reads every byte (a second or two for the full-size model).
 
     Raises:
-        CheckpointError: no `config.json`, or no weights.
+        CheckpointError: there is no `config.json`, or there are no weights.
     """
     folder = Path(folder)
     if not (folder / CONFIG_NAME).is_file():
-        raise CheckpointError(f"{folder} has no {CONFIG_NAME}, so it is no checkpoint", "not_found")
+        raise CheckpointError(f"{folder} has no {CONFIG_NAME}, so it is not a checkpoint", "not_found")
     paths = [folder / CONFIG_NAME, *find_weights(folder), *(folder / name for name in TOKENIZER_FILES)]
     total = hashlib.sha256()
     for path in sorted(path for path in paths if path.is_file()):
@@ -164,11 +165,11 @@ def _read_json_object(path: Path, if_missing: str) -> dict[str, Any]:
     except (FileNotFoundError, NotADirectoryError):
         raise CheckpointError(if_missing or f"there is no {path}", "not_found") from None
     except PermissionError:
-        raise CheckpointError(f"{path} may not be read; check its permissions", "access_denied") from None
+        raise CheckpointError(f"{path} is not readable; check its permissions", "access_denied") from None
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise CheckpointError(f"{path} is no JSON ({error}); download or copy it again") from None
+        raise CheckpointError(f"{path} is not valid JSON ({error}); download or copy it again") from None
     if not isinstance(content, dict):
-        raise CheckpointError(f"{path} must hold a JSON object, not {type(content).__name__}")
+        raise CheckpointError(f"{path} must contain a JSON object, not {type(content).__name__}")
     return content
 
 
@@ -180,32 +181,32 @@ def _download_from_hub(hub_id: str, options: dict[str, Any], weights: bool) -> P
     from huggingface_hub import errors, snapshot_download
 
     try:
-        wanted = [*OTHER_FILES, *(SAFETENSORS_FILES if weights else ())]
-        folder = Path(snapshot_download(hub_id, allow_patterns=wanted, **options))
+        patterns = [*OTHER_FILES, *(SAFETENSORS_FILES if weights else ())]
+        folder = Path(snapshot_download(hub_id, allow_patterns=patterns, **options))
         if weights and not _has_weights((path.name for path in folder.iterdir()), (*SAFETENSORS_FILES, *PICKLE_FILES)):
             folder = Path(snapshot_download(hub_id, allow_patterns=[*OTHER_FILES, *PICKLE_FILES], **options))
         return folder
     except errors.GatedRepoError as error:
         raise CheckpointError(
-            f"{hub_id} on the Hugging Face hub wants its terms accepted: do so on its page, then `hf auth login`",
+            f"{hub_id} on the Hugging Face hub requires accepting its terms: do so on its page, then `hf auth login`",
             "access_denied",
         ) from error
     except errors.RevisionNotFoundError as error:
         raise CheckpointError(f"{hub_id} has no revision {options['revision']!r}", "not_found") from error
     except errors.RepositoryNotFoundError as error:
         raise CheckpointError(
-            f"{hub_id} is neither a folder here nor a model on the Hugging Face hub; check the name, or `hf auth "
+            f"{hub_id} is neither a local folder nor a model on the Hugging Face hub; check the name, or `hf auth "
             "login` if it is private",
             "not_found",
         ) from error
     except errors.LocalEntryNotFoundError as error:
         raise CheckpointError(
-            f"{hub_id} is no folder here, is not in the hub's cache, and the Hugging Face hub is out of reach; "
+            f"{hub_id} is not a local folder, is not in the hub's cache, and the Hugging Face hub is unreachable; "
             "check the name and the network, or copy the checkpoint to a folder",
             "unreachable",
         ) from error
     except errors.HFValidationError as error:
-        raise CheckpointError(f"{hub_id} is neither a folder here nor a hub id: {error}", "not_found") from error
+        raise CheckpointError(f"{hub_id} is neither a local folder nor a hub id: {error}", "not_found") from error
     except errors.HfHubHTTPError as error:
         raise CheckpointError(f"{hub_id}: the Hugging Face hub answered: {error}", "unreachable") from error
 
@@ -223,7 +224,7 @@ def _download_from_s3(uri: str, cache: Path, weights: bool) -> Path:
 
     bucket, _, prefix = uri.removeprefix("s3://").partition("/")
     if not bucket:
-        raise CheckpointError(f"{uri} names no bucket; write s3://bucket/prefix", "not_found")
+        raise CheckpointError(f"{uri} has no bucket name; write s3://bucket/prefix", "not_found")
     prefix = prefix.strip("/")
     with _s3_errors_explained(uri):
         client = _s3_client()
@@ -242,33 +243,37 @@ def _download_from_s3(uri: str, cache: Path, weights: bool) -> Path:
                 try:
                     for file in files:
                         client.download_file(bucket, file.key, str(partial / file.name))
-                    # What was written over meanwhile would be a mixture of two checkpoints.
+                    # Files overwritten during the download would mix two checkpoints.
                     if _list_checkpoint(client, uri, bucket, prefix, weights) == files:
                         partial.chmod(0o755)
                         partial.rename(target)
                         return target
                 finally:
                     shutil.rmtree(partial, ignore_errors=True)
-    raise CheckpointError(f"{uri} changed during each of {_S3_TRIES} downloads; wait until it is written", "unreadable")
+    raise CheckpointError(
+        f"{uri} changed during each of {_S3_TRIES} downloads; wait until it is complete", "unreadable"
+    )
 
 
 def _make_cache(cache: Path) -> None:
     try:
         cache.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise CheckpointError(f"{cache} cannot be made to keep downloads ({error}); set cache_dir or HOME") from error
+        raise CheckpointError(
+            f"{cache} cannot be created to cache downloads ({error}); set cache_dir or HOME"
+        ) from error
 
 
 def _s3_client() -> Any:
     import boto3
     from botocore.config import Config
 
-    # A session of its own: boto3's shared one is not thread-safe, and keeps the credentials it found first.
+    # A separate session: boto3's default one is not thread-safe, and keeps the credentials that it finds first.
     return boto3.Session().client("s3", config=Config(retries={"mode": "standard", "max_attempts": 5}))
 
 
 def _list_checkpoint(client: Any, uri: str, bucket: str, prefix: str, weights: bool) -> list[_StoredFile]:
-    """The objects of a checkpoint right under the prefix, by name."""
+    """The objects of a checkpoint directly under the prefix, by name."""
     start = f"{prefix}/" if prefix else ""
     found: list[_StoredFile] = []
     for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=start, Delimiter="/"):
@@ -276,12 +281,12 @@ def _list_checkpoint(client: Any, uri: str, bucket: str, prefix: str, weights: b
             name = entry["Key"].removeprefix(start)
             found.append(_StoredFile(entry["Key"], name, entry["ETag"], entry["Size"]))
     if not found:
-        raise CheckpointError(f"nothing is stored right under {uri}; check the bucket and the prefix", "not_found")
+        raise CheckpointError(f"there are no objects directly under {uri}; check the bucket and prefix", "not_found")
     names = [file.name for file in found]
     if CONFIG_NAME not in names:
         raise CheckpointError(
-            f"{uri} has no {CONFIG_NAME} among its {len(names)} objects, so it is no checkpoint; "
-            "give the prefix that a checkpoint was copied to",
+            f"{uri} has no {CONFIG_NAME} among its {len(names)} objects, so it is not a checkpoint; "
+            "give the prefix to which a checkpoint was copied",
             "not_found",
         )
     formats = SAFETENSORS_FILES if _has_weights(names, SAFETENSORS_FILES) else PICKLE_FILES
@@ -306,7 +311,7 @@ def _s3_errors_explained(uri: str) -> Iterator[None]:
         code = str(error.response.get("Error", {}).get("Code", ""))
         if code in _DENIED:
             raise CheckpointError(
-                f"{uri}: S3 refuses access ({code}); check the credentials, and that they may list and read there",
+                f"{uri}: S3 denies access ({code}); check the credentials and their permission to list and read there",
                 "access_denied",
             ) from error
         if code in _NOT_FOUND:
@@ -314,5 +319,5 @@ def _s3_errors_explained(uri: str) -> Iterator[None]:
         raise CheckpointError(f"{uri}: S3 answered {error}", "unreachable") from error
     except BotoCoreError as error:
         raise CheckpointError(
-            f"{uri}: S3 is out of reach ({error}); check the network and AWS_ENDPOINT_URL", "unreachable"
+            f"{uri}: S3 is unreachable ({error}); check the network and AWS_ENDPOINT_URL", "unreachable"
         ) from error

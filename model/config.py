@@ -1,4 +1,4 @@
-"""The model's parameters, and `config.json` in Hugging Face's format."""
+"""The model's configuration, and `config.json` in Hugging Face's format."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WRITTEN_IF_SET = frozenset(
         "output_hidden_states", "output_attentions", "architectures", "dtype", "transformers_version",
     ]
 )  # fmt: skip
-"""What a new `config.json` has only where it differs from the default, as in the reference; the others always."""
+"""Parameters that a new `config.json` contains only if they differ from the default, as in the reference."""
 
 
 def default_detectron2_config() -> dict[str, Any]:
@@ -62,16 +62,16 @@ def default_detectron2_config() -> dict[str, Any]:
 
 @dataclass(init=False, eq=False, repr=False)
 class LayoutLMv2Config:
-    """Every parameter of the reference's configuration, under its name and with its default.
+    """Every parameter of the reference's configuration, with the same name and default.
 
-    Takes keyword arguments only. Names that are not parameters are kept as attributes and written back, as the
-    reference does. `num_labels` may be given instead of `id2label`. Values are checked on construction and again by
-    whoever builds a model from them (`validate`).
+    Takes keyword arguments only. Unknown names are kept as attributes and written back, as in the reference.
+    `num_labels` can replace `id2label`. Values are checked on construction, and again when a model is built
+    (`validate`).
 
-    Beyond the reference: `visual_backbone`, "native" (plain PyTorch) or "detectron2" (the library, if installed).
+    Not in the reference: `visual_backbone`, "native" (plain PyTorch) or "detectron2" (the library, if installed).
 
     Raises:
-        ValueError: a value with which no model can be built; the message names the parameter.
+        ValueError: a value is invalid; the message names the parameter.
     """
 
     model_type: ClassVar[str] = MODEL_TYPE
@@ -123,28 +123,28 @@ class LayoutLMv2Config:
         self._as_read: dict[str, Any] = {name: defaults[name] for name in WRITTEN_IF_SET}
 
     def _take(self, values: Mapping[str, Any]) -> None:
-        given = dict(values)
-        if (model_type := given.pop("model_type", MODEL_TYPE)) not in (MODEL_TYPE, "layoutxlm"):
-            raise ValueError(f"model_type is {model_type!r}: this is no LayoutLMv2 model")
-        num_labels = given.pop("num_labels", None)
-        if (torch_dtype := given.pop("torch_dtype", None)) is not None and given.get("dtype") is None:
-            given["dtype"] = torch_dtype
-        given.pop("use_return_dict", None)
+        remaining = dict(values)
+        if (model_type := remaining.pop("model_type", MODEL_TYPE)) not in (MODEL_TYPE, "layoutxlm"):
+            raise ValueError(f"model_type is {model_type!r}: this is not a LayoutLMv2 model")
+        num_labels = remaining.pop("num_labels", None)
+        if (torch_dtype := remaining.pop("torch_dtype", None)) is not None and remaining.get("dtype") is None:
+            remaining["dtype"] = torch_dtype
+        remaining.pop("use_return_dict", None)
         for parameter in fields(self):
-            value = copy.deepcopy(given.pop(parameter.name, None))
-            # null means the default, but for pad_token_id, where it means that there is none.
+            value = copy.deepcopy(remaining.pop(parameter.name, None))
+            # null means the default, except for pad_token_id, where it means that there is none.
             if value is None and not (parameter.name == "pad_token_id" and parameter.name in values):
                 value = _default(parameter)
             setattr(self, parameter.name, value)
-        for name, value in given.items():
-            # Names of the file's own book-keeping, and of methods here, stay in the file's record alone.
+        for name, value in remaining.items():
+            # Private names, and names of methods here, do not become attributes; they are only written back.
             if not name.startswith("_") and not hasattr(type(self), name):
                 setattr(self, name, copy.deepcopy(value))
         self.dtype = None if self.dtype is None else str(self.dtype).removeprefix("torch.")
         if isinstance(self.image_feature_pool_shape, list | tuple):
             self.image_feature_pool_shape = list(self.image_feature_pool_shape)
             if len(self.image_feature_pool_shape) == 2 and isinstance(self.detectron2_config_args, dict):
-                # Old files leave the channels to the backbone.
+                # Old files do not state the channels, which the backbone defines.
                 self.image_feature_pool_shape.append(self.detectron2_config_args.get("MODEL.FPN.OUT_CHANNELS", 256))
         if values.get("id2label") is not None:
             self._take_labels(values, num_labels)
@@ -160,10 +160,10 @@ class LayoutLMv2Config:
         if values.get("label2id") is None:
             self.label2id = _inverse(self.id2label)
         if num_labels is not None and num_labels != len(self.id2label):
-            raise ValueError(f"num_labels is {num_labels}, but id2label has {len(self.id2label)} labels: give either")
+            raise ValueError(f"num_labels is {num_labels}, but id2label has {len(self.id2label)} labels: give only one")
 
     def validate(self) -> None:
-        """Check the values once more, for who has set some after construction. Raises ValueError as the class does."""
+        """Check the values again, for those set after construction. Raises ValueError like the class."""
         check_config(self)
 
     @property
@@ -190,29 +190,29 @@ class LayoutLMv2Config:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], **overrides: Any) -> LayoutLMv2Config:
-        """The configuration that `values`, the content of a `config.json`, describes.
+        """The configuration described by `values`, the content of a `config.json`.
 
-        `to_dict` gives these values back unchanged, unknown keys included, but for what `overrides` or later
+        `to_dict` returns these values unchanged, unknown keys included, except for what `overrides` or later
         assignments change.
 
         Raises:
-            ValueError: as the class does.
-            TypeError: an override that is neither a parameter nor a key of `values`.
+            ValueError: like the class.
+            TypeError: an override is neither a parameter nor a key of `values`.
         """
         config = cls(**values)
         config._read = copy.deepcopy(dict(values))
         config._as_read = config._public()
         for name in overrides:
             if name not in config._public() and name not in values and name not in ("num_labels", "torch_dtype"):
-                raise TypeError(f"{name!r} is no parameter of {cls.__name__}")
+                raise TypeError(f"{name!r} is not a parameter of {cls.__name__}")
         return config.replace(**overrides) if overrides else config
 
     @classmethod
     def from_pretrained(cls, source: str | Path, **overrides: Any) -> LayoutLMv2Config:
-        """Read `config.json` from a folder, a hub id or `s3://bucket/prefix`; `overrides` replace what it says.
+        """Read `config.json` from a folder, a hub id or `s3://bucket/prefix`; `overrides` replace its values.
 
         Raises:
-            OSError, ValueError, TypeError: the file cannot be had, or says what `from_dict` refuses.
+            OSError, ValueError, TypeError: the file cannot be read, or `from_dict` rejects it.
         """
         from model.checkpoint_source import (
             read_config_json,
@@ -221,7 +221,7 @@ class LayoutLMv2Config:
         return cls.from_dict(read_config_json(source), **overrides)
 
     def to_dict(self) -> dict[str, Any]:
-        """What `config.json` holds: plain JSON values. A configuration that was read comes back as it was."""
+        """The content of `config.json`: plain JSON values. A configuration that was read is returned unchanged."""
         written = copy.deepcopy(self._read)
         for name, value in self._public().items():
             if name not in self._as_read or value != self._as_read[name]:
@@ -233,18 +233,18 @@ class LayoutLMv2Config:
         return written
 
     def to_json_string(self) -> str:
-        """`to_dict` as text, laid out as the reference does."""
+        """`to_dict` as text, formatted as in the reference."""
         return json.dumps(self.to_dict(), indent=2, sort_keys=True) + "\n"
 
     def save_pretrained(self, folder: str | Path) -> None:
-        """Write `config.json` into `folder`, which is made if need be."""
+        """Write `config.json` into `folder`, which is created if necessary."""
         self.validate()
         path = Path(folder)
         path.mkdir(parents=True, exist_ok=True)
         (path / CONFIG_NAME).write_text(self.to_json_string(), encoding="utf-8")
 
     def replace(self, **changes: Any) -> LayoutLMv2Config:
-        """A copy with other values; this one stays as it is. Raises ValueError as the class does."""
+        """A copy with other values. Raises ValueError like the class."""
         changed = copy.deepcopy(self)
         if (torch_dtype := changes.pop("torch_dtype", None)) is not None:
             changes.setdefault("dtype", torch_dtype)
@@ -269,7 +269,7 @@ class LayoutLMv2Config:
 
 
 def numbered_labels(number: int) -> dict[int, str]:
-    """LABEL_0, LABEL_1 and so on: the names that labels have as long as nobody gives them any."""
+    """LABEL_0, LABEL_1 and so on: the default names of labels."""
     return {index: f"LABEL_{index}" for index in range(number)}
 
 

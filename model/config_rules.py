@@ -1,4 +1,4 @@
-"""What the parameters of a configuration must fulfil for a model to exist."""
+"""The conditions that the parameters of a configuration must meet."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ _FLAGS = (
 
 
 def check_config(config: LayoutLMv2Config) -> None:
-    """Refuse a configuration with which no model can be built or run.
+    """Reject a configuration with which no model can be built or run.
 
     Raises:
-        ValueError: names the parameter, its value, and what it should be.
+        ValueError: the message names the parameter, its value, and what is allowed.
     """
     _check_types(config)
     if config.hidden_size % config.num_attention_heads:
@@ -43,10 +43,10 @@ def check_config(config: LayoutLMv2Config) -> None:
     if (spatial := 4 * config.coordinate_size + 2 * config.shape_size) != config.hidden_size:
         raise ValueError(
             f"4 * coordinate_size + 2 * shape_size is {spatial} ({config.coordinate_size} and {config.shape_size}), "
-            f"but must equal hidden_size ({config.hidden_size}): the six parts of a box's embedding stand side by side"
+            f"but must equal hidden_size ({config.hidden_size}): the six parts of a box's embedding are concatenated"
         )
     if config.hidden_act not in ACTIVATION_NAMES:
-        raise ValueError(f"hidden_act is {config.hidden_act!r}; known are {', '.join(ACTIVATION_NAMES)}")
+        raise ValueError(f"hidden_act is {config.hidden_act!r}; choose one of {', '.join(ACTIVATION_NAMES)}")
     if config.pad_token_id is not None and not 0 <= config.pad_token_id < config.vocab_size:
         raise ValueError(f"pad_token_id is {config.pad_token_id}, not a token of vocab_size {config.vocab_size}")
     if config.max_2d_position_embeddings < 1001:
@@ -101,13 +101,13 @@ def _check_visual(config: LayoutLMv2Config) -> None:
     channels = config.detectron2_config_args.get("MODEL.FPN.OUT_CHANNELS", 256)
     if shape[2] != channels:
         raise ValueError(
-            f"image_feature_pool_shape ends in {shape[2]} channels, but the backbone gives {channels} "
+            f"image_feature_pool_shape ends in {shape[2]} channels, but the backbone has {channels} "
             "(MODEL.FPN.OUT_CHANNELS of detectron2_config_args, 256 by default)"
         )
     if shape[0] * shape[1] > config.max_position_embeddings:
         raise ValueError(
             f"image_feature_pool_shape makes {shape[0] * shape[1]} visual tokens, more than "
-            f"max_position_embeddings ({config.max_position_embeddings}) has positions"
+            f"max_position_embeddings ({config.max_position_embeddings})"
         )
     if config.visual_backbone not in ("native", "detectron2"):
         raise ValueError(f'visual_backbone must be "native" or "detectron2", not {config.visual_backbone!r}')

@@ -1,6 +1,6 @@
 """Decoding: from the logits of overlapping windows to words, from words to entities, from spans to answers.
 
-A page longer than one window is read in windows that overlap. Each word takes its prediction from the window in
+A page longer than one window is split into windows that overlap. Each word gets its prediction from the window in
 which it has most context: the greatest distance to the nearest end at which that window was cut.
 """
 
@@ -17,11 +17,11 @@ Box = tuple[int, int, int, int]
 
 @dataclass(frozen=True)
 class Window:
-    """One window of a page and what the model said of it.
+    """One window of a page and the model's output for it.
 
     Attributes:
         word_indices: int [tokens]; the word of each token, -1 for special and question tokens.
-        first_token: tokens of the page before this window.
+        first_token: number of the page's tokens before this window.
         logits: float [tokens, labels], or [tokens, 2] (start, end) for question answering.
     """
 
@@ -32,7 +32,7 @@ class Window:
 
 @dataclass(frozen=True)
 class Entity:
-    """Neighbouring words of one kind. `score` is the mean of the words' probabilities, 0-1; `last_word` is included."""
+    """Consecutive words with one label. `score` is the mean probability of the words, 0-1; `last_word` is inclusive."""
 
     label: str
     text: str
@@ -44,15 +44,15 @@ class Entity:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a page answers to a question.
+    """The answer to a question on one page.
 
     Attributes:
-        text: the words of the best span, or None for "no answer" (then `score` is under 0.5).
+        text: the words of the best span, or None for "no answer" (then `score` is at most 0.5).
         score: probability of that span against "no answer" in the same window, 0-1; comparable between windows,
             pages and documents.
-        boxes: one box a word of the span.
-        first_word: index of the span's first word, -1 without an answer.
-        last_word: index of its last word, included; -1 without an answer.
+        boxes: one box per word of the span.
+        first_word: index of the span's first word; -1 without an answer.
+        last_word: index of its last word, inclusive; -1 without an answer.
     """
 
     text: str | None
@@ -72,13 +72,13 @@ def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def word_logits(windows: Sequence[Window], word_count: int) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """One row of logits a word: those of its first piece, from the window in which it has most context.
+    """One row of logits per word: those of its first piece, from the window in which it has most context.
 
     Returns:
         float32 [word_count, labels], and bool [word_count]: False for a word without tokens (its row is 0).
 
     Raises:
-        ValueError: there is no window.
+        ValueError: there are no windows.
     """
     if not windows:
         raise ValueError("no windows: a page without words has no word logits")
@@ -88,14 +88,15 @@ def word_logits(windows: Sequence[Window], word_count: int) -> tuple[NDArray[np.
     best_context = np.full(word_count, -1, dtype=np.int64)
     last_token = max(window.first_token + int((window.word_indices >= 0).sum()) for window in windows)
     for window in windows:
-        positions, words, places = _first_pieces(window)
-        np.minimum.at(first_piece, words, places)
+        positions, words, page_positions = _first_pieces(window)
+        np.minimum.at(first_piece, words, page_positions)
         count = int((window.word_indices >= 0).sum())
         end = window.first_token + count
-        left = places - window.first_token if window.first_token > 0 else np.full_like(places, last_token)
-        right = end - 1 - places if end < last_token else np.full_like(places, last_token)
+        uncut = np.full_like(page_positions, last_token)
+        left = page_positions - window.first_token if window.first_token > 0 else uncut
+        right = end - 1 - page_positions if end < last_token else uncut
         context = np.minimum(left, right)
-        is_first_piece = places == first_piece[words]
+        is_first_piece = page_positions == first_piece[words]
         better = is_first_piece & (context > best_context[words])
         best_context[words[better]] = context[better]
         chosen[words[better]] = window.logits[positions[better]]
@@ -103,23 +104,23 @@ def word_logits(windows: Sequence[Window], word_count: int) -> tuple[NDArray[np.
 
 
 def _first_pieces(window: Window) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Where each word begins in a window: position in the window, word, and place among the page's tokens."""
+    """The first piece of each word in a window: its position in the window, its word, its position in the page."""
     token_positions = np.flatnonzero(window.word_indices >= 0)
     words = window.word_indices[token_positions]
     begins = np.ones(len(words), dtype=bool)
     begins[1:] = words[1:] != words[:-1]
-    places = window.first_token + np.flatnonzero(begins)
-    return token_positions[begins], words[begins], places
+    page_positions = window.first_token + np.flatnonzero(begins)
+    return token_positions[begins], words[begins], page_positions
 
 
 def union_box(boxes: Sequence[Box]) -> Box:
-    """The smallest box around boxes."""
+    """The smallest box that contains all boxes."""
     columns = list(zip(*boxes, strict=True))
     return min(columns[0]), min(columns[1]), max(columns[2]), max(columns[3])
 
 
 def split_label(label: str) -> tuple[str, str]:
-    """`B-QUESTION` as ("B", "QUESTION"); a label without a prefix counts as inside: ("I", label); `O` as ("O", "")."""
+    """Split `B-QUESTION` into ("B", "QUESTION"); a label without a prefix becomes ("I", label), `O` ("O", "")."""
     if label == "O":
         return "O", ""
     prefix, dash, name = label.partition("-")
@@ -131,9 +132,9 @@ def split_label(label: str) -> tuple[str, str]:
 def decode_entities(
     labels: Sequence[str | None], scores: Sequence[float | None], words: Sequence[str], boxes: Sequence[Box]
 ) -> list[Entity]:
-    """Entities of a page from one BIO label a word.
+    """Entities of a page from one BIO label per word.
 
-    As seqeval does it by default, an `I-X` that follows neither `B-X` nor `I-X` begins an entity. Words without a
+    As in seqeval by default, an `I-X` that follows neither `B-X` nor `I-X` begins an entity. Words without a
     prediction (None) inside an entity do not end it.
     """
     spans: list[tuple[str, list[int]]] = []
@@ -170,12 +171,12 @@ def decode_answer(
 ) -> Answer:
     """The best span over all windows of one question on one page.
 
-    A span's log-odds are its start and end logits less those of [CLS], which is "no answer" by the convention of
-    SQuAD 2.0 (Devlin et al., 2019, section 4.3): each window is measured against its own null, so that windows and
+    A span's log-odds are its start and end logits minus those of [CLS], which means "no answer" by the convention of
+    SQuAD 2.0 (Devlin et al., 2019, section 4.3): each window is compared with its own null score, so that windows and
     pages can be ranked.
 
     Args:
-        longest_answer: tokens of the longest span that is considered.
+        longest_answer: maximum length of a span, in tokens.
     """
     best_odds, best_words = -np.inf, (-1, -1)
     for window in windows:

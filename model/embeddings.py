@@ -1,4 +1,4 @@
-"""Embeddings of words, of their places in the text and on the page, and of the visual tokens (paper, section 2.1)."""
+"""Embeddings of words, of their positions in the text and on the page, and of visual tokens (paper, section 2.1)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from model.config import LayoutLMv2Config
 
 
 class LayoutLMv2Embeddings(nn.Module):
-    """The tables that text and visual tokens share, and the embedding of text."""
+    """The embedding tables that text and visual tokens share, and the embedding of text."""
 
     def __init__(self, config: LayoutLMv2Config) -> None:
         super().__init__()
@@ -25,7 +25,7 @@ class LayoutLMv2Embeddings(nn.Module):
         self.dropout = nn.Dropout(config.hidden_dropout_prob)
 
     def spatial(self, bbox: torch.Tensor) -> torch.Tensor:
-        """Boxes, integers [..., 4] in 0..1000, to [..., hidden_size]: x0, y0, x1, y1, height, width side by side."""
+        """Embed boxes, integers [..., 4] in 0..1000, as [..., hidden_size]: x0, y0, x1, y1, height, width in turn."""
         x0, y0, x1, y1 = bbox.unbind(dim=-1)
         return torch.cat(
             [
@@ -39,8 +39,8 @@ class LayoutLMv2Embeddings(nn.Module):
             dim=-1,
         )
 
-    def place(self, bbox: torch.Tensor, position_ids: torch.Tensor) -> torch.Tensor:
-        """Where tokens stand, in the text and on the page: [..., 4] and [...] integers to [..., hidden_size]."""
+    def positional(self, bbox: torch.Tensor, position_ids: torch.Tensor) -> torch.Tensor:
+        """Embed positions on the page [..., 4] and in the text [...], integers, as [..., hidden_size]."""
         return self.position_embeddings(position_ids) + self.spatial(bbox)
 
     def forward(
@@ -50,15 +50,15 @@ class LayoutLMv2Embeddings(nn.Module):
         position_ids: torch.Tensor,
         token_type_ids: torch.Tensor,
     ) -> torch.Tensor:
-        """Word vectors [b, t, hidden_size] and their boxes, positions and types to the encoder's text input."""
-        total = inputs_embeds + self.place(bbox, position_ids) + self.token_type_embeddings(token_type_ids)
+        """The encoder's text input, from word vectors [b, t, hidden_size] and their boxes, positions and types."""
+        total = inputs_embeds + self.positional(bbox, position_ids) + self.token_type_embeddings(token_type_ids)
         return self.dropout(self.LayerNorm(total))
 
 
 def visual_boxes(rows: int, columns: int, device: torch.device | None = None) -> torch.Tensor:
-    """The boxes of a grid of visual tokens over the page, row after row: int64 [rows * columns, 4], 0..1000.
+    """The boxes of a grid of visual tokens over the page, row by row: int64 [rows * columns, 4], 0..1000.
 
-    Edges are at i * 1000 / n rounded down, so neighbours share an edge, as in the reference.
+    Edges are at i * 1000 / n rounded down, so that neighbours share an edge, as in the reference.
     """
     x = torch.arange(columns + 1, device=device) * 1000 // columns
     y = torch.arange(rows + 1, device=device) * 1000 // rows

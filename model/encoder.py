@@ -16,7 +16,7 @@ from model.relative_bias import page_table, relative_bias, text_table
 
 
 class LayoutLMv2SelfAttention(nn.Module):
-    """Multi-head attention under an additive bias that the encoder computes once for all layers.
+    """Multi-head attention with an additive bias that the encoder computes once for all layers.
 
     `qkv_linear` has no bias of its own; queries and values have one each, keys none (with `fast_qkv`, the default).
     """
@@ -49,12 +49,12 @@ class LayoutLMv2SelfAttention(nn.Module):
     def forward(
         self, hidden: torch.Tensor, bias: torch.Tensor, output_attentions: bool
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """The context [b, s, hidden_size] of tokens of that shape under a bias [b, heads, s, s] or [b, 1, 1, s].
+        """The context [b, s, hidden_size] of tokens of that shape with a bias [b, heads, s, s] or [b, 1, 1, s].
 
-        The second result is the probabilities [b, heads, s, s] if they are wanted, else None.
+        The second result is the probabilities [b, heads, s, s] with `output_attentions`, else None.
         """
         query, key, value = self._project(hidden)
-        # On a CPU, PyTorch's fused attention has no gradient for a bias: it falls back to the same steps, in float32.
+        # On a CPU, PyTorch's fused attention has no gradient for a bias, so the same steps are explicit, in float32.
         if output_attentions or (bias.requires_grad and hidden.device.type == "cpu"):
             scores = (query / math.sqrt(self.head_size)) @ key.transpose(-1, -2)
             probabilities = self.dropout(torch.softmax(scores.float() + bias, dim=-1).to(value.dtype))
@@ -67,7 +67,7 @@ class LayoutLMv2SelfAttention(nn.Module):
 
 
 class LayoutLMv2Output(nn.Module):
-    """A projection, then the residual and its norm: the end of both halves of a layer."""
+    """A projection, the residual connection and its norm: the end of both halves of a layer."""
 
     def __init__(self, config: LayoutLMv2Config, input_size: int) -> None:
         super().__init__()
@@ -80,7 +80,7 @@ class LayoutLMv2Output(nn.Module):
 
 
 class LayoutLMv2Attention(nn.Module):
-    """Self-attention and its output projection, under the names of the checkpoints."""
+    """Self-attention and its output projection, named as in checkpoints."""
 
     def __init__(self, config: LayoutLMv2Config) -> None:
         super().__init__()
@@ -89,7 +89,7 @@ class LayoutLMv2Attention(nn.Module):
 
 
 class LayoutLMv2Intermediate(nn.Module):
-    """The wide middle of the feed-forward half."""
+    """The wide hidden layer of the feed-forward network."""
 
     def __init__(self, config: LayoutLMv2Config) -> None:
         super().__init__()
@@ -101,7 +101,7 @@ class LayoutLMv2Intermediate(nn.Module):
 
 
 class LayoutLMv2Layer(nn.Module):
-    """One layer: attention, then feed-forward, each with residual and norm after it."""
+    """One layer: attention, then feed-forward, each followed by a residual connection and a norm."""
 
     def __init__(self, config: LayoutLMv2Config) -> None:
         super().__init__()
@@ -115,15 +115,15 @@ class LayoutLMv2Layer(nn.Module):
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
         context, probabilities = self.attention.self(hidden, bias, output_attentions)
         attended = self.attention.output(context, hidden)
-        # In pieces of so many tokens if the configuration says so: less memory, the same numbers.
-        pieces = attended.split(self.chunk, dim=1) if self.chunk else (attended,)
-        results = [self.output(self.intermediate(piece), piece) for piece in pieces]
+        # Optional chunks of tokens use less memory, with the same result.
+        chunks = attended.split(self.chunk, dim=1) if self.chunk else (attended,)
+        results = [self.output(self.intermediate(chunk), chunk) for chunk in chunks]
         return (torch.cat(results, dim=1) if len(results) > 1 else results[0]), probabilities
 
 
 class EncoderOutput(NamedTuple):
-    """last_hidden_state: [b, s, hidden_size]; hidden_states: the input and every layer's output; attentions: one a
-    layer, [b, heads, s, s]. The last two are None unless asked for."""
+    """last_hidden_state: [b, s, hidden_size]; hidden_states: the input and every layer's output; attentions: one per
+    layer, [b, heads, s, s]. The last two are None unless requested."""
 
     last_hidden_state: torch.Tensor
     hidden_states: tuple[torch.Tensor, ...] | None
@@ -131,7 +131,7 @@ class EncoderOutput(NamedTuple):
 
 
 class LayoutLMv2Encoder(nn.Module):
-    """The layers, and the tables of the relative biases that they share."""
+    """The layers, and the tables of relative biases that they share."""
 
     def __init__(self, config: LayoutLMv2Config) -> None:
         super().__init__()
@@ -170,9 +170,9 @@ class LayoutLMv2Encoder(nn.Module):
             position_ids: int64 [b or 1, s], 0 to max_position_embeddings - 1.
             bbox: int64 [b, s, 4], 0..1000.
             visible: bool [b, s], False for padding.
-            output_attentions: give the attention probabilities, which the fused attention does not compute: the same
-                result to rounding by the explicit softmax, slower and with more memory.
-            output_hidden_states: give what goes into the first layer and comes out of each.
+            output_attentions: return the attention probabilities. Fused attention does not compute them, so an explicit
+                softmax is used: the same result up to rounding, slower and with more memory.
+            output_hidden_states: return the input of the first layer and the output of each.
         """
         bias = self.attention_bias(position_ids, bbox, visible, _attention_dtype(hidden))
         hidden_states = [hidden]
@@ -194,6 +194,6 @@ class LayoutLMv2Encoder(nn.Module):
 
 
 def _attention_dtype(hidden: torch.Tensor) -> torch.dtype:
-    # Under autocast the projections, and so the scores, have its dtype, whose least value the mask must be.
+    # Under autocast the projections, and so the scores, have its dtype; the mask is the lowest value of that dtype.
     device = hidden.device.type
     return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else hidden.dtype

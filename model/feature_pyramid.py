@@ -3,7 +3,7 @@
 The networks are those of "Deep Residual Learning for Image Recognition" (He et al., 2016), "Aggregated Residual
 Transformations for Deep Neural Networks" (Xie et al., 2017) and "Feature Pyramid Networks for Object Detection" (Lin et
 al., 2017). Option names, defaults, module names and initial weights are those of detectron2 0.6, so that its
-checkpoints load unchanged. Only the finest level, `p2`, is computed: it is all that LayoutLMv2 looks at.
+checkpoints load unchanged. Only the finest level, `p2`, is computed: LayoutLMv2 uses no other.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ STAGES = ("res2", "res3", "res4", "res5")
 
 @dataclass(frozen=True)
 class PyramidOptions:
-    """What of detectron2's configuration shapes the backbone.
+    """The options of detectron2's configuration that define the backbone.
 
-    `MODEL.` is left out of the names and their dots are underscores: FPN_OUT_CHANNELS is `MODEL.FPN.OUT_CHANNELS`.
+    Names omit `MODEL.` and have underscores for dots: FPN_OUT_CHANNELS is `MODEL.FPN.OUT_CHANNELS`.
 
     Raises:
-        ValueError: names the option with which no network can be built, or only detectron2 can build it.
+        ValueError: an option is invalid, or only detectron2 supports it; the message names the option.
     """
 
     PIXEL_MEAN: tuple[float, ...] = (103.53, 116.28, 123.675)
@@ -52,15 +52,15 @@ class PyramidOptions:
 
     @classmethod
     def from_arguments(cls, arguments: Mapping[str, Any]) -> PyramidOptions:
-        """Read flat keys such as `MODEL.RESNETS.DEPTH`; those that do not concern the backbone are ignored."""
-        given: dict[str, Any] = {}
+        """Read flat keys such as `MODEL.RESNETS.DEPTH`; keys that do not concern the backbone are ignored."""
+        options: dict[str, Any] = {}
         for option in fields(cls):
             group, _, rest = option.name.partition("_")
             key = f"MODEL.{option.name}" if group == "PIXEL" else f"MODEL.{group}.{rest}"
             if key in arguments:
                 value = arguments[key]
-                given[option.name] = tuple(value) if isinstance(value, (list, tuple)) else value
-        return cls(**given)
+                options[option.name] = tuple(value) if isinstance(value, (list, tuple)) else value
+        return cls(**options)
 
     def __post_init__(self) -> None:
         def require(condition: bool, message: str) -> None:
@@ -70,12 +70,12 @@ class PyramidOptions:
         require(
             self.BACKBONE_NAME == "build_resnet_fpn_backbone",
             f"MODEL.BACKBONE.NAME is {self.BACKBONE_NAME!r}, but only 'build_resnet_fpn_backbone' is built in; "
-            'install detectron2 and set visual_backbone="detectron2" for another one',
+            'install detectron2 and set visual_backbone="detectron2" for others',
         )
         require(
             len(self.PIXEL_MEAN) == len(self.PIXEL_STD) > 0,
             f"MODEL.PIXEL_MEAN has {len(self.PIXEL_MEAN)} values and MODEL.PIXEL_STD {len(self.PIXEL_STD)}; "
-            "give one a channel to each",
+            "give each one value per channel",
         )
         require(
             self.RESNETS_DEPTH in BLOCKS_PER_STAGE,
@@ -87,7 +87,7 @@ class PyramidOptions:
         require(fuse in ("sum", "avg"), f"MODEL.FPN.FUSE_TYPE is {fuse!r}; choose 'sum' or 'avg'")
         require(
             self.FPN_IN_FEATURES in [STAGES[:number] for number in range(1, len(STAGES) + 1)],
-            f"MODEL.FPN.IN_FEATURES is {list(self.FPN_IN_FEATURES)}; 'p2' needs 'res2' and then what follows it",
+            f"MODEL.FPN.IN_FEATURES is {list(self.FPN_IN_FEATURES)}; 'p2' needs 'res2' and the stages that follow it",
         )
         missing = [name for name in self.FPN_IN_FEATURES if name not in self.RESNETS_OUT_FEATURES]
         require(not missing, f"MODEL.RESNETS.OUT_FEATURES lacks {missing}, which MODEL.FPN.IN_FEATURES names")
@@ -97,19 +97,19 @@ class PyramidOptions:
         )
         require(
             not any(self.RESNETS_DEFORM_ON_PER_STAGE),
-            "MODEL.RESNETS.DEFORM_ON_PER_STAGE asks for deformable convolutions, which are not built in; "
+            "MODEL.RESNETS.DEFORM_ON_PER_STAGE enables deformable convolutions, which are not built in; "
             'install detectron2 and set visual_backbone="detectron2"',
         )
         if self.RESNETS_DEPTH < 50:
-            for name, value in (("RES2_OUT_CHANNELS", 64), ("NUM_GROUPS", 1), ("RES5_DILATION", 1)):
-                given = getattr(self, f"RESNETS_{name}")
-                require(given == value, f"MODEL.RESNETS.{name} is {given!r}; at depths 18 and 34 it must be {value}")
+            for name, only in (("RES2_OUT_CHANNELS", 64), ("NUM_GROUPS", 1), ("RES5_DILATION", 1)):
+                value = getattr(self, f"RESNETS_{name}")
+                require(value == only, f"MODEL.RESNETS.{name} is {value!r}; at depths 18 and 34 it must be {only}")
 
 
 class FrozenBatchNorm2d(nn.Module):
-    """Batch normalisation with fixed statistics and affine parameters: four buffers, nothing trains.
+    """Batch normalisation with fixed statistics and affine parameters: four buffers, no trainable parameters.
 
-    `num_batches_tracked` is kept in the state dict only where a counting batch normalisation was frozen.
+    The state dict has `num_batches_tracked` only if the frozen batch normalisation counted batches.
     """
 
     weight: Tensor
@@ -129,7 +129,7 @@ class FrozenBatchNorm2d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         if x.requires_grad:
-            # batch_norm's backward would also compute, and keep memory for, gradients of the statistics.
+            # The backward pass of batch_norm also computes gradients of the statistics, and keeps memory for them.
             scale = self.weight * (self.running_var + self.eps).rsqrt()
             shift = self.bias - self.running_mean * scale
             return x * scale.view(1, -1, 1, 1).to(x.dtype) + shift.view(1, -1, 1, 1).to(x.dtype)
@@ -140,7 +140,7 @@ class FrozenBatchNorm2d(nn.Module):
 
 
 def make_norm(name: str, channels: int) -> nn.Module | None:
-    """The normalisation that detectron2 calls `name`, or None for ""."""
+    """The normalisation with detectron2's name `name`, or None for ""."""
     if name == "FrozenBN":
         return FrozenBatchNorm2d(channels)
     if name == "BN":
@@ -153,7 +153,7 @@ def make_norm(name: str, channels: int) -> nn.Module | None:
 
 
 class Convolution(nn.Conv2d):
-    """A convolution followed by its normalisation; without a bias where there is one."""
+    """A convolution followed by an optional normalisation; by default without a bias."""
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: int, *, norm: str, **options: Any) -> None:
         options.setdefault("bias", False)
@@ -211,7 +211,7 @@ class BottleneckBlock(nn.Module):
     ) -> None:
         super().__init__()
         norm = options.RESNETS_NORM
-        # The first ResNets shrink the picture in the 1x1 convolution, Torch's and ResNeXt in the 3x3 one.
+        # The original ResNets have the stride in the 1x1 convolution, Torch's and ResNeXt in the 3x3 one.
         stride_first, stride_second = (stride, 1) if options.RESNETS_STRIDE_IN_1X1 else (1, stride)
         self.shortcut = (
             Convolution(in_channels, out_channels, 1, stride=stride, norm=norm) if in_channels != out_channels else None
@@ -236,7 +236,7 @@ class BottleneckBlock(nn.Module):
 
 
 class Stem(nn.Module):
-    """7x7 convolution and max pooling: the picture at a quarter of its size."""
+    """7x7 convolution and max pooling: the image at a quarter of its size."""
 
     def __init__(self, in_channels: int, out_channels: int, norm: str) -> None:
         super().__init__()
@@ -248,7 +248,7 @@ class Stem(nn.Module):
 
 
 class ResNet(nn.Module):
-    """Stem and stages ``res2`` to the last one that `RESNETS_OUT_FEATURES` names."""
+    """The stem, and the stages from `res2` to the last one in `RESNETS_OUT_FEATURES`."""
 
     def __init__(self, options: PyramidOptions) -> None:
         super().__init__()
@@ -283,19 +283,19 @@ class ResNet(nn.Module):
         self._freeze(options.BACKBONE_FREEZE_AT)
 
     def _freeze(self, stages: int) -> None:
-        """Stop the training of the first `stages` parts (1 is the stem alone), statistics included."""
+        """Freeze the first `stages` parts (1 is the stem alone), statistics included."""
         for name in ("stem", *self.stage_names)[: max(stages, 0)]:
             part = self.get_submodule(name)
             part.requires_grad_(False)
             freeze_batch_norm(part)
 
-    def forward(self, x: Tensor, wanted: tuple[str, ...]) -> list[Tensor]:
-        """Feature maps of the `wanted` stages, in order; stages after the last of them are not run."""
+    def forward(self, x: Tensor, stages: tuple[str, ...]) -> list[Tensor]:
+        """Feature maps of `stages`, in order; later stages are not run."""
         outputs = []
         x = self.stem(x)
-        for name in self.stage_names[: 1 + self.stage_names.index(wanted[-1])]:
+        for name in self.stage_names[: 1 + self.stage_names.index(stages[-1])]:
             x = self.get_submodule(name)(x)
-            if name in wanted:
+            if name in stages:
                 outputs.append(x)
         return outputs
 
@@ -313,7 +313,7 @@ def freeze_batch_norm(module: nn.Module) -> None:
 
 
 class FeaturePyramid(nn.Module):
-    """The pyramid over a ResNet. Levels above ``p2`` keep their parameters, for checkpoints, but are not computed."""
+    """The pyramid over a ResNet. Levels above `p2` have parameters, for checkpoints, but are not computed."""
 
     def __init__(self, options: PyramidOptions) -> None:
         super().__init__()
@@ -335,14 +335,14 @@ class FeaturePyramid(nn.Module):
 
     @property
     def size_divisor(self) -> int:
-        """What a quarter of the picture's sides, rounded up, divides by: each level is twice as wide as the next."""
+        """A quarter of the image's sides, rounded up, must be a multiple of this: each level halves the size."""
         return 2 ** (len(self.levels) - 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Normalised pixels [b, channels, h, w] to `p2`, [b, FPN_OUT_CHANNELS, ceil(h / 4), ceil(w / 4)].
+        """The features `p2`, [b, FPN_OUT_CHANNELS, ceil(h / 4), ceil(w / 4)], of normalised pixels [b, channels, h, w].
 
         Raises:
-            ValueError: the sides do not halve cleanly from level to level, as multiples of 32 do.
+            ValueError: the sides cannot be halved at every level (multiples of 32 can).
         """
         if any(-(-side // 4) % self.size_divisor for side in x.shape[-2:]):
             raise ValueError(

@@ -1,4 +1,4 @@
-"""The task heads: labels of tokens, a class of the page, and answers to questions."""
+"""The task heads: token classification, page classification and question answering."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from model.outputs import QuestionAnsweringModelOutput, SequenceClassifierOutput
 from model.pretrained import LayoutLMv2PreTrainedModel, ModelType, initialize
 
 IGNORED_LABEL = -100
-"""The label of tokens that do not count in the loss."""
+"""The label of tokens that the loss ignores."""
 
 
 class LayoutLMv2ForTokenClassification(LayoutLMv2PreTrainedModel):
@@ -47,8 +47,8 @@ class LayoutLMv2ForTokenClassification(LayoutLMv2PreTrainedModel):
         """Classify tokens; arguments and errors beyond these as in `LayoutLMv2Model.forward`.
 
         Args:
-            labels: int64 [b, t], 0 to num_labels - 1, or -100 where a token does not count. The loss is the mean
-                cross-entropy over those that do (NaN if none does).
+            labels: int64 [b, t], 0 to num_labels - 1, or -100 for ignored tokens. The loss is the mean cross-entropy
+                over the others (NaN if there are none).
         """
         embedded = self.layoutlmv2.embed(
             input_ids, bbox, image, attention_mask, token_type_ids, position_ids, inputs_embeds, image_of_row
@@ -59,12 +59,12 @@ class LayoutLMv2ForTokenClassification(LayoutLMv2PreTrainedModel):
         if labels is not None:
             loss = functional.cross_entropy(logits.flatten(0, 1), labels.flatten(), ignore_index=IGNORED_LABEL)
         output = TokenClassifierOutput(loss, logits, encoded.hidden_states, encoded.attentions)
-        return output if _wants_names(self.config, return_dict) else output.to_tuple()
+        return output if _returns_dict(self.config, return_dict) else output.to_tuple()
 
 
 class LayoutLMv2ForSequenceClassification(LayoutLMv2PreTrainedModel):
-    """A class, several labels or numbers for the page, from the first token and the mean of the visual tokens before
-    and after the encoder side by side. (The reference runs the backbone a second time for those before it.)"""
+    """A class, several labels or numbers for the page, from the first token concatenated with the means of the visual
+    tokens before and after the encoder. (For those before it, the reference runs the backbone a second time.)"""
 
     def __init__(self, config: LayoutLMv2Config) -> None:
         super().__init__(config)
@@ -93,9 +93,9 @@ class LayoutLMv2ForSequenceClassification(LayoutLMv2PreTrainedModel):
 
         Args:
             labels: by `config.problem_type`: "single_label_classification" int64 [b]; "multi_label_classification"
-                floating [b, num_labels], 0 or 1; "regression" floating [b] (or [b, num_labels]). A type that is not
-                set is told by `num_labels` and the labels' dtype, and is then set, as in the reference: so a saved
-                model says how its logits are to be read.
+                floating [b, num_labels], 0 or 1; "regression" floating [b] (or [b, num_labels]). An unset type is
+                inferred from `num_labels` and the labels' dtype and then stored, as in the reference: so a saved model
+                records the meaning of its logits.
         """
         embedded = self.layoutlmv2.embed(
             input_ids, bbox, image, attention_mask, token_type_ids, position_ids, inputs_embeds, image_of_row
@@ -111,20 +111,20 @@ class LayoutLMv2ForSequenceClassification(LayoutLMv2PreTrainedModel):
                 self.config.problem_type = problem_type_of(labels, self.num_labels)
             loss = page_loss(logits, labels, self.config.problem_type)
         output = SequenceClassifierOutput(loss, logits, encoded.hidden_states, encoded.attentions)
-        return output if _wants_names(self.config, return_dict) else output.to_tuple()
+        return output if _returns_dict(self.config, return_dict) else output.to_tuple()
 
 
 class LayoutLMv2ForQuestionAnswering(LayoutLMv2PreTrainedModel):
-    """Where in the text the answer to the question starts and ends.
+    """The start and end of the answer to a question in the text.
 
     Args:
-        config: with `num_labels` 2, a start and an end score (the default).
+        config: with `num_labels` 2 (the default): a start and an end score.
         has_visual_segment_embedding: overrides the configuration's value, in the model's own copy. The reference's
-            default is True, whatever the configuration says; here None, which means the same, except that a
-            configuration that a model of this class has saved is believed.
+            default is True, whatever the configuration says; here None, which means the same, except that the value
+            in a configuration saved by this class is used.
 
     Raises:
-        ValueError: as the configuration does, or num_labels is not 2.
+        ValueError: like the configuration, or num_labels is not 2.
     """
 
     def __init__(self, config: LayoutLMv2Config, has_visual_segment_embedding: bool | None = None) -> None:
@@ -136,7 +136,7 @@ class LayoutLMv2ForQuestionAnswering(LayoutLMv2PreTrainedModel):
         super().__init__(config)
         if config.num_labels != 2:
             raise ValueError(
-                f"num_labels is {config.num_labels}, but question answering has two, start and end: pass num_labels=2"
+                f"num_labels is {config.num_labels}, but question answering needs two, start and end: pass num_labels=2"
             )
         self.num_labels = config.num_labels
         self.layoutlmv2 = LayoutLMv2Model(config)
@@ -145,7 +145,7 @@ class LayoutLMv2ForQuestionAnswering(LayoutLMv2PreTrainedModel):
 
     @classmethod
     def from_pretrained(cls: type[ModelType], source: str | Path, **kwargs: Any) -> ModelType:
-        """As of every model. `has_visual_segment_embedding` may be among the arguments, and then decides."""
+        """As for every model; the argument `has_visual_segment_embedding` takes precedence over the checkpoint."""
         if kwargs.get("has_visual_segment_embedding") is not None:
             kwargs["architectures"] = [cls.__name__]
         return super().from_pretrained(source, **kwargs)
@@ -166,12 +166,12 @@ class LayoutLMv2ForQuestionAnswering(LayoutLMv2PreTrainedModel):
         return_dict: bool | None = None,
         image_of_row: torch.Tensor | None = None,
     ) -> QuestionAnsweringModelOutput | tuple[Any, ...]:
-        """Score where answers start and end; arguments and errors beyond these as in `LayoutLMv2Model.forward`.
+        """Score the start and end of answers; arguments and errors beyond these as in `LayoutLMv2Model.forward`.
 
         Args:
-            start_positions, end_positions: int64 [b] or [b, 1], the answer's first and last token; both, for a loss:
-                the mean of the two cross-entropies. Positions of t or more are outside the window and do not count
-                (NaN if none does); negative ones count as 0, the first token.
+            start_positions, end_positions: int64 [b] or [b, 1], the answer's first and last token. The loss needs both
+                and is the mean of the two cross-entropies. Positions of t or more are outside the window and ignored
+                (NaN if all are); negative ones count as 0, the first token.
         """
         embedded = self.layoutlmv2.embed(
             input_ids, bbox, image, attention_mask, token_type_ids, position_ids, inputs_embeds, image_of_row
@@ -183,11 +183,11 @@ class LayoutLMv2ForQuestionAnswering(LayoutLMv2PreTrainedModel):
         if start_positions is not None and end_positions is not None:
             loss = (_position_loss(start_logits, start_positions) + _position_loss(end_logits, end_positions)) / 2
         output = QuestionAnsweringModelOutput(loss, start_logits, end_logits, encoded.hidden_states, encoded.attentions)
-        return output if _wants_names(self.config, return_dict) else output.to_tuple()
+        return output if _returns_dict(self.config, return_dict) else output.to_tuple()
 
 
 def problem_type_of(labels: torch.Tensor, num_labels: int) -> str:
-    """The kind of problem that labels are for: one number, a class for integers, several labels for anything else."""
+    """The problem type of labels: regression for one label, a class for integers, several labels for other dtypes."""
     if num_labels == 1:
         return "regression"
     integers = labels.dtype in (torch.long, torch.int)
@@ -198,7 +198,7 @@ def page_loss(logits: torch.Tensor, labels: torch.Tensor, problem_type: str) -> 
     """The mean loss of logits [b, num_labels]: squared error, cross-entropy or binary cross-entropy.
 
     Raises:
-        ValueError: no such problem type, or labels of another shape or kind than it takes.
+        ValueError: the problem type is unknown, or the labels have the wrong shape or dtype for it.
     """
     if problem_type == "single_label_classification":
         if labels.is_floating_point():
@@ -206,11 +206,11 @@ def page_loss(logits: torch.Tensor, labels: torch.Tensor, problem_type: str) -> 
         return functional.cross_entropy(logits, labels.flatten().long())
     if problem_type == "regression":
         if labels.numel() != logits.numel():
-            raise ValueError(f"labels have shape {list(labels.shape)}; for regression wanted {list(logits.shape)}")
+            raise ValueError(f"labels have shape {list(labels.shape)}; regression needs {list(logits.shape)}")
         return functional.mse_loss(logits, labels.reshape(logits.shape).to(logits.dtype))
     if problem_type == "multi_label_classification":
         if labels.shape != logits.shape:
-            raise ValueError(f"labels have shape {list(labels.shape)}; for {problem_type} wanted {list(logits.shape)}")
+            raise ValueError(f"labels have shape {list(labels.shape)}; {problem_type} needs {list(logits.shape)}")
         return functional.binary_cross_entropy_with_logits(logits, labels.to(logits.dtype))
     raise ValueError(f"problem_type is {problem_type!r}, which has no loss")
 
@@ -220,5 +220,5 @@ def _position_loss(logits: torch.Tensor, positions: torch.Tensor) -> torch.Tenso
     return functional.cross_entropy(logits, positions.flatten().clamp(0, outside), ignore_index=outside)
 
 
-def _wants_names(config: LayoutLMv2Config, return_dict: bool | None) -> bool:
+def _returns_dict(config: LayoutLMv2Config, return_dict: bool | None) -> bool:
     return config.return_dict if return_dict is None else return_dict

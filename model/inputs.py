@@ -1,4 +1,4 @@
-"""Checks of what a model is called with: bad input is an error that names the row, not a crash on the GPU."""
+"""Checks of a model's inputs: invalid input raises an error that names the row, instead of crashing on the GPU."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import torch
 from model.config import LayoutLMv2Config
 
 BOX_LIMIT = 1000
-"""Boxes are in thousandths of the page's width and height: 0 to 1000, both included."""
+"""Boxes are in thousandths of the page's width and height: 0 to 1000, inclusive."""
 
 
 def check_shapes(
@@ -19,32 +19,34 @@ def check_shapes(
     """The batch size and the number of text tokens, from shapes alone (nothing is read from the device).
 
     Args:
-        config: the limit of tokens comes from `max_position_embeddings`.
-        input_ids: [b, t], or None when there is `inputs_embeds`: [b, t, hidden_size].
+        config: `max_position_embeddings` limits the tokens.
+        input_ids: [b, t], or None with `inputs_embeds`: [b, t, hidden_size].
         others: by name, a tensor (or None) and the sizes that follow its [b, t].
 
     Raises:
-        ValueError: neither or both of the first two; no token; too many tokens; a tensor of another shape.
+        ValueError: neither or both of the first two are given, there are no tokens or too many, or a tensor has another
+            shape.
     """
     if (input_ids is None) == (inputs_embeds is None):
-        raise ValueError("give either input_ids or inputs_embeds, one of the two")
+        raise ValueError("give either input_ids or inputs_embeds, and not both")
     name = "inputs_embeds" if input_ids is None else "input_ids"
-    given = inputs_embeds if input_ids is None else input_ids
+    text = inputs_embeds if input_ids is None else input_ids
     trailing = (config.hidden_size,) if input_ids is None else ()
-    assert given is not None
-    shape = tuple(given.shape)
+    assert text is not None
+    shape = tuple(text.shape)
     if len(shape) != 2 + len(trailing) or shape[2:] != trailing or not shape[1]:
-        wanted = "[batch, tokens" + "".join(f", {size}" for size in trailing) + "]"
-        raise ValueError(f"{name} has shape {list(shape)}; wanted {wanted} with at least one token")
+        expected = "[batch, tokens" + "".join(f", {size}" for size in trailing) + "]"
+        raise ValueError(f"{name} has shape {list(shape)}; expected {expected} with at least one token")
     batch, tokens = shape[:2]
     if tokens > config.max_position_embeddings:
         raise ValueError(
             f"{tokens} tokens in a row, but the model has max_position_embeddings={config.max_position_embeddings}: "
-            "let the tokenizer cut the page into windows (truncation=True, return_overflowing_tokens=True)"
+            "let the tokenizer split the page into windows (truncation=True, return_overflowing_tokens=True)"
         )
-    for other, (tensor, after) in others.items():
-        if tensor is not None and tuple(tensor.shape) != (batch, tokens, *after):
-            raise ValueError(f"{other} has shape {list(tensor.shape)}; wanted {[batch, tokens, *after]} as {name} has")
+    for other, (tensor, sizes) in others.items():
+        if tensor is not None and tuple(tensor.shape) != (batch, tokens, *sizes):
+            required = [batch, tokens, *sizes]
+            raise ValueError(f"{other} has shape {list(tensor.shape)}; expected {required} to match {name}")
     return batch, tokens
 
 
@@ -56,17 +58,17 @@ def check_values(
     token_type_ids: torch.Tensor | None = None,
     position_ids: torch.Tensor | None = None,
 ) -> None:
-    """Look at every index that the model will look up, all with one read from the device.
+    """Check every index into an embedding table, with a single read from the device.
 
-    Called by the model itself unless its `validate_inputs` is False. On a GPU that read waits for the work queued
-    before it; who wants no wait calls this function on the CPU tensors, before they are moved, and switches it off.
+    The model calls this unless its `validate_inputs` is False. On a GPU, the read waits for the work queued before it;
+    to avoid that, set `validate_inputs` to False and call this function on the CPU tensors before they are moved.
 
     Args:
         input_ids, token_type_ids, position_ids: integers [b, t], in the range of their embedding table.
         bbox: integers [b, t, 4], (x0, y0, x1, y1) with 0 <= x0 <= x1 <= 1000 and 0 <= y0 <= y1 <= 1000.
 
     Raises:
-        ValueError: names the first bad value by its row (index in the batch) and token.
+        ValueError: a value is invalid; the message names the row (index in the batch) and token of the first one.
     """
     indices = {
         "input_ids": (input_ids, config.vocab_size),
@@ -75,8 +77,8 @@ def check_values(
     }
     for name, tensor in [("bbox", bbox), *((name, tensor) for name, (tensor, _) in indices.items())]:
         if tensor is not None and (tensor.is_floating_point() or tensor.is_complex() or tensor.dtype == torch.bool):
-            raise ValueError(f"{name} must hold integers, not {tensor.dtype}")
-    # How far each value is from being bad: the least of them all is negative if any is.
+            raise ValueError(f"{name} must contain integers, not {tensor.dtype}")
+    # The distance of each value from its limits: the smallest one is negative if any value is invalid.
     margins = [
         torch.minimum(tensor, size - 1 - tensor).amin()
         for tensor, size in indices.values()
@@ -87,11 +89,11 @@ def check_values(
     if not margins or torch.stack([margin.long() for margin in margins]).amin().item() >= 0:
         return
     if bbox is not None:
-        _name_bad_box(bbox)
+        _raise_for_invalid_box(bbox)
     for name, (tensor, size) in indices.items():
         if tensor is not None:
             for row, token in ((tensor < 0) | (tensor >= size)).nonzero()[:1].tolist():
-                raise ValueError(f"{name}[{row}, {token}] is {int(tensor[row, token])}; wanted 0 to {size - 1}")
+                raise ValueError(f"{name}[{row}, {token}] is {int(tensor[row, token])}; expected 0 to {size - 1}")
 
 
 def _box_margins(bbox: torch.Tensor) -> torch.Tensor:
@@ -99,16 +101,16 @@ def _box_margins(bbox: torch.Tensor) -> torch.Tensor:
     return torch.minimum(torch.minimum(top_left, BOX_LIMIT - bottom_right), bottom_right - top_left)
 
 
-def _name_bad_box(bbox: torch.Tensor) -> None:
-    bad = (_box_margins(bbox) < 0).any(dim=-1).nonzero()
-    if not len(bad):
+def _raise_for_invalid_box(bbox: torch.Tensor) -> None:
+    invalid = (_box_margins(bbox) < 0).any(dim=-1).nonzero()
+    if not len(invalid):
         return
-    row, token = bad[0].tolist()
+    row, token = invalid[0].tolist()
     box = bbox[row, token].tolist()
     outside = min(box) < 0 or max(box) > BOX_LIMIT
-    what = f"outside 0..{BOX_LIMIT}" if outside else "inverted (x0 > x1 or y0 > y1)"
-    more = f", and {len(bad) - 1} more like it" if len(bad) > 1 else ""
+    reason = f"outside 0..{BOX_LIMIT}" if outside else "inverted (x0 > x1 or y0 > y1)"
+    more = f", and {len(invalid) - 1} more are invalid" if len(invalid) > 1 else ""
     raise ValueError(
-        f"bbox[{row}, {token}] (row {row} of the batch, token {token}) is {box}, {what}{more}: boxes are "
+        f"bbox[{row}, {token}] (row {row} of the batch, token {token}) is {box}, {reason}{more}: boxes are "
         f"(x0, y0, x1, y1) in thousandths of the page's width and height; clip and order them first"
     )

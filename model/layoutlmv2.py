@@ -17,7 +17,7 @@ from model.pretrained import LayoutLMv2PreTrainedModel, initialize
 
 
 class Embedded(NamedTuple):
-    """What the encoder works on: t text tokens, then v visual ones; s = t + v.
+    """The encoder's input: t text tokens, then v visual ones; s = t + v.
 
     hidden: [b, s, hidden_size]; position_ids: int64 [b or 1, s]; bbox: int64 [b, s, 4]; visible: bool [b, s];
     text_tokens: t.
@@ -49,8 +49,8 @@ class LayoutLMv2Pooler(nn.Module):
 class LayoutLMv2Model(LayoutLMv2PreTrainedModel):
     """Embeddings, visual backbone, encoder and pooler, without a head.
 
-    `validate_inputs` (True) makes every call check the values of ids and boxes, with one read from the device; see
-    `model.inputs.check_values` for how to do without on a GPU. Under `torch.compile` it is skipped.
+    With `validate_inputs` (True), every call checks the values of ids and boxes, with one read from the device; see
+    `model.inputs.check_values` for how to avoid it on a GPU. Under `torch.compile` the check is skipped.
     """
 
     def __init__(self, config: LayoutLMv2Config) -> None:
@@ -93,7 +93,7 @@ class LayoutLMv2Model(LayoutLMv2PreTrainedModel):
             token_type_ids=(token_type_ids, ()),
         )
         if position_ids is not None and tuple(position_ids.shape) not in ((batch, tokens), (1, tokens)):
-            raise ValueError(f"position_ids has shape {list(position_ids.shape)}; wanted {[batch, tokens]}")
+            raise ValueError(f"position_ids has shape {list(position_ids.shape)}; expected {[batch, tokens]}")
         if self.validate_inputs and not torch.compiler.is_compiling():
             check_values(
                 self.config,
@@ -135,19 +135,21 @@ class LayoutLMv2Model(LayoutLMv2PreTrainedModel):
     ) -> torch.Tensor:
         pixels = getattr(image, "tensor", image)  # detectron2's ImageList wraps its tensor
         if not torch.is_tensor(pixels) or pixels.dim() != 4 or pixels.shape[1] != 3:
-            what = list(pixels.shape) if torch.is_tensor(pixels) else type(pixels).__name__
-            raise ValueError(f"image is {what}; wanted a tensor (or ImageList) [batch, 3, height, width], BGR, 0..255")
+            actual = list(pixels.shape) if torch.is_tensor(pixels) else type(pixels).__name__
+            raise ValueError(
+                f"image is {actual}; expected a tensor (or ImageList) [batch, 3, height, width], BGR, 0..255"
+            )
         rows = len(pixels) if image_of_row is None else len(image_of_row)
         if rows != batch:
             source = "image" if image_of_row is None else "image_of_row"
             raise ValueError(
-                f"{batch} rows of text, but {source} has {rows}: give every row its page's image, or say in "
-                "image_of_row which of the images each row belongs to"
+                f"{batch} rows of text, but {source} has {rows}: give every row its page's image, or set image_of_row "
+                "to the index of each row's image"
             )
         features = self.visual_proj(self.visual(image))
         if image_of_row is not None:
             features = features[image_of_row]
-        total = features + self.embeddings.place(boxes, positions)
+        total = features + self.embeddings.positional(boxes, positions)
         if self.has_visual_segment_embedding:
             total = total + self.visual_segment_embedding
         return self.visual_dropout(self.visual_LayerNorm(total))
@@ -155,7 +157,7 @@ class LayoutLMv2Model(LayoutLMv2PreTrainedModel):
     def encode(
         self, embedded: Embedded, output_attentions: bool | None = None, output_hidden_states: bool | None = None
     ) -> EncoderOutput:
-        """The encoder over what `embed` gave; None stands for the configuration's value."""
+        """Run the encoder on the result of `embed`; None means the configuration's value."""
         config = self.config
         return self.encoder(
             embedded.hidden,
@@ -182,28 +184,29 @@ class LayoutLMv2Model(LayoutLMv2PreTrainedModel):
     ) -> BaseModelOutputWithPooling | tuple[Any, ...]:
         """Encode the text and the image of a batch of pages, or of windows of pages.
 
-        Rows may be padded to any common length, up to `max_position_embeddings`: what `attention_mask` hides changes
-        nothing for the other tokens.
+        Rows can be padded to any common length up to `max_position_embeddings`: tokens hidden by `attention_mask` do
+        not affect the others.
 
         Args:
             input_ids: integers [b, t], 0 to vocab_size - 1.
             bbox: integers [b, t, 4], (x0, y0, x1, y1) in thousandths of the page, ordered; all zeros if None.
-            image: [b, 3, height, width], uint8 or floating, BGR, 0..255; or an ImageList of detectron2's with such a
+            image: [b, 3, height, width], uint8 or floating, BGR, 0..255; or detectron2's ImageList with such a
                 `tensor`. The model was trained on 224 x 224.
-            attention_mask: [b, t], 1 (or True) for tokens to attend to; all if None. Visual tokens always are.
+            attention_mask: [b, t], 1 (or True) for tokens to attend to; all if None. Visual tokens are always attended
+                to.
             token_type_ids: integers [b, t]; zeros if None.
             position_ids: integers [b or 1, t], 0 to max_position_embeddings - 1; 0, 1, 2 ... if None.
             inputs_embeds: [b, t, hidden_size], instead of input_ids.
-            output_attentions, output_hidden_states, return_dict: None stands for the configuration's value.
-            image_of_row: int64 [b], for each row the index of its image in `image`, which may then have any number:
-                the windows of a page share it, and the backbone runs once. Not in the reference.
+            output_attentions, output_hidden_states, return_dict: None means the configuration's value.
+            image_of_row: int64 [b], the index in `image` of each row's image; `image` then has any number of images:
+                the windows of a page share one, and the backbone runs once. Not in the reference.
 
         Returns:
-            The output of text and visual tokens; with `return_dict=False` its `to_tuple()`.
+            The output for text and visual tokens; with `return_dict=False`, its `to_tuple()`.
 
         Raises:
-            ValueError: shapes that do not fit; no image; an id or a box out of range, or an inverted box, named by
-                row and token.
+            ValueError: shapes do not match, the image is missing, an id or box is out of range, or a box is inverted;
+                the message names the row and token.
         """
         embedded = self.embed(
             input_ids, bbox, image, attention_mask, token_type_ids, position_ids, inputs_embeds, image_of_row

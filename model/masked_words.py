@@ -1,7 +1,7 @@
-"""Masked visual-language modelling: words hidden in the text are told from the rest of the page (paper, section 2.3).
+"""Masked visual-language modelling: predicts masked words from the rest of the page (paper, section 2.3).
 
-Of the paper's three pre-training objectives this is the one that any unlabelled page serves. Labels of words are not
-needed, so it is a cheap way to teach a model new kinds of documents before it is fine-tuned on few labelled ones.
+Of the paper's three pre-training objectives, this one works on any unlabelled page. It needs no word labels, so it is a
+cheap way to adapt a model to new kinds of documents before it is fine-tuned on a few labelled ones.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from model.pretrained import LayoutLMv2PreTrainedModel, initialize
 
 
 class WordTransform(nn.Module):
-    """From the encoder's output to a vector that is compared with the word embeddings."""
+    """Transforms the encoder's output to a vector that is compared with the word embeddings."""
 
     def __init__(self, config: LayoutLMv2Config) -> None:
         super().__init__()
@@ -34,7 +34,7 @@ class WordTransform(nn.Module):
 
 
 class WordPredictions(nn.Module):
-    """A score for every entry of the vocabulary; parameters are named as in BERT, the table is the embeddings' own."""
+    """A score for every entry of the vocabulary; parameters are named as in BERT, and word embeddings are shared."""
 
     def __init__(self, config: LayoutLMv2Config) -> None:
         super().__init__()
@@ -42,12 +42,12 @@ class WordPredictions(nn.Module):
         self.bias = nn.Parameter(torch.zeros(config.vocab_size))
 
     def forward(self, hidden: torch.Tensor, word_embeddings: torch.Tensor) -> torch.Tensor:
-        """[..., hidden_size] and [vocab_size, hidden_size] to [..., vocab_size]."""
+        """Logits [..., vocab_size] from [..., hidden_size] and [vocab_size, hidden_size]."""
         return functional.linear(self.transform(hidden), word_embeddings, self.bias)
 
 
 class MaskedWordsHead(nn.Module):
-    """Holds the predictions under the name that BERT's checkpoints have for them."""
+    """Wraps the predictions, for the parameter names of BERT's checkpoints."""
 
     def __init__(self, config: LayoutLMv2Config) -> None:
         super().__init__()
@@ -55,7 +55,7 @@ class MaskedWordsHead(nn.Module):
 
 
 class LayoutLMv2ForMaskedWords(LayoutLMv2PreTrainedModel):
-    """The vocabulary's scores for text tokens, from a head that shares the word embeddings."""
+    """Scores over the vocabulary for text tokens, from a head that shares the word embeddings."""
 
     def __init__(self, config: LayoutLMv2Config) -> None:
         super().__init__(config)
@@ -76,11 +76,11 @@ class LayoutLMv2ForMaskedWords(LayoutLMv2PreTrainedModel):
         """Score the vocabulary; arguments beyond these as in `LayoutLMv2Model.forward`.
 
         Args:
-            labels: int64 [b, t], the ids that stood where words were hidden, -100 elsewhere.
+            labels: int64 [b, t], the original ids of masked tokens, -100 elsewhere.
 
         Returns:
-            Without labels, logits [b, t, vocab_size]; with them, the mean loss over the n hidden tokens and the logits
-            of these alone, [n, vocab_size] in row order: those of all others would fill the memory for nothing.
+            Without labels, logits [b, t, vocab_size]; with them, the mean loss over the n masked tokens and the logits
+            of these alone, [n, vocab_size] in row order: those of all others would only waste memory.
         """
         embedded = self.layoutlmv2.embed(
             input_ids, bbox, image, attention_mask, token_type_ids, None, None, image_of_row
@@ -89,6 +89,6 @@ class LayoutLMv2ForMaskedWords(LayoutLMv2PreTrainedModel):
         words = self.layoutlmv2.embeddings.word_embeddings.weight
         if labels is None:
             return TokenClassifierOutput(None, self.cls.predictions(encoded, words), None, None)
-        hidden = labels != IGNORED_LABEL
-        logits = self.cls.predictions(encoded[hidden], words)
-        return TokenClassifierOutput(functional.cross_entropy(logits, labels[hidden]), logits, None, None)
+        masked = labels != IGNORED_LABEL
+        logits = self.cls.predictions(encoded[masked], words)
+        return TokenClassifierOutput(functional.cross_entropy(logits, labels[masked]), logits, None, None)

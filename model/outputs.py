@@ -1,4 +1,4 @@
-"""What the models return: results by attribute, by name and by position, with the reference's names and order."""
+"""The outputs of the models, accessible by attribute, name and position, with the reference's names and order."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ Tensors = tuple[torch.Tensor, ...]
 
 @dataclass(frozen=True)
 class ModelOutput:
-    """Fields in the order of the tuple form. A field that is None has no place in the tuple, nor among the keys."""
+    """Fields in the order of the tuple form. Fields that are None are left out of the tuple and the keys."""
 
     def to_tuple(self) -> tuple[Any, ...]:
-        """The fields that are not None, in order: what a call with `return_dict=False` gives."""
+        """The fields that are not None, in order: the result of a call with `return_dict=False`."""
         return tuple(value for _, value in self.items())
 
     def items(self) -> list[tuple[str, Any]]:
@@ -54,7 +54,7 @@ OutputType = TypeVar("OutputType", bound=ModelOutput)
 
 
 def _registered(output_class: type[OutputType]) -> type[OutputType]:
-    # DistributedDataParallel looks for the tensors of a result through pytrees.
+    # DistributedDataParallel finds the tensors of an output through pytrees.
     def flatten(output: OutputType) -> tuple[list[Any], list[str]]:
         return output.values(), output.keys()
 
@@ -70,11 +70,11 @@ def _registered(output_class: type[OutputType]) -> type[OutputType]:
 @_registered
 @dataclass(frozen=True)
 class BaseModelOutputWithPooling(ModelOutput):
-    """Of `LayoutLMv2Model`; s is the number of text tokens plus that of visual tokens, text first.
+    """The output of `LayoutLMv2Model`; s is the number of text and visual tokens, text first.
 
     last_hidden_state: [b, s, hidden_size]; pooler_output: [b, hidden_size], in -1..1;
     hidden_states: the encoder's input and every layer's output, each [b, s, hidden_size];
-    attentions: one a layer, [b, heads, s, s], rows sum to 1 (when training, after dropout).
+    attentions: one per layer, [b, heads, s, s], rows sum to 1 before dropout (which training applies).
     """
 
     last_hidden_state: torch.Tensor
@@ -86,7 +86,7 @@ class BaseModelOutputWithPooling(ModelOutput):
 @_registered
 @dataclass(frozen=True)
 class TokenClassifierOutput(ModelOutput):
-    """loss: scalar, with labels only; logits: [b, text tokens, num_labels]; the rest as of the base model."""
+    """loss: scalar, with labels only; logits: [b, text tokens, num_labels]; the rest as for the base model."""
 
     loss: torch.Tensor | None = None
     logits: torch.Tensor | None = None
@@ -97,7 +97,7 @@ class TokenClassifierOutput(ModelOutput):
 @_registered
 @dataclass(frozen=True)
 class SequenceClassifierOutput(ModelOutput):
-    """loss: scalar, with labels only; logits: [b, num_labels]; the rest as of the base model."""
+    """loss: scalar, with labels only; logits: [b, num_labels]; the rest as for the base model."""
 
     loss: torch.Tensor | None = None
     logits: torch.Tensor | None = None
@@ -108,7 +108,7 @@ class SequenceClassifierOutput(ModelOutput):
 @_registered
 @dataclass(frozen=True)
 class QuestionAnsweringModelOutput(ModelOutput):
-    """loss: scalar, with positions only; start_logits, end_logits: [b, text tokens]; the rest as of the base model."""
+    """loss: scalar, with positions only; start_logits, end_logits: [b, text tokens]; the rest as for the base model."""
 
     loss: torch.Tensor | None = None
     start_logits: torch.Tensor | None = None

@@ -1,4 +1,4 @@
-"""What every model class shares: reading and writing checkpoints, the base model inside, gradient checkpointing."""
+"""The base class of the models: reading and writing checkpoints, the base model, gradient checkpointing."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ ModelType = TypeVar("ModelType", bound="LayoutLMv2PreTrainedModel")
 
 
 class LayoutLMv2PreTrainedModel(nn.Module):
-    """The base of the model classes. `config` is checked when a model is built, so a model always has a sound one."""
+    """The base of the model classes. `config` is checked when a model is built, so a model always has a valid one."""
 
     base_model_prefix: ClassVar[str] = "layoutlmv2"
     config_class: ClassVar[type[LayoutLMv2Config]] = LayoutLMv2Config
 
     new_tensors: frozenset[str] = frozenset()
-    """After `from_pretrained`: the names of the tensors that the checkpoint did not bring, which are random."""
+    """After `from_pretrained`: the names of the tensors that are not in the checkpoint, which are random."""
 
     def __init__(self, config: LayoutLMv2Config) -> None:
         super().__init__()
@@ -39,15 +39,15 @@ class LayoutLMv2PreTrainedModel(nn.Module):
 
         Args:
             source: a folder, a hub id, or `s3://bucket/prefix`.
-            kwargs: `config`, a LayoutLMv2Config to use instead of the checkpoint's; others as `load_pretrained` in
-                `model.checkpoint` explains, the rest replace values of the configuration (`num_labels=7`).
+            kwargs: `config`, a LayoutLMv2Config to use instead of the checkpoint's, and the other arguments of
+                `model.checkpoint.load_pretrained`; the rest replace values of the configuration (`num_labels=7`).
         """
-        from model.checkpoint import load_pretrained  # that module works for any model class, and knows none
+        from model.checkpoint import load_pretrained
 
         return cast(ModelType, load_pretrained(cls, source, **kwargs))
 
     def save_pretrained(self, folder: str | Path) -> None:
-        """Write `config.json` and `model.safetensors` into `folder`, as the reference reads them."""
+        """Write `config.json` and `model.safetensors` into `folder`, in the reference's format."""
         from model.checkpoint import save_pretrained
 
         save_pretrained(self, folder)
@@ -59,12 +59,12 @@ class LayoutLMv2PreTrainedModel(nn.Module):
 
     @property
     def dtype(self) -> torch.dtype:
-        """Of the weights (the first floating one)."""
+        """The dtype of the first floating-point weight."""
         return next(parameter.dtype for parameter in self.parameters() if parameter.is_floating_point())
 
     @property
     def device(self) -> torch.device:
-        """Where the weights (the first one) are."""
+        """The device of the first weight."""
         return next(self.parameters()).device
 
     def get_input_embeddings(self) -> nn.Embedding:
@@ -72,13 +72,13 @@ class LayoutLMv2PreTrainedModel(nn.Module):
         return cast(Any, self.base_model).embeddings.word_embeddings
 
     def set_input_embeddings(self, value: nn.Embedding) -> None:
-        """Use another table of word embeddings; `config.vocab_size` follows."""
+        """Replace the table of word embeddings; `config.vocab_size` is updated."""
         base = cast(Any, self.base_model)
         base.embeddings.word_embeddings = value
         self.config.vocab_size = base.config.vocab_size = value.num_embeddings
 
     def gradient_checkpointing_enable(self) -> None:
-        """When training, keep only each layer's input and compute the layer again for its gradient: less memory."""
+        """In training, keep only each layer's input and recompute the layer for its gradient: less memory."""
         cast(Any, self.base_model).encoder.gradient_checkpointing = True
 
     def gradient_checkpointing_disable(self) -> None:
@@ -90,7 +90,7 @@ class LayoutLMv2PreTrainedModel(nn.Module):
 
 
 def initialize(module: nn.Module, standard_deviation: float) -> None:
-    """Random weights as the reference starts from: normal for linear layers and tables, zero biases, plain norms."""
+    """Initialize weights as in the reference: normal for linear layers and tables, zero biases, default norms."""
     for part in module.modules():
         if isinstance(part, nn.Linear | nn.Embedding | DistanceTable):
             nn.init.normal_(part.weight, std=standard_deviation)

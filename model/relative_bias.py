@@ -1,7 +1,7 @@
-"""Relative attention bias: what a pair of tokens adds to its attention score for the distance between the two.
+"""Relative attention bias: a learned addition to the attention score of two tokens, by the distance between them.
 
-In the text (1-D) and on the page (2-D), paper section 2.2; the bins are T5's. One bias, with the mask in it, serves
-every layer, so it is computed once a forward pass.
+Distances are in the text (1-D) and on the page (2-D), paper section 2.2; the bins are T5's. All layers share one bias,
+which includes the mask, so it is computed once per forward pass.
 """
 
 from __future__ import annotations
@@ -15,37 +15,37 @@ from model.config import LayoutLMv2Config
 from model.inputs import BOX_LIMIT
 
 _ALIGNMENT = 8
-"""Rows of the bias start at multiples of so many elements: the fused GPU kernels copy a bias that does not."""
+"""Rows of the bias start at multiples of this many elements: the fused GPU kernels copy an unaligned bias."""
 
 
 def relative_position_bucket(relative_position: torch.Tensor, num_buckets: int, max_distance: int) -> torch.Tensor:
     """The bin of each signed distance, 0 to num_buckets - 1, int64 of the same shape.
 
-    Half of the bins are for positive distances. In each half the first half are for single steps, the others grow
-    logarithmically up to `max_distance`, and what is farther shares the last one. Float32 decides at the edges, as in
+    Half of the bins are for positive distances. In each half, the first half has one bin per distance, the others grow
+    logarithmically up to `max_distance`, and larger distances share the last bin. Edges are rounded in float32, as in
     the reference.
     """
     half = num_buckets // 2
     exact = half // 2
     distance = relative_position.abs()
-    octaves = torch.log(distance.float() / exact) / math.log(max_distance / exact) * (half - exact)
-    far = exact + octaves.clamp(min=0).to(torch.long)
+    steps = torch.log(distance.float() / exact) / math.log(max_distance / exact) * (half - exact)
+    far = exact + steps.clamp(min=0).to(torch.long)
     bucket = torch.where(distance < exact, distance, far.clamp(max=half - 1))
     return bucket + (relative_position > 0).long() * half
 
 
 class DistanceTable(nn.Module):
-    """One learned number for every attention head and bin of distance; `weight` is [heads, bins].
+    """One learned number for each attention head and distance bin; `weight` is [heads, bins].
 
-    Checkpoints hold it as a linear layer without bias over one-hot bins; it is never computed so.
+    Checkpoints store it as a linear layer without bias over one-hot bins; here it is a table lookup.
     """
 
     def __init__(self, heads: int, bins: int, bin_limit: int, largest: int) -> None:
-        """Bins of distances up to `bin_limit` told apart; distances from -largest to largest may come."""
+        """`bin_limit` is the `max_distance` of the bins; inputs are distances from -largest to largest."""
         super().__init__()
         self.weight = nn.Parameter(torch.empty(heads, bins))
         self.largest = largest
-        # Computed once, on the CPU: no logarithm in the forward pass, and every device rounds alike.
+        # Computed once, on the CPU: no logarithm in the forward pass, and the same rounding on every device.
         lookup = relative_position_bucket(torch.arange(-largest, largest + 1, device="cpu"), bins, bin_limit)
         if not self.weight.is_meta:
             lookup = lookup.to(self.weight.device)
@@ -53,12 +53,12 @@ class DistanceTable(nn.Module):
         self.bins: torch.Tensor
 
     def forward(self, queries: torch.Tensor, keys: torch.Tensor) -> torch.Tensor:
-        """The bias of each pair: [b, q] and [b, k] integer positions to [b, heads, q, k]; trains `weight`."""
+        """The bias of each pair, [b, heads, q, k], from integer positions [b, q] and [b, k]; trains `weight`."""
         heads, bins = self.weight.shape
         distance = keys.unsqueeze(-2) - queries.unsqueeze(-1)
         index = self.bins[distance + self.largest].unsqueeze(1).expand(-1, heads, -1, -1)
-        # A gather along rows of the expanded table, because its gradient first sums within each row: looking the
-        # table up directly is slow to train, which is why the reference leaves the gradient out.
+        # A gather along rows of the expanded table, because its gradient first sums within each row: a direct lookup
+        # is slow to train, which is why the reference omits the gradient.
         table = self.weight.view(1, heads, 1, bins).expand(index.shape[0], -1, index.shape[2], -1)
         return table.gather(-1, index)
 
@@ -71,20 +71,20 @@ def relative_bias(
     visible: torch.Tensor,
     dtype: torch.dtype,
 ) -> torch.Tensor:
-    """The sum of what applies: distance in the text, distance on the page, and the mask.
+    """The sum of the biases that the model has, for distance in the text and on the page, and of the mask.
 
     Args:
         in_text: the 1-D table, if the model has one.
-        on_page: the tables of x and y, if the model has them. Columns are compared by x0, lines by y1: the bottom of a
-            box, not its top, as in the reference.
+        on_page: the tables of x and y, if the model has them. Horizontal distances are between x0, vertical ones
+            between y1: the bottom of a box, not its top, as in the reference.
         position_ids: int64 [b or 1, s].
         bbox: int64 [b, s, 4], 0..1000.
         visible: bool [b, s], False where a token must not be attended to.
-        dtype: of the result, in which hidden tokens get the least finite value (minus infinity would make a row with
-            nothing to attend to NaN).
+        dtype: of the result, in which hidden tokens get the lowest finite value (minus infinity would turn a row with
+            nothing to attend to into NaN).
 
     Returns:
-        [b, heads, s, s], queries by keys; without any table [b, 1, 1, s].
+        [b, heads, s, s], queries by keys; without tables [b, 1, 1, s].
     """
     keys = visible.shape[1]
     padding = -keys % _ALIGNMENT
@@ -105,8 +105,8 @@ def relative_bias(
 
 def text_table(config: LayoutLMv2Config) -> DistanceTable:
     """The 1-D table of a configuration."""
-    furthest = config.max_position_embeddings - 1
-    return DistanceTable(config.num_attention_heads, config.rel_pos_bins, config.max_rel_pos, furthest)
+    largest = config.max_position_embeddings - 1
+    return DistanceTable(config.num_attention_heads, config.rel_pos_bins, config.max_rel_pos, largest)
 
 
 def page_table(config: LayoutLMv2Config) -> DistanceTable:

@@ -1,8 +1,8 @@
-"""Start from a text model: the weights of a BERT-like checkpoint in a LayoutLMv2 whose layout and picture are new.
+"""Initialization from a text model: a LayoutLMv2 with the weights of a BERT-like checkpoint; layout and image are new.
 
-LayoutLMv2 is BERT's encoder with more going in (paper, section 2: "initialized with" a text model's weights), so every
-tensor of the text model has its place. Keys of the attention have a bias in BERT and none here: it adds the same to
-all scores of a query, which softmax does not see, so leaving it out changes nothing.
+LayoutLMv2 is BERT's encoder with additional inputs (paper, section 2: "initialized with" a text model's weights), so
+every tensor of the text model is used. The attention keys have a bias in BERT and none here: it adds a constant to all
+scores of a query, to which softmax is invariant, so omitting it changes nothing.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from model.config import LayoutLMv2Config
 from model.pretrained import LayoutLMv2PreTrainedModel
 
 TEXT_MODEL_TYPES = ("bert", "electra")
-"""Values of `model_type` whose encoders are BERT's, with its position ids from 0."""
+"""Values of `model_type` with BERT's encoder and position ids from 0."""
 
 EMBEDDING_KEYS = {
     "embeddings.word_embeddings.weight": "embeddings.word_embeddings.weight",
@@ -45,8 +45,8 @@ LAYER_KEYS = {
     "output.LayerNorm.weight": "output.LayerNorm.weight",
     "output.LayerNorm.bias": "output.LayerNorm.bias",
 }
-"""From the text model's names to this model's, within the embeddings and within each layer of the encoder. With
-`fast_qkv` the three projections then become one `qkv_linear`, `q_bias` and `v_bias`."""
+"""The text model's names mapped to this model's, for the embeddings and for each encoder layer. With `fast_qkv` the
+three projections then become one `qkv_linear`, `q_bias` and `v_bias`."""
 
 _SHARED_PARAMETERS = {
     "vocab_size": "vocab_size",
@@ -65,15 +65,15 @@ _SHARED_PARAMETERS = {
 def text_config(source: str | PathLike[str], **values: Any) -> LayoutLMv2Config:
     """A configuration with the sizes of a text checkpoint.
 
-    The six parts of a box's embedding share the width evenly, as in the published model (128 of 768 each).
+    The six parts of a box's embedding have equal widths if possible, as in the published model (128 of 768 each).
 
     Args:
         source: folder, hub id or s3:// URI of the text checkpoint.
         values: everything else, such as `id2label`, `image_feature_pool_shape` and `detectron2_config_args`.
 
     Raises:
-        CheckpointError: it cannot be read, or is no BERT-like model.
-        ValueError: no LayoutLMv2 can have its sizes.
+        CheckpointError: it cannot be read, or is not a BERT-like model.
+        ValueError: its sizes are invalid for a LayoutLMv2.
     """
     path = resolve_checkpoint(source, weights=False) / "config.json"
     try:
@@ -83,30 +83,32 @@ def text_config(source: str | PathLike[str], **values: Any) -> LayoutLMv2Config:
     kind = stored.get("model_type") if isinstance(stored, dict) else None
     if kind not in TEXT_MODEL_TYPES:
         raise CheckpointError(
-            f"{source} has model_type {kind!r}; a text checkpoint to start from is one of "
-            f"{', '.join(TEXT_MODEL_TYPES)}, and a LayoutLMv2 checkpoint is given as --model"
+            f"{source} has model_type {kind!r}; a text checkpoint must be one of {', '.join(TEXT_MODEL_TYPES)}; give a "
+            "LayoutLMv2 checkpoint as --model"
         )
     if stored.get("position_embedding_type", "absolute") != "absolute":
-        raise CheckpointError(f"{source} has {stored['position_embedding_type']} positions; only absolute ones fit")
+        raise CheckpointError(
+            f"{source} has {stored['position_embedding_type']} positions; only absolute ones are supported"
+        )
     shared = {ours: stored[theirs] for theirs, ours in _SHARED_PARAMETERS.items() if theirs in stored}
     if "hidden_size" not in shared:
-        raise CheckpointError(f"{path} says no hidden_size")
+        raise CheckpointError(f"{path} has no hidden_size")
     part = shared["hidden_size"] // 6
     rest = shared["hidden_size"] - 4 * part
     if rest % 2:
-        raise ValueError(f"{source}: hidden_size {shared['hidden_size']} is odd, so boxes cannot be embedded in it")
+        raise ValueError(f"{source}: hidden_size {shared['hidden_size']} is odd, so it cannot be split for boxes")
     return LayoutLMv2Config(**{**shared, "coordinate_size": part, "shape_size": rest // 2, **values})
 
 
 def load_text_checkpoint(model: LayoutLMv2PreTrainedModel, source: str | PathLike[str]) -> frozenset[str]:
-    """Put the weights of a text checkpoint into a model, in place.
+    """Load the weights of a text checkpoint into a model, in place.
 
     Returns:
-        The names of the model's parameters that were loaded; all others are as they were.
+        The names of the model's parameters that were loaded; all others are unchanged.
 
     Raises:
         CheckpointError: the checkpoint cannot be read.
-        CheckpointMismatchError: a tensor is missing or of another shape than the model's.
+        CheckpointMismatchError: a tensor is missing, or has another shape than the model's.
     """
     stored: dict[str, torch.Tensor] = {}
     for path in find_weights(resolve_checkpoint(source)):
@@ -119,7 +121,7 @@ def load_text_checkpoint(model: LayoutLMv2PreTrainedModel, source: str | PathLik
         names |= {layer + theirs: layer + ours for theirs, ours in LAYER_KEYS.items()}
     missing = [theirs for theirs in names if theirs not in stored]
     if missing:
-        raise CheckpointMismatchError(f"{source} is no BERT-like text model: it lacks {', '.join(missing[:4])}")
+        raise CheckpointMismatchError(f"{source} is not a BERT-like text model: it lacks {', '.join(missing[:4])}")
     weights = {ours: stored[theirs] for theirs, ours in names.items()}
     if base.config.fast_qkv:
         weights = _joined_projections(weights, base.config.num_hidden_layers)
@@ -127,7 +129,7 @@ def load_text_checkpoint(model: LayoutLMv2PreTrainedModel, source: str | PathLik
     for name, tensor in weights.items():
         if tensor.shape != state[name].shape:
             raise CheckpointMismatchError(
-                f"{source}: {name} has shape {list(tensor.shape)}, wanted {list(state[name].shape)}; "
+                f"{source}: {name} has shape {list(tensor.shape)}, expected {list(state[name].shape)}; "
                 "take the configuration from the text checkpoint"
             )
     base.load_state_dict(weights, strict=False)
@@ -142,7 +144,7 @@ def _plain_name(name: str) -> str:
 
 
 def _joined_projections(weights: dict[str, torch.Tensor], layers: int) -> dict[str, torch.Tensor]:
-    """The weights as a model with `fast_qkv` has them: queries, keys and values side by side."""
+    """The weights for a model with `fast_qkv`: queries, keys and values concatenated."""
     joined = {name: tensor for name, tensor in weights.items() if ".attention.self." not in name}
     for index in range(layers):
         attention = f"encoder.layer.{index}.attention.self."

@@ -1,4 +1,4 @@
-"""A small model with random weights: it shows that everything runs, and nothing else."""
+"""A small model with random weights, to check that everything runs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from model.config import LayoutLMv2Config
 
 UNTRAINED = "untrained"
-"""The name under which this model is asked for."""
+"""The name by which users select this model."""
 
 FORM_LABELS = ("O", "B-HEADER", "I-HEADER", "B-QUESTION", "I-QUESTION", "B-ANSWER", "I-ANSWER")
 CLASS_LABELS = ("form", "receipt", "contract", "letter")
@@ -21,7 +21,7 @@ _LABELS = {
 
 
 def untrained_config(task: str) -> LayoutLMv2Config:
-    """Two layers of 128 units over a ResNet-18 pyramid, with labels for the task ("token-classification", ...)."""
+    """Two layers of width 128 over a ResNet-18 pyramid, with labels for the task ("token-classification", ...)."""
     labels = _LABELS[task]
     return LayoutLMv2Config(
         hidden_size=128,

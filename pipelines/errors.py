@@ -24,7 +24,11 @@ ErrorKind = Literal[
 ERROR_KINDS: tuple[str, ...] = get_args(ErrorKind)
 
 
-class ProcessingError(Exception):
+class JobError(Exception):
+    """Ends a job, for a reason that its user can mend; the message says what to do."""
+
+
+class ProcessingError(JobError):
     """A document or a page that cannot be processed, for a foreseeable reason.
 
     Attributes:

@@ -59,9 +59,9 @@ def contract(new_canvas: NewCanvas) -> bytes:
 
 
 def _fill(canvas: Canvas, story: list[Flowable], x: float, top: float, bottom: float, width: float) -> float:
-    """Sets as much of `story` as there is room for and takes it off; returns where the text ends.
+    """Draw as much of `story` as fits and remove it from the list; return the y at which the text ends.
 
-    A heading stays with what follows it.
+    A heading stays with the text that follows it.
     """
     while story:
         flowable = story[0]
@@ -101,8 +101,8 @@ def _instruments(canvas: Canvas) -> None:
         name = random_source.choice(names)
         maker = random_source.choice(("Aldwin", "Brenner", "Castellan", "Dorrit & Co."))
         serial = f"{random_source.choice('ABKT')}{random_source.randint(10000, 99999)}"
-        place = f"Building {random_source.randint(1, 4)}, room {random_source.randint(101, 318)}"
-        rows.append([str(number), name, maker, serial, place, random_source.choice(("6 months", "12 months"))])
+        location = f"Building {random_source.randint(1, 4)}, room {random_source.randint(101, 318)}"
+        rows.append([str(number), name, maker, serial, location, random_source.choice(("6 months", "12 months"))])
     table = Table(rows, [30, 108, 84, 64, 112, 62], 20)
     table.setStyle(
         TableStyle(
@@ -170,7 +170,7 @@ def _scribble(canvas: Canvas, x: float, y: float, seed: int) -> None:
 
 
 def report(new_canvas: NewCanvas) -> bytes:
-    """An annual report: each third page in two columns, each fifth with a table, each seventh with a bar chart."""
+    """An annual report: every third page in two columns, every fifth with a table, every seventh with a bar chart."""
     pages = io.BytesIO()
     canvas = new_canvas(pages, (WIDTH, HEIGHT), "Annual report")
     random_source = random.Random(2025)
@@ -210,7 +210,7 @@ def _report_page(canvas: Canvas, index: int, random_source: random.Random) -> No
 
 
 def _sections(chapter: int, index: int, random_source: random.Random) -> list[Flowable]:
-    """More than fills a page; what is left over is not printed."""
+    """Text for more than one page; the rest is not printed."""
     story: list[Flowable] = []
     for section in range(1, 8):
         name = random_source.choice(("Operation", "Results", "Works carried out", "Incidents", "Outlook", "Method"))

@@ -1,7 +1,7 @@
 """Makes the documents in `documents/` beside this file: `python samples/make_samples.py [FOLDER]`.
 
-Everything in them is made up: companies, people, numbers. The same seed gives the same documents. Needs reportlab
-(`pip install reportlab`), which neither the jobs nor the tests need: the documents are kept in the repository.
+All content is fictitious: companies, people, numbers. The same seed makes the same documents. Requires reportlab
+(`pip install reportlab`), which neither the jobs nor the tests need: the documents are in the repository.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ LETTER = (612.0, 792.0)
 
 
 def new_canvas(pages: io.BytesIO, size: tuple[float, float], title: str, password: str | None = None) -> Canvas:
-    """A canvas whose output depends on what is drawn alone, not on the time of day."""
-    vars(rl_config)["useA85"] = False  # streams as bytes, not as text a quarter longer
+    """A canvas whose output depends only on what is drawn, not on the time."""
+    vars(rl_config)["useA85"] = False  # binary streams; encoded as text they are a quarter longer
     encryption = None
     if password is not None:
         encryption = StandardEncryption(password, ownerPassword=password + " owner", strength=128)
@@ -39,7 +39,7 @@ def new_canvas(pages: io.BytesIO, size: tuple[float, float], title: str, passwor
 
 
 def form(password: str | None = None) -> bytes:
-    """A supplier registration form of three pages, born digital."""
+    """A born-digital supplier registration form of three pages."""
     pages = io.BytesIO()
     canvas = new_canvas(pages, LETTER, "Supplier registration", password)
     for draw_page in registration_form.FORM_PAGES:
@@ -50,7 +50,7 @@ def form(password: str | None = None) -> bytes:
 
 
 def scanned_form() -> bytes:
-    """The same form as a scan: pictures only, slightly turned and noisy, and the empty back of its last sheet."""
+    """The same form as a scan: images only, slightly rotated and noisy, and the empty back of its last sheet."""
     pages = io.BytesIO()
     canvas = new_canvas(pages, LETTER, "Scan")
     original = form()
@@ -65,11 +65,11 @@ def scanned_form() -> bytes:
 
 
 def receipt_photo() -> bytes:
-    """A telephone's photo of a receipt on a table; stored lying on its side, with an EXIF orientation that says so."""
+    """A phone's photo of a receipt on a table, stored sideways with the matching EXIF orientation."""
     page = one_page(business_papers.draw_receipt, business_papers.RECEIPT_SIZE)
     upright = as_photo(render(page, 0, 220), seed=11)
     exif = Image.Exif()
-    exif[0x0112] = 6  # to be turned a quarter clockwise
+    exif[0x0112] = 6  # rotate by 90 degrees clockwise for display
     exif[0x010F] = "Sample Camera"
     stored = io.BytesIO()
     upright.transpose(Image.Transpose.ROTATE_90).save(stored, "JPEG", quality=70, exif=exif)
@@ -77,7 +77,7 @@ def receipt_photo() -> bytes:
 
 
 def fax() -> bytes:
-    """A fax of two pages: bilevel, 204 x 196 dots an inch, CCITT group 4."""
+    """A fax of two pages: bilevel, 204 x 196 dots per inch, CCITT group 4."""
     pages = [
         as_fax(render(one_page(draw, LETTER), 0, 200), number, seed=20 + number)
         for number, draw in enumerate(business_papers.FAX_PAGES, start=1)
@@ -90,7 +90,7 @@ def fax() -> bytes:
 
 
 def invoice() -> bytes:
-    """An invoice as a screen picture: a PNG at 110 dots an inch."""
+    """An invoice as a screenshot: a PNG at 110 dots per inch."""
     stored = io.BytesIO()
     page = render(one_page(business_papers.draw_invoice, LETTER), 0, 110)
     page.quantize(64, dither=Image.Dither.NONE).save(stored, "PNG", optimize=True)
@@ -98,7 +98,7 @@ def invoice() -> bytes:
 
 
 def one_page(draw: Callable[[Canvas], None], size: tuple[float, float]) -> bytes:
-    """A PDF of what `draw` draws."""
+    """A PDF of one page, drawn by `draw`."""
     pages = io.BytesIO()
     canvas = new_canvas(pages, size, "Sample")
     draw(canvas)
@@ -108,7 +108,7 @@ def one_page(draw: Callable[[Canvas], None], size: tuple[float, float]) -> bytes
 
 
 def landscape_schedule() -> bytes:
-    """A wide table on a page that is stored upright and to be shown turned (`/Rotate 90`)."""
+    """A wide table on a page that is stored upright and displayed rotated (`/Rotate 90`)."""
 
     def draw(canvas: Canvas) -> None:
         canvas.setPageRotation(90)
@@ -116,12 +116,12 @@ def landscape_schedule() -> bytes:
         canvas.rotate(90)
         business_papers.draw_schedule(canvas)
 
-    # reportlab takes the size as displayed and stores the sides the other way round.
+    # reportlab takes the displayed size and stores the sides swapped.
     return one_page(draw, (LETTER[1], LETTER[0]))
 
 
 def truncated_contract() -> bytes:
-    """The contract, cut off in the middle as a broken transfer leaves it."""
+    """The contract, truncated in the middle as by an interrupted transfer."""
     whole = contract()
     return whole[: len(whole) // 2]
 
@@ -137,7 +137,7 @@ def report() -> bytes:
 
 
 def encrypted_form() -> bytes:
-    """The form, behind the password `USER_PASSWORD`."""
+    """The form, encrypted with the password `USER_PASSWORD`."""
     return form(USER_PASSWORD)
 
 
@@ -156,7 +156,7 @@ SAMPLES: dict[str, Callable[[], bytes]] = {
 
 
 def make(folder: Path) -> list[Path]:
-    """Writes all samples into `folder` and returns their paths."""
+    """Write all samples into `folder` and return their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for name, build in SAMPLES.items():

@@ -1,4 +1,4 @@
-"""What happens to paper: scanners, faxes and telephone cameras, each from a clean picture of a page."""
+"""Simulates scanners, faxes and phone cameras, each from a clean page image."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageFont
 
 
 def render(pdf: bytes, page_index: int, dpi: int) -> Image.Image:
-    """A PDF's page in colour."""
+    """A page of a PDF in colour."""
     document = pypdfium2.PdfDocument(pdf)
     page = document[page_index]
-    picture = page.render(scale=dpi / 72).to_pil().convert("RGB")
+    image = page.render(scale=dpi / 72).to_pil().convert("RGB")
     page.close()
     document.close()
-    return picture
+    return image
 
 
 def _noise(size: tuple[int, int], spread: float, seed: int) -> np.ndarray:
@@ -22,13 +22,13 @@ def _noise(size: tuple[int, int], spread: float, seed: int) -> np.ndarray:
 
 
 def _smooth_noise(size: tuple[int, int], cells: int, seed: int) -> np.ndarray:
-    """Clouds between 0 and 1 over an area of `size`."""
+    """Smooth noise between 0 and 1 of shape `size`."""
     small = np.random.default_rng(seed).integers(0, 256, (cells, cells), dtype=np.uint8)
     return np.asarray(Image.fromarray(small).resize(size, Image.Resampling.BICUBIC), float) / 255
 
 
 def as_scan(page: Image.Image, seed: int) -> Image.Image:
-    """A flat-bed scan in grey: turned by a fraction of a degree, soft, speckled, darker towards one edge."""
+    """A flatbed scan in grey: rotated by a fraction of a degree, soft, speckled, darker towards one edge."""
     angle = (0.7, -0.5, 0.4, -0.8)[seed % 4]
     grey = page.convert("L").rotate(angle, Image.Resampling.BICUBIC, fillcolor=250, translate=(4, -3))
     grey = grey.filter(ImageFilter.GaussianBlur(0.55))
@@ -45,7 +45,7 @@ def blank_scan(size: tuple[int, int], seed: int) -> Image.Image:
 
 
 def as_fax(page: Image.Image, number: int, seed: int) -> Image.Image:
-    """A received fax in black and white, 1728 x 2156 dots, with the sender's line on top and a few broken lines."""
+    """A received fax in black and white, 1728 x 2156 dots, with the sender's line at the top and a few damaged rows."""
     grey = page.convert("L").resize((1728, 2156), Image.Resampling.LANCZOS)
     grey = ImageChops.offset(grey, 0, 20)
     drawing = ImageDraw.Draw(grey)
@@ -63,12 +63,12 @@ def as_fax(page: Image.Image, number: int, seed: int) -> Image.Image:
 
 
 def as_photo(receipt: Image.Image, seed: int) -> Image.Image:
-    """A colour photo, 1080 x 1800: the receipt on a wooden table, seen a little askew, with a shadow over it."""
+    """A colour photo, 1080 x 1800: the receipt on a wooden table, slightly skewed, with a shadow over it."""
     size = (1080, 1800)
     width, height = size
     grain = _smooth_noise((width, height * 6), 40, seed)[::6] * 0.6 + _smooth_noise(size, 9, seed + 1) * 0.4
     wood = np.stack([96 + 62 * grain, 66 + 46 * grain, 42 + 34 * grain], axis=2)
-    paper, mask = _lay_askew(receipt, size)
+    paper, mask = _in_perspective(receipt, size)
     shadow = np.asarray(ImageChops.offset(mask, 16, 20).filter(ImageFilter.GaussianBlur(18)), float)[..., None] / 255
     alpha = np.asarray(mask.filter(ImageFilter.GaussianBlur(1)), float)[..., None] / 255
     creases = 1 - 0.10 * (_smooth_noise(size, 7, seed + 2)[..., None] - 0.3)
@@ -78,12 +78,12 @@ def as_photo(receipt: Image.Image, seed: int) -> Image.Image:
     )
     light = 1.06 - 0.30 * np.linspace(0, 1, width)[None, :, None] * np.linspace(0.3, 1, height)[:, None, None]
     scene = scene * light + _noise(size, 3.0, seed + 3)[..., None]
-    picture = Image.fromarray(np.clip(scene, 0, 255).astype(np.uint8))
-    return picture.filter(ImageFilter.GaussianBlur(0.6))
+    photo = Image.fromarray(np.clip(scene, 0, 255).astype(np.uint8))
+    return photo.filter(ImageFilter.GaussianBlur(0.6))
 
 
-def _lay_askew(receipt: Image.Image, size: tuple[int, int]) -> tuple[Image.Image, Image.Image]:
-    """The receipt in perspective on an empty picture, and where it is."""
+def _in_perspective(receipt: Image.Image, size: tuple[int, int]) -> tuple[Image.Image, Image.Image]:
+    """The receipt in perspective on an empty image, and the mask of its area."""
     width, height = size
     corners = ((0.17, 0.05), (0.80, 0.035), (0.86, 0.955), (0.13, 0.965))  # from the top left, clockwise
     seen = [(x * width, y * height) for x, y in corners]

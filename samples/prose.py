@@ -1,4 +1,4 @@
-"""Running text for the sample report and the sample contract: made up, and the same for the same seed."""
+"""Running text for the sample report and the sample contract: fictitious and deterministic by seed."""
 
 from __future__ import annotations
 

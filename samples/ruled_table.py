@@ -1,4 +1,4 @@
-"""A ruled table with a head row, for the sample documents."""
+"""A ruled table with a header row, for the sample documents."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from reportlab.lib import colors
 from reportlab.pdfgen.canvas import Canvas
 
 LEFT = 48.0
-"""Where tables begin: the left margin of the pages they stand on, in points."""
+"""Left edge of tables, the left margin of their pages, in points."""
 
 PALE = colors.HexColor("#e6eff1")
 
@@ -20,7 +20,7 @@ def draw_table(
     rows: Sequence[Sequence[str]],
     height: float = 18,
 ) -> float:
-    """A ruled table; a column is its title, width and alignment. Returns where it ends."""
+    """Draw a ruled table; a column is (title, width, alignment). Returns the y of its bottom."""
     width = sum(column[1] for column in columns)
     canvas.setFillColor(PALE)
     canvas.rect(LEFT, top - height, width, height, stroke=0, fill=1)

@@ -14,6 +14,17 @@ BUCKET = "documents"
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
+SERVICES = {"ray_cluster", "s3_server", "chrome", "endpoint", "narrow_endpoint"}
+"""Fixtures that start something; tests which start a job of their own have an `xdist_group`."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that `make check` leaves out."""
+    for item in items:
+        if item.get_closest_marker("xdist_group") or SERVICES & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.services)
+
+
 @pytest.fixture(scope="session")
 def fixtures_directory() -> Path:
     """Small files that the tests carry with them."""

@@ -1,4 +1,4 @@
-"""Reading words and boxes from a page image, one file an engine.
+"""OCR: reads words and boxes from a page image, one file per engine.
 
-Begin with `engine.py`; `reading_order.py` orders the words, `word_filter.py` drops what is no word.
+Start with `engine.py`; `reading_order.py` orders the words, `word_filter.py` drops everything that is not a word.
 """

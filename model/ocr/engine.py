@@ -1,8 +1,8 @@
 """OCR: words, boxes and confidences of a page image, through Tesseract.
 
-`OcrEngine` reads with tesserocr (Tesseract in this process, loaded once) or pytesseract (the `tesseract` program, once
-a page), always on one OpenMP thread: more cost several times the CPU, and workers share the machine anyway. The
-defaults were chosen by `benchmarks/ocr.py`; `OcrOptions.plain()` is Tesseract as it comes.
+`OcrEngine` uses tesserocr (Tesseract in this process, loaded once) or pytesseract (the `tesseract` program, once per
+page), always with one OpenMP thread: more threads take several times the CPU, and workers share the machine anyway. The
+defaults were chosen with `benchmarks/ocr.py`; `OcrOptions.plain()` is Tesseract with its own defaults.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ __all__ = ["OcrEngine", "OcrOptions", "OcrResult", "OcrUnavailableError", "norma
 logger = logging.getLogger(__name__)
 
 LARGEST_SIDE = 32767
-"""Tesseract takes no picture with a longer side, in pixels."""
+"""Tesseract's limit of an image's longer side, in pixels."""
 
 HIGHEST_RESOLUTION = 2400
-"""Tesseract believes no more, in dpi."""
+"""Tesseract's limit of the resolution, in dpi."""
 
 
 @dataclass(frozen=True)
@@ -37,42 +37,43 @@ class OcrOptions:
     """How page images are read."""
 
     engine: Literal["tesserocr", "pytesseract"] = "tesserocr"
-    """tesserocr in the process; where it cannot be imported, or where asked for, the tesseract program."""
+    """tesserocr runs in the process; pytesseract, also the fallback without tesserocr, runs the tesseract program."""
     language: str = "eng"
     """Tesseract's language or languages: "eng", "eng+deu"."""
     page_segmentation_mode: int = 3
     """Tesseract's --psm, 1 to 13: 3 finds columns and blocks, 4 takes one column, 11 collects sparse text."""
     reading_order: Literal["boxes", "engine"] = "boxes"
-    """"boxes" restores it with `model.ocr.reading_order`, "engine" leaves the words as Tesseract gives them."""
+    """"boxes" restores it with `model.ocr.reading_order`, "engine" keeps Tesseract's order."""
     enlarge_to_pixels: int = 1750
-    """A smaller page is enlarged until its longer side has so many pixels; 0: never."""
+    """A smaller page is enlarged until its longer side has this many pixels; 0: never."""
     most_enlargement: float = 2.0
-    """But never by more than this factor."""
+    """Maximum factor of enlargement."""
     reduce_to_pixels: int = 3600
-    """A larger page is reduced until its longer side has so many pixels; 0: never. A4 at 300 dpi has 3508."""
+    """A larger page is reduced until its longer side has this many pixels; 0: never. A4 at 300 dpi has 3508."""
     resolution_dpi: int = 220
-    """What Tesseract is told of a page of `enlarge_to_pixels`, and of larger ones in proportion; 0 lets it guess. Text
-    over a third of it in pixels loses its ascenders; left to guess, Tesseract loses them on ordinary text too."""
+    """The resolution passed to Tesseract for a page of `enlarge_to_pixels`, and proportionally more for larger ones; 0
+    lets it guess. Text taller in pixels than a third of it loses its ascenders; if Tesseract guesses, ordinary text
+    does too."""
     minimum_confidence: float = 0.2
-    """Words read with less confidence (0-1) are dropped, and counted in `OcrResult.dropped`; 0 keeps all."""
+    """Words with less confidence (0-1) are dropped, and counted in `OcrResult.dropped`; 0 keeps all."""
     minimum_symbol_confidence: float = 0.6
     """The same for words without any letter or digit: specks and pieces of rules."""
     trim_rules: bool = True
-    """Take form rules that were read as characters off the words; see `model.ocr.word_filter`."""
+    """Remove form rules that were read as characters from words; see `model.ocr.word_filter`."""
     tessdata: str | None = None
-    """Folder of the .traineddata files; None looks in TESSDATA_PREFIX and where the system keeps them."""
+    """Folder of the .traineddata files; None searches TESSDATA_PREFIX and the system's folders."""
 
     def __post_init__(self) -> None:
         if self.engine not in ("tesserocr", "pytesseract"):
-            raise ValueError(f"OCR engine {self.engine!r} is not known: use 'tesserocr' or 'pytesseract'")
+            raise ValueError(f"OCR engine {self.engine!r} is unknown: use 'tesserocr' or 'pytesseract'")
         if not re.fullmatch(r"~?\w+(/\w+)?(\+~?\w+(/\w+)?)*", self.language, re.ASCII):
-            raise ValueError(f"OCR language {self.language!r} is none: write for example 'eng' or 'eng+deu'")
+            raise ValueError(f"OCR language {self.language!r} is invalid: write for example 'eng' or 'eng+deu'")
         if not 1 <= self.page_segmentation_mode <= 13 or self.page_segmentation_mode == 2:
             raise ValueError(f"page_segmentation_mode={self.page_segmentation_mode} reads no text: use 1 or 3 to 13")
         if self.reading_order not in ("boxes", "engine"):
-            raise ValueError(f"reading_order={self.reading_order!r} is not known: use 'boxes' or 'engine'")
+            raise ValueError(f"reading_order={self.reading_order!r} is unknown: use 'boxes' or 'engine'")
         if self.most_enlargement < 1:
-            raise ValueError(f"most_enlargement={self.most_enlargement} would reduce: it must be 1 or more")
+            raise ValueError(f"most_enlargement={self.most_enlargement} reduces the page: it must be 1 or more")
         for name in ("enlarge_to_pixels", "reduce_to_pixels", "resolution_dpi"):
             if not 0 <= getattr(self, name) <= LARGEST_SIDE:
                 raise ValueError(f"{name}={getattr(self, name)} must be from 0 to {LARGEST_SIDE}")
@@ -86,7 +87,7 @@ class OcrOptions:
 
     @classmethod
     def plain(cls, engine: Literal["tesserocr", "pytesseract"] = "pytesseract", language: str = "eng") -> OcrOptions:
-        """Tesseract as it comes. With pytesseract: the words of `pytesseract.image_to_data(image)`, in its order."""
+        """Tesseract's defaults. With pytesseract: the words of `pytesseract.image_to_data(image)`, in its order."""
         return cls(
             engine=engine,
             language=language,
@@ -103,13 +104,13 @@ class OcrOptions:
 
 @dataclass(frozen=True)
 class OcrResult:
-    """What was read on one page.
+    """The words of one page.
 
     Attributes:
         words: in reading order.
-        boxes: (x0, y0, x1, y1) in pixels of the image given, inside it, x0 < x1 and y0 < y1; one a word.
-        confidences: 0-1; one a word.
-        dropped: how many words more Tesseract gave, that were below the minimum confidence or nothing but a rule.
+        boxes: (x0, y0, x1, y1) in pixels of the input image, inside it, x0 < x1 and y0 < y1; one per word.
+        confidences: 0-1; one per word.
+        dropped: number of further words from Tesseract, below the minimum confidence or nothing but a rule.
     """
 
     words: list[str]
@@ -119,7 +120,7 @@ class OcrResult:
 
 
 class OcrEngine:
-    """Reads page images; made once, lives as long as its worker. Not for use by two threads at once.
+    """Reads page images; created once per worker. Not thread-safe.
 
     Raises:
         OcrUnavailableError: Tesseract or the data of a language is missing; the message names the Debian package.
@@ -133,13 +134,13 @@ class OcrEngine:
         """Words, boxes and confidences of a page.
 
         Args:
-            image: upright page; grey ("L") or RGB, other modes are made grey.
-            time_limit_seconds: the longest that recognition may take. tesserocr looks at the clock only after the
-                layout analysis (a quarter of a second on a usual page); a native hang must be stopped from outside.
+            image: upright page; grey ("L") or RGB, other modes are converted to grey.
+            time_limit_seconds: for the recognition. tesserocr checks the time only after the layout analysis (a quarter
+                of a second on a usual page); a hang in native code must be stopped from outside.
 
         Raises:
-            TimeoutError: it took longer.
-            ValueError: the image is larger than Tesseract takes, with `reduce_to_pixels=0`.
+            TimeoutError: recognition exceeded the time limit.
+            ValueError: the image is larger than Tesseract's limit, with `reduce_to_pixels=0`.
             RuntimeError: Tesseract failed.
         """
         if time_limit_seconds is not None and time_limit_seconds <= 0:
@@ -151,11 +152,11 @@ class OcrEngine:
         scaled = resize(image, working_size(image.width, image.height, self.options))
         if max(scaled.size) > LARGEST_SIDE:
             raise ValueError(
-                f"an image of {image.width}x{image.height} pixels is larger than Tesseract takes ({LARGEST_SIDE} a "
-                f"side): set reduce_to_pixels, or give it a smaller one"
+                f"an image of {image.width}x{image.height} pixels exceeds Tesseract's limit of {LARGEST_SIDE} a side: "
+                f"set reduce_to_pixels, or use a smaller image"
             )
         found = self._tesseract.read(
-            scaled, told_resolution(scaled.width, scaled.height, self.options), time_limit_seconds
+            scaled, tesseract_resolution(scaled.width, scaled.height, self.options), time_limit_seconds
         )
         kept = keep_text(
             found,
@@ -173,7 +174,7 @@ class OcrEngine:
         )
 
     def close(self) -> None:
-        """Frees Tesseract's memory; reading afterwards raises `RuntimeError`."""
+        """Free Tesseract's memory; `read` raises `RuntimeError` afterwards."""
         self._tesseract.close()
 
     def __enter__(self) -> OcrEngine:
@@ -186,14 +187,14 @@ class OcrEngine:
 
 
 def normalise_boxes(boxes: Sequence[Sequence[float]], width: int, height: int) -> list[list[int]]:
-    """Boxes in pixels as the model wants them: 0-1000, rounded down as the reference implementation does.
+    """Convert boxes in pixels to the model's 0-1000, rounded down as in the reference implementation.
 
     Args:
-        boxes: (x0, y0, x1, y1) in pixels; corners may lie outside the page or be swapped.
+        boxes: (x0, y0, x1, y1) in pixels; corners can lie outside the page or be swapped.
         width, height: of the page, in pixels.
 
     Returns:
-        [x0, y0, x1, y1] a box, with 0 <= x0 <= x1 <= 1000 and 0 <= y0 <= y1 <= 1000.
+        [x0, y0, x1, y1] per box, with 0 <= x0 <= x1 <= 1000 and 0 <= y0 <= y1 <= 1000.
     """
     if boxes and (width <= 0 or height <= 0):
         raise ValueError(f"a page of {width}x{height} pixels has no boxes")
@@ -206,10 +207,10 @@ def normalise_boxes(boxes: Sequence[Sequence[float]], width: int, height: int) -
 
 
 def working_size(width: int, height: int, options: OcrOptions) -> tuple[int, int]:
-    """The size in which a page of `width` x `height` pixels is read.
+    """The size to which a page of `width` x `height` pixels is scaled for OCR.
 
-    The resolution of a scan is often unknown or wrongly stated, and how large its letters are is known only after
-    reading; the page's longer side stands for both.
+    The resolution of a scan is often unknown or wrong, and the size of its letters is known only after OCR; the page's
+    longer side is a proxy for both.
     """
     longer = max(width, height)
     scale = 1.0
@@ -220,10 +221,11 @@ def working_size(width: int, height: int, options: OcrOptions) -> tuple[int, int
     return max(round(width * scale), 1), max(round(height * scale), 1)
 
 
-def told_resolution(width: int, height: int, options: OcrOptions) -> int:
-    """The resolution in dpi that Tesseract is told of a page read at `width` x `height` pixels; 0: none.
+def tesseract_resolution(width: int, height: int, options: OcrOptions) -> int:
+    """The resolution in dpi to pass to Tesseract for a page of `width` x `height` pixels; 0: none.
 
-    It bounds the size of letters and of specks. The page's longer side stands for it, as in `working_size`.
+    Tesseract derives limits for the size of letters and specks from it. It follows from the page's longer side, as in
+    `working_size`.
     """
     if not options.resolution_dpi or not options.enlarge_to_pixels:
         return options.resolution_dpi
@@ -232,21 +234,21 @@ def told_resolution(width: int, height: int, options: OcrOptions) -> int:
 
 
 def resize(image: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """Unchanged where it has the size already, so that Tesseract sees the very image given."""
+    """Resize to grey; an image that already has the size is returned unchanged, so that Tesseract sees the original."""
     if image.size == size:
         return image
     return image.convert("L").resize(size, Image.Resampling.LANCZOS)
 
 
 def _to_image(
-    words: Sequence[Word], scaled: tuple[int, int], given: tuple[int, int]
+    words: Sequence[Word], scaled: tuple[int, int], original: tuple[int, int]
 ) -> list[tuple[int, int, int, int]]:
-    """From the pixels that were read to those of the image given; at least one pixel wide and high."""
+    """Boxes of words in the original image instead of the scaled one; at least one pixel wide and high."""
     boxes = []
     for word in words:
         corners = []
         for axis in (0, 1):
-            ratio, end = given[axis] / scaled[axis], given[axis]
+            ratio, end = original[axis] / scaled[axis], original[axis]
             low = min(max(round(word.box[axis] * ratio), 0), end - 1)
             high = max(min(round(word.box[axis + 2] * ratio), end), low + 1)
             corners.append((low, high))
@@ -264,17 +266,17 @@ class _Tesseract(Protocol):
 def _make_tesseract(options: OcrOptions) -> _Tesseract:
     if options.engine == "tesserocr":
         try:
-            with one_openmp_thread():  # a tesserocr built with OpenMP reads the limit when it is loaded
+            with one_openmp_thread():  # if built with OpenMP, tesserocr reads the limit when it is loaded
                 import tesserocr
         except ImportError as error:
-            logger.warning("tesserocr cannot be imported (%s): pages are read with pytesseract instead", error)
+            logger.warning("tesserocr cannot be imported (%s): using pytesseract instead", error)
         else:
             return _InProcess(tesserocr, options)
     return _Program(options)
 
 
 class _InProcess:
-    """Tesseract as a library, its data loaded once."""
+    """Tesseract as a library, whose data is loaded once."""
 
     def __init__(self, tesserocr: Any, options: OcrOptions) -> None:
         self._tesserocr = tesserocr
@@ -285,7 +287,7 @@ class _InProcess:
             )
         except RuntimeError as error:
             raise OcrUnavailableError(
-                f"Tesseract does not take the data of {options.language!r} in {tessdata}: {error}"
+                f"Tesseract cannot load the data of {options.language!r} in {tessdata}: {error}"
             ) from error
 
     def read(self, image: Image.Image, resolution_dpi: int, time_limit_seconds: float | None) -> list[Word]:
@@ -299,7 +301,7 @@ class _InProcess:
             if not api.Recognize(max(int(time_limit_seconds * 1000), 1) if time_limit_seconds else 0):
                 if time_limit_seconds:
                     raise TimeoutError(f"OCR took longer than {time_limit_seconds:g} s")
-                raise RuntimeError(f"Tesseract did not read an image of {image.width}x{image.height} pixels")
+                raise RuntimeError(f"Tesseract failed on an image of {image.width}x{image.height} pixels")
             return list(self._words(api.GetIterator()))
         finally:
             api.Clear()
@@ -323,7 +325,7 @@ class _InProcess:
 
 
 class _Program:
-    """The `tesseract` program, started for every page by pytesseract."""
+    """The `tesseract` program, which pytesseract starts for every page."""
 
     def __init__(self, options: OcrOptions) -> None:
         try:

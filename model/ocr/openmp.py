@@ -1,4 +1,4 @@
-"""One OpenMP thread for Tesseract, and only for it."""
+"""Limits Tesseract, and only Tesseract, to one OpenMP thread."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _users: list[str | None] = []
 
 @contextmanager
 def one_openmp_thread() -> Iterator[None]:
-    """OMP_THREAD_LIMIT=1 for libraries loaded and programs started meanwhile, and as it was for all later ones.
+    """Set OMP_THREAD_LIMIT=1 for libraries loaded and programs started in the context, and restore it afterwards.
 
-    The variable is the only way to tell Tesseract, which asks for its threads by number. Left in place it would
-    also hold back a PyTorch that is loaded later.
+    The variable is the only way to limit Tesseract, which requests its threads by number. If it stayed set, it would
+    also limit a PyTorch that is loaded later.
     """
     name = "OMP_THREAD_LIMIT"
     with _lock:

@@ -1,13 +1,13 @@
 """Reading order from boxes alone: columns of running text one after the other, everything else row by row.
 
-For text whose source has no order of its own: Tesseract's sparse-text mode, word lists of a labelled corpus, a jumbled
-text layer. It is cheap (milliseconds a page), needs no picture, and the same boxes always give the same order.
+For text without an order of its own: Tesseract's sparse-text mode, word lists of a labelled corpus, a jumbled text
+layer. It is fast (milliseconds per page), needs no image, and is deterministic.
 
-Words that stand close together on a line make a segment. Where a strip free of text runs between segments, and what
-stands to its left and right looks like running text (several lines, most of them as wide as their column, several
-words each), these are columns; a segment that crosses the strip (a title, a wide table) closes the columns above it.
-What does not look like running text (a form's labels and values, a table, a signature block) is read row by row, from
-left to right. This is recursive X-Y cut (Nagy and Seth, 1984) with a test for running text before each cut.
+Words close together on a line form a segment. If a strip without text runs between segments, and both sides look like
+running text (several lines, most of them as wide as their column, several words each), the sides are columns; a segment
+that crosses the strip (a title, a wide table) ends the columns above it. Everything else (a form's labels and values, a
+table, a signature block) is read row by row, from left to right. This is recursive X-Y cut (Nagy and Seth, 1984) with a
+test for running text before each cut.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from dataclasses import dataclass
 from statistics import median
 
 MAX_WORD_GAP = 1.5
-"""Between words of one segment, in median word heights: wider than justified text's spaces, narrower than a gutter."""
+"""Between words of a segment, in median word heights: wider than spaces in justified text, narrower than a gutter."""
 MIN_LINE_OVERLAP = 0.5
-"""Vertical overlap of two boxes of one line, as a part of the smaller box's height."""
+"""Vertical overlap of two boxes on one line, as a fraction of the smaller box's height."""
 MIN_COLUMN_LINES = 4
-"""A column of running text has at least so many lines."""
+"""Minimum lines of a column of running text."""
 MIN_COLUMN_FILL = 0.6
-"""A column's median line is at least this part of the column's width."""
+"""Minimum width of a column's median line, as a fraction of the column's width."""
 MIN_WORDS_PER_LINE = 3
-"""A column's median line has at least so many words."""
+"""Minimum words of a column's median line."""
 MAX_HEIGHT_RATIO = 3.0
 """Boxes of more unequal height (a logo beside small print) do not share a line."""
 GUTTER_BINS = 200
-"""Gutters are looked for at so many places across a region."""
+"""Number of positions across a region that are tested for gutters."""
 MAX_COLUMN_DEPTH = 4
-"""Cuts within cuts: up to 16 columns side by side."""
+"""Depth of nested cuts: up to 16 columns side by side."""
 
 Box = Sequence[float]
 
@@ -51,13 +51,13 @@ class _Segment:
 
 
 def reading_order(boxes: Sequence[Box]) -> list[int]:
-    """The order in which a person reads words that stand at `boxes`.
+    """The order in which a person reads the words at `boxes`.
 
     Args:
-        boxes: (x0, y0, x1, y1) of each word, y downwards, in any unit; all in the same unit.
+        boxes: (x0, y0, x1, y1) of each word, y downwards, all in the same arbitrary unit.
 
     Returns:
-        Each index into `boxes` once, the word to read first at the front.
+        Each index into `boxes` once, in reading order.
     """
     if not boxes:
         return []
@@ -66,9 +66,9 @@ def reading_order(boxes: Sequence[Box]) -> list[int]:
 
 
 def _segments(boxes: Sequence[Box], unit: float) -> list[_Segment]:
-    """Words joined from left to right to the segment that ends nearest before them on their line."""
+    """Join words from left to right, each to the segment on its line that ends nearest before it."""
     chains: list[list[int]] = []
-    ends_at: dict[int, list[int]] = defaultdict(list)  # height in units -> chains whose last word stands there
+    ends_at: dict[int, list[int]] = defaultdict(list)  # height in units -> chains whose last word is there
     for index in sorted(range(len(boxes)), key=lambda i: (boxes[i][0], boxes[i][1], i)):
         box = boxes[index]
         rows = range(int(box[1] // unit), int(box[3] // unit) + 1)
@@ -76,7 +76,7 @@ def _segments(boxes: Sequence[Box], unit: float) -> list[_Segment]:
         for chain in {chain for row in rows for chain in ends_at[row]}:
             last = boxes[chains[chain][-1]]
             gap = box[0] - last[2]
-            # a box that begins well inside the last one stands over it, not after it
+            # a box that begins well inside the last one lies over it, not after it
             starts_after = gap > -unit or box[0] >= (last[0] + last[2]) / 2
             if starts_after and (gap, chain) < (least_gap, best) and _share_a_line(last, box):
                 best, least_gap = chain, gap
@@ -105,7 +105,7 @@ def _segments(boxes: Sequence[Box], unit: float) -> list[_Segment]:
 def _share_a_line(first: Box, second: Box) -> bool:
     heights = sorted((first[3] - first[1], second[3] - second[1]))
     overlap = min(first[3], second[3]) - max(first[1], second[1])
-    if heights[0] <= 0:  # a box without height stands on the line it lies in
+    if heights[0] <= 0:  # a box without height belongs to the line that contains it
         return overlap >= 0
     return overlap >= MIN_LINE_OVERLAP * heights[0] and heights[1] <= MAX_HEIGHT_RATIO * heights[0]
 
@@ -124,7 +124,7 @@ def _cut_to_columns(segments: list[_Segment], depth: int) -> list[_Segment] | No
     crossing = sorted((s for s in segments if s.x0 < gutter < s.x1), key=lambda s: (s.middle, s.x0))
     beside = [s for s in segments if not s.x0 < gutter < s.x1]
     ordered: list[_Segment] = []
-    waiting: list[_Segment] = []  # what is read by rows, unless columns come first
+    pending: list[_Segment] = []  # read row by row, once the next columns or the end are reached
     found = False
     for above in [*crossing, None]:
         band = [s for s in beside if above is None or s.middle < above.middle]
@@ -132,17 +132,17 @@ def _cut_to_columns(segments: list[_Segment], depth: int) -> list[_Segment] | No
         left = _column([s for s in band if s.x1 <= gutter], depth - 1)
         right = _column([s for s in band if s.x1 > gutter], depth - 1)
         if left is not None and right is not None:
-            ordered += _rows(waiting) + left + right
-            waiting, found = [], True
+            ordered += _rows(pending) + left + right
+            pending, found = [], True
         else:
-            waiting += band
+            pending += band
         if above is not None:
-            waiting.append(above)
-    return ordered + _rows(waiting) if found else None
+            pending.append(above)
+    return ordered + _rows(pending) if found else None
 
 
 def _column(segments: list[_Segment], depth: int) -> list[_Segment] | None:
-    """The segments in order, if they are a column or several; else None."""
+    """The segments in order, if they form one or more columns; else None."""
     inner = _cut_to_columns(segments, depth)
     if inner is None and _is_running_text(segments):
         return _rows(segments)
@@ -150,7 +150,7 @@ def _column(segments: list[_Segment], depth: int) -> list[_Segment] | None:
 
 
 def _gutter(segments: list[_Segment]) -> float | None:
-    """Where the least text stands over the whole height, in the middle 80% of the width; None in a narrow region."""
+    """The x in the middle 80% of the width with the least text over the whole height; None in a narrow region."""
     left, right = min(s.x0 for s in segments), max(s.x1 for s in segments)
     step = (right - left) / GUTTER_BINS
     if step <= 0:
@@ -165,7 +165,7 @@ def _gutter(segments: list[_Segment]) -> float | None:
         covered.append(total)
     inner = range(GUTTER_BINS // 10, GUTTER_BINS - GUTTER_BINS // 10)
     least = min(covered[i] for i in inner)
-    # the widest strip of those that are equally free
+    # the widest strip of those with equally little text
     best_start, best_length, start = 0, 0, None
     for i in [*inner, -1]:
         if i >= 0 and covered[i] <= least + 1e-6:
@@ -187,12 +187,12 @@ def _is_running_text(segments: list[_Segment]) -> bool:
 
 
 def _rows(segments: list[_Segment]) -> list[_Segment]:
-    """Top to bottom, each row from left to right."""
+    """Order rows from top to bottom, each from left to right."""
     rows: list[list[_Segment]] = []
     for segment in sorted(segments, key=lambda s: (s.middle, s.x0)):
         box = (segment.x0, segment.y0, segment.x1, segment.y1)
-        for row in reversed(rows[-3:]):  # a tall box's row may lie between
-            # the nearest neighbour decides, so that a page a little askew keeps its rows
+        for row in reversed(rows[-3:]):  # the row of a tall box can lie between
+            # compare with the nearest neighbour, so that rows of a slightly skewed page stay together
             near = min(row, key=lambda s: max(s.x0 - segment.x1, segment.x0 - s.x1))
             apart = max(near.x0 - segment.x1, segment.x0 - near.x1)
             if apart >= 0 and _share_a_line((near.x0, near.y0, near.x1, near.y1), box):

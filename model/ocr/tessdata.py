@@ -1,4 +1,4 @@
-"""Where Tesseract's language data lies."""
+"""Finds Tesseract's language data."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ class OcrUnavailableError(RuntimeError):
 
 
 def languages_of(language: str) -> list[str]:
-    """The languages of "eng+~deu": eng and deu."""
+    """The languages of, for example, "eng+~deu": eng and deu."""
     return [name.lstrip("~") for name in language.split("+")]
 
 
 def find_tessdata(language: str, folder: str | None = None) -> Path:
-    """The folder that has the data of every language asked for.
+    """The folder that contains the data of every requested language.
 
-    Looked for in this order: `folder` alone if given; TESSDATA_PREFIX; where the `tesseract` program on the PATH
-    keeps its own; where systems keep it.
+    The search order is: only `folder`, if given; TESSDATA_PREFIX; the folder of the `tesseract` program on the PATH;
+    the usual system folders.
 
     Args:
-        language: as Tesseract takes it, such as "eng+deu".
-        folder: the one folder to look in.
+        language: in Tesseract's syntax, such as "eng+deu".
+        folder: the only folder to search.
 
     Raises:
         OcrUnavailableError: there is none; the message names the Debian package.
@@ -46,14 +46,14 @@ def find_tessdata(language: str, folder: str | None = None) -> Path:
             return candidate
         best = max(best, installed, key=len)
     require_language(language, best, folder)
-    raise OcrUnavailableError(f"no one folder holds the data of all of {language!r}: set tessdata to one that does")
+    raise OcrUnavailableError(f"no single folder has all the data of {language!r}: set tessdata to one that does")
 
 
 def require_language(language: str, installed: Collection[str], folder: str | None = None) -> None:
-    """Refuses languages that are not installed.
+    """Check that all languages are installed.
 
     Raises:
-        OcrUnavailableError: names the Debian package of what is missing.
+        OcrUnavailableError: a language is missing; the message names its Debian package.
     """
     missing = [name for name in languages_of(language) if name not in installed]
     if missing:
@@ -61,7 +61,7 @@ def require_language(language: str, installed: Collection[str], folder: str | No
         where = "" if folder is None else f" in {folder}"
         raise OcrUnavailableError(
             f"no Tesseract data{where} for {', '.join(missing)}: on Debian or Ubuntu, apt-get install {packages}; "
-            f"elsewhere put the .traineddata files in a folder and name it in TESSDATA_PREFIX"
+            f"elsewhere put the .traineddata files in a folder and set TESSDATA_PREFIX to it"
         )
 
 

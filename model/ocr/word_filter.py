@@ -1,16 +1,16 @@
-"""What of Tesseract's output is text: form rules taken off words, specks left out.
+"""Filters Tesseract's output: removes form rules from words, and drops specks.
 
-The rule, in full, so that nothing real goes missing unseen:
+The complete rules, so that no actual text disappears unnoticed:
 
-1. A run of the characters `_ | ¦ ~ - = —` at a word's edge is taken off, and its box cut in proportion: these are the
-   lines, cell borders and leaders that forms are drawn with ("__King", "|Executive", "Length---"). A single hyphen,
-   equals sign or tilde stays ("-5", "re-", "~40").
-2. A word is parted at two or more underscores inside it, and at underscores after a colon ("DATE:_10/26/87"), where
-   that leaves letters or digits in every part; single underscores elsewhere ("first_name") stay.
-3. What is then empty was a rule, and is dropped.
-4. Words below the minimum confidence are dropped; words without a letter or digit below their own, higher one.
+1. A run of the characters `_ | ¦ ~ - = —` at a word's edge is removed, and the box is trimmed in proportion: these are
+   the lines, cell borders and leaders of forms ("__King", "|Executive", "Length---"). A single hyphen, equals sign or
+   tilde stays ("-5", "re-", "~40").
+2. A word is split at two or more underscores inside it, and at underscores after a colon ("DATE:_10/26/87"), if every
+   part then has letters or digits; single underscores elsewhere ("first_name") stay.
+3. A word that is then empty was a rule, and is dropped.
+4. Words below the minimum confidence are dropped; for words without a letter or digit the minimum is higher.
 
-Every word dropped is counted.
+Dropped words are counted.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _INNER = re.compile(r"_{2,}|(?<=:)_+")
 
 @dataclass(frozen=True)
 class Word:
-    """A word as Tesseract gives it: its box in pixels (x0, y0, x1, y1), its confidence 0-1."""
+    """A word from Tesseract, with its box in pixels (x0, y0, x1, y1) and its confidence, 0-1."""
 
     text: str
     box: tuple[float, float, float, float]
@@ -35,7 +35,7 @@ class Word:
 
 @dataclass(frozen=True)
 class Kept:
-    """Words that are text, in the order given, and how many were not."""
+    """Words that are text, in the input's order, and the number of others."""
 
     words: list[Word]
     dropped: int
@@ -44,27 +44,27 @@ class Kept:
 def keep_text(
     words: Iterable[Word], *, trim_rules: bool, minimum_confidence: float, minimum_symbol_confidence: float
 ) -> Kept:
-    """The words that are text, by the rule at the head of this file.
+    """The words that are text, by the rules in the module's docstring.
 
     Args:
-        words: what was read.
-        trim_rules: apply steps 1 to 3.
-        minimum_confidence: 0-1, of step 4.
-        minimum_symbol_confidence: 0-1, of step 4, for words without a letter or digit.
+        words: from Tesseract.
+        trim_rules: apply rules 1 to 3.
+        minimum_confidence: 0-1, for rule 4.
+        minimum_symbol_confidence: 0-1, for rule 4 and words without a letter or digit.
     """
     kept: list[Word] = []
     dropped = 0
     for word in words:
         parts = without_rules(word) if trim_rules else [word]
-        least = _least(word, minimum_confidence, minimum_symbol_confidence)
-        texts = [part for part in parts if part.confidence >= least]
+        minimum = _minimum_confidence(word, minimum_confidence, minimum_symbol_confidence)
+        texts = [part for part in parts if part.confidence >= minimum]
         kept += texts
         dropped += not texts
     return Kept(kept, dropped)
 
 
 def without_rules(word: Word) -> list[Word]:
-    """The word without the form rules at its edges, in parts where one ran through it; nothing, if it was a rule."""
+    """The word without form rules at its edges, split where a rule runs through it; empty if it is only a rule."""
     spans, start = [], 0
     for stop, after in [*(match.span() for match in _INNER.finditer(word.text)), (len(word.text), len(word.text))]:
         spans.append((start, stop))
@@ -101,5 +101,5 @@ def _has_letter_or_digit(text: str) -> bool:
     return any(character.isalnum() for character in text)
 
 
-def _least(word: Word, letters: float, symbols: float) -> float:
+def _minimum_confidence(word: Word, letters: float, symbols: float) -> float:
     return letters if _has_letter_or_digit(word.text) else max(letters, symbols)

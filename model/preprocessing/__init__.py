@@ -1,4 +1,4 @@
-"""What the model is fed: tokenizer, image processor and the processor that joins them, as the reference names them.
+"""Preprocessing: tokenizer, image processor and the processor that combines them, named as in the reference.
 
-Begin with `processor.py`; nothing here loads PyTorch until tensors are asked for.
+Start with `processor.py`; the tokenizer does not load PyTorch until tensors are requested.
 """

@@ -1,4 +1,4 @@
-"""What the tokenizer, the image processor and the processor return: a mapping of named lists or tensors."""
+"""The output of the tokenizer, the image processor and the processor: a mapping of names to lists or tensors."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ TENSOR_TYPES = ("pt", "np")
 class BatchEncoding(UserDict):
     """Named model inputs: `encoding["input_ids"]` or `encoding.input_ids`, and `model(**encoding)`.
 
-    Of a tokenizer call it also keeps the windows themselves, one `tokenizers.Encoding` each, in the order of the rows:
-    `encoding.word_ids(i)` says for every token of window `i` which word it came from. An integer index gives the window
-    itself, a slice the rows of every entry.
+    The result of a tokenizer call also has the windows themselves, as one `tokenizers.Encoding` per row:
+    `encoding.word_ids(i)` is the word of every token of window `i`. An integer index returns the window itself, a slice
+    the rows of every entry.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class BatchEncoding(UserDict):
         return self._window(key)
 
     def __getattr__(self, name: str) -> Any:
-        # Also asked for while unpickling, before `data` exists.
+        # Unpickling calls this before `data` exists.
         data = self.__dict__.get("data", {})
         if name in data:
             return data[name]
@@ -50,12 +50,12 @@ class BatchEncoding(UserDict):
 
     @property
     def encodings(self) -> list[Encoding] | None:
-        """One `tokenizers.Encoding` a window, or None where no text was tokenized."""
+        """One `tokenizers.Encoding` per window, or None if no text was tokenized."""
         return self._encodings
 
     def _window(self, index: int) -> Encoding:
         if self._encodings is None:
-            raise KeyError("only what a tokenizer returned has windows; other entries are looked up by name")
+            raise KeyError("only the output of a tokenizer has windows; look up other entries by name")
         return self._encodings[index]
 
     def tokens(self, batch_index: int = 0) -> list[str]:
@@ -63,50 +63,50 @@ class BatchEncoding(UserDict):
         return self._window(batch_index).tokens
 
     def word_ids(self, batch_index: int = 0) -> list[int | None]:
-        """For every token of one window the index of its word within its own sequence; None for special tokens."""
+        """For every token of one window, the index of its word in its own sequence; None for special tokens."""
         return self._window(batch_index).word_ids
 
     def sequence_ids(self, batch_index: int = 0) -> list[int | None]:
-        """For every token of one window 0 (first sequence), 1 (second sequence) or None (special token)."""
+        """For every token of one window, 0 (first sequence), 1 (second sequence) or None (special token)."""
         return self._window(batch_index).sequence_ids
 
     def convert_to_tensors(self, tensor_type: str | None = None) -> BatchEncoding:
-        """Turns every entry into a tensor ("pt") or an array ("np"), in place; None leaves the lists as they are.
+        """Convert every entry to a tensor ("pt") or an array ("np"), in place; None keeps the lists.
 
         Raises:
-            ValueError: for another `tensor_type`, and for rows of unequal length with "pt".
+            ValueError: `tensor_type` is unknown, or rows have unequal lengths with "pt".
         """
         if tensor_type is None:
             return self
         if tensor_type not in TENSOR_TYPES:
-            raise ValueError(f"return_tensors={tensor_type!r} is not known: use 'pt', 'np' or None")
+            raise ValueError(f"return_tensors={tensor_type!r} is unknown: use 'pt', 'np' or None")
         convert = _as_torch if tensor_type == "pt" else _as_numpy
         for name, value in self.data.items():
             try:
                 self.data[name] = convert(value)
             except (ValueError, TypeError, RuntimeError) as error:
                 raise ValueError(
-                    f"{name!r} does not make a tensor: its rows have different lengths or hold something else than "
-                    "numbers. Rows of one length come from padding=True, or from padding='max_length', "
+                    f"{name!r} cannot be converted to a tensor: its rows have different lengths, or contain values "
+                    "that are not numbers. For rows of equal length, use padding=True, or padding='max_length' with "
                     "truncation=True."
                 ) from error
         return self
 
     def to(self, device: str | int | torch.device, *, non_blocking: bool = False) -> BatchEncoding:
-        """Moves the tensors to a device, in place; lists stay as they are."""
+        """Move the tensors to a device, in place; lists are unchanged."""
         for name, value in self.data.items():
             if is_tensor(value):
                 self.data[name] = value.to(device=device, non_blocking=non_blocking)
         return self
 
 
-def _is_hollow(value: Any) -> bool:
-    """True for [], [[]], [[], []] ...: numpy would call these float64, ids are int64."""
-    return isinstance(value, (list, tuple)) and all(_is_hollow(item) for item in value)
+def _has_no_values(value: Any) -> bool:
+    """True for [], [[]], [[], []] ...: numpy would make them float64, but ids are int64."""
+    return isinstance(value, (list, tuple)) and all(_has_no_values(item) for item in value)
 
 
 def is_tensor(value: Any) -> bool:
-    """Whether a value is a tensor, which it can be only where PyTorch is loaded; this module does not load it."""
+    """Whether a value is a tensor, without loading PyTorch: if it is not loaded, nothing is."""
     torch = sys.modules.get("torch")
     return torch is not None and isinstance(value, torch.Tensor)
 
@@ -118,14 +118,14 @@ def _as_torch(value: Any) -> torch.Tensor:
         return value
     if isinstance(value, (list, tuple)) and value and is_tensor(value[0]):
         return torch.stack(list(value))
-    # Through numpy, which reads nested lists several times faster than torch.tensor does.
+    # Through numpy, which converts nested lists several times faster than torch.tensor.
     array = np.asarray(value)
     if array.dtype == object:
-        raise TypeError("not a rectangle of numbers")
-    if array.size == 0 and _is_hollow(value):
+        raise TypeError("not a rectangular array of numbers")
+    if array.size == 0 and _has_no_values(value):
         array = array.astype(np.int64)
     elif array.dtype == np.float64 and not isinstance(value, np.ndarray):
-        array = array.astype(np.float32)  # what torch makes of Python floats
+        array = array.astype(np.float32)  # torch's dtype for Python floats
     return torch.from_numpy(np.ascontiguousarray(array))
 
 
@@ -140,4 +140,4 @@ def _as_numpy(value: Any) -> np.ndarray:
         for index, row in enumerate(value):
             ragged[index] = np.asarray(row)
         return ragged
-    return np.asarray(value, dtype=np.int64 if _is_hollow(value) else None)
+    return np.asarray(value, dtype=np.int64 if _has_no_values(value) else None)

@@ -1,8 +1,8 @@
-"""Page pictures to the 224x224 BGR pictures that the visual backbone takes, and Tesseract's words along with them.
+"""Converts page images to the 224x224 BGR images of the visual backbone, and optionally reads them with Tesseract.
 
-Two classes that differ in who resizes: `LayoutLMv2ImageProcessor` (torch, antialiased, also on a GPU) and
-`LayoutLMv2ImageProcessorPil` (Pillow). Their pictures differ by rounding only. Arguments, defaults and file format are
-the reference implementation's.
+The two classes differ in how they resize: `LayoutLMv2ImageProcessor` with torch (antialiased, also on a GPU),
+`LayoutLMv2ImageProcessorPil` with Pillow. Results differ by rounding only. Arguments, defaults and file format are
+those of the reference implementation.
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ class LayoutLMv2ImageProcessor:
     Args:
         do_resize: whether to resize at all.
         size: {"height": h, "width": w} in pixels, or one number for a square; default 224.
-        resample: the filter by Pillow's number: 0 nearest, 2 bilinear (default), 3 bicubic.
-        do_convert_rgb: whether greyscale, palette, CMYK and transparent pictures become RGB. None means yes; with False
-            such pictures are refused, since the model takes three channels.
+        resample: Pillow's number of the filter: 0 nearest, 2 bilinear (default), 3 bicubic.
+        do_convert_rgb: whether to convert greyscale, palette, CMYK and transparent images to RGB. None means yes; with
+            False such images are rejected, since the model needs three channels.
         apply_ocr: whether to read words and boxes with Tesseract.
         ocr_lang: Tesseract's language or languages ("eng", "eng+deu"); None is Tesseract's default.
         tesseract_config: further options of the tesseract command, such as "--psm 6".
-        other_settings: what preprocessor_config.json says besides; kept, without effect.
+        other_settings: further entries of preprocessor_config.json; kept, without effect.
 
     Raises:
-        ValueError: for a size that names no height and width.
+        ValueError: `size` does not have height and width.
     """
 
     model_input_names = ("pixel_values",)
@@ -85,13 +85,13 @@ class LayoutLMv2ImageProcessor:
         tesseract_config: str | None = None,
         input_data_format: str | None = None,
     ) -> BatchEncoding:
-        """Prepares one picture or a batch.
+        """Prepare one image or a batch.
 
         Args:
             images: a Pillow image, an array or tensor (height, width), (height, width, channels) or (channels, height,
-                width), or a batch of them; RGB where they have colours.
+                width), or a batch of them; colours are RGB.
             return_tensors: "pt" or "np" for one batch, None for a list.
-            input_data_format: "channels_first" or "channels_last" where the shape leaves it open.
+            input_data_format: "channels_first" or "channels_last", for ambiguous shapes.
 
         The other arguments replace the processor's own settings for this call.
 
@@ -100,34 +100,32 @@ class LayoutLMv2ImageProcessor:
             OCR also `words` (list[list[str]]) and `boxes` (list[list[[x0, y0, x1, y1]]], 0-1000).
 
         Raises:
-            TypeError: for what is no image.
-            ValueError: for shapes, values or options that make no sense, and for "pt" and pictures of unequal size.
+            TypeError: an input is not an image.
+            ValueError: a shape, value or option is invalid, or images have unequal sizes with "pt" or "np".
         """
         if return_tensors is not None and return_tensors not in TENSOR_TYPES:
-            raise ValueError(f"return_tensors={return_tensors!r} is not known: use 'pt', 'np' or None")
-        pictures = list_images(images)
+            raise ValueError(f"return_tensors={return_tensors!r} is unknown: use 'pt', 'np' or None")
+        sources = list_images(images)
         if (self.do_convert_rgb if do_convert_rgb is None else do_convert_rgb) is False:
-            for picture in pictures:
-                if isinstance(picture, Image.Image) and picture.mode != "RGB":
-                    raise ValueError(
-                        f"a picture of mode {picture.mode}, with do_convert_rgb=False: the model takes RGB"
-                    )
-        pages = [to_rgb(picture, input_data_format) for picture in pictures]
+            for source in sources:
+                if isinstance(source, Image.Image) and source.mode != "RGB":
+                    raise ValueError(f"an image has mode {source.mode}; the model needs RGB, but do_convert_rgb=False")
+        pages = [to_rgb(source, input_data_format) for source in sources]
 
-        found = None
+        texts = None
         if self.apply_ocr if apply_ocr is None else apply_ocr:
             lang = self.ocr_lang if ocr_lang is None else ocr_lang
             config = self.tesseract_config if tesseract_config is None else tesseract_config
-            found = [apply_tesseract(page, lang, config) for page in pages]
+            texts = [apply_tesseract(page, lang, config) for page in pages]
         if self.do_resize if do_resize is None else do_resize:
             target = self.size if size is None else _as_size(size)
             chosen = self.resample if resample is None else int(resample)
             pages = [self._resize(page, target["height"], target["width"], chosen) for page in pages]
 
         features = BatchEncoding({"pixel_values": self._collect([page.flip(0) for page in pages], return_tensors)})
-        if found is not None:
-            features["words"] = [words for words, _ in found]
-            features["boxes"] = [boxes for _, boxes in found]
+        if texts is not None:
+            features["words"] = [words for words, _ in texts]
+            features["boxes"] = [boxes for _, boxes in texts]
         return features
 
     def _resize(self, page: torch.Tensor, height: int, width: int, resample: int) -> torch.Tensor:
@@ -137,21 +135,21 @@ class LayoutLMv2ImageProcessor:
         if return_tensors is None:
             return pages
         if len({page.shape for page in pages}) > 1:
-            raise ValueError(f"pictures of unequal size make no batch: {[tuple(page.shape) for page in pages]}")
+            raise ValueError(f"images of unequal size cannot be batched: {[tuple(page.shape) for page in pages]}")
         batch = torch.stack(pages)
         return batch if return_tensors == "pt" else batch.cpu().numpy()
 
     @classmethod
     def from_pretrained(cls, source: str | os.PathLike[str], **settings: Any) -> LayoutLMv2ImageProcessor:
-        """Loads preprocessor_config.json (or the part of processor_config.json) from a folder, hub id or `s3://...`.
+        """Load preprocessor_config.json (or its part of processor_config.json) from a folder, hub id or `s3://...`.
 
         Args:
-            source: where it is.
-            settings: constructor arguments that replace what the file says.
+            source: folder, hub id or `s3://bucket/prefix`.
+            settings: constructor arguments that override the file.
 
         Raises:
-            FileNotFoundError: where there is neither file.
-            CheckpointError: if `source` does not exist, is refused or out of reach.
+            FileNotFoundError: neither file exists.
+            CheckpointError: `source` does not exist, access is denied, or it is unreachable.
         """
         folder = resolve_checkpoint(source, weights=False)
         if (folder / CONFIG_FILE).is_file():
@@ -167,7 +165,7 @@ class LayoutLMv2ImageProcessor:
         return cls(**{**arguments, "other_settings": others, **settings})
 
     def save_pretrained(self, folder: str | os.PathLike[str]) -> tuple[str, ...]:
-        """Writes preprocessor_config.json, and gives its path."""
+        """Write preprocessor_config.json and return its path."""
         config = {name: getattr(self, name) for name in _SETTING_NAMES if getattr(self, name) is not None}
         config = {**self.other_settings, **config, "image_processor_type": "LayoutLMv2ImageProcessor"}
         path = Path(folder) / CONFIG_FILE
@@ -177,7 +175,7 @@ class LayoutLMv2ImageProcessor:
 
 
 class LayoutLMv2ImageProcessorPil(LayoutLMv2ImageProcessor):
-    """Resizes with Pillow, with any of its filters; lists are of numpy arrays."""
+    """Resizes with Pillow, with any of its filters; lists contain numpy arrays."""
 
     def _resize(self, page: torch.Tensor, height: int, width: int, resample: int) -> torch.Tensor:
         return resize_pillow(page, height, width, resample)
@@ -194,21 +192,21 @@ def apply_tesseract(
     tesseract_config: str | None = None,
     input_data_format: str | None = None,
 ) -> tuple[list[str], list[list[int]]]:
-    """Reads a picture with the plain call of pytesseract, on one thread.
+    """Read an image with a plain call of pytesseract, on one thread.
 
     Args:
-        image: see `to_rgb`. Its metadata (such as dpi) is left out: Tesseract would read the same pixels otherwise.
+        image: see `to_rgb`. Its metadata (such as dpi) is removed, because it changes what Tesseract reads.
         lang: Tesseract's language or languages; None is its default.
         tesseract_config: further options of the tesseract command.
         input_data_format: see `to_rgb`.
 
     Returns:
-        The words that are not blank, in Tesseract's order, and their boxes [x0, y0, x1, y1] in 0-1000 of the picture's
+        The words that are not blank, in Tesseract's order, and their boxes [x0, y0, x1, y1] in 0-1000 of the image's
         width and height, rounded down.
 
     Raises:
-        pytesseract.TesseractNotFoundError: where tesseract is not installed.
-        pytesseract.TesseractError: where it fails, as for a language that is not installed.
+        pytesseract.TesseractNotFoundError: tesseract is not installed.
+        pytesseract.TesseractError: tesseract fails, for example because a language is not installed.
     """
     page, _ = to_pillow(to_rgb(image, input_data_format))
     with one_openmp_thread():
@@ -228,12 +226,12 @@ def _as_size(size: int | Sequence[int] | Mapping[str, int]) -> dict[str, int]:
         size = (size, size)
     if isinstance(size, Mapping):
         if set(size) != {"height", "width"}:
-            raise ValueError(f"size={dict(size)}: it has to name exactly height and width, in pixels")
+            raise ValueError(f"size={dict(size)}: it must have exactly height and width, in pixels")
         height, width = size["height"], size["width"]
     elif len(size) == 2:
         height, width = size
     else:
         raise ValueError(f"size={size!r}: pass one number, (height, width) or a mapping with height and width")
     if height < 1 or width < 1:
-        raise ValueError(f"size: {height} x {width} pixels make no picture")
+        raise ValueError(f"size: {height} x {width} pixels is empty; both must be 1 or more")
     return {"height": int(height), "width": int(width)}

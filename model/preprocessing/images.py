@@ -1,4 +1,4 @@
-"""Page pictures in whatever form they come - Pillow images, arrays, tensors - as RGB, and resized."""
+"""Conversion of page images - Pillow images, arrays, tensors - to RGB, and resizing."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-# Pillow's numbers for its filters, and what torch calls the ones it has.
+# Pillow's filter numbers and torch's names, for the filters that torch has.
 _TORCH_FILTERS = {
     int(Image.Resampling.NEAREST): "nearest-exact",
     int(Image.Resampling.BILINEAR): "bilinear",
@@ -18,11 +18,11 @@ _TORCH_FILTERS = {
 
 
 def list_images(images: Any) -> list[Any]:
-    """One image, a batch (list, tuple, array or tensor of four dimensions) or a list of batches, as a flat list.
+    """Flatten one image, a batch (list, tuple, array or tensor of four dimensions) or a list of batches to a list.
 
     Raises:
-        TypeError: for what is no image.
-        ValueError: if there is none, or for an array of other than two to four dimensions.
+        TypeError: an item is not an image.
+        ValueError: there are no images, or an array does not have two to four dimensions.
     """
     if isinstance(images, (list, tuple)):
         flat = [image for item in images for image in list_images(item)]
@@ -38,25 +38,25 @@ def list_images(images: Any) -> list[Any]:
             return [images]
         raise ValueError(f"an image has two or three dimensions and a batch four, not {tuple(images.shape)}")
     raise TypeError(
-        f"{type(images).__name__} is no image: pass a Pillow image (PIL.Image.open reads one), an array or a tensor"
+        f"{type(images).__name__} is not an image: pass a Pillow image (PIL.Image.open reads one), an array or a tensor"
     )
 
 
 def to_rgb(image: Any, input_data_format: str | None = None) -> torch.Tensor:
-    """An image as RGB channels. Transparent parts become white, as on paper; 16-bit greys become 8-bit ones.
+    """Convert an image to RGB channels. Transparency is composited over white; 16-bit grey becomes 8-bit.
 
     Args:
         image: a Pillow image of any mode, or an array or tensor (height, width), (height, width, channels) or
             (channels, height, width) with 1, 3 (RGB) or 4 (RGBA) channels.
-        input_data_format: "channels_first" or "channels_last" for arrays whose shape leaves it open; such are otherwise
-            taken as channels first.
+        input_data_format: "channels_first" or "channels_last" for arrays with ambiguous shapes; the default is channels
+            first.
 
     Returns:
-        (3, height, width), on the tensor's device: uint8, or float with the values that were there. Its memory may be
-        laid out pixel by pixel, as Pillow's is, which saves copying a whole page twice.
+        (3, height, width), on the tensor's device: uint8, or float with unchanged values. Its memory layout can be
+        pixel by pixel, like Pillow's, which saves copying a whole page twice.
 
     Raises:
-        ValueError: for other shapes, and for integers outside 0-255.
+        ValueError: the shape is invalid, or integers are outside 0-255.
     """
     if isinstance(image, Image.Image):
         return torch.from_numpy(np.array(_pillow_to_rgb(image))).permute(2, 0, 1)
@@ -71,7 +71,7 @@ def to_rgb(image: Any, input_data_format: str | None = None) -> torch.Tensor:
         values = pixels.to(torch.int64)
         if values.numel() and (values.min() < 0 or values.max() > 255):
             raise ValueError(
-                f"pixels are {pixels.dtype} from {values.min()} to {values.max()}: bring them to 0-255 first"
+                f"pixels are {pixels.dtype} from {values.min()} to {values.max()}: scale them to 0-255 first"
             )
         pixels = values.to(torch.uint8)
     if pixels.shape[0] == 1:
@@ -85,10 +85,10 @@ def to_rgb(image: Any, input_data_format: str | None = None) -> torch.Tensor:
 
 
 def to_pillow(pixels: torch.Tensor) -> tuple[Image.Image, bool]:
-    """(3, height, width) as an 8-bit Pillow image without metadata, and whether its values were 0-1 before.
+    """Convert (3, height, width) to an 8-bit Pillow image without metadata; also return whether values were in 0-1.
 
     Raises:
-        ValueError: for floats that are neither whole numbers in 0-255 nor all in 0-1.
+        ValueError: floats are neither whole numbers in 0-255 nor all in 0-1.
     """
     array = pixels.cpu().numpy().transpose(1, 2, 0)
     scaled = False
@@ -97,7 +97,7 @@ def to_pillow(pixels: torch.Tensor) -> tuple[Image.Image, bool]:
         whole = low >= 0 and high <= 255 and np.allclose(array, np.trunc(array))
         if not whole and not (low >= 0 and high <= 1):
             raise ValueError(
-                f"pixels are {array.dtype} from {low} to {high}: Pillow takes floats only in 0-1, or whole in 0-255"
+                f"pixels are {array.dtype} from {low} to {high}: floats must be in 0-1, or whole numbers in 0-255"
             )
         scaled = not whole
         array = (array * 255 if scaled else array).astype(np.uint8)
@@ -105,25 +105,25 @@ def to_pillow(pixels: torch.Tensor) -> tuple[Image.Image, bool]:
 
 
 def resize_tensor(pixels: torch.Tensor, height: int, width: int, resample: int) -> torch.Tensor:
-    """(channels, height, width) resized by torch with antialiasing, as torchvision does it.
+    """Resize (channels, height, width) with torch and antialiasing, like torchvision.
 
     Args:
         resample: 0 nearest, 2 bilinear or 3 bicubic (Pillow's numbers).
 
     Raises:
-        ValueError: for Pillow's other filters.
+        ValueError: the filter is another one of Pillow's.
     """
     if resample not in _TORCH_FILTERS:
         raise ValueError(
             f"resample={resample} is not one of torch's filters (0 nearest, 2 bilinear, 3 bicubic); "
-            "LayoutLMv2ImageProcessorPil has them all"
+            "LayoutLMv2ImageProcessorPil supports all"
         )
     if pixels.shape[-2:] == (height, width):
         return pixels
     mode = _TORCH_FILTERS[resample]
     if mode == "nearest-exact":
         return torch.nn.functional.interpolate(pixels[None], size=(height, width), mode=mode)[0]
-    # torch resizes bytes directly on a CPU only; elsewhere they are rounded afterwards.
+    # torch resizes uint8 directly only on a CPU; elsewhere the result is rounded afterwards.
     direct = pixels.is_floating_point() or pixels.device.type == "cpu"
     resized = torch.nn.functional.interpolate(
         (pixels if direct else pixels.float())[None],
@@ -136,13 +136,13 @@ def resize_tensor(pixels: torch.Tensor, height: int, width: int, resample: int) 
 
 
 def resize_pillow(pixels: torch.Tensor, height: int, width: int, resample: int) -> torch.Tensor:
-    """(3, height, width) resized by Pillow; floats in 0-1 come back as float32 in 0-1.
+    """Resize (3, height, width) with Pillow; floats in 0-1 are returned as float32 in 0-1.
 
     Raises:
-        ValueError: as `to_pillow`, and for an unknown filter.
+        ValueError: as for `to_pillow`, or the filter is unknown.
     """
-    picture, scaled = to_pillow(pixels)
-    array = np.array(picture.resize((width, height), resample=resample)).transpose(2, 0, 1)
+    image, scaled = to_pillow(pixels)
+    array = np.array(image.resize((width, height), resample=resample)).transpose(2, 0, 1)
     if scaled:
         array = (array.astype(np.float64) / 255).astype(np.float32)
     return torch.from_numpy(np.ascontiguousarray(array))
@@ -154,7 +154,7 @@ def _pillow_to_rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith(("I", "F")):
         grey = np.asarray(image).astype(np.float64)
         highest = grey.max() if grey.size else 0
-        # Floats may be 0-1; integers beyond a byte are 16-bit scans.
+        # Floats can be in 0-1; integers above 255 are 16-bit scans.
         factor = 255 if image.mode == "F" and highest <= 1 else 1 if highest <= 255 else 1 / 256
         return Image.fromarray(np.clip(grey * factor, 0, 255).astype(np.uint8)).convert("RGB")
     if "A" in image.getbands() or "a" in image.getbands() or image.info.get("transparency") is not None:
@@ -170,11 +170,11 @@ def _channels_last(shape: Sequence[int], input_data_format: str | None) -> bool:
         last = input_data_format == "channels_last"
         if shape[2 if last else 0] not in (1, 3, 4):
             raise ValueError(
-                f"an image of shape {tuple(shape)} has no 1, 3 or 4 channels where {input_data_format} are"
+                f"an image of shape {tuple(shape)} does not have 1, 3 or 4 channels in {input_data_format} order"
             )
         return last
     if shape[0] in (1, 3, 4):
         return False
     if shape[2] in (1, 3, 4):
         return True
-    raise ValueError(f"an image of shape {tuple(shape)} has its 1, 3 or 4 channels neither first nor last")
+    raise ValueError(f"an image of shape {tuple(shape)} has 1, 3 or 4 channels neither first nor last")

@@ -1,12 +1,12 @@
-"""Image processor and tokenizer as one: a page picture and its words to everything the model takes.
+"""Image processor and tokenizer combined: from a page image and its words to all inputs of the model.
 
 The five ways to call it (`apply_ocr` is a setting of the image processor):
 
-1. a picture, words read by OCR: `processor(image)`
-2. a picture with its words: `processor(image, words, boxes=boxes)` (apply_ocr=False)
+1. an image, words read by OCR: `processor(image)`
+2. an image with its words: `processor(image, words, boxes=boxes)` (apply_ocr=False)
 3. with labels: `processor(image, words, boxes=boxes, word_labels=labels)` (apply_ocr=False)
-4. a picture and a question, words read by OCR: `processor(image, question)`
-5. a picture, a question and words: `processor(image, question, words, boxes=boxes)` (apply_ocr=False)
+4. an image and a question, words read by OCR: `processor(image, question)`
+5. an image, a question and words: `processor(image, question, words, boxes=boxes)` (apply_ocr=False)
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from model.preprocessing.tokenizer import LayoutLMv2Tokenizer
 
 
 class LayoutLMv2Processor:
-    """The two together, with the reference implementation's arguments.
+    """An image processor and a tokenizer, with the reference implementation's arguments.
 
     Args:
         image_processor: default `LayoutLMv2ImageProcessor()`, which reads words with Tesseract.
-        tokenizer: default `LayoutLMv2Tokenizer()`, with the vocabulary that comes with this package.
+        tokenizer: default `LayoutLMv2Tokenizer()`, with the vocabulary included in this package.
     """
 
     model_input_names = ("input_ids", "bbox", "token_type_ids", "attention_mask", "image")
@@ -61,27 +61,26 @@ class LayoutLMv2Processor:
         return_tensors: str | None = None,
         padding_side: str | None = None,
     ) -> BatchEncoding:
-        """Prepares one page or a batch of pages.
+        """Prepare one page or a batch of pages.
 
         Args:
-            images: see `LayoutLMv2ImageProcessor.preprocess`; one picture a page.
-            text, text_pair, boxes, word_labels: see the five ways above; for the rest see the tokenizer.
+            images: see `LayoutLMv2ImageProcessor.preprocess`; one image per page.
+            text, text_pair, boxes, word_labels: see the module's docstring; for the rest see the tokenizer.
 
         Returns:
-            What the tokenizer returns, and `image`: (batch, 3, 224, 224) BGR uint8 with `return_tensors`, else a list
-            of pictures. With `return_overflowing_tokens` it is a list with one picture a window: the one of the
-            page that the window comes from.
+            The tokenizer's output and `image`: (batch, 3, 224, 224) BGR uint8 with `return_tensors`, else a list of
+            images. With `return_overflowing_tokens` it is a list with one image per window: that of the window's page.
 
         Raises:
-            ValueError: for boxes or labels next to OCR, words without boxes, windows without offsets, numbers of
-                pictures and pages that differ; and as the tokenizer and the image processor do.
+            ValueError: boxes or labels are given with OCR, words without boxes, windows without offsets, or the numbers
+                of images and pages differ; or as for the tokenizer and the image processor.
         """
-        reads = self.image_processor.apply_ocr
-        if reads and boxes is not None:
+        applies_ocr = self.image_processor.apply_ocr
+        if applies_ocr and boxes is not None:
             raise ValueError(
                 "You cannot provide bounding boxes if you initialized the image processor with apply_ocr set to True."
             )
-        if reads and word_labels is not None:
+        if applies_ocr and word_labels is not None:
             raise ValueError(
                 "You cannot provide word labels if you initialized the image processor with apply_ocr set to True."
             )
@@ -90,16 +89,16 @@ class LayoutLMv2Processor:
                 "You cannot return overflowing tokens without returning the offsets mapping: pass "
                 "return_offsets_mapping=True as well."
             )
-        if not reads and (text is None or boxes is None):
-            raise ValueError("with apply_ocr=False, words (text) and their boxes have to be provided")
+        if not applies_ocr and (text is None or boxes is None):
+            raise ValueError("with apply_ocr=False, words (text) and their boxes must be provided")
 
         features = self.image_processor(images, return_tensors=return_tensors)
-        pictures = features["pixel_values"]
-        if reads and text_pair is None:
+        page_images = features["pixel_values"]
+        if applies_ocr and text_pair is None:
             if text is None:
                 text = features["words"]
             else:
-                # OCR gives a batch, so a question has to be one too.
+                # OCR returns a batch, so a question must be one too.
                 text = [text] if isinstance(text, str) else text
                 text_pair = features["words"]
         encoding = self.tokenizer(
@@ -125,11 +124,11 @@ class LayoutLMv2Processor:
         )
         if return_overflowing_tokens:
             pages = [int(page) for page in encoding["overflow_to_sample_mapping"]]
-            _check_counts(len(pictures), len(set(pages)))
-            encoding["image"] = [pictures[page] for page in pages]
+            _check_counts(len(page_images), len(set(pages)))
+            encoding["image"] = [page_images[page] for page in pages]
         else:
-            _check_counts(len(pictures), len(encoding.encodings or []))
-            encoding["image"] = pictures
+            _check_counts(len(page_images), len(encoding.encodings or []))
+            encoding["image"] = page_images
         return encoding
 
     def decode(self, *arguments: Any, **options: Any) -> str | list[str]:
@@ -147,27 +146,27 @@ class LayoutLMv2Processor:
         image_processor_class: type[LayoutLMv2ImageProcessor] = LayoutLMv2ImageProcessor,
         **settings: Any,
     ) -> LayoutLMv2Processor:
-        """Loads both from a folder, a hub id or `s3://...`.
+        """Load both from a folder, a hub id or `s3://...`.
 
         Args:
-            source: where they are.
-            image_processor_class: who resizes: `LayoutLMv2ImageProcessor` or `LayoutLMv2ImageProcessorPil`.
-            settings: settings of the image processor (`apply_ocr`, ...) that replace what its file says.
+            source: folder, hub id or `s3://bucket/prefix`.
+            image_processor_class: `LayoutLMv2ImageProcessor` or `LayoutLMv2ImageProcessorPil`.
+            settings: settings of the image processor (`apply_ocr`, ...) that override its file.
 
         Raises:
-            FileNotFoundError: where the files of either are missing.
+            FileNotFoundError: the files of either are missing.
         """
         return cls(
             image_processor_class.from_pretrained(source, **settings), LayoutLMv2Tokenizer.from_pretrained(source)
         )
 
     def save_pretrained(self, folder: str | os.PathLike[str]) -> tuple[str, ...]:
-        """Writes the files of both, marked as parts of a `LayoutLMv2Processor`; gives their paths."""
+        """Write the files of both, marked as parts of a `LayoutLMv2Processor`; return their paths."""
         for part in (self.image_processor, self.tokenizer):
             part.other_settings["processor_class"] = "LayoutLMv2Processor"
         return (*self.image_processor.save_pretrained(folder), *self.tokenizer.save_pretrained(folder))
 
 
-def _check_counts(pictures: int, pages: int) -> None:
-    if pictures != pages:
-        raise ValueError(f"there are {pictures} pictures and words or questions for {pages} pages")
+def _check_counts(images: int, pages: int) -> None:
+    if images != pages:
+        raise ValueError(f"there are {images} images, but words or questions for {pages} pages")

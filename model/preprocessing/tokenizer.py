@@ -1,8 +1,8 @@
-"""Words and their boxes to token ids and token boxes: WordPiece with one box (and label) a token.
+"""Converts words and boxes to token ids and token boxes: WordPiece with one box (and label) per token.
 
-The work is done by the `tokenizers` library in Rust; what this file adds is LayoutLMv2's layout: each token carries the
-box of its word, and [CLS], [SEP] and [PAD] carry boxes of their own (LayoutLMv2 paper, section 2.1). Arguments,
-defaults and results are those of the reference implementation's `LayoutLMv2Tokenizer`.
+The `tokenizers` library in Rust does the work; this file adds LayoutLMv2's layout: each token has the box of its word,
+and [CLS], [SEP] and [PAD] have boxes of their own (LayoutLMv2 paper, section 2.1). Arguments, defaults and results are
+those of the reference implementation's `LayoutLMv2Tokenizer`.
 """
 
 from __future__ import annotations
@@ -36,23 +36,23 @@ class LayoutLMv2Tokenizer(WordPieceTokenizer):
     """BERT's uncased WordPiece with layout.
 
     Args:
-        vocab: a vocabulary file (one token a line), a mapping of tokens to ids, or None for the one shipped with this
-            package (30,522 entries, BERT uncased), which the published LayoutLMv2 checkpoints use.
+        vocab: a vocabulary file (one token per line), a mapping of tokens to ids, or None for the one in this package
+            (30,522 entries, BERT uncased), which the published LayoutLMv2 checkpoints use.
         do_lower_case, strip_accents, tokenize_chinese_chars: BERT's normalisation. `strip_accents=None` strips accents
-            exactly if the text is lowercased.
+            if and only if the text is lowercased.
         unk_token, sep_token, pad_token, cls_token, mask_token: the special tokens' spelling.
         cls_token_box, sep_token_box, pad_token_box: their boxes, 4 numbers in 0-1000.
-        pad_token_label: the label of tokens without one (-100 is what the loss leaves out).
+        pad_token_label: the label of tokens without one (the loss ignores -100).
         only_label_first_subword: whether a word's further pieces get `pad_token_label` instead of the word's label.
-        model_max_length: the number of tokens that truncation and `padding="max_length"` go to by default.
+        model_max_length: the default length for truncation and `padding="max_length"`, in tokens.
         padding_side, truncation_side: "right" or "left".
-        clean_up_tokenization_spaces: the default of `decode`: whether to close gaps before punctuation.
-        split_special_tokens: whether "[SEP]" and the like, written out in a word, are split like other text.
+        clean_up_tokenization_spaces: the default of `decode`: whether to remove spaces before punctuation.
+        split_special_tokens: whether "[SEP]" and the like, spelled out in a word, are split like other text.
         additional_special_tokens: further tokens that are never split.
 
     Raises:
-        FileNotFoundError: if `vocab` names no file.
-        ValueError: for a side that is neither "left" nor "right".
+        FileNotFoundError: the file `vocab` does not exist.
+        ValueError: a side is neither "left" nor "right".
     """
 
     model_input_names = ("input_ids", "attention_mask", "token_type_ids")
@@ -106,9 +106,9 @@ class LayoutLMv2Tokenizer(WordPieceTokenizer):
         self.only_label_first_subword = only_label_first_subword
         self.model_max_length = model_max_length
         self.padding_side, self.truncation_side = padding_side, truncation_side
-        # What a loaded tokenizer_config.json says besides, written back unchanged.
+        # Further entries of a loaded tokenizer_config.json, written back unchanged.
         self.other_settings: dict[str, Any] = {}
-        self._warned_of_length = False
+        self._warned_about_length = False
 
     # -- Encoding ----------------------------------------------------------------------------------------------------
 
@@ -134,40 +134,39 @@ class LayoutLMv2Tokenizer(WordPieceTokenizer):
         return_length: bool = False,
         verbose: bool = True,
     ) -> BatchEncoding:
-        """Encodes a page or a batch of pages.
+        """Encode a page or a batch of pages.
 
         Args:
             text: the words of a page (list[str]) or of a batch (list[list[str]]); with `text_pair` a question (str)
                 or a batch of questions.
-            text_pair: the words, where `text` holds questions.
-            boxes: one box a word, [x0, y0, x1, y1] in 0-1000, nested like the words.
-            word_labels: one label a word, nested like the words.
+            text_pair: the words, if `text` contains questions.
+            boxes: one box per word, [x0, y0, x1, y1] in 0-1000, nested like the words.
+            word_labels: one label per word, nested like the words.
             add_special_tokens: whether to add [CLS] and [SEP].
             padding: False; True or "longest" (of the batch); "max_length".
             truncation: False; True or "longest_first"; "only_first"; "only_second" (keeps the question whole). None
                 means False, unless `max_length` is given.
             max_length: in tokens, special tokens included; default `model_max_length`.
-            stride: how many tokens two neighbouring windows share.
-            pad_to_multiple_of: pads lengths up to a multiple.
+            stride: how many tokens consecutive windows share.
+            pad_to_multiple_of: pad lengths to a multiple of this.
             padding_side: "left" or "right"; default the tokenizer's.
             return_tensors: "pt", "np", or None for lists.
-            return_token_type_ids, return_attention_mask: False leaves them out.
-            return_overflowing_tokens: returns what truncation cut off as further windows (rows), and
+            return_token_type_ids, return_attention_mask: False omits them.
+            return_overflowing_tokens: return truncated tokens as further windows (rows), and
                 `overflow_to_sample_mapping` with the example of each.
-            return_special_tokens_mask: adds `special_tokens_mask`, 1 at special tokens.
-            return_offsets_mapping: adds `offset_mapping`, (start, end) within the word in characters, a token.
-            return_length: adds `length`, in tokens, a window.
-            verbose: whether to warn of a sequence that is longer than the model takes.
+            return_special_tokens_mask: add `special_tokens_mask`, 1 at special tokens.
+            return_offsets_mapping: add `offset_mapping`, (start, end) of each token within its word, in characters.
+            return_length: add `length` of each window, in tokens.
+            verbose: whether to warn about sequences longer than the model's maximum.
 
         Returns:
             `input_ids`, `token_type_ids`, `attention_mask` (rows, tokens), `bbox` (rows, tokens, 4), with labels also
-            `labels` (rows, tokens), all int64 where they are tensors. A single page without tensors and windows comes
-            without the row axis.
+            `labels` (rows, tokens); tensors are int64. A single page without tensors and windows has no row axis.
 
         Raises:
-            ValueError: for missing boxes, counts that differ, unknown options, a `max_length` that leaves no room for
-                what has to be kept, rows of unequal length with "pt".
-            TypeError: for a word that is no string.
+            ValueError: boxes are missing, counts differ, an option is unknown, `max_length` is too small for the tokens
+                that must be kept, or rows have unequal lengths with "pt".
+            TypeError: a word is not a string.
         """
         pages = arrange_pages(text, text_pair, boxes, word_labels)
         lengths = choose_lengths(
@@ -195,7 +194,7 @@ class LayoutLMv2Tokenizer(WordPieceTokenizer):
             data["length"] = [len(ids) for ids in data["input_ids"]]
         if return_overflowing_tokens:
             data["overflow_to_sample_mapping"] = page_of_window
-        self._warn_of_length(data["input_ids"], lengths.max_length, verbose)
+        self._warn_about_length(data["input_ids"], lengths.max_length, verbose)
 
         word_ids = [window.word_ids for window in windows]
         data["bbox"] = [
@@ -248,7 +247,7 @@ class LayoutLMv2Tokenizer(WordPieceTokenizer):
             except TypeError as error:
                 raise TypeError(explain_bad_words(pages) or str(error)) from error
             except BaseException as error:
-                # The Rust side panics (no subclass of Exception) where a question leaves no more room than the stride.
+                # The Rust side panics (not a subclass of Exception) if a question leaves no more room than the stride.
                 if type(error) is Exception or type(error).__name__ == "PanicException":
                     raise ValueError(
                         explain_no_room(str(error), lengths, stride, pages.questions is not None)
@@ -256,7 +255,7 @@ class LayoutLMv2Tokenizer(WordPieceTokenizer):
                 raise
 
     def _token_boxes(self, window: Encoding, word_ids: list[int | None], boxes: Sequence[Any], pair: bool) -> list[Any]:
-        # Later entries win: a vocabulary in which two special tokens are one gives the box of the first asked for.
+        # Later entries win if two special tokens have the same id: [CLS] before [SEP] before [PAD].
         special = {
             self.pad_token_id: self.pad_token_box,
             self.sep_token_id: self.sep_token_box,
@@ -275,8 +274,8 @@ class LayoutLMv2Tokenizer(WordPieceTokenizer):
     def _token_labels(self, window: Encoding, word_ids: list[int | None], labels: Sequence[Any]) -> list[Any]:
         """The label of every token.
 
-        Two habits are the reference implementation's: a first piece is one that starts at character 0 of its word (so a
-        word whose first character is normalised away has no label), and a question's words take labels by their index.
+        As in the reference implementation, a first piece is one that starts at character 0 of its word (so a word whose
+        first character is normalised away has no label), and the words of a question get labels by their index.
         """
         count, other = len(labels), self.pad_token_label
         if self.only_label_first_subword:
@@ -286,12 +285,12 @@ class LayoutLMv2Tokenizer(WordPieceTokenizer):
             ]
         return [labels[word] if word is not None and word < count else other for word in word_ids]
 
-    def _warn_of_length(self, rows: list[list[int]], max_length: int | None, verbose: bool) -> None:
+    def _warn_about_length(self, rows: list[list[int]], max_length: int | None, verbose: bool) -> None:
         longest = max(len(row) for row in rows)
-        if verbose and max_length is None and longest > self.model_max_length > 0 and not self._warned_of_length:
-            self._warned_of_length = True
+        if verbose and max_length is None and longest > self.model_max_length > 0 and not self._warned_about_length:
+            self._warned_about_length = True
             logger.warning(
-                "a sequence of %d tokens is longer than the %d the model takes: pass truncation=True, and "
+                "a sequence of %d tokens is longer than the model's maximum of %d: pass truncation=True, and "
                 "return_overflowing_tokens=True to keep the rest as further windows",
                 longest,
                 self.model_max_length,
@@ -308,16 +307,16 @@ class LayoutLMv2Tokenizer(WordPieceTokenizer):
         return_tensors: str | None = None,
         verbose: bool = True,
     ) -> BatchEncoding:
-        """Brings what earlier calls returned to one length, to make a batch of it.
+        """Pad the results of earlier calls to one length, to batch them.
 
         Args:
             encoded_inputs: one encoding, or a list of encodings of one page each. Entries other than `input_ids`,
-                `attention_mask`, `token_type_ids`, `bbox`, `labels` and `special_tokens_mask` stay as they are.
-            padding, max_length, pad_to_multiple_of, padding_side, return_tensors: as when encoding.
-            return_attention_mask: False adds none where there was none.
+                `attention_mask`, `token_type_ids`, `bbox`, `labels` and `special_tokens_mask` are unchanged.
+            padding, max_length, pad_to_multiple_of, padding_side, return_tensors: as for encoding.
+            return_attention_mask: False adds no missing attention mask.
 
         Raises:
-            ValueError: if there are no `input_ids`, for unknown options, and as `BatchEncoding` does.
+            ValueError: there are no `input_ids`, an option is unknown, or as for `BatchEncoding`.
         """
         lengths = choose_lengths(padding, None, max_length, None, self.model_max_length, verbose=False)
         if not isinstance(encoded_inputs, Mapping):
@@ -358,15 +357,15 @@ class LayoutLMv2Tokenizer(WordPieceTokenizer):
 
     @classmethod
     def from_pretrained(cls, source: str | os.PathLike[str], **settings: Any) -> LayoutLMv2Tokenizer:
-        """Loads a tokenizer from a folder, a hub id or `s3://...`.
+        """Load a tokenizer from a folder, a hub id or `s3://...`.
 
         Args:
-            source: where it is.
-            settings: constructor arguments that replace what the files say.
+            source: folder, hub id or `s3://bucket/prefix`.
+            settings: constructor arguments that override the files.
 
         Raises:
-            FileNotFoundError: where there is neither tokenizer.json nor vocab.txt.
-            CheckpointError: if `source` does not exist, is refused or out of reach.
+            FileNotFoundError: there is neither tokenizer.json nor vocab.txt.
+            CheckpointError: `source` does not exist, access is denied, or it is unreachable.
         """
         files = read_tokenizer_folder(resolve_checkpoint(source, weights=False))
         tokenizer = cls(**{**files.arguments, **settings})
@@ -376,7 +375,7 @@ class LayoutLMv2Tokenizer(WordPieceTokenizer):
         return tokenizer
 
     def save_pretrained(self, folder: str | os.PathLike[str]) -> tuple[str, ...]:
-        """Writes tokenizer.json, vocab.txt, tokenizer_config.json and special_tokens_map.json; gives their paths."""
+        """Write tokenizer.json, vocab.txt, tokenizer_config.json and special_tokens_map.json; return their paths."""
         settings = {
             **self.other_settings,
             **self.special_tokens_map,

@@ -1,6 +1,6 @@
 """A tokenizer's files: tokenizer.json, vocab.txt, tokenizer_config.json, special_tokens_map.json, added_tokens.json.
 
-Published checkpoints hold any selection of them, so each is read where it is there.
+Published checkpoints contain various subsets of them, so each is optional.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ CONFIG_FILE = "tokenizer_config.json"
 SPECIAL_TOKENS_FILE = "special_tokens_map.json"
 ADDED_TOKENS_FILE = "added_tokens.json"
 
-# The order matters where a vocabulary lacks one: it is then added at the vocabulary's end, in this order.
+# Tokens that a vocabulary lacks are added at its end, in this order.
 SPECIAL_TOKEN_NAMES = ("unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
 SETTING_NAMES = (
     "do_lower_case",
@@ -39,13 +39,13 @@ SETTING_NAMES = (
     "clean_up_tokenization_spaces",
     "split_special_tokens",
 )
-# Written in tokenizer_config.json by one version or another, and either ours to write or of one machine only.
+# Entries of tokenizer_config.json in some versions that are either written anew or specific to one machine.
 _NOT_KEPT = ("tokenizer_class", "added_tokens_decoder", "name_or_path", "special_tokens_map_file", "tokenizer_file")
 
 
 @dataclass(frozen=True)
 class TokenizerFiles:
-    """What a folder says about its tokenizer.
+    """The content of a tokenizer's files.
 
     Attributes:
         arguments: constructor arguments, `vocab` among them.
@@ -62,12 +62,12 @@ def build_wordpiece(vocab: str | os.PathLike[str] | Mapping[str, int] | None, un
     """The WordPiece model of a vocabulary.
 
     Args:
-        vocab: a file with one token a line (the line number, from 0, is its id), a mapping of tokens to ids, or None
-            for BERT's uncased vocabulary (30,522 entries), which comes with this package.
+        vocab: a file with one token per line (the line number, from 0, is its id), a mapping of tokens to ids, or None
+            for BERT's uncased vocabulary (30,522 entries) in this package.
         unk_token: the token of words that have no pieces.
 
     Raises:
-        FileNotFoundError: if `vocab` names no file.
+        FileNotFoundError: the file `vocab` does not exist.
     """
     if isinstance(vocab, Mapping):
         return WordPiece(vocab=dict(vocab), unk_token=unk_token)
@@ -80,11 +80,11 @@ def build_wordpiece(vocab: str | os.PathLike[str] | Mapping[str, int] | None, un
 
 
 def read_tokenizer_folder(folder: Path) -> TokenizerFiles:
-    """Reads the tokenizer's files in a folder.
+    """Read a tokenizer's files in a folder.
 
     Raises:
-        FileNotFoundError: where there is neither tokenizer.json nor vocab.txt.
-        ValueError: where tokenizer.json is not WordPiece.
+        FileNotFoundError: there is neither tokenizer.json nor vocab.txt.
+        ValueError: tokenizer.json is not WordPiece.
     """
     config = _read_json(folder / CONFIG_FILE)
     arguments: dict[str, Any] = {}
@@ -123,9 +123,9 @@ def read_tokenizer_folder(folder: Path) -> TokenizerFiles:
 def write_tokenizer_folder(
     folder: Path, tokenizer: Tokenizer, settings: Mapping[str, Any], special_tokens: Mapping[str, str]
 ) -> tuple[str, ...]:
-    """Writes the tokenizer's files and gives their paths.
+    """Write the tokenizer's files and return their paths.
 
-    vocab.txt, which names tokens by line number only, is left out where the ids have gaps.
+    vocab.txt, in which the line number is the id, is omitted if the ids have gaps.
     """
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / CONFIG_FILE, folder / SPECIAL_TOKENS_FILE, folder / TOKENIZER_FILE]
@@ -141,7 +141,7 @@ def write_tokenizer_folder(
 
 
 def _from_serialized(serialized: Mapping[str, Any], path: Path) -> dict[str, Any]:
-    """Constructor arguments from tokenizer.json. tokenizer_config.json, where it speaks of them, goes before."""
+    """Constructor arguments from tokenizer.json; those in tokenizer_config.json take precedence."""
     model = serialized.get("model", {})
     if model.get("type", "WordPiece") != "WordPiece":
         raise ValueError(f"{path} is a {model['type']} tokenizer; LayoutLMv2 uses WordPiece")

@@ -1,4 +1,4 @@
-"""What a tokenizer call was given, checked and brought into one shape: pages of words, boxes, labels; and lengths."""
+"""The arguments of a tokenizer call, checked and normalized: pages of words, boxes and labels; and lengths."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 PADDING_STRATEGIES = ("longest", "max_length", "do_not_pad")
 TRUNCATION_STRATEGIES = ("only_first", "only_second", "longest_first", "do_not_truncate")
 
-# Saved tokenizers without a length limit carry 1e30 as their `model_max_length`.
+# Saved tokenizers without a length limit have 1e30 as their `model_max_length`.
 NO_LENGTH_LIMIT = 10**20
 
 
@@ -19,11 +19,11 @@ class Pages:
     """The examples of one call.
 
     Attributes:
-        words: per example its words.
-        boxes: per example one box a word, [x0, y0, x1, y1] in 0-1000.
-        labels: per example one label a word, or None.
-        questions: per example a question (a string, or its words), or None.
-        batched: whether the caller passed a batch (then one single example keeps its batch axis).
+        words: the words of each example.
+        boxes: one box per word of each example, [x0, y0, x1, y1] in 0-1000.
+        labels: one label per word of each example, or None.
+        questions: the question of each example (a string, or its words), or None.
+        batched: whether the caller passed a batch (then a single example keeps its batch axis).
     """
 
     words: Sequence[Sequence[str]]
@@ -33,7 +33,7 @@ class Pages:
     batched: bool
 
     def sequences(self) -> list[Any]:
-        """What the Rust tokenizer's `encode_batch` takes; a question is split at white space, so it has words too."""
+        """The input of the Rust tokenizer's `encode_batch`; a question is split at white space into words."""
         if self.questions is None:
             return list(self.words)
         questions = [question.split() if isinstance(question, str) else question for question in self.questions]
@@ -42,7 +42,7 @@ class Pages:
 
 @dataclass(frozen=True)
 class Lengths:
-    """How sequences are cut and filled up. `padding` and `truncation` are None where they are off."""
+    """How sequences are truncated and padded. `padding` and `truncation` are None if they are off."""
 
     padding: str | None
     truncation: str | None
@@ -50,31 +50,30 @@ class Lengths:
 
 
 def arrange_pages(text: Any, text_pair: Any, boxes: Any, word_labels: Any) -> Pages:
-    """Checks and batches the arguments of a tokenizer call.
+    """Check and batch the arguments of a tokenizer call.
 
     Args:
-        text: words (list[str], or list[list[str]] for a batch) where `text_pair` is None; else a question (str) or a
+        text: words (list[str], or list[list[str]] for a batch) if `text_pair` is None; else a question (str) or a
             batch of questions.
-        text_pair: the words that go with the question or questions.
-        boxes: one box of 4 numbers a word, nested like the words.
-        word_labels: None, or one label a word, nested like the words.
+        text_pair: the words that belong to the question or questions.
+        boxes: one box of 4 numbers per word, nested like the words.
+        word_labels: None, or one label per word, nested like the words.
 
     Raises:
-        ValueError: for missing boxes, the wrong types, and for numbers of words, boxes, labels or examples that differ.
+        ValueError: boxes are missing, a type is wrong, or the numbers of words, boxes, labels or examples differ.
     """
     words = text if text_pair is None else text_pair
     if text_pair is not None and not _is_question(text):
         raise ValueError(
-            f"text is {type(text).__name__}: next to text_pair it has to be a question (str) or a batch of questions "
+            f"text is {type(text).__name__}: with text_pair it must be a question (str) or a batch of questions "
             "(list[str])"
         )
     if not isinstance(words, (list, tuple)):
         raise ValueError(
-            f"words are {type(words).__name__}: they have to be list[str] (one page) or list[list[str]] (a batch of "
-            "pages)"
+            f"words are {type(words).__name__}: they must be list[str] (one page) or list[list[str]] (a batch of pages)"
         )
     if boxes is None:
-        raise ValueError("You must provide corresponding bounding boxes: boxes=[[x0, y0, x1, y1], ...], one a word")
+        raise ValueError("You must provide corresponding bounding boxes: boxes=[[x0, y0, x1, y1], ...], one per word")
 
     batched = isinstance(text, (list, tuple)) and (
         text_pair is not None or (len(text) > 0 and isinstance(text[0], (list, tuple)))
@@ -106,32 +105,32 @@ def arrange_pages(text: Any, text_pair: Any, boxes: Any, word_labels: Any) -> Pa
     for index, page in enumerate(words):
         if not isinstance(page, (list, tuple)):
             raise ValueError(
-                f"the words of example {index} are {type(page).__name__}: in a batch they have to be list[str]"
+                f"the words of example {index} are {type(page).__name__}: in a batch they must be list[str]"
             )
         _check_page(page, boxes[index], None if labels is None else labels[index], f"example {index}: ")
     return Pages(words, boxes, labels, None if text_pair is None else text, True)
 
 
 def explain_bad_words(pages: Pages) -> str | None:
-    """The first word that is no text, in a sentence; None if all are."""
+    """A message about the first word that is not valid text; None if all are."""
     for page_index, page in enumerate(pages.words):
         for word_index, word in enumerate(page):
             if not isinstance(word, str):
                 return f"word {word_index} of example {page_index} is {type(word).__name__}, not a string: {word!r}"
             if any("\ud800" <= character <= "\udfff" for character in word):
                 return (
-                    f"word {word_index} of example {page_index} has half a surrogate pair, which is no text: {word!r}"
+                    f"word {word_index} of example {page_index} has half a surrogate pair, so it is not text: {word!r}"
                 )
     return None
 
 
 def explain_no_room(problem: str, lengths: Lengths, stride: int, pair: bool) -> str:
-    """Why truncation failed and what helps, given the Rust side's complaint."""
-    given = f"truncation={lengths.truncation!r}, max_length={lengths.max_length}, stride={stride}: {problem}"
+    """A message about failed truncation and its remedy; `problem` is the error of the Rust side."""
+    failure = f"truncation={lengths.truncation!r}, max_length={lengths.max_length}, stride={stride}: {problem}"
     if not pair:
-        return f"{given}. 'only_second' is for a question with words; use truncation=True for words alone"
+        return f"{failure}. 'only_second' is for a question with words; use truncation=True for words alone"
     return (
-        f"{given}. The question, the special tokens and the stride have to leave room: raise max_length or lower stride"
+        f"{failure}. The question, the special tokens and the stride must leave room: raise max_length or lower stride"
     )
 
 
@@ -143,26 +142,26 @@ def choose_lengths(
     model_max_length: int,
     verbose: bool = True,
 ) -> Lengths:
-    """Settles the padding and truncation arguments against each other, as the reference implementation does.
+    """Resolve the padding and truncation arguments, as in the reference implementation.
 
-    A bare `max_length` switches truncation on; `padding="max_length"` or truncation without a `max_length` use
-    `model_max_length`, or are off where the model has no limit.
+    `max_length` alone enables truncation; `padding="max_length"` and truncation without a `max_length` use
+    `model_max_length`, or are off if the model has no limit.
 
     Raises:
-        ValueError: for an unknown strategy, or a `max_length` that is no multiple of `pad_to_multiple_of` while both
-            padding and truncation are on.
+        ValueError: a strategy is unknown, or `max_length` is not a multiple of `pad_to_multiple_of` while both padding
+            and truncation are on.
     """
     if max_length is not None and padding is False and truncation is None:
         truncation = "longest_first"
     truncate: str | bool = "longest_first" if truncation is True else (truncation or "do_not_truncate")
     pad: str | bool = {True: "longest", False: "do_not_pad"}[padding] if isinstance(padding, bool) else padding
     if truncate not in TRUNCATION_STRATEGIES:
-        raise ValueError(f"truncation={truncation!r} is not known: use True, False or one of {TRUNCATION_STRATEGIES}")
+        raise ValueError(f"truncation={truncation!r} is unknown: use True, False or one of {TRUNCATION_STRATEGIES}")
     if pad not in PADDING_STRATEGIES:
-        raise ValueError(f"padding={padding!r} is not known: use True, False or one of {PADDING_STRATEGIES}")
+        raise ValueError(f"padding={padding!r} is unknown: use True, False or one of {PADDING_STRATEGIES}")
     if verbose and padding is True and max_length is not None and truncate == "do_not_truncate":
         warnings.warn(
-            "max_length has no effect with padding=True and no truncation; padding='max_length' pads to max_length",
+            "max_length has no effect with padding=True and no truncation; use padding='max_length' to pad to it",
             stacklevel=3,
         )
 
@@ -200,7 +199,7 @@ def _is_question(text: Any) -> bool:
 
 
 def plain(value: Any) -> Any:
-    """Arrays and tensors as nested lists, also those that a list holds; everything else as it is."""
+    """Convert arrays and tensors, and lists of them, to nested lists; other values are returned unchanged."""
     if hasattr(value, "tolist"):
         return value.tolist()
     if isinstance(value, (list, tuple)) and value and hasattr(value[0], "tolist"):

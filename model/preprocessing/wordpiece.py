@@ -1,4 +1,4 @@
-"""WordPiece in Rust with its special tokens: what a BERT tokenizer is before it knows of boxes."""
+"""WordPiece in Rust with its special tokens: a BERT tokenizer, without boxes."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ if TYPE_CHECKING:
 
 
 class WordPieceTokenizer:
-    """Tokens, ids and text.
+    """Converts between text, tokens and ids.
 
     Args:
-        vocab: a vocabulary file (one token a line), a mapping of tokens to ids, or None for the one shipped with this
-            package (30,522 entries, BERT uncased), which the published LayoutLMv2 checkpoints use.
+        vocab: a vocabulary file (one token per line), a mapping of tokens to ids, or None for the one in this package
+            (30,522 entries, BERT uncased), which the published LayoutLMv2 checkpoints use.
         do_lower_case, strip_accents, tokenize_chinese_chars: BERT's normalisation. `strip_accents=None` strips accents
-            exactly if the text is lowercased.
+            if and only if the text is lowercased.
         special_tokens: the spelling of each of `SPECIAL_TOKEN_NAMES`.
-        clean_up_tokenization_spaces: the default of `decode`: whether to close gaps before punctuation.
-        split_special_tokens: whether "[SEP]" and the like, written out in a text, are split like other text.
+        clean_up_tokenization_spaces: the default of `decode`: whether to remove spaces before punctuation.
+        split_special_tokens: whether "[SEP]" and the like, spelled out in a text, are split like other text.
         additional_special_tokens: further tokens that are never split.
 
     Raises:
-        FileNotFoundError: if `vocab` names no file.
+        FileNotFoundError: the file `vocab` does not exist.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class WordPieceTokenizer:
         )
         rust.encode_special_tokens = split_special_tokens
         self._rust = rust
-        # Truncation and padding are settings of the Rust tokenizer, so one call at a time may set and use them.
+        # Truncation and padding are state of the Rust tokenizer, so only one call at a time can set and use them.
         self._lock = threading.Lock()
 
     def __getstate__(self) -> dict[str, Any]:
@@ -100,7 +100,7 @@ class WordPieceTokenizer:
         return True
 
     def tokenize(self, text: str, pair: str | None = None, add_special_tokens: bool = False) -> list[str]:
-        """The tokens of a plain text."""
+        """The tokens of a text."""
         with self._lock:
             self._rust.no_truncation()
             self._rust.no_padding()
@@ -125,7 +125,7 @@ class WordPieceTokenizer:
         clean = (
             self.clean_up_tokenization_spaces if clean_up_tokenization_spaces is None else clean_up_tokenization_spaces
         )
-        return _close_gaps(text) if clean else text
+        return _remove_spaces(text) if clean else text
 
     def batch_decode(
         self,
@@ -138,7 +138,7 @@ class WordPieceTokenizer:
         return [texts] if isinstance(texts, str) else texts
 
     def convert_ids_to_tokens(self, ids: int | Sequence[int], skip_special_tokens: bool = False) -> Any:
-        """The token of an id, or the tokens of several; None for an id that the vocabulary does not have."""
+        """The token of an id, or the tokens of several; None for an id that is not in the vocabulary."""
         if isinstance(ids, int):
             return self._rust.id_to_token(ids)
         skipped = set(self.all_special_ids) if skip_special_tokens else set()
@@ -152,15 +152,15 @@ class WordPieceTokenizer:
         return [self.convert_tokens_to_ids(token) for token in tokens]
 
     def convert_tokens_to_string(self, tokens: Sequence[str]) -> str:
-        """Pieces joined to text."""
+        """The text of tokens."""
         return self._rust.decoder.decode(list(tokens))
 
     def num_special_tokens_to_add(self, pair: bool = False) -> int:
-        """How many tokens of a window are special ones: 2, or 3 with a question."""
+        """The number of special tokens in a window: 2, or 3 with a question."""
         return self._rust.num_special_tokens_to_add(pair)
 
     def add_tokens(self, new_tokens: str | Sequence[str | AddedToken], special_tokens: bool = False) -> int:
-        """Adds tokens at the vocabulary's end (the model's word embeddings have to grow with it); gives how many."""
+        """Append tokens to the vocabulary (the model's word embeddings must grow with it); return how many were new."""
         added = [new_tokens] if isinstance(new_tokens, (str, AddedToken)) else list(new_tokens)
         return self._rust.add_special_tokens(added) if special_tokens else self._rust.add_tokens(added)
 
@@ -226,7 +226,7 @@ class WordPieceTokenizer:
         return self._rust
 
 
-def _close_gaps(text: str) -> str:
-    for gap in (" .", " ?", " !", " ,", " ' ", " n't", " 'm", " 's", " 've", " 're"):
-        text = text.replace(gap, gap.strip())
+def _remove_spaces(text: str) -> str:
+    for part in (" .", " ?", " !", " ,", " ' ", " n't", " 'm", " 's", " 've", " 're"):
+        text = text.replace(part, part.strip())
     return text

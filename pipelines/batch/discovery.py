@@ -24,7 +24,7 @@ from pipelines.batch.opening import open_documents
 from pipelines.batch.options import RunOptions
 from pipelines.batch.ownership import check_ownership
 from pipelines.errors import ProcessingError
-from pipelines.runtime.pools import Pools
+from pipelines.runtime.cluster import Cluster
 from pipelines.runtime.progress import Progress
 from pipelines.schema import DOCUMENTS, PageKey, Row
 from pipelines.storage.files import Storage, join_uri
@@ -94,7 +94,7 @@ class _Round:
     supersedes: bool
 
 
-def discover_documents(storage: Storage, options: RunOptions, pools: Pools, run_id: str) -> RetrySummary:
+def discover_documents(storage: Storage, options: RunOptions, cluster: Cluster, run_id: str) -> RetrySummary:
     """Bring `documents/` up to date with the inputs.
 
     A run opens documents that are new or have changed; a retry opens those that failed, and those that have changed
@@ -121,7 +121,7 @@ def discover_documents(storage: Storage, options: RunOptions, pools: Pools, run_
             if is_last:
                 progress.expect(progress.done + len(batch))
             check_ownership(storage, options.output, run_id)
-            opened = _open_round(batch, budget, options, pools, progress)
+            opened = _open_round(batch, budget, options, cluster, progress)
             _write_round(storage, options.output, run_id, round_number, opened)
             budget = replace(budget, expected=budget.expected + opened.added_pages)
             retried += opened.retried
@@ -137,13 +137,13 @@ def discover_documents(storage: Storage, options: RunOptions, pools: Pools, run_
 
 
 def _open_round(
-    batch: Sequence[Candidate], budget: _PageBudget, options: RunOptions, pools: Pools, progress: Progress
+    batch: Sequence[Candidate], budget: _PageBudget, options: RunOptions, cluster: Cluster, progress: Progress
 ) -> _Round:
     """Open documents and select their pages under the limit."""
     candidates = {candidate.document_id: candidate for candidate in batch}
     old_pages = {name: candidate.old_pages for name, candidate in candidates.items() if candidate.has_changed}
     rows: list[Row] = []
-    with closing(open_documents([candidate.row for candidate in batch], options, pools)) as opened:
+    with closing(open_documents([candidate.row for candidate in batch], options, cluster)) as opened:
         if options.retry_failed:
             selected = _select_pages_of_retry(opened, budget.remaining, old_pages)
         else:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Sequence
 
 import pyarrow as pa
-import ray.data
 
 from pipelines.batch.options import RunOptions
 from pipelines.extract import count_steps
-from pipelines.runtime.pools import Pools, cap_pools
+from pipelines.runtime.cluster import Cluster
+from pipelines.runtime.pools import cap_pools
 from pipelines.schema import DOCUMENTS, LISTED, Row
 from pipelines.stages.base import StageFactory, rows_to_table
-from pipelines.stages.ray_data import map_stages
 from pipelines.stages.sandbox import Sandbox
 
 DOCUMENTS_PER_BLOCK = 16
@@ -23,7 +22,7 @@ actors, in which one process opens hundreds of documents. Large ones are left to
 time."""
 
 
-def open_documents(listed: Sequence[Row], options: RunOptions, pools: Pools) -> Generator[Row, None, None]:
+def open_documents(listed: Sequence[Row], options: RunOptions, cluster: Cluster) -> Generator[Row, None, None]:
     """Open documents, each in a sandbox, lazily.
 
     Args:
@@ -34,7 +33,7 @@ def open_documents(listed: Sequence[Row], options: RunOptions, pools: Pools) -> 
     """
     steps = count_steps(options.listing, options.extract.limits)
     is_small = len(listed) <= MAX_DRIVER_DOCUMENTS and sum(row["size_bytes"] for row in listed) <= MAX_DRIVER_BYTES
-    return open_in_driver(listed, steps) if is_small else open_on_cluster(listed, steps, pools)
+    return open_in_driver(listed, steps) if is_small else open_on_cluster(listed, steps, cluster)
 
 
 def open_in_driver(listed: Iterable[Row], steps: Sequence[StageFactory]) -> Generator[Row, None, None]:
@@ -52,11 +51,17 @@ def open_in_driver(listed: Iterable[Row], steps: Sequence[StageFactory]) -> Gene
                 stage.close()
 
 
-def open_on_cluster(listed: Sequence[Row], steps: Sequence[StageFactory], pools: Pools) -> Generator[Row, None, None]:
+def open_on_cluster(
+    listed: Sequence[Row], steps: Sequence[StageFactory], cluster: Cluster
+) -> Generator[Row, None, None]:
     """Run the stages in reading actors."""
+    import ray.data
+
+    from pipelines.stages.ray_data import map_stages  # loads Ray
+
     starts = range(0, len(listed), DOCUMENTS_PER_BLOCK)
     blocks = [pa.Table.from_pylist(listed[start : start + DOCUMENTS_PER_BLOCK], schema=LISTED) for start in starts]
-    pools = cap_pools(pools, len(blocks))
+    pools = cap_pools(cluster.pools, len(blocks))
     opened = map_stages(ray.data.from_blocks(blocks), tuple(steps), DOCUMENTS, pools, "read")
     opened.context.execution_options.preserve_order = True
     yield from opened.iter_rows()

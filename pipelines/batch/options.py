@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from pipelines.extract import ExtractOptions
+from pipelines.options import ExtractOptions
 from pipelines.stages.count_pages import ListingOptions
 
 

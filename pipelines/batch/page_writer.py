@@ -5,48 +5,72 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator
+from dataclasses import asdict
 from functools import partial
 from itertools import islice
 from typing import Any
 
 import pyarrow as pa
-import ray.data
 
 from pipelines.batch.manifest import keep_newest, pages_to_do, read_document_index, read_pages_done
 from pipelines.batch.options import RunOptions
 from pipelines.batch.ownership import check_ownership
 from pipelines.batch.telemetry import count_pages, set_pending_pages
 from pipelines.extract import extract_pages
-from pipelines.runtime.pools import Pools, cap_pools, pages_per_block, pages_per_later_block, pages_per_round
+from pipelines.in_process import available_cores, extract_blocks
+from pipelines.runtime.cluster import Cluster
+from pipelines.runtime.pools import (
+    Pools,
+    cap_pools,
+    pages_per_block,
+    pages_per_later_block,
+    pages_per_round,
+    plan_pools,
+)
 from pipelines.runtime.progress import Progress
 from pipelines.schema import PAGE_TO_DO, PageKey, Row
-from pipelines.stages.ray_data import map_blocks
 from pipelines.storage.files import Storage, join_uri
 from pipelines.storage.tables import write_table
 
 logger = logging.getLogger(__name__)
+
+MAX_PAGES_IN_PROCESS = 200
+"""A Ray that a job starts for itself costs some 15 s of CPU before the first page, in its own processes and in the
+imports of its workers; so many pages are done in this process, with the same parallelism on one machine."""
 
 OWNERSHIP_CHECK_SECONDS = 10.0
 """How often a run checks whether another one has claimed its output."""
 
 
 def write_pages(
-    storage: Storage, options: RunOptions, pools: Pools, run_id: str, retried: frozenset[PageKey] = frozenset()
+    storage: Storage,
+    options: RunOptions,
+    cluster: Cluster,
+    record: dict[str, Any],
+    retried: frozenset[PageKey] = frozenset(),
 ) -> int:
     """Extract the pages that are expected and not yet written, and those that are `retried`; returns their number.
 
-    The pages are extracted in rounds, each an execution of Ray Data of its own: the driver keeps a little of every
-    block until its execution ends, so with a single one its memory would grow with the corpus.
+    A few pages are extracted in this process where the cluster is optional. More are extracted in rounds, each an
+    execution of Ray Data of its own: the driver keeps a little of every block until its execution ends, so with a
+    single one its memory would grow with the corpus.
+
+    Args:
+        record: of the run; `pools` is added to it.
 
     Raises:
         OutputClaimedError: another run has claimed the output.
     """
+    run_id = record["run_id"]
     documents = read_document_index(storage, options.output)
     if documents.superseded:  # the run that owned the output before may have added rows meanwhile
         keep_newest(storage, options.output, "documents")
     done = read_pages_done(storage, options.output, documents)
     done.unmark(retried)
     to_do = done.expected - done.marked
+    in_process = cluster.is_optional and to_do <= MAX_PAGES_IN_PROCESS
+    pools = plan_pools(available_cores(), 0, read_workers=options.read_workers) if in_process else cluster.pools
+    record["pools"] = asdict(pools)
     if not to_do:
         logger.info("nothing to do: all %d pages are in %s", done.expected, options.output)
         return 0
@@ -59,7 +83,7 @@ def write_pages(
         set_pending_pages(to_do)
         while blocks := list(_blocks(islice(rows, round_pages), block_pages)):
             check_ownership(storage, options.output, run_id)
-            for summary in write_round(blocks, storage, options, pools, run_id):
+            for summary in write_round(blocks, storage, options, pools, run_id, in_process):
                 progress.add(summary["pages"], summary["failed"])
                 seconds += summary["seconds"]
                 set_pending_pages(to_do - progress.done)
@@ -76,12 +100,20 @@ def _blocks(rows: Iterator[Row], size: int) -> Iterator[pa.Table]:
 
 
 def write_round(
-    blocks: list[pa.Table], storage: Storage, options: RunOptions, pools: Pools, run_id: str
+    blocks: list[pa.Table], storage: Storage, options: RunOptions, pools: Pools, run_id: str, in_process: bool
 ) -> Iterator[dict[str, Any]]:
     """Extract and write blocks of pages to do; yields a summary of each block when it is written."""
-    rows = extract_pages(ray.data.from_blocks(blocks), options.extract, cap_pools(pools, len(blocks)))
     write = partial(write_block, storage=storage, folder=join_uri(options.output, "pages"), run_id=run_id)
-    yield from map_blocks(rows, write, pools).iter_rows()
+    if in_process:
+        for rows in extract_blocks(blocks, options.extract, pools.read_actors):
+            yield from write(rows).to_pylist()
+        return
+    import ray.data
+
+    from pipelines.stages.ray_data import map_blocks
+
+    extracted = extract_pages(ray.data.from_blocks(blocks), options.extract, cap_pools(pools, len(blocks)))
+    yield from map_blocks(extracted, write, pools).iter_rows()
 
 
 def write_block(block: pa.Table, storage: Storage, folder: str, run_id: str) -> pa.Table:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from dataclasses import asdict
+from collections.abc import Callable
 from typing import Any
 
 from pipelines.batch.answers import best_answers
@@ -18,8 +18,7 @@ from pipelines.batch.page_writer import write_pages
 from pipelines.batch.record import PhaseSeconds, completed_fields, ended_fields, new_record, write_record
 from pipelines.batch.report import write_report
 from pipelines.errors import ProcessingError, describe_error
-from pipelines.runtime.cluster import pools_for_cluster
-from pipelines.runtime.ray_data import set_data_context
+from pipelines.runtime.cluster import Cluster
 from pipelines.stages.model_loader import model_name
 from pipelines.storage.files import Storage, join_uri
 from pipelines.storage.tables import write_table
@@ -30,8 +29,12 @@ FIRST_PATIENCE_SECONDS = 15.0
 """How long S3 may be out of reach when a run begins; later requests have more patience."""
 
 
-def run(options: RunOptions) -> dict[str, Any]:
-    """Do the job on the Ray cluster that is connected; returns the content of `run.json`.
+def run(options: RunOptions, connect: Callable[[], None] | None = None) -> dict[str, Any]:
+    """Do the job; returns the content of `run.json`.
+
+    Args:
+        connect: connects to Ray, and is called only if there is more work than this process does sooner by itself. None
+            if Ray is connected already; all work is done there then.
 
     Raises:
         ProcessingError: an input or the output cannot be accessed.
@@ -42,7 +45,7 @@ def run(options: RunOptions) -> dict[str, Any]:
     record = new_record(model_name(options.extract.model), options.inputs, options.result_options())
     claim_output(storage, options.output, record, options.overwrite, options.retry_failed)
     try:
-        _run_phases(storage, options, record, started)
+        _run_phases(storage, options, connect, record, started)
     except OutputClaimedError:
         raise  # the record belongs to the other run
     except KeyboardInterrupt:
@@ -54,16 +57,20 @@ def run(options: RunOptions) -> dict[str, Any]:
     return record
 
 
-def _run_phases(storage: Storage, options: RunOptions, record: dict[str, Any], started: float) -> None:
+def _run_phases(
+    storage: Storage,
+    options: RunOptions,
+    connect: Callable[[], None] | None,
+    record: dict[str, Any],
+    started: float,
+) -> None:
     """The phases of a run, which complete `record` and write it; `started` is a time of `time.monotonic`."""
     run_id = record["run_id"]
-    pools = pools_for_cluster(options.read_workers, options.model_workers, options.extract.infer.device)
-    record["pools"] = asdict(pools)
-    set_data_context()
+    cluster = Cluster(connect, options.read_workers, options.model_workers, options.extract.infer.device)
 
-    retry = discover_documents(storage, options, pools, run_id)
+    retry = discover_documents(storage, options, cluster, run_id)
     discovered = time.monotonic()
-    pages = write_pages(storage, options, pools, run_id, retry.pages)
+    pages = write_pages(storage, options, cluster, record, retry.pages)
     extracted = time.monotonic()
     check_ownership(storage, options.output, run_id)
     audit = _audit_repaired_output(storage, options.output, superseded=len(retry.pages))

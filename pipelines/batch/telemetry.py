@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter as Tally
 from functools import cache
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
-from ray.util.metrics import Counter, Gauge
 
 from pipelines.batch.audit import ENDED_KINDS, STAGES
+
+if TYPE_CHECKING:
+    from ray.util.metrics import Counter, Gauge
+
+
+def is_exported() -> bool:
+    """Whether there is a Ray that exports metrics: a small run does without."""
+    if "ray" not in sys.modules:
+        return False
+    import ray
+
+    return ray.is_initialized()
 
 
 def count_pages(block: pa.Table) -> None:
     """Count the rows of a block that has been written: pages by what became of them, seconds by stage, restarts."""
+    if not is_exported():
+        return
     pages: Tally[tuple[str, str, str]] = Tally()
     restarts: Tally[str] = Tally()
     seconds = dict.fromkeys(STAGES, 0.0)
@@ -38,19 +53,27 @@ def set_pending_pages(pages: int) -> None:
 
 @cache
 def _pages() -> Counter:
+    from ray.util.metrics import Counter
+
     return Counter("layoutlmv2_pages", "Pages written, by what became of them", ("status", "error_kind", "text_source"))
 
 
 @cache
 def _seconds() -> Counter:
+    from ray.util.metrics import Counter
+
     return Counter("layoutlmv2_stage_seconds", "Seconds of work of the pages written, by stage", ("stage",))
 
 
 @cache
 def _restarts() -> Counter:
+    from ray.util.metrics import Counter
+
     return Counter("layoutlmv2_restarts", "Processes that were ended by a page, by reason", ("reason",))
 
 
 @cache
 def _pending() -> Gauge:
+    from ray.util.metrics import Gauge
+
     return Gauge("layoutlmv2_pages_waiting", "Pages expected and not written yet")

@@ -1,9 +1,8 @@
-"""Where the values that a corpus names stand in the words of a page.
+"""Alignment: the positions of a corpus's values in the words of a page.
 
-A corpus that gives values without places (SROIE, Kleister-NDA, DocVQA) is made one of labelled words by looking its
-values up in the words that were read. First as they are, without regard to case, punctuation, accents and where a word
-ends; then in the other ways in which a date, a length of time or a company's name is written; at last with some
-characters wrong, as OCR leaves them.
+Some corpora give values without positions (SROIE, Kleister-NDA, DocVQA). To label words, their values are looked up in
+the words of the page: first as they are, without regard to case, punctuation, accents and word boundaries; then in the
+other formats of a date, a duration or a company's name; at last with some wrong characters, as OCR leaves them.
 """
 
 from __future__ import annotations
@@ -16,33 +15,33 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.datasets.value_formats import company_variants, find_dates, find_lengths, read_date, read_length
+from pipelines.datasets.value_formats import company_variants, find_dates, find_durations, read_date, read_duration
 from pipelines.schema import Row
 
 MAX_WRONG_SHARE = 0.12
-"""Characters of a value that may be wrong, missing or too many for it to be found still."""
+"""The largest share of a value's characters that may be wrong, missing or added."""
 
 MAX_DIGITS_SHARE = 0.5
-"""A value with more digits than this is looked up exactly: a number with one wrong digit is another number."""
+"""A value with a larger share of digits is looked up exactly: a number with one wrong digit is another number."""
 
 _LETTER, _DIGIT, _NONE = 1, 2, 0
 
 
 class Span(NamedTuple):
-    """Words from the first to the last, both included."""
+    """Words from the first to the last, inclusive."""
 
     first_word: int
     last_word: int
 
 
 class _Joined(NamedTuple):
-    """Words as one run of the characters that matter.
+    """Words as one string of the characters that are compared.
 
     Attributes:
         text: letters and digits, lower case.
         word: index of the word of each character.
-        begins: whether something can begin at a character: a word, what follows punctuation, digits after letters.
-        ends: whether something can end with a character, likewise.
+        begins: whether a value can begin at a character: at a word, after punctuation, at digits after letters.
+        ends: whether a value can end with a character, likewise.
     """
 
     text: str
@@ -52,7 +51,7 @@ class _Joined(NamedTuple):
 
 
 class PageText:
-    """The words of a page (or of a document), prepared for looking up many values."""
+    """The words of a page (or of a document), prepared for the lookup of many values."""
 
     def __init__(self, words: Sequence[str]) -> None:
         self.words = words
@@ -62,7 +61,7 @@ class PageText:
         self._text: str | None = None
 
     def joined(self, *, with_points: bool) -> _Joined:
-        """The characters that matter; with points, also the one between two digits, so that 9.00 is not 900."""
+        """The characters that are compared; with points, also a point between two digits, so that 9.00 is not 900."""
         if with_points not in self._joined:
             self._joined[with_points] = _join(self.words, with_points)
         return self._joined[with_points]
@@ -79,10 +78,10 @@ class PageText:
         """The words with single spaces between them."""
         if self._text is None:
             self._text = " ".join(self.words)
-            place = 0
+            start = 0
             for word in self.words:
-                self._starts.append(place)
-                place += len(word) + 1
+                self._starts.append(start)
+                start += len(word) + 1
         return self._text
 
     def span(self, start: int, end: int) -> Span:
@@ -91,26 +90,27 @@ class PageText:
 
 
 def locate(words: Sequence[str] | PageText, value: str, *, tolerant: bool = True) -> list[Span]:
-    """All places of a value, in the order of the words; those of the closest likeness that there is at all.
+    """All positions of a value, in the order of the words.
 
     Case, punctuation, accents and white space (also `_`) do not count, "&" is "and", and a value may begin or end
-    within a word where that changes from letters to digits or has a mark (`RM9.00`, `Date:25/12/2018`). Likenesses, the
-    first that is met ends the search:
+    within a word at punctuation or a change from letters to digits (`RM9.00`, `Date:25/12/2018`). These are tried in
+    turn, and the first that finds anything ends the search:
 
-    1. the same length of time, such as "two (2) years" for `2_years`; or the same characters, where a point or comma
-       between two digits counts;
-    2. the same without such points; or the same date in other words; or a company with its suffix in another form;
-    3. with up to `MAX_WRONG_SHARE` of the value's characters wrong, by edit distance (Sellers, "The theory and
-       computation of evolutionary distances", 1980), where at most half of it are digits.
+    1. the same duration, such as "two (2) years" for `2_years`; or the same characters, where a point or comma between
+       two digits counts;
+    2. the same characters without such points; or the same date in another format; or a company with another form of
+       its suffix;
+    3. up to `MAX_WRONG_SHARE` of the value's characters wrong, by edit distance (Sellers, "The theory and computation
+       of evolutionary distances", 1980), if at most half of them are digits.
 
     Args:
-        words: of a page in reading order, or the same as `PageText` where many values are to be looked up.
-        value: what to find; nothing is found of an empty one.
+        words: of a page in reading order, or the `PageText` of it if many values are looked up.
+        value: the value to find; an empty one is never found.
         tolerant: also try the third.
     """
     page = words if isinstance(words, PageText) else PageText(words)
     steps: list[Callable[[PageText, str], list[Span]]] = [
-        _same_length,
+        _same_duration,
         _same_with_points,
         _same_date,
         _same,
@@ -125,9 +125,9 @@ def locate(words: Sequence[str] | PageText, value: str, *, tolerant: bool = True
 
 
 def find_answer(words: Sequence[str] | PageText, answers: Iterable[str]) -> Span | None:
-    """The first place of the first answer that is found at all: exactly by any of them, else tolerantly.
+    """The first position of the first answer that is found: exactly, or else tolerantly; None if none is.
 
-    This is the practice for DocVQA that the authors of LayoutLM refer to (threads 407 and 786 of microsoft/unilm, to
+    This is the practice for DocVQA to which the authors of LayoutLM refer (threads 407 and 786 of microsoft/unilm, to
     the preprocessing of anisha2102/docvqa): case-insensitive, exact before fuzzy, the first occurrence.
     """
     page = words if isinstance(words, PageText) else PageText(words)
@@ -140,7 +140,7 @@ def find_answer(words: Sequence[str] | PageText, answers: Iterable[str]) -> Span
 
 
 def locate_answers(words: Sequence[str], questions: Sequence[Row] | None) -> list[Row]:
-    """Questions (as in a row of `LABELLED_PAGE`) with the place of their answers on this page, -1 where not found."""
+    """Questions (as in a row of `LABELLED_PAGE`) with the positions of their answers on this page, -1 if not found."""
     page = PageText(words)
     located = []
     for question in questions or ():
@@ -150,7 +150,7 @@ def locate_answers(words: Sequence[str], questions: Sequence[Row] | None) -> lis
 
 
 def normalise_text(text: str) -> str:
-    """The letters and digits of a text that count when it is looked up: lower case, no accents, "&" as "and"."""
+    """The characters of a text that are compared: letters and digits, lower case, no accents, "&" as "and"."""
     return _join([text], with_points=False).text
 
 
@@ -160,20 +160,20 @@ def _characters(word: str) -> str:
 
 def _join(words: Sequence[str], with_points: bool) -> _Joined:
     text: list[str] = []
-    places: list[int] = []
+    word_of: list[int] = []
     begins: list[bool] = []
     ends: list[bool] = []
     for index, word in enumerate(words):
         characters = _characters(word)
         before = _NONE
-        for place, character in enumerate(characters):
+        for position, character in enumerate(characters):
             kind = _kind(character)
             if kind == _NONE:
-                after = characters[place + 1 : place + 2]
+                after = characters[position + 1 : position + 2]
                 if character in ".," and before == _DIGIT and _kind(after) == _DIGIT:
-                    if with_points:  # else what stands around it is one number all the same
+                    if with_points:  # without them, the digits around it are still one number
                         text.append(".")
-                        places.append(index)
+                        word_of.append(index)
                         begins.append(False)
                         ends.append(False)
                 elif not unicodedata.combining(character):
@@ -184,13 +184,13 @@ def _join(words: Sequence[str], with_points: bool) -> _Joined:
             if before and before != kind:
                 ends[-1] = True
             text.append(character)
-            places.append(index)
+            word_of.append(index)
             begins.append(before != kind)
             ends.append(False)
             before = kind
         if before:
             ends[-1] = True
-    return _Joined("".join(text), places, begins, ends)
+    return _Joined("".join(text), word_of, begins, ends)
 
 
 def _kind(character: str) -> int:
@@ -204,36 +204,36 @@ def _code(text: str) -> npt.NDArray[np.uint32]:
 
 
 def _same_with_points(page: PageText, value: str) -> list[Span]:
-    wanted = _join([value], with_points=True).text
-    if not wanted:
-        return _same_marks(page, value)
-    return _occurrences(page.joined(with_points=True), wanted)
+    pattern = _join([value], with_points=True).text
+    if not pattern:
+        return _same_punctuation(page, value)
+    return _occurrences(page.joined(with_points=True), pattern)
 
 
 def _same(page: PageText, value: str) -> list[Span]:
-    wanted = normalise_text(value)
-    return _occurrences(page.joined(with_points=False), wanted) if wanted else []
+    pattern = normalise_text(value)
+    return _occurrences(page.joined(with_points=False), pattern) if pattern else []
 
 
-def _occurrences(joined: _Joined, wanted: str) -> list[Span]:
+def _occurrences(joined: _Joined, pattern: str) -> list[Span]:
     spans: list[Span] = []
-    start = joined.text.find(wanted)
+    start = joined.text.find(pattern)
     while start >= 0:
-        last = start + len(wanted) - 1
+        last = start + len(pattern) - 1
         if joined.begins[start] and joined.ends[last]:
             spans.append(Span(joined.word[start], joined.word[last]))
-        start = joined.text.find(wanted, start + 1)
+        start = joined.text.find(pattern, start + 1)
     return list(dict.fromkeys(spans))
 
 
-def _same_marks(page: PageText, value: str) -> list[Span]:
-    """A value without letters and digits is looked up word by word as it stands."""
-    wanted = value.split()
-    length = len(wanted)
-    if not wanted:
+def _same_punctuation(page: PageText, value: str) -> list[Span]:
+    """A value without letters and digits is looked up word by word, unchanged."""
+    pattern = value.split()
+    length = len(pattern)
+    if not pattern:
         return []
-    places = range(len(page.words) - length + 1)
-    return [Span(place, place + length - 1) for place in places if list(page.words[place : place + length]) == wanted]
+    starts = range(len(page.words) - length + 1)
+    return [Span(start, start + length - 1) for start in starts if list(page.words[start : start + length]) == pattern]
 
 
 def _same_date(page: PageText, value: str) -> list[Span]:
@@ -244,50 +244,50 @@ def _same_date(page: PageText, value: str) -> list[Span]:
     return [page.span(found.start, found.end) for found in find_dates(text) if readings.intersection(found.readings)]
 
 
-def _same_length(page: PageText, value: str) -> list[Span]:
-    length = read_length(value.replace("_", " "))
-    if length is None:
+def _same_duration(page: PageText, value: str) -> list[Span]:
+    duration = read_duration(value.replace("_", " "))
+    if duration is None:
         return []
     text = page.text
-    return [page.span(found.start, found.end) for found in find_lengths(text) if found.length == length]
+    return [page.span(found.start, found.end) for found in find_durations(text) if found.duration == duration]
 
 
 def _same_name(page: PageText, value: str) -> list[Span]:
     for variant in company_variants(value.replace("_", " ")):
-        wanted = normalise_text(variant)
-        if spans := _occurrences(page.joined(with_points=False), wanted):
+        pattern = normalise_text(variant)
+        if spans := _occurrences(page.joined(with_points=False), pattern):
             return spans
     return []
 
 
 def _alike(page: PageText, value: str) -> list[Span]:
-    wanted = normalise_text(value)
-    wrong = int(MAX_WRONG_SHARE * len(wanted))
-    if not wrong or sum(map(str.isdigit, wanted)) > MAX_DIGITS_SHARE * len(wanted):
+    characters = normalise_text(value)
+    wrong = int(MAX_WRONG_SHARE * len(characters))
+    if not wrong or sum(map(str.isdigit, characters)) > MAX_DIGITS_SHARE * len(characters):
         return []
     joined = page.joined(with_points=False)
-    pattern, text = _code(wanted), page.coded
+    pattern, text = _code(characters), page.coded
     distances = _end_distances(pattern, text)
     ends = [int(end) for end in np.flatnonzero(distances <= wrong) if joined.ends[end]]
     spans: list[Span] = []
     taken = np.zeros(len(text), dtype=bool)
-    for end in sorted(ends, key=lambda place: (distances[place], place)):
-        low = max(0, end + 1 - len(wanted) - wrong)
+    for end in sorted(ends, key=lambda end: (distances[end], end)):
+        low = max(0, end + 1 - len(characters) - wrong)
         if taken[low : end + 1].any():
             low += int(np.flatnonzero(taken[low : end + 1])[-1]) + 1
         backwards = _end_distances(pattern[::-1], text[low : end + 1][::-1])[::-1]
-        starts = [low + int(place) for place in np.flatnonzero(backwards <= wrong) if joined.begins[low + int(place)]]
+        starts = [low + int(start) for start in np.flatnonzero(backwards <= wrong) if joined.begins[low + int(start)]]
         if starts:
-            start = min(starts, key=lambda place: (backwards[place - low], place))
+            start = min(starts, key=lambda start: (backwards[start - low], start))
             taken[start : end + 1] = True
             spans.append(Span(joined.word[start], joined.word[end]))
     return sorted(dict.fromkeys(spans))
 
 
 def _end_distances(pattern: npt.NDArray[np.uint32], text: npt.NDArray[np.uint32]) -> npt.NDArray[np.int64]:
-    """For each character of a text the least edit distance of a pattern to what ends with it, int64 [characters].
+    """For each character of a text the least edit distance of a pattern to a part that ends there, int64 [characters].
 
-    Row by row of Sellers' table; the step along a row is a running minimum of what is left after taking off the slope.
+    Sellers' table row by row; insertions along a row are a running minimum after the slope is subtracted.
     """
     slope = np.arange(len(text) + 1)
     row = np.zeros(len(text) + 1, dtype=np.int64)

@@ -1,4 +1,4 @@
-"""Annotations as they lie on disk: JSON that may hold anything, images whose size is all that is wanted."""
+"""Annotations on disk: JSON that may hold anything, and the sizes of images."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from pipelines.errors import ProcessingError
 from pipelines.storage.files import Storage
 
 HEAD_BYTES = 1 << 16
-"""As much of an image as is read at first for its size; a JPEG may carry a preview and a colour profile before it."""
+"""Bytes of an image that are first read for its size; in a JPEG a preview and a colour profile may come before it."""
 
-LARGEST_COORDINATE = 1_000_000
-"""In pixels; what is beyond it is no place on a page."""
+MAX_COORDINATE = 1_000_000
+"""The largest valid coordinate, in pixels."""
 
 _KIND_NAMES: dict[type, str] = {dict: "an object", list: "a list", str: "a text"}
 
 
 @contextmanager
 def skip_if_broken(uri: str, report: Report) -> Iterator[None]:
-    """Reports what the block finds wrong with the annotation `uri`, and skips the rest of the block."""
+    """Reports an error of the `with` block as one of the annotation `uri`, and skips the rest of the block."""
     try:
         yield
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        report(uri, f"left out: it is no JSON: {error}")
+        report(uri, f"left out: it is not JSON: {error}")
     except RecursionError:
         report(uri, "left out: it is nested too deeply")
     except (ProcessingError, OSError, ValueError) as error:
@@ -38,10 +38,10 @@ def skip_if_broken(uri: str, report: Report) -> Iterator[None]:
 
 
 def image_size(storage: Storage, uri: str) -> tuple[int, int]:
-    """Width and height in pixels as the header of a PNG, JPEG or TIFF file says; of most files only 64 KiB are read.
+    """Width and height in pixels from the header of a PNG, JPEG or TIFF file; of most files only 64 KiB are read.
 
     Raises:
-        ProcessingError: `not_found`, `access_denied`, or `unreadable` where it is no such image.
+        ProcessingError: `not_found`, `access_denied`, or `unreadable` if it is no such image.
     """
     with storage.open(uri) as file:
         head = file.read(HEAD_BYTES)
@@ -52,10 +52,10 @@ def image_size(storage: Storage, uri: str) -> tuple[int, int]:
 
 
 def require_field(container: Any, name: str, kind: type) -> Any:
-    """`container[name]` of a JSON object, checked to be of a kind (dict, list or str).
+    """`container[name]` of a JSON object, which must be of a type (dict, list or str).
 
     Raises:
-        ValueError: it is not.
+        ValueError: the field is missing or of another type.
     """
     if not isinstance(container, dict):
         raise ValueError(f"{shortened(container)} stands where an object with {name!r} is expected")
@@ -68,21 +68,21 @@ def require_field(container: Any, name: str, kind: type) -> Any:
 
 
 def coordinates(values: Any, count: int) -> list[float]:
-    """Numbers of a box or of a size, checked.
+    """The numbers of a box or of a size, checked.
 
     Raises:
-        ValueError: there are not as many, or one is no number or too large.
+        ValueError: there are not `count`, or one is no number or too large.
     """
     if not isinstance(values, list) or len(values) != count:
         raise ValueError(f"{shortened(values)} stands where {count} numbers are expected")
     for value in values:
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) <= LARGEST_COORDINATE:
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) <= MAX_COORDINATE:
             raise ValueError(f"{shortened(value)} in {shortened(values)} is no coordinate")
     return values
 
 
 def shortened(value: Any) -> str:
-    """A JSON value as it may stand in a message."""
+    """A JSON value for a message, at most 60 characters long."""
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 60 else f"{text[:57]}..."
 

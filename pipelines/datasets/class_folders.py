@@ -1,21 +1,21 @@
-"""A folder of class folders: any documents, sorted by people into a folder a class.
+"""Class folders: documents of any kind, sorted into one folder for each class.
 
     data/train/invoice/one.pdf   data/dev/letter/two.png   data/test/...     the split is given
     data/invoice/one.pdf         data/letter/two.png                         the split follows from the name
 
 Without split folders the hash of a file's name below `data` (`invoice/one.pdf`) decides: 80% train, 10% dev and 10%
-test, the same on every machine and for ever, whatever other files come or go. All pages of a document have its class
-and its split.
+test, equal on every machine and at any time, whatever other files are added or removed. All pages of a document have
+its class and its split.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from typing import NamedTuple
 
-from pipelines.datasets.annotations import skip_if_broken
+from pipelines.datasets.labelled_reader import open_documents
 from pipelines.datasets.types import LabelledPage, Report, hashed_split
-from pipelines.documents.document import Document
 from pipelines.documents.media_type import JPEG, PDF, PNG, TIFF
 from pipelines.schema import Task
 from pipelines.storage.files import Storage
@@ -24,7 +24,9 @@ TASKS: tuple[Task, ...] = ("sequence-classification",)
 SPLITS = ("train", "dev", "test")
 
 MEDIA_TYPES = {"pdf": PDF, "png": PNG, "jpg": JPEG, "jpeg": JPEG, "tif": TIFF, "tiff": TIFF}
-"""By the ending of a file's name, in any case."""
+"""Media types by file extension, in any case."""
+
+_SEVERAL_PAGES = (PDF, TIFF)
 
 _SPLIT_FOLDERS = {"train": "train", "dev": "dev", "val": "dev", "valid": "dev", "validation": "dev", "test": "test"}
 
@@ -32,7 +34,7 @@ _LAYOUT = "class folders are laid out as SPLIT/CLASS/FILE with train, dev and te
 
 
 class _File(NamedTuple):
-    """A file; `name` is its path below the data, and `split` and `label` are empty where it lies in no class folder."""
+    """A file; `name` is its path below the data; `split` and `label` are empty if it is in no class folder."""
 
     uri: str
     name: str
@@ -43,30 +45,33 @@ class _File(NamedTuple):
 def read(storage: Storage, data: str, split: str, task: Task, report: Report) -> tuple[LabelledPage, ...]:
     """The pages of a split, by file name and page.
 
-    PDF and TIFF files are opened to count their pages; one that cannot be is reported and left out, as is a file of
-    another kind. Hidden files do not count. That a PNG or JPEG is broken is found by the stages.
+    PDF and TIFF files are opened to count their pages; those that cannot be opened are reported and left out, and so
+    are files of other types. Hidden files are ignored. A broken PNG or JPEG is found later, by the stages.
 
     Raises:
-        ValueError: no class folders, folders of splits beside folders of classes, or the split has none.
+        ValueError: there are no class folders, or split folders beside class folders, or the split has no file.
     """
     files = [file for file in _files(storage, data) if file.split in (split, "")]
     if not any(file.split for file in files):
         raise ValueError(f"{data} has no file for {split}; {_LAYOUT}")
     pages: list[LabelledPage] = []
-    for file in files:
-        media_type = _media_type(file.name)
-        if not file.label:
-            if media_type is not None:
-                report(file.uri, f"left out: it lies in no class folder; {_LAYOUT}")
-            continue
-        if media_type is None:
-            report(file.uri, f"left out: only {', '.join(MEDIA_TYPES)} files are read")
-            continue
-        with skip_if_broken(file.uri, report):
-            count = 1
-            if media_type in (PDF, TIFF):
-                with Document(storage.read(file.uri)) as document:
-                    count = document.page_count
+    to_open = (file.uri for file in files if file.label and _media_type(file.name) in _SEVERAL_PAGES)
+    with closing(open_documents(to_open)) as documents:
+        for file in files:
+            media_type, count = _media_type(file.name), 1
+            if not file.label:
+                if media_type is not None:
+                    report(file.uri, f"left out: it lies in no class folder; {_LAYOUT}")
+                continue
+            if media_type is None:
+                report(file.uri, f"left out: only {', '.join(MEDIA_TYPES)} files are read")
+                continue
+            if media_type in _SEVERAL_PAGES:
+                document = next(documents)
+                if document["status"] == "failed":
+                    report(file.uri, f"left out: {document['error']}")
+                    continue
+                count = document["page_count"]
             pages += [
                 LabelledPage(f"class-folders/{file.name}", file.uri, media_type, index, count, label=file.label)
                 for index in range(count)

@@ -90,7 +90,7 @@ def read(storage: Storage, data: str, split: str, task: Task, report: Report) ->
 
 
 def _files(storage: Storage, folder: str, start: str, end: str) -> list[str]:
-    """The files of a folder, not those of folders in it, whose names begin and end so."""
+    """The files of a folder, without subfolders, whose names have this start and end."""
     uris = sorted(stored.uri for stored in storage.list_existing(folder))
     prefix = join_uri(folder, start)
     return [uri for uri in uris if uri.startswith(prefix) and uri.endswith(end) and uri.rpartition("/")[0] == folder]
@@ -116,16 +116,16 @@ def _from_parquet(storage: Storage, uris: list[str], split: str, report: Report)
             report(uri, f"left out: {error}")
             continue
         for row, text in enumerate(texts):
-            place = f"{uri}#{row}"
-            with skip_if_broken(place, report):
+            image_uri = f"{uri}#{row}"
+            with skip_if_broken(image_uri, report):
                 annotation = _unwrapped({"ground_truth": text})
-                # The images of a split are a gigabyte here; version 2 states their sizes.
+                # The images of a split take a gigabyte; version 2 states their sizes.
                 stated = require_field(require_field(annotation, "meta", dict), "image_size", dict)
                 width, height = coordinates([stated.get("width"), stated.get("height")], 2)
                 if width <= 0 or height <= 0:
                     raise ValueError(f"'image_size' is {shortened(stated)}")
                 name = f"cord/{split}/{number + row:05d}"
-                yield _read_receipt(annotation, (width, height), name, place, place, report)
+                yield _read_receipt(annotation, (width, height), name, image_uri, image_uri, report)
         number += len(texts)
 
 
@@ -148,7 +148,7 @@ def _read_receipt(
     for line in require_field(annotation, "valid_line", list):
         field = require_field(line, "category", str)
         if field != "other" and field not in FIELDS:
-            report(uri, f"a line has the category {field!r}, which is none of CORD's 30: taken as other")
+            report(uri, f"a line has the category {field!r}, which is none of CORD's 30: read as other")
             field = "other"
         first = len(words)
         for word in require_field(line, "words", list):
@@ -159,12 +159,12 @@ def _read_receipt(
             words.append(text)
             boxes.append(_box(require_field(word, "quad", dict), size, repairs))
             labels.append("O" if field == "other" else f"{inside}-{field.upper()}")
-    repairs.tell(uri, report)
+    repairs.report(uri, report)
     return LabelledPage(name, image_uri, "image/png", words=tuple(words), boxes=tuple(boxes), labels=tuple(labels))
 
 
 def _box(quad: dict[str, Any], size: tuple[float, float], repairs: BoxRepairs) -> Box:
-    """The bounds of a quadrilateral; corner 1 is the upper left one of the text, and 3 is opposite to it."""
+    """The bounds of a quadrilateral; corner 1 is the upper left corner of the text, and corner 3 is opposite to it."""
     xs = coordinates([quad.get(f"x{corner}") for corner in range(1, 5)], 4)
     ys = coordinates([quad.get(f"y{corner}") for corner in range(1, 5)], 4)
     repairs.inverted += xs[2] < xs[0] or ys[2] < ys[0]

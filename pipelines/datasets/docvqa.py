@@ -5,8 +5,8 @@ On disk: `train_v1.0.json`, `val_v1.0.json` and `test_v1.0.json` (also `train_v1
 test, `answers`; `documents/*.png`; `ocr_results/*.json` of Microsoft's Read. They lie together, or in a folder for each
 split (`train/`, `val/`, `test/`); later downloads have them as `spdocvqa_qas/`, `spdocvqa_images/`, `spdocvqa_ocr/`.
 
-A page is one example with all its questions. Its words are the OCR's, in its order; an answer's place is the first one
-where `locate.find_answer` finds it, as LayoutLMv2's practice is. What the OCR does not hold has no place.
+A page is one example with all its questions. Its words are the OCR's, in the OCR's order; the position of an answer is
+the first one that `alignment.find_answer` finds, as in LayoutLMv2's practice. Answers missing from the OCR have none.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ LABELS: tuple[str, ...] = ()
 _PUBLISHED_NAMES = {"train": "train", "dev": "val", "test": "test"}
 _MEDIA_TYPES = {"png": PNG, "jpg": JPEG, "jpeg": JPEG}
 
-_Asked = Mapping[str, Any]
+_QuestionJson = Mapping[str, Any]
 
 
 class _Layout(NamedTuple):
-    """Where a split's files are: its file of questions, and the folders of images and OCR results."""
+    """The locations of a split: its file of questions, and the folders of images and OCR results."""
 
     questions: str
     images: str
     ocr: str
 
     def image(self, name: str) -> str:
-        """The URI of what the questions call `documents/NAME.png`."""
+        """The URI of the image that the questions call `documents/NAME.png`."""
         return join_uri(self.images, name.rsplit("/", 1)[-1])
 
 
@@ -53,19 +53,19 @@ def read(storage: Storage, data: str, split: str, task: Task, report: Report) ->
     pages: list[LabelledPage] = []
     for part in split.split("+"):
         layout = _find(storage, data, part)
-        for image, asked in sorted(_by_image(storage, layout.questions, report).items()):
+        for image, questions in sorted(_by_image(storage, layout.questions, report).items()):
             with skip_if_broken(layout.image(image), report):
-                pages.append(_read_page(storage, layout, image, asked, report))
+                pages.append(_read_page(storage, layout, image, questions, report))
     return tuple(sorted(pages, key=lambda page: page.document_id))
 
 
 def _find(storage: Storage, data: str, part: str) -> _Layout:
     name = _PUBLISHED_NAMES[part]
-    together = [
+    side_by_side = [
         (root, join_uri(root, "documents"), join_uri(root, "ocr_results")) for root in (data, join_uri(data, name))
     ]
-    apart = tuple(join_uri(data, f"spdocvqa_{kind}") for kind in ("qas", "images", "ocr"))
-    for folder, images, ocr in (*together, apart):
+    in_folders = tuple(join_uri(data, f"spdocvqa_{kind}") for kind in ("qas", "images", "ocr"))
+    for folder, images, ocr in (*side_by_side, in_folders):
         for file in (f"{name}_v1.0.json", f"{name}_v1.0_withQT.json"):
             if storage.exists(uri := join_uri(folder, file)):
                 return _Layout(uri, images, ocr)
@@ -76,13 +76,13 @@ def _find(storage: Storage, data: str, part: str) -> _Layout:
     )
 
 
-def _by_image(storage: Storage, uri: str, report: Report) -> dict[str, list[_Asked]]:
+def _by_image(storage: Storage, uri: str, report: Report) -> dict[str, list[_QuestionJson]]:
     try:
-        asked = require_field(json.loads(storage.read(uri)), "data", list)
+        questions = require_field(json.loads(storage.read(uri)), "data", list)
     except ValueError as error:
-        raise ValueError(f"{uri} is no JSON with a list `data` of questions: {error}") from error
-    images: dict[str, list[_Asked]] = {}
-    for number, question in enumerate(asked):
+        raise ValueError(f"{uri} is not JSON with a list `data` of questions: {error}") from error
+    images: dict[str, list[_QuestionJson]] = {}
+    for number, question in enumerate(questions):
         try:
             image = require_field(question, "image", str)
             if not require_field(question, "question", str).strip():
@@ -98,7 +98,9 @@ def _by_image(storage: Storage, uri: str, report: Report) -> dict[str, list[_Ask
     return images
 
 
-def _read_page(storage: Storage, layout: _Layout, image: str, asked: Iterable[_Asked], report: Report) -> LabelledPage:
+def _read_page(
+    storage: Storage, layout: _Layout, image: str, questions: Iterable[_QuestionJson], report: Report
+) -> LabelledPage:
     uri = layout.image(image)
     stem, _, ending = uri.rsplit("/", 1)[-1].rpartition(".")
     if ending.lower() not in _MEDIA_TYPES:
@@ -114,7 +116,8 @@ def _read_page(storage: Storage, layout: _Layout, image: str, asked: Iterable[_A
         words=tuple(words),
         boxes=tuple(boxes),
         questions=tuple(
-            _locate(page, question) for question in sorted(asked, key=lambda one: _number(one.get("questionId")))
+            _locate(page, question)
+            for question in sorted(questions, key=lambda question: _number(question.get("questionId")))
         ),
     )
 
@@ -136,21 +139,21 @@ def _read_words(storage: Storage, uri: str, report: Report) -> tuple[list[str], 
         texts = [require_field(word, "text", str).strip() for word in found]
         corners = [coordinates(require_field(word, "boundingBox", list), 8) for word in found]
     except ValueError as error:
-        raise ValueError(f"{uri} is no OCR result as Microsoft's Read gives it: {error}") from error
+        raise ValueError(f"{uri} is not an OCR result of Microsoft's Read: {error}") from error
     words: list[str] = []
     boxes: list[Box] = []
     repairs = BoxRepairs()
     for text, (x1, y1, x2, y2, x3, y3, x4, y4) in zip(texts, corners, strict=True):
         if text:
             words.append(text)
-            # Clockwise from the word's own top left: of a word that is turned by 90 degrees it is another corner.
+            # Clockwise from the word's own top left corner, which is another corner of a word turned by 90 degrees.
             edges = min(x1, x2, x3, x4), min(y1, y2, y3, y4), max(x1, x2, x3, x4), max(y1, y2, y3, y4)
             boxes.append(repairs.box(*edges, width, height))
-    repairs.tell(uri, report)
+    repairs.report(uri, report)
     return words, boxes
 
 
-def _locate(page: PageText, asked: _Asked) -> Question:
-    answers = tuple(dict.fromkeys(answer for answer in asked.get("answers") or () if answer.strip()))
+def _locate(page: PageText, question: _QuestionJson) -> Question:
+    answers = tuple(dict.fromkeys(answer for answer in question.get("answers") or () if answer.strip()))
     first, last = find_answer(page, answers) or (-1, -1)
-    return Question(asked["question"], answers, first, last)
+    return Question(question["question"], answers, first, last)

@@ -1,8 +1,9 @@
 """FUNSD: noisy scanned forms with headers, questions and answers (Jaume et al., 2019, arXiv 1905.13538).
 
 Labels, boxes and their order are those of LayoutLMv2 (paper, section 4.1; published code `funsd.py` of layoutlmft):
-seven BIO labels, a box a word, `int(1000 * x / width)`; "other" is O; words without text are dropped, and blocks of
-such words; words stand in the order of the annotation. Held out of the 149 training forms are the last 29 by file name.
+seven BIO labels, a box for each word, `int(1000 * x / width)`; "other" is O; words without text are dropped, and
+entities of such words; the order is that of the annotation. The dev split is the last 29 of the 149 training forms by
+file name.
 
 On disk: `training_data/` and `testing_data/` (as in the published archive, there within `dataset/`), each with
 `annotations/NAME.json` and `images/NAME.png`.
@@ -27,8 +28,8 @@ DEV_FORMS = 29
 _KINDS = ("header", "question", "answer", "other")
 
 
-class _Block(NamedTuple):
-    """One annotated block with at least one word: words `first` to `last` of the page."""
+class _Entity(NamedTuple):
+    """One annotated entity with at least one word: words `first` to `last` of the page."""
 
     kind: str
     first: int
@@ -36,7 +37,7 @@ class _Block(NamedTuple):
 
 
 def read(storage: Storage, data: str, split: str, task: Task, report: Report) -> tuple[LabelledPage, ...]:
-    """The forms of a split, by file name. Questions of a form are its question blocks that are linked to answers.
+    """The forms of a split, by file name. The questions of a form are its "question" entities with linked answers.
 
     Raises:
         ValueError: the data has no such folder, or too few forms to hold some out.
@@ -76,18 +77,16 @@ def _read_form(storage: Storage, uri: str, folder: str, report: Report) -> Label
     words: list[str] = []
     boxes: list[Box] = []
     labels: list[str] = []
-    blocks: dict[Any, _Block | None] = {}
+    entities: dict[Any, _Entity | None] = {}
     repairs = BoxRepairs()
-    for number, block in enumerate(form):
-        kind, first, identity = require_field(block, "label", str), len(words), block.get("id", number)
+    for number, entity in enumerate(form):
+        kind, first, identity = require_field(entity, "label", str), len(words), entity.get("id", number)
         if not isinstance(identity, int):
             raise ValueError(f"'id' is {shortened(identity)}, and not a number")
         if kind not in _KINDS:
-            report(
-                uri, f"block {identity} has the label {kind!r}, which is none of {', '.join(_KINDS)}: taken as other"
-            )
+            report(uri, f"block {identity} has the label {kind!r}, which is none of {', '.join(_KINDS)}: read as other")
             kind = "other"
-        for word in require_field(block, "words", list):
+        for word in require_field(entity, "words", list):
             text = require_field(word, "text", str)
             if not text.strip():
                 continue
@@ -97,8 +96,8 @@ def _read_form(storage: Storage, uri: str, folder: str, report: Report) -> Label
             boxes.append(repairs.box(x0, y0, x1, y1, width, height))
             labels.append("O" if kind == "other" else f"{inside}-{kind.upper()}")
         has_words = len(words) > first
-        blocks[identity] = _Block(kind, first, len(words) - 1) if has_words else None
-    repairs.tell(uri, report)
+        entities[identity] = _Entity(kind, first, len(words) - 1) if has_words else None
+    repairs.report(uri, report)
     return LabelledPage(
         document_id=f"funsd/{folder}/{name}",
         uri=image_uri,
@@ -106,47 +105,47 @@ def _read_form(storage: Storage, uri: str, folder: str, report: Report) -> Label
         words=tuple(words),
         boxes=tuple(boxes),
         labels=tuple(labels),
-        questions=tuple(_questions(blocks, _links(form, blocks, uri, report), words)),
+        questions=tuple(_questions(entities, _links(form, entities, uri, report), words)),
     )
 
 
-def _links(form: list[Any], blocks: Mapping[Any, _Block | None], uri: str, report: Report) -> list[tuple[Any, Any]]:
-    """The pairs of linked blocks; a link that is no pair of the form's blocks is reported."""
+def _links(form: list[Any], entities: Mapping[Any, _Entity | None], uri: str, report: Report) -> list[tuple[Any, Any]]:
+    """The pairs of linked entities; any other link is reported."""
     links: list[tuple[Any, Any]] = []
     broken: list[Any] = []
-    for block in form:
-        linking = block.get("linking") or []
+    for entity in form:
+        linking = entity.get("linking") or []
         for link in linking if isinstance(linking, list) else [linking]:
             if (
                 isinstance(link, list)
                 and len(link) == 2
-                and all(isinstance(one, int) and one in blocks for one in link)
+                and all(isinstance(end, int) and end in entities for end in link)
             ):
                 links.append((link[0], link[1]))
             else:
                 broken.append(link)
     if broken:
-        report(uri, f"{len(broken)} links that are no pair of the form's blocks count for nothing: {shortened(broken)}")
+        report(uri, f"{len(broken)} links that are no pair of the form's blocks are ignored: {shortened(broken)}")
     return links
 
 
 def _questions(
-    blocks: Mapping[Any, _Block | None], links: list[tuple[Any, Any]], words: list[str]
+    entities: Mapping[Any, _Entity | None], links: list[tuple[Any, Any]], words: list[str]
 ) -> Iterator[Question]:
-    """One question for each question block that is linked to answers.
+    """One question for each "question" entity that is linked to answers.
 
-    Answers that follow each other without a gap are one answer of several lines; of answers apart (the cells of a
-    column) each counts as right, and the first is the one to point at. Links are written from either end, on either
-    block or on both, and some go to blocks without words.
+    Answers that follow each other without a gap are one answer of several lines. Of separate answers (the cells of a
+    column) each counts as right, and the position is that of the first. Links are stored in either direction, at either
+    entity or at both, and some lead to entities without words.
     """
     answers: dict[Any, set[tuple[int, int]]] = {}
     for pair in links:
         for source, target in (pair, pair[::-1]):
-            question, answer = blocks[source], blocks[target]
+            question, answer = entities[source], entities[target]
             if question and answer and (question.kind, answer.kind) == ("question", "answer"):
                 answers.setdefault(source, set()).add((answer.first, answer.last))
-    for identity, block in blocks.items():
-        if block is None or identity not in answers:
+    for identity, entity in entities.items():
+        if entity is None or identity not in answers:
             continue
         runs: list[tuple[int, int]] = []
         for first, last in sorted(answers[identity]):
@@ -155,7 +154,7 @@ def _questions(
             else:
                 runs.append((first, last))
         yield Question(
-            text=" ".join(words[block.first : block.last + 1]),
+            text=" ".join(words[entity.first : entity.last + 1]),
             answers=tuple(" ".join(words[first : last + 1]) for first, last in runs),
             first_word=runs[0][0],
             last_word=runs[0][1],

@@ -1,12 +1,12 @@
-"""Kleister-NDA: contracts and what they say, but not where (Stanislawek et al., 2021, arXiv 2105.05796).
+"""Kleister-NDA: contracts with values but without their positions (Stanislawek et al., 2021, arXiv 2105.05796).
 
 On disk as published (applicaai/kleister-nda): `documents/*.pdf`, and for each of `train/`, `dev-0/` and `test-A/` a
-file `in.tsv` or `in.tsv.xz` (file name, keys wanted, texts; only the first column is needed) beside `expected.tsv`,
+file `in.tsv` or `in.tsv.xz` (file name, keys, texts; only the first column is read) beside `expected.tsv`,
 line by line the pairs `key=value`, `_` for a space; of `test-A` it is hidden and may lack. Or, simpler, `train.tsv`,
 `dev.tsv` and `test.tsv`: file name, tab, pairs. All without quoting, as the corpus's README says.
 
-The words come from the page's text layer or from OCR; then `label_words` and `locate_answers` look the values up, as
-the paper's baselines tag their training data ("autotagging").
+The words come from the page's text layer or from OCR; then `label_words` and `locate_answers` look the values up. The
+paper's baselines tag their training data in the same way ("autotagging").
 """
 
 from __future__ import annotations
@@ -16,11 +16,10 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from pipelines.datasets.alignment import PageText, Span, find_answer, locate
+from pipelines.datasets.labelled_reader import open_documents
 from pipelines.datasets.types import Box, LabelledPage, Question, Report, bio_labels
-from pipelines.datasets.value_formats import find_dates, find_lengths, split_company
-from pipelines.documents.document import Document
+from pipelines.datasets.value_formats import find_dates, find_durations, split_company
 from pipelines.documents.media_type import PDF
-from pipelines.errors import ProcessingError
 from pipelines.schema import Row, Task
 from pipelines.storage.files import Storage, join_uri
 
@@ -37,8 +36,8 @@ QUESTIONS = {
 }
 
 WORDS_TO_LAW = 20
-"""A state is taken for the jurisdiction where a word of law stands at most this many words before or after it:
-contracts name states as the seat and the origin of companies too."""
+"""A state counts as the jurisdiction if there is a legal term at most this many words before or after it: contracts
+also name states as the seat and the origin of companies."""
 
 _Keys = tuple[tuple[str, str], ...]
 
@@ -49,22 +48,22 @@ _EDGES = " \t,;:.\"'()[]\u2018\u2019\u201c\u201d*_"
 
 
 def read(storage: Storage, data: str, split: str, task: Task, report: Report) -> tuple[LabelledPage, ...]:
-    """The pages of the contracts of a split, contracts by file name; their words are still to be read.
+    """The pages of the contracts of a split, by file name; their words have still to be read.
 
     Raises:
         ValueError: the data has no such split.
     """
     pages: list[LabelledPage] = []
     for part in split.split("+"):
-        for name, keys in _contracts(storage, data, part, report):
-            uri = join_uri(data, "documents", name)
-            try:
-                with Document(storage.read(uri)) as document:
-                    count, media_type = document.page_count, document.media_type
-                if media_type != PDF:
-                    raise ValueError(f"it is {media_type}, not a PDF")
-            except (ProcessingError, OSError, ValueError) as error:
-                report(uri, f"left out: {error}")
+        contracts = list(_contracts(storage, data, part, report))
+        uris = [join_uri(data, "documents", name) for name, _ in contracts]
+        for (name, keys), uri, document in zip(contracts, uris, open_documents(uris), strict=True):
+            if document["status"] == "failed":
+                report(uri, f"left out: {document['error']}")
+                continue
+            media_type, count = document["media_type"], document["page_count"]
+            if media_type != PDF:
+                report(uri, f"left out: it is {media_type}, not a PDF")
                 continue
             questions = tuple(_questions(keys))
             pages += (
@@ -83,20 +82,20 @@ def read(storage: Storage, data: str, split: str, task: Task, report: Report) ->
 
 
 def label_words(words: Sequence[str], boxes: Sequence[Box], keys: Iterable[tuple[str, str]]) -> list[str]:
-    """One label of `LABELS` for each word of a page: where the values of a document's keys stand on it.
+    """One label of `LABELS` for each word of a page, from the positions of the document's values.
 
-    Every place of a value counts, but a jurisdiction's only where the text speaks of law (`WORDS_TO_LAW`); where two
-    values overlap, the longer one stands.
+    Every position of a value counts, but those of a jurisdiction only near a legal term (`WORDS_TO_LAW`). Where two
+    values overlap, the longer one is labelled.
 
     Args:
         words: of the page, in reading order.
-        boxes: one a word; not looked at, since what decides is in the words.
-        keys: of the document, as `read` gives them.
+        boxes: one a word; not used, since the words decide.
+        keys: of the document, as `read` returns them.
     """
     page = PageText(words)
-    places = [(span, key) for key, value in keys if key in KEYS for span in _places(page, key, value)]
+    spans = [(span, key) for key, value in keys if key in KEYS for span in _spans(page, key, value)]
     labels = ["O"] * len(words)
-    for (first, last), key in sorted(places, key=lambda place: (place[0].first_word - place[0].last_word, place)):
+    for (first, last), key in sorted(spans, key=lambda found: (found[0].first_word - found[0].last_word, found)):
         if all(label == "O" for label in labels[first : last + 1]):
             labels[first : last + 1] = [f"I-{key.upper()}"] * (last + 1 - first)
             labels[first] = f"B-{key.upper()}"
@@ -104,10 +103,10 @@ def label_words(words: Sequence[str], boxes: Sequence[Box], keys: Iterable[tuple
 
 
 def locate_answers(words: Sequence[str], questions: Sequence[Row] | None) -> list[Row]:
-    """Questions of a page's row with the place of their answers on this page, -1 where there is none.
+    """Questions of a page's row with the positions of their answers on this page, -1 if there is none.
 
-    The answer is looked up as in `label_words`. As it is worded there it counts as right too, since a model that points
-    at words cannot write "2017-02-10" for "February 10, 2017".
+    Answers are looked up as in `label_words`. The wording found there is added to the true answers, since a model that
+    extracts words cannot write "2017-02-10" for "February 10, 2017".
     """
     page = PageText(words)
     keys = {text: key for key, text in QUESTIONS.items()}
@@ -117,7 +116,7 @@ def locate_answers(words: Sequence[str], questions: Sequence[Row] | None) -> lis
         if key is None:
             span = find_answer(page, answers)
         else:
-            span = min((place for answer in answers for place in _places(page, key, answer)), default=None)
+            span = min((found for answer in answers for found in _spans(page, key, answer)), default=None)
         if span is None:
             located.append({**question, "first_word": -1, "last_word": -1})
             continue
@@ -128,7 +127,7 @@ def locate_answers(words: Sequence[str], questions: Sequence[Row] | None) -> lis
 
 
 def normalise_value(key: str, text: str) -> str:
-    """The words of an entity as the corpus writes its values, "" where they are no such value.
+    """The words of an entity as the corpus writes its values; "" if they are no such value.
 
     Dates as YYYY-MM-DD (02/10/2017 is in February: the contracts are American), terms as number and unit (`7_years`,
     `1_year`), parties without commas, with the corpus's forms of suffixes (`Inc.`, `LLC`, `LP`, `Ltd.`) and "and" for
@@ -138,10 +137,10 @@ def normalise_value(key: str, text: str) -> str:
         dates = find_dates(text)
         return dates[0].readings[-1].isoformat() if dates else ""
     if key == "term":
-        lengths = find_lengths(text)
-        if not lengths:
+        durations = find_durations(text)
+        if not durations:
             return ""
-        amount, unit = lengths[0].length
+        amount, unit = durations[0].duration
         return f"{amount.normalize():f}_{unit}{'' if amount == 1 else 's'}"
     text = " ".join(text.replace("_", " ").replace(":", " ").split())
     if key == "jurisdiction":
@@ -152,32 +151,32 @@ def normalise_value(key: str, text: str) -> str:
 
 
 def _bare(text: str) -> str:
-    """Without the mark of a signature, without a genitive at the end, and without the punctuation around it."""
+    """A text without a signature mark, a genitive ending and the punctuation around it."""
     return re.sub(r"['\u2019]s$", "", re.sub(r"^/s/", "", text.strip(_EDGES)).strip(_EDGES))
 
 
 def _party(text: str) -> str:
     words, forms = split_company(_bare(text).replace("&", " and "))
     name = " ".join([*words, *forms])
-    if name.count("\u201c") > name.count("\u201d"):  # the name ended with one
+    if name.count("\u201c") > name.count("\u201d"):  # the closing one was stripped
         name += "\u201d"
     return name.replace(" ", "_")
 
 
-def _places(page: PageText, key: str, value: str) -> list[Span]:
+def _spans(page: PageText, key: str, value: str) -> list[Span]:
     spans = locate(page, value)
     if key == "jurisdiction":
-        return [span for span in spans if _speaks_of_law(page.words, span)]
+        return [span for span in spans if _is_near_law(page.words, span)]
     return spans
 
 
-def _speaks_of_law(words: Sequence[str], span: Span) -> bool:
+def _is_near_law(words: Sequence[str], span: Span) -> bool:
     near = words[max(0, span.first_word - WORDS_TO_LAW) : span.last_word + 1 + WORDS_TO_LAW]
     return any(map(_LAW.match, near))
 
 
 def _questions(keys: Sequence[tuple[str, str]]) -> Iterator[Question]:
-    """One question a key that the contract has; of one of which nothing is known all of them, without answers."""
+    """One question for each key of the contract; if no key is known, all questions, without answers."""
     for key in KEYS:
         values = tuple(dict.fromkeys(value for name, value in keys if name == key))
         if values or not keys:
@@ -186,23 +185,23 @@ def _questions(keys: Sequence[tuple[str, str]]) -> Iterator[Question]:
 
 def _contracts(storage: Storage, data: str, part: str, report: Report) -> Iterator[tuple[str, _Keys]]:
     """File names and keys of a split, each file once."""
-    seen = set()
+    names = set()
     for uri, number, name, pairs in _entries(storage, data, part, report):
         try:
             if not name:
                 raise ValueError("no file name")
-            if name in seen:
+            if name in names:
                 raise ValueError(f"{name} has a line before")
             keys = _keys(pairs)
         except ValueError as error:
             report(uri, f"line {number} left out: {error}")
             continue
-        seen.add(name)
+        names.add(name)
         yield name, keys
 
 
 def _entries(storage: Storage, data: str, part: str, report: Report) -> Iterator[tuple[str, int, str, str]]:
-    """File, number of the line, file name and pairs, as they stand in a split's files."""
+    """Annotation file, line number, name of the document and its pairs, for each line of a split's files."""
     simple = join_uri(data, f"{part}.tsv")
     if storage.exists(simple):
         for number, line in enumerate(_lines(storage, simple), start=1):
@@ -223,7 +222,8 @@ def _entries(storage: Storage, data: str, part: str, report: Report) -> Iterator
     pairs_of = [""] * len(names) if hidden else _lines(storage, expected)
     if len(names) != len(pairs_of):
         report(
-            expected, f"{len(pairs_of)} lines for {len(names)} of {inputs[0]}: what is beyond the shorter is left out"
+            expected,
+            f"{len(pairs_of)} lines for {len(names)} of {inputs[0]}: lines beyond the shorter file are left out",
         )
     for number, (name, pairs) in enumerate(zip(names, pairs_of, strict=False), start=1):
         yield expected, number, name, pairs

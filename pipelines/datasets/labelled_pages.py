@@ -1,10 +1,9 @@
 """Labelled pages in the project's own schema: Parquet as `jobs.extract` writes it, corrected by people or drawn.
 
-Columns as in `pages/*.parquet` of an extraction: `words` and `boxes`, and what is true of them in `labels` (one BIO
-label a word), `label` (the page's class) or `answers`. More columns are taken where they are there: `split` (train, dev
-or test; without it a hash of the document decides, 80/10/10), `questions` and `keys` as in
-`pipelines.datasets.types.LABELLED_PAGE`, and `image`, the picture of the page as a PNG or JPEG file, where no file lies
-at `uri`. Rows that failed are left out.
+The columns are those of `pages/*.parquet` of an extraction: `words` and `boxes`, and the ground truth in `labels` (one
+BIO label a word), `label` (the page's class) or `answers`. Optional columns are `split` (train, dev or test; without it
+a hash of the document decides, 80/10/10), `questions` and `keys` as in `pipelines.datasets.types.LABELLED_PAGE`, and
+`image`, the page as a PNG or JPEG file, if there is no file at `uri`. Failed rows are left out.
 """
 
 from __future__ import annotations
@@ -47,14 +46,14 @@ LABELLED_PAGE_FILE = pa.schema(
 
 _IDENTITY = ("document_id", "uri", "page_index", "page_count")
 _READ = (*_IDENTITY, "words", "boxes", "labels", "label", "answers", "questions", "keys", "split", "status")
-_MARK = ".parquet#"
+_ROW_SEPARATOR = ".parquet#"
 
 
 def read(storage: Storage, data: str, split: str, task: Task, report: Report) -> tuple[LabelledPage, ...]:
-    """The pages of a split ("all" takes every one), in the order of files and rows.
+    """The pages of a split ("all" for every page), in the order of files and rows.
 
-    Boxes are thousandths of the page already; one that is inverted or leaves the page is repaired and reported. A row
-    that lacks what the task is about, or does not fit together, is reported and left out.
+    Boxes are already in thousandths of the page; those that are inverted or leave the page are repaired and reported.
+    Rows without ground truth for the task, and inconsistent ones, are reported and left out.
 
     Raises:
         ValueError: there is no Parquet file.
@@ -63,22 +62,22 @@ def read(storage: Storage, data: str, split: str, task: Task, report: Report) ->
     for uri, number, row in _rows(storage, data, _READ, report, images=True):
         if row.get("status") == "failed":
             continue
-        place = f"{uri}#{number}"
+        row_uri = f"{uri}#{number}"
         try:
             if split not in ("all", _split(row)):
                 continue
-            page = _page(row, place, task, report)
+            page = _page(row, row_uri, task, report)
             identity = page.document_id, page.page_index
             if identity in pages:
                 raise ValueError(f"page {page.page_index} of {page.document_id} came before")
             pages[identity] = page
         except (ValueError, TypeError, KeyError) as error:
-            report(place, f"left out: {error}")
+            report(row_uri, f"left out: {error}")
     return tuple(pages.values())
 
 
 def labels(storage: Storage, data: str, task: Task) -> tuple[str, ...]:
-    """All labels that occur, in every split: of words "O" first, then by name, B- before I-; of pages by name.
+    """All labels that occur in any split: of words "O" first, then by name, B- before I-; of pages by name.
 
     Raises:
         ValueError: as `read`.
@@ -94,19 +93,17 @@ def labels(storage: Storage, data: str, task: Task) -> tuple[str, ...]:
 
 
 def is_embedded_image(uri: str) -> bool:
-    """Whether a page's picture lies in a Parquet file of this module: `FILE.parquet#ROW`."""
-    return _MARK in uri and uri.rpartition("#")[2].isdigit()
+    """Whether a page's image is embedded in a Parquet file: `FILE.parquet#ROW`."""
+    return _ROW_SEPARATOR in uri and uri.rpartition("#")[2].isdigit()
 
 
 def read_embedded_image(storage: Storage, uri: str) -> bytes:
-    """The picture file of a page at `FILE.parquet#ROW`; of the file only the row group that holds it is read.
+    """The image file embedded at `FILE.parquet#ROW`; only the row group that holds it is read.
 
-    The column `image` holds the picture, or is a struct with the picture as `bytes` (as Hugging Face's data sets have
-    it).
+    The column `image` holds the bytes of the file, or a struct with them as `bytes` (as in Hugging Face's data sets).
 
     Raises:
-        ProcessingError: `not_found` where there is no such row or it has no picture; `unreadable`; else as
-            `Storage.open`.
+        ProcessingError: `not_found` if there is no such row or it has no image; `unreadable`; else as `Storage.open`.
     """
     file_uri, _, number = uri.rpartition("#")
     row = int(number)
@@ -115,9 +112,9 @@ def read_embedded_image(storage: Storage, uri: str) -> bytes:
             rows = parquet.metadata.row_group(group).num_rows
             if row < rows:
                 image = parquet.read_row_group(group, columns=["image"])["image"][row].as_py()
-                picture = image.get("bytes") if isinstance(image, dict) else image
-                if isinstance(picture, bytes):
-                    return picture
+                content = image.get("bytes") if isinstance(image, dict) else image
+                if isinstance(content, bytes):
+                    return content
                 break
             row -= rows
     raise ProcessingError("not_found", f"{uri}: no picture of a page there")
@@ -126,14 +123,14 @@ def read_embedded_image(storage: Storage, uri: str) -> bytes:
 def write_labelled_pages(
     storage: Storage, uri: str, pages: Iterable[tuple[LabelledPage, bytes | None, str | None]]
 ) -> int:
-    """Write pages, each with its picture (or None where a file lies at its uri) and its split (or None), to a file.
+    """Write pages to a file, each with its image (or None if there is a file at its uri) and its split (or None).
 
-    Every page is a row group, so that its picture is read alone. The file's footer names them all and is read with each
-    picture, so let a file hold hundreds of pages, not tens of thousands. Returns how many pages there were.
+    Every page is a row group, so that its image is read alone. The footer lists all row groups and is read with every
+    image, so a file should hold hundreds of pages, not tens of thousands. Returns the number of pages.
     """
     sink = pa.BufferOutputStream()
     count = 0
-    # Statistics of the other columns would only lengthen the footer; those of `image` tell rows without a picture.
+    # Statistics of the other columns would only lengthen the footer; those of `image` tell which rows have none.
     with pq.ParquetWriter(sink, LABELLED_PAGE_FILE, write_statistics=["image"]) as writer:
         for page, image, split in pages:
             row = {
@@ -159,16 +156,16 @@ def write_labelled_pages(
 def _rows(
     storage: Storage, data: str, columns: tuple[str, ...], report: Report, *, images: bool = False
 ) -> Iterator[tuple[str, int, Row]]:
-    """(file, row number, row) of all files; with `images`, `has_image` says whether the row holds a picture."""
+    """(file, row number, row) of all files; with `images`, `has_image` says whether the row holds an image."""
     for uri in _files(storage, data):
         try:
             with _opened(storage, uri) as parquet:
                 names = [name for name in columns if name in parquet.schema_arrow.names]
-                pictures = _have_images(parquet) if images else [False] * parquet.metadata.num_rows
+                have_images = _have_images(parquet) if images else [False] * parquet.metadata.num_rows
                 number = 0
                 for batch in parquet.iter_batches(64, columns=names):
                     for row in batch.to_pylist():
-                        yield uri, number, {**row, "has_image": pictures[number]}
+                        yield uri, number, {**row, "has_image": have_images[number]}
                         number += 1
         except ProcessingError as error:
             report(uri, f"left out: {error}")
@@ -184,16 +181,16 @@ def _files(storage: Storage, data: str) -> list[str]:
 
 
 def _have_images(parquet: pq.ParquetFile) -> list[bool]:
-    """For each row whether it holds a picture; the pictures are read only where the file's statistics do not tell."""
+    """For each row whether it holds an image; the images are read only if the file's statistics do not tell."""
     if "image" not in parquet.schema_arrow.names:
         return [False] * parquet.metadata.num_rows
     have: list[bool] = []
     for group in range(parquet.num_row_groups):
         rows = parquet.metadata.row_group(group)
         columns = (rows.column(index) for index in range(rows.num_columns))
-        told = next((column.statistics for column in columns if column.path_in_schema == "image"), None)
-        if told is not None and told.has_null_count and told.null_count in (0, rows.num_rows):
-            have += [told.null_count == 0] * rows.num_rows
+        statistics = next((column.statistics for column in columns if column.path_in_schema == "image"), None)
+        if statistics is not None and statistics.has_null_count and statistics.null_count in (0, rows.num_rows):
+            have += [statistics.null_count == 0] * rows.num_rows
         else:
             have += parquet.read_row_group(group, columns=["image"])["image"].is_valid().to_pylist()
     return have
@@ -219,7 +216,7 @@ def _split(row: Row) -> str:
     return split
 
 
-def _page(row: Row, place: str, task: Task, report: Report) -> LabelledPage:
+def _page(row: Row, row_uri: str, task: Task, report: Report) -> LabelledPage:
     missing = [name for name in _IDENTITY if row.get(name) is None]
     if missing:
         raise ValueError(f"no {' and no '.join(missing)}")
@@ -235,7 +232,7 @@ def _page(row: Row, place: str, task: Task, report: Report) -> LabelledPage:
         raise ValueError(f"{count} words and {len(word_labels)} labels")
     if not all(isinstance(word, str) for word in words or ()):
         raise ValueError("a word is no text")
-    uri = place if row["has_image"] else row["uri"]
+    uri = row_uri if row["has_image"] else row["uri"]
     return LabelledPage(
         document_id=row["document_id"],
         uri=uri,
@@ -243,7 +240,7 @@ def _page(row: Row, place: str, task: Task, report: Report) -> LabelledPage:
         page_index=row["page_index"],
         page_count=row["page_count"],
         words=None if words is None else tuple(words),
-        boxes=None if words is None else _boxes(boxes, place, report),
+        boxes=None if words is None else _boxes(boxes, row_uri, report),
         labels=None if word_labels is None else tuple(label or "O" for label in word_labels),
         label=row.get("label"),
         questions=tuple(_questions(row, count)),
@@ -251,11 +248,11 @@ def _page(row: Row, place: str, task: Task, report: Report) -> LabelledPage:
     )
 
 
-def _boxes(boxes: Any, place: str, report: Report) -> tuple[Box, ...]:
+def _boxes(boxes: Any, row_uri: str, report: Report) -> tuple[Box, ...]:
     repairs = BoxRepairs()
     checked = [coordinates(box, 4) for box in boxes]
     repaired = tuple(repairs.box(x0, y0, x1, y1, width=1000, height=1000) for x0, y0, x1, y1 in checked)
-    repairs.tell(place, report)
+    repairs.report(row_uri, report)
     return repaired
 
 
@@ -276,4 +273,4 @@ def _question(given: Row, text: str, answers: tuple[str, ...], words: int) -> Qu
 
 
 def _ignore(uri: str, message: str) -> None:
-    """What `read` reports needs no second telling."""
+    """Drop a problem that `read` reports too."""

@@ -1,4 +1,4 @@
-"""The labelled corpora by name, and one way to read any of them."""
+"""The data sets by name, and one function that reads any of them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pipelines.storage.files import Storage, normalise_uri
 
 logger = logging.getLogger(__name__)
 
-PROBLEMS_SHOWN = 5
+PROBLEMS_SHOWN = 20
 
 Read = Callable[[Storage, str, str, Task, Report], tuple[LabelledPage, ...]]
 Labels = Callable[[Storage, str, Task], tuple[str, ...]]
@@ -22,15 +22,15 @@ Locate = Callable[[Row], Row]
 
 @dataclass(frozen=True)
 class Dataset:
-    """What is known of a corpus before it is read.
+    """A data set before it is read.
 
     Attributes:
-        tasks: that its annotations serve.
-        splits: their names.
-        read: gives the pages of a split.
-        labels: gives the labels of a task, in the order of the model's logits.
-        locate: for a corpus that says what a document holds but not where: `true_labels` and `questions` of a row with
-            the words that were read. None where the annotations say it.
+        tasks: the tasks that its annotations serve.
+        splits: names of the splits.
+        read: returns the pages of a split.
+        labels: returns the labels of a task, in the order of the model's logits.
+        locate: for values without positions: returns `true_labels` and `questions` of a row with its words. None if the
+            annotations have positions.
     """
 
     tasks: tuple[Task, ...]
@@ -41,12 +41,12 @@ class Dataset:
 
 
 def _always(labels: Sequence[str]) -> Labels:
-    """The same labels whatever the data; questions have none."""
+    """The same labels for any data; none for question answering."""
 
-    def answer(storage: Storage, data: str, task: Task) -> tuple[str, ...]:
+    def fixed(storage: Storage, data: str, task: Task) -> tuple[str, ...]:
         return () if task == "question-answering" else tuple(labels)
 
-    return answer
+    return fixed
 
 
 def _locate_in_contract(row: Row) -> Row:
@@ -80,13 +80,13 @@ def read_corpus(
 ) -> Corpus:
     """One split of a labelled corpus, for a task.
 
-    What is wrong with the annotations is told in the log, and is in the result.
+    Problems with the annotations are logged, and part of the result.
 
     Args:
         dataset: one of `DATASETS`.
         data: folder or s3:// URI of the corpus as it is published.
         split: one of the dataset's splits.
-        strict: end at a problem.
+        strict: raise an error if there are problems.
 
     Raises:
         ValueError: no such dataset, split or task, or the data is not laid out as it should be.
@@ -103,16 +103,16 @@ def read_corpus(
     problems: list[AnnotationIssue] = []
     pages = known.read(storage, data, split, task, lambda uri, message: problems.append(AnnotationIssue(uri, message)))
     if not pages:
-        raise ValueError(f"{data}: no page of {dataset}'s split {split} could be read{_told(problems)}")
+        raise ValueError(f"{data}: no page of {dataset}'s split {split} could be read{_listed(problems)}")
     if problems:
-        message = f"{dataset}, split {split}: {len(problems)} annotations are not as they should be{_told(problems)}"
+        message = f"{dataset}, split {split}: {len(problems)} annotations are not as they should be{_listed(problems)}"
         if strict:
             raise BrokenAnnotationError(message)
         logger.warning("%s", message)
     return Corpus(pages, known.labels(storage, data, task), tuple(problems))
 
 
-def _told(problems: Sequence[AnnotationIssue]) -> str:
+def _listed(problems: Sequence[AnnotationIssue]) -> str:
     lines = [f"{issue.uri}: {issue.message}" for issue in problems[:PROBLEMS_SHOWN]]
     if len(problems) > PROBLEMS_SHOWN:
         lines.append(f"and {len(problems) - PROBLEMS_SHOWN} more")

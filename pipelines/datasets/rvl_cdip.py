@@ -4,7 +4,7 @@ On disk as published: `labels/train.txt`, `labels/val.txt` and `labels/test.txt`
 as `imagesq/q/o/c/qoc54c00/80035521.tif 15`) and the images under `images/`; perhaps within `rvl-cdip/`. The classes and
 their numbers are those of the data set's readme. Words come from OCR (paper, section 4.1).
 
-No image is opened or looked for here, for there are too many; the stages tell which are missing or broken.
+Images are neither opened nor checked here, since there are too many; the stages report missing and broken ones.
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ LABELS = (
     "resume",
     "memo",
 )
-"""The class of number n is `LABELS[n]`."""
+"""Class n is `LABELS[n]`."""
 
 _LAYOUT = "RVL-CDIP is laid out as labels/train.txt, labels/val.txt, labels/test.txt and images/"
 
 
 def read(storage: Storage, data: str, split: str, task: Task, report: Report) -> tuple[LabelledPage, ...]:
-    """The pages of a split in the order of its label file, which is mixed already; "dev" and "val" are the same.
+    """The pages of a split in the order of its label file, which is shuffled; "dev" and "val" are the same.
 
-    A line that is no path and class, and one for an image that was named before, is reported and left out.
+    Lines without a path and a class, and further lines of the same image, are reported and left out.
 
     Raises:
         ValueError: the split has no label file.

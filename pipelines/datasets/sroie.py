@@ -6,9 +6,9 @@ from the top left; `key/NAME.json` (or `entities/NAME.txt`, also JSON) with comp
 the top.
 
 LayoutLM's authors publish no labels: words are split from the lines, and labelled by the fields (threads 100, 151 and
-168 of microsoft/unilm). So here. A line is split at spaces, and its box shared out among the words in proportion to
-their characters. Company, date and address are labelled wherever they stand; a total, a number that often stands in
-several places, where the row says "total", else where it is largest and last.
+168 of microsoft/unilm). This reader does the same. A line is split at spaces, and its box is divided among the words in
+proportion to their characters. Company, date and address are labelled at all their positions. A total is a number that
+often has several: it is labelled in rows that say "total", or else where it is tallest and last.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ QUESTIONS = {
 }
 
 DEV_SHARE = 5
-"""Held out of the training receipts is the last fifth by file name: the corpus has no development split."""
+"""The last fifth of the training receipts by file name is held out as dev: the corpus has no development split."""
 
 _TOTALS_OF_PARTS = (
     "subtotal",
@@ -61,7 +61,7 @@ _IMAGE_FOLDERS: _Folders = {"img": tuple(_MEDIA_TYPES)}
 
 @dataclass(frozen=True)
 class _Receipt:
-    """One receipt's files; those that are missing are None."""
+    """One receipt's files; missing ones are None."""
 
     document_id: str
     boxes: str
@@ -72,7 +72,7 @@ class _Receipt:
 def read(storage: Storage, data: str, split: str, task: Task, report: Report) -> tuple[LabelledPage, ...]:
     """The receipts of a split, by file name.
 
-    A line of text that cannot be read is left out and told; a receipt is where it has no such line, key file or image.
+    Lines that cannot be read are left out and reported, and so are receipts without any line, key file or image.
 
     Raises:
         ValueError: the data has no such split.
@@ -108,7 +108,7 @@ def _receipts(storage: Storage, root: str, prefix: str) -> list[_Receipt]:
 
 
 def _files(storage: Storage, root: str, folders: _Folders) -> dict[str, str]:
-    """URIs by file name without its ending."""
+    """URIs by file name without extension."""
     found: dict[str, str] = {}
     for folder, endings in folders.items():
         for stored in storage.list_existing(join_uri(root, folder)):
@@ -127,25 +127,25 @@ def _read_receipt(storage: Storage, receipt: _Receipt, report: Report) -> Labell
     keys = _read_keys(storage, receipt.keys)
     width, height = image_size(storage, receipt.image)
     words, boxes = _read_words(storage, receipt.boxes, width, height, report)
-    places = locate_fields(words, boxes, keys)
+    spans = locate_fields(words, boxes, keys)
     return LabelledPage(
         document_id=receipt.document_id,
         uri=receipt.image,
         media_type=_MEDIA_TYPES[receipt.image[receipt.image.rindex(".") :].lower()],
         words=tuple(words),
         boxes=tuple(boxes),
-        labels=tuple(_labels(len(words), places)),
-        questions=tuple(_questions(keys, places)),
+        labels=tuple(_labels(len(words), spans)),
+        questions=tuple(_questions(keys, spans)),
         keys=tuple(keys.items()),
     )
 
 
 def _read_keys(storage: Storage, uri: str) -> dict[str, str]:
-    """The fields that the receipt has, in the order of `KEYS`."""
+    """The fields of the receipt, in the order of `KEYS`."""
     try:
         fields = json.loads(storage.read(uri).decode("utf-8-sig", "replace"))
     except json.JSONDecodeError as error:
-        raise ValueError(f"{uri} is no JSON: {error}") from error
+        raise ValueError(f"{uri} is not JSON: {error}") from error
     if not isinstance(fields, dict):
         raise ValueError(f"{uri} holds no object with the fields {', '.join(KEYS)}")
     keys = {key: str(fields[key]).strip() for key in KEYS if fields.get(key) is not None}
@@ -168,7 +168,7 @@ def _read_words(storage: Storage, uri: str, width: int, height: int, report: Rep
         except ValueError:
             broken.append(number)
             continue
-        # Of a line that is a little turned, the box through the middles of its sides.
+        # The box through the middles of the sides, for lines that are slightly turned.
         left, top, right, bottom = (x1 + x4) / 2, (y1 + y2) / 2, (x2 + x3) / 2, (y3 + y4) / 2
         repairs.box(left, top, right, bottom, width, height)
         for word, x0, x1 in _share_out(text.strip(), *sorted((left, right))):
@@ -179,41 +179,41 @@ def _read_words(storage: Storage, uri: str, width: int, height: int, report: Rep
         report(uri, f"{len(broken)} lines left out (number {shown}): not x1,y1,x2,y2,x3,y3,x4,y4,text")
     if not words:
         raise ValueError("no line of text could be read")
-    repairs.tell(uri, report)
+    repairs.report(uri, report)
     return words, boxes
 
 
 def _decode(content: bytes) -> str:
     try:
         return content.decode("utf-8-sig")
-    except UnicodeDecodeError:  # a few of the published files are in the code page of the machine they were made on
+    except UnicodeDecodeError:  # a few of the published files are in a Windows code page
         return content.decode("cp1252", "replace")
 
 
 def _share_out(text: str, left: float, right: float) -> Iterator[tuple[str, float, float]]:
-    """The words of a line with the left and right edge of each, as if all characters and spaces were of one width."""
-    place = 0
+    """The words of a line with their left and right edges, as if all characters and spaces had the same width."""
+    start = 0
     for word in text.split():
-        place = text.index(word, place)
-        end = place + len(word)
-        yield word, left + (right - left) * place / len(text), left + (right - left) * end / len(text)
-        place = end
+        start = text.index(word, start)
+        end = start + len(word)
+        yield word, left + (right - left) * start / len(text), left + (right - left) * end / len(text)
+        start = end
 
 
 def locate_fields(words: Sequence[str], boxes: Sequence[Box], keys: dict[str, str]) -> dict[str, list[Span]]:
-    """The places of each field in the words of a receipt, the most telling first; none where it was not found."""
+    """The positions of each field in the words of a receipt, the most reliable first; empty if it was not found."""
     page = PageText(words)
-    places = {key: locate(page, value) for key, value in keys.items()}
-    if places.get("total"):
-        places["total"] = _choose_totals(words, boxes, places["total"])
-    return places
+    spans = {key: locate(page, value) for key, value in keys.items()}
+    if spans.get("total"):
+        spans["total"] = _choose_totals(words, boxes, spans["total"])
+    return spans
 
 
 def _choose_totals(words: Sequence[str], boxes: Sequence[Box], spans: list[Span]) -> list[Span]:
-    """Those in a row that says "total"; without such a row the largest one, of several alike the last."""
-    said = [span for span in spans if _says_total(words, boxes, span)]
-    if said:
-        return said
+    """The spans in rows that say "total"; without such a row the last of the tallest ones."""
+    in_total_rows = [span for span in spans if _says_total(words, boxes, span)]
+    if in_total_rows:
+        return in_total_rows
     tallest = max(boxes[span.first_word][3] - boxes[span.first_word][1] for span in spans)
     return [[span for span in spans if boxes[span.first_word][3] - boxes[span.first_word][1] == tallest][-1]]
 
@@ -226,17 +226,17 @@ def _says_total(words: Sequence[str], boxes: Sequence[Box], span: Span) -> bool:
     return "total" in row and not any(part in row for part in _TOTALS_OF_PARTS)
 
 
-def _labels(count: int, places: dict[str, list[Span]]) -> list[str]:
+def _labels(count: int, spans: dict[str, list[Span]]) -> list[str]:
     labels = ["O"] * count
     for key in KEYS:
-        for first, last in places.get(key, ()):
+        for first, last in spans.get(key, ()):
             if all(label == "O" for label in labels[first : last + 1]):
                 labels[first : last + 1] = [f"I-{key.upper()}"] * (last + 1 - first)
                 labels[first] = f"B-{key.upper()}"
     return labels
 
 
-def _questions(keys: dict[str, str], places: dict[str, list[Span]]) -> Iterator[Question]:
+def _questions(keys: dict[str, str], spans: dict[str, list[Span]]) -> Iterator[Question]:
     for key, value in keys.items():
-        first, last = places[key][0] if places[key] else (-1, -1)
+        first, last = spans[key][0] if spans[key] else (-1, -1)
         yield Question(QUESTIONS[key], (value,), first, last)

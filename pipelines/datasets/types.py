@@ -1,4 +1,4 @@
-"""What every reader of a labelled corpus gives: labelled pages, and what was wrong with the annotations."""
+"""What every reader of a labelled corpus returns: labelled pages, and the issues with their annotations."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
+from pipelines.errors import JobError
 from pipelines.schema import BOX, PAGE_TO_DO, Row
 
 Box = tuple[int, int, int, int]
@@ -15,13 +16,13 @@ Box = tuple[int, int, int, int]
 
 @dataclass(frozen=True)
 class Question:
-    """A question about a document and what answers it.
+    """A question about a document and its answers.
 
     Attributes:
-        text: the question in words.
-        answers: wordings that count as right; none where the document does not say.
-        first_word: index of the answer's first word on this page; -1 where it does not stand here, or was not located.
-        last_word: index of its last word, included; -1 likewise.
+        text: the question.
+        answers: wordings that count as right; empty if the document has no answer.
+        first_word: index of the answer's first word on this page; -1 if it is not on this page, or was not located.
+        last_word: index of its last word, inclusive; -1 likewise.
     """
 
     text: str
@@ -32,20 +33,20 @@ class Question:
 
 @dataclass(frozen=True)
 class LabelledPage:
-    """A page and all that its corpus says of it; each task takes what it needs.
+    """A page and all its annotations; each task uses a part of them.
 
     Attributes:
-        document_id: unique in the corpus, and the same on every machine.
-        uri: the image or PDF file.
-        media_type: of that file, such as image/png.
-        page_index: from 0.
+        document_id: unique in the corpus, and equal on every machine.
+        uri: of the image or PDF file.
+        media_type: of the file, such as image/png.
+        page_index: counted from 0.
         page_count: of the document.
-        words: in the corpus's own order; None where the page has still to be read (text layer or OCR).
+        words: in the order of the corpus; None if the page has still to be read (text layer or OCR).
         boxes: one a word, x0 y0 x1 y1 from 0 to 1000, ordered.
-        labels: one BIO label a word; None where the corpus does not label words.
+        labels: one BIO label a word; None if the corpus does not label words.
         label: the class of the document.
-        questions: about the document; their spans are on this page.
-        keys: what the document says as (key, value) pairs; a key may repeat. The same on all its pages.
+        questions: about the document; their positions are on this page.
+        keys: the document's (key, value) pairs, equal on all its pages; a key may repeat.
     """
 
     document_id: str
@@ -63,7 +64,7 @@ class LabelledPage:
 
 @dataclass(frozen=True)
 class AnnotationIssue:
-    """An annotation that could not be taken as it stands: the file, and what was wrong and became of it, in words."""
+    """An annotation that could not be used unchanged: its file, and a message that names the issue and the outcome."""
 
     uri: str
     message: str
@@ -76,7 +77,7 @@ class Corpus:
     Attributes:
         pages: in the order of the corpus.
         labels: of words (BIO, "O" first) or of documents, in the order of the model's logits; empty for questions.
-        problems: in the order in which they were met; a page or a word that was left out is named by one.
+        problems: in the order of reading; every page or word that is left out has one.
     """
 
     pages: tuple[LabelledPage, ...]
@@ -84,8 +85,8 @@ class Corpus:
     problems: tuple[AnnotationIssue, ...] = field(default=())
 
 
-class BrokenAnnotationError(Exception):
-    """A corpus with problems where none is accepted; the message lists the first of them."""
+class BrokenAnnotationError(JobError):
+    """A corpus with problems, in strict reading; the message lists the first of them."""
 
 
 Report = Callable[[str, str], None]
@@ -94,7 +95,7 @@ Report = Callable[[str, str], None]
 
 @dataclass
 class BoxRepairs:
-    """Counts the boxes of one file that were not as they should be."""
+    """Repairs boxes and counts the repairs in one file."""
 
     inverted: int = 0
     clipped: int = 0
@@ -102,7 +103,7 @@ class BoxRepairs:
     def box(self, x0: float, y0: float, x1: float, y1: float, width: float, height: float) -> Box:
         """A box in pixels as thousandths of the page, `int(1000 * x / width)` as in LayoutLMv2's published code.
 
-        One whose corners are exchanged is put in order, one that leaves the page is clipped to it.
+        An inverted box is put in order, one that leaves the page is clipped to it.
         """
         self.inverted += x0 > x1 or y0 > y1
         left, right = sorted((int(1000 * x0 / width), int(1000 * x1 / width)))
@@ -110,15 +111,15 @@ class BoxRepairs:
         self.clipped += left < 0 or top < 0 or right > 1000 or bottom > 1000
         return _clip(left), _clip(top), _clip(right), _clip(bottom)
 
-    def tell(self, uri: str, report: Report) -> None:
-        """Reports what was repaired, if anything was."""
-        told = []
+    def report(self, uri: str, report: Report) -> None:
+        """Report the repairs, if there are any."""
+        repairs = []
         if self.inverted:
-            told.append(f"{self.inverted} inverted boxes were put in order")
+            repairs.append(f"{self.inverted} inverted boxes were put in order")
         if self.clipped:
-            told.append(f"{self.clipped} boxes off the page were clipped to it")
-        if told:
-            report(uri, "; ".join(told))
+            repairs.append(f"{self.clipped} boxes off the page were clipped to it")
+        if repairs:
+            report(uri, "; ".join(repairs))
 
 
 def _clip(value: int) -> int:
@@ -126,9 +127,9 @@ def _clip(value: int) -> int:
 
 
 def hashed_split(name: str) -> str:
-    """train, dev or test for 80, 10 and 10% of all names, by their hash: the same everywhere and for ever."""
-    place = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big") % 10
-    return "train" if place < 8 else ("dev" if place == 8 else "test")
+    """train, dev or test for 80, 10 and 10% of all names, by a hash that is equal on every machine and at any time."""
+    bucket = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big") % 10
+    return "train" if bucket < 8 else ("dev" if bucket == 8 else "test")
 
 
 def bio_labels(names: Sequence[str]) -> tuple[str, ...]:
@@ -156,8 +157,8 @@ LABELLED_PAGE = pa.schema(
         pa.field("keys", pa.list_(pa.struct([("key", pa.string()), ("value", pa.string())]))),
     ]
 )
-"""A labelled page on its way to the stages. The stages write `words`, `boxes`, `labels` and `label` for what they read
-and the model says; what the corpus says stands beside it under the names above, so that one row holds both."""
+"""A labelled page before the stages. The stages write what they read and predict to `words`, `boxes`, `labels` and
+`label`; the annotations keep the names above, so that one row holds both."""
 
 
 def labelled_row(page: LabelledPage) -> Row:

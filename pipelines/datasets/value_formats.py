@@ -1,7 +1,7 @@
-"""How one value is written in many ways: dates, lengths of time, names of companies.
+"""The written formats of values: dates, durations, names of companies.
 
-The forms are those of contracts, receipts and letters in English, the ones that Kleister-NDA and SROIE hold: "the 10th
-day of February, 2017", "10 Feb 17", "02/10/2017"; "seven (7) years", "eighteen-month"; "Acme, Incorporated".
+The formats are those of English contracts, receipts and letters, as in Kleister-NDA and SROIE: "the 10th day of
+February, 2017", "10 Feb 17", "02/10/2017"; "seven (7) years", "eighteen-month"; "Acme, Incorporated".
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from decimal import Decimal
 from typing import NamedTuple
 
 CENTURY_TURN = 70
-"""A year of two digits is one of 1970 to 2069."""
+"""Years of two digits are those from 1970 to 2069."""
 
 
 @dataclass(frozen=True)
 class WrittenDate:
-    """A date as it stands in a text.
+    """A date in a text.
 
     Attributes:
-        start: of its first character.
-        end: after its last one.
-        readings: what it may mean; two where day and month are numbers that could be either, the day first.
+        start: index of its first character.
+        end: index after its last character.
+        readings: the dates that it may mean; two if day and month are both numbers up to 12, the day first.
     """
 
     start: int
@@ -41,12 +41,12 @@ class Duration(NamedTuple):
 
 
 @dataclass(frozen=True)
-class WrittenLength:
-    """A length of time as it stands in a text, from `start` to before `end`."""
+class WrittenDuration:
+    """A duration in a text, from character `start` to before `end`."""
 
     start: int
     end: int
-    length: Duration
+    duration: Duration
 
 
 _MONTH_NAMES = (
@@ -128,16 +128,16 @@ _FORMS: tuple[tuple[str, ...], ...] = (
     ("GmbH", "gmbh"),
 )
 _ALIKE = (("corp", "corporation"), ("co", "company"))
-"""Forms that the corpora tell apart in their values, though a text may have the other one."""
+"""Forms that are different values in the corpora, though a text may use the other one."""
 
 _CANONICAL = {written: canonical for canonical, *forms in _FORMS for written in forms}
 _LONGEST_FORM = 3
 
 
 def find_dates(text: str) -> list[WrittenDate]:
-    """All dates with day, month and year in a text, in its order; underscores of a filled-in form are blanks.
+    """All dates with day, month and year in a text, in its order; underscores count as blanks.
 
-    "31/02/2017", which is no date, is left out; of readings that overlap the most telling form is taken.
+    "31/02/2017", which is no date, is left out; of overlapping matches the most specific format is taken.
     """
     text = text.replace("_", " ")
     found: list[WrittenDate] = []
@@ -151,7 +151,7 @@ def find_dates(text: str) -> list[WrittenDate]:
 
 
 def read_date(text: str) -> tuple[date, ...]:
-    """What a text that is a date and nothing else may mean; nothing for any other text."""
+    """The readings of a text that is a date and nothing else; empty for any other text."""
     text = text.strip()
     for written in find_dates(text):
         if (written.start, written.end) == (0, len(text)):
@@ -185,8 +185,8 @@ def _ordinal(text: str) -> int:
     return int(digits[0]) if digits else _ORDINAL_NUMBERS[re.sub(r"[\s-]", "", text.lower())]
 
 
-def find_lengths(text: str) -> list[WrittenLength]:
-    """All lengths of time in a text, in its order. "Until the third anniversary" is three years."""
+def find_durations(text: str) -> list[WrittenDuration]:
+    """All durations in a text, in its order. "Until the third anniversary" is three years."""
     found = []
     for match in _LENGTH.finditer(text):
         digits = match["bracketed"] or match["digits"]
@@ -195,16 +195,16 @@ def find_lengths(text: str) -> list[WrittenLength]:
         else:
             amount = Decimal(digits) if digits else Decimal(_number(match["words"]))
         start = match.start() + len(match[0]) - len(match[0].lstrip())
-        found.append(WrittenLength(start, match.end(), Duration(amount, (match["unit"] or "year").lower())))
+        found.append(WrittenDuration(start, match.end(), Duration(amount, (match["unit"] or "year").lower())))
     return found
 
 
-def read_length(text: str) -> Duration | None:
-    """The length of time that a text is, and nothing else; None for any other text."""
+def read_duration(text: str) -> Duration | None:
+    """The duration of a text that is a duration and nothing else; None for any other text."""
     text = text.strip()
-    for written in find_lengths(text):
+    for written in find_durations(text):
         if (written.start, written.end) == (0, len(text)):
-            return written.length
+            return written.duration
     return None
 
 
@@ -219,9 +219,9 @@ def _number(words: str) -> int:
 
 
 def split_company(name: str) -> tuple[list[str], list[str]]:
-    """The words of a company's own name, and the forms of its legal suffix as the corpora write them.
+    """The words of a company's name, and the forms of its legal suffix as the corpora write them.
 
-    "Otsuka Pharmaceutical Company, Limited" gives (["Otsuka", "Pharmaceutical"], ["Company", "Ltd."]).
+    "Otsuka Pharmaceutical Company, Limited" is (["Otsuka", "Pharmaceutical"], ["Company", "Ltd."]).
     """
     words = name.replace(",", " ").split()
     forms: list[str] = []
@@ -237,7 +237,7 @@ def split_company(name: str) -> tuple[list[str], list[str]]:
 
 
 def company_variants(name: str) -> list[str]:
-    """All ways to write a company's name with the forms of its suffix; nothing for a name without one."""
+    """All ways to write a company's name with the forms of its suffix; empty for a name without a suffix."""
     words, forms = split_company(name)
     if not forms:
         return []

@@ -1,4 +1,4 @@
 """From the bytes of a PDF, TIFF, PNG or JPEG file to its pages: opening, text layer, rendering; nothing of Ray.
 
-Begin with `document.py`, which opens a file and counts its pages; `text_layer.py` decides which layers to trust.
+Start with `document.py`, which opens a file and counts its pages; `text_layer.py` decides which layers to trust.
 """

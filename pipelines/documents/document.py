@@ -1,10 +1,10 @@
-"""One document's bytes: what kind they are, how many pages they hold, and one page of them at a time.
+"""A document: its media type, its number of pages, and access to one page at a time.
 
-The type is told by content, never by name. PDFs are opened by PDFium, images by Pillow; a TIFF's frames are its
-pages, while a JPEG or PNG is one page even where it carries previews or an animation.
+The type is detected from the content, never from the name. PDFium opens PDFs, Pillow opens images; the frames of a TIFF
+are its pages, while a JPEG or PNG is one page even if it contains previews or an animation.
 
-PDFium is not thread-safe: a process works on documents from one thread. Nothing here guards against input that hangs
-or crashes a parser; that is the business of the process around it.
+PDFium is not thread-safe: a process must use documents from one thread. Nothing here guards against input that hangs or
+crashes a parser; the sandbox does that.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ from pipelines.documents.tiff import TiffDirectories, open_frame, read_directori
 from pipelines.errors import ProcessingError
 
 MAX_IMAGE_PIXELS = 178_000_000
-"""Default limit for one image file's frame: A4 at 1200 dpi is 139 million. Pillow itself refuses a little above."""
+"""Default limit of one frame of an image file: A4 at 1200 dpi is 139 million. Pillow's own limit is slightly higher."""
 
 _DRAWN_ANNOTATIONS = (pdfium.FPDF_ANNOT_WIDGET, pdfium.FPDF_ANNOT_FREETEXT, pdfium.FPDF_ANNOT_STAMP)
 
 
 class Document:
-    """A document that is opened once and gives one page after the other. A context manager.
+    """A document that is opened once and read page by page. A context manager.
 
-    The page read last stays open, so asking for its text layer, its size and its image costs one parse.
+    The last page stays open, so that its text layer, its size and its image cost one parse.
 
     Attributes:
-        media_type: one of `MEDIA_TYPES`, told by content.
+        media_type: one of `MEDIA_TYPES`, detected from the content.
         page_count: at least 1; frames of a TIFF, pages of a PDF.
     """
 
@@ -45,15 +45,16 @@ class Document:
     page_count: int
 
     def __init__(self, source: bytes | Path, *, max_image_pixels: int = MAX_IMAGE_PIXELS) -> None:
-        """Opens a file, or the whole content of one.
+        """Open a file, or the whole content of one.
 
         Args:
-            source: of a path, no more is read than the pages that are asked for need; it must stay as it is meanwhile.
-            max_image_pixels: an image file whose frame has more pixels is refused before it is decoded.
+            source: a path or the content. A file is read only as far as the requested pages need; it must not change
+                meanwhile.
+            max_image_pixels: a frame of an image file with more pixels is rejected before it is decoded.
 
         Raises:
-            ProcessingError: `empty`, `unsupported`, `encrypted` (a password is needed to read; an owner password alone
-                does not matter), `unreadable` (broken), or `too_large`.
+            ProcessingError: `empty`, `unsupported`, `encrypted` (reading needs a password; an owner password alone
+                does not matter), `unreadable` (damaged), or `too_large`.
         """
         self.media_type = detect_media_type(_head(source))
         self._source = source
@@ -68,12 +69,12 @@ class Document:
             self._pdf = _open_pdf(source)
             self.page_count = len(self._pdf)
             _check_page_count(self.page_count, source)
-            # Fields without a stored appearance get one only with the form environment up.
+            # Fields without a stored appearance get one only if the form environment is initialized.
             if self._pdf.get_formtype() != pdfium.FORMTYPE_NONE:
                 self._pdf.init_forms()
         elif self.media_type == TIFF:
             self._directories = _read_directories(source)
-            self.page_count = len(self._directories.places)
+            self.page_count = len(self._directories.positions)
         else:
             self._image = 0, _open_image(source, self.media_type)
             self.page_count = 1
@@ -87,7 +88,7 @@ class Document:
         self.close()
 
     def close(self) -> None:
-        """Frees what the document holds; closing twice does nothing."""
+        """Release all resources; closing twice does nothing."""
         self._close_page()
         if self._pdf is not None:
             self._pdf.close()
@@ -100,12 +101,12 @@ class Document:
             self._file = None
 
     def pdf_page(self, page_index: int) -> pypdfium2.PdfPage:
-        """A PDF's page, parsed, with what is filled into form fields and written in stamps made part of it.
+        """A parsed page of a PDF, with the content of form fields and stamps flattened into it.
 
-        The page belongs to the document and is closed when another one is asked for.
+        The page belongs to the document, which closes it when another page is requested.
 
         Raises:
-            ProcessingError: `unreadable` where this page is broken.
+            ProcessingError: `unreadable` if this page is damaged.
             IndexError: there is no such page.
             TypeError: the document is an image.
         """
@@ -117,27 +118,27 @@ class Document:
         self._close_page()
         page = self._load_page(self._pdf, page_index)
         if _has_drawn_annotations(page) and pdfium.FPDFPage_Flatten(page, pdfium.FLAT_NORMALDISPLAY) == 1:
-            # Neither the text page nor the renderer sees form fields otherwise. Flattening shows after a reload.
+            # Otherwise neither the text page nor the renderer sees form fields. Flattening takes effect on reload.
             page.close()
             page = self._load_page(self._pdf, page_index)
         self._page = page_index, page
         return page
 
     def frame_size(self, page_index: int) -> tuple[int, int]:
-        """Width and height in pixels of an image's frame, upright as its EXIF orientation wants it; decodes nothing.
+        """Width and height in pixels of an image's frame after its EXIF orientation is applied, without decoding it.
 
         Raises:
             ProcessingError: `too_large` or `unreadable`.
         """
         image = self._seek(page_index)
         width, height = image.size
-        # Pillow turns the frames of a TIFF, and reports them turned, by itself.
+        # Pillow rotates the frames of a TIFF itself, and reports their rotated size.
         if self.media_type != TIFF and _orientation(image) in (5, 6, 7, 8):
             return height, width
         return width, height
 
     def frame_resolution(self, page_index: int) -> tuple[float, float] | None:
-        """Horizontal and vertical resolution that an image states, upright, in dots per inch, or None."""
+        """Horizontal and vertical resolution of the upright frame in dots per inch, or None if the image has none."""
         image = self._seek(page_index)
         try:
             horizontal, vertical = (float(value) for value in image.info["dpi"])
@@ -148,7 +149,7 @@ class Document:
         return (vertical, horizontal) if _orientation(image) in (5, 6, 7, 8) else (horizontal, vertical)
 
     def frame(self, page_index: int) -> Image.Image:
-        """An image's frame, decoded and upright, in the mode it is stored in. Not to be changed in place.
+        """An image's frame, decoded and upright, in its stored mode. Callers must not modify it.
 
         Raises:
             ProcessingError: `too_large` or `unreadable`.
@@ -163,8 +164,8 @@ class Document:
             upright = self._decode(page_index)
         except MemoryError:
             raise
-        except Exception as error:  # a decoder's own errors are of many types
-            message = f"The image is damaged or cut short and cannot be decoded: {_reason(error)}"
+        except Exception as error:  # decoders raise many types
+            message = f"The image is damaged or truncated and cannot be decoded: {_reason(error)}"
             raise ProcessingError("unreadable", message) from error
         self._frame = page_index, upright
         return upright
@@ -185,7 +186,7 @@ class Document:
             return ImageOps.exif_transpose(image)
 
     def path(self) -> Path:
-        """The document's file, for programs that want one; if there was none it is deleted when this is closed."""
+        """The document's file, for programs that require one; a temporary file is deleted when the document closes."""
         if isinstance(self._source, Path):
             return self._source
         if self._file is None:
@@ -215,7 +216,7 @@ class Document:
             image = self._image[1]
             file = getattr(image, "fp", None)
             image.close()
-            if file is not None:  # Pillow leaves open what it was given open
+            if file is not None:  # Pillow does not close a file object that was passed to it
                 file.close()
             self._image = None
 
@@ -230,7 +231,7 @@ class Document:
         image = self._image[1]
         width, height = image.size
         if width * height > self._max_image_pixels:
-            raise _too_large(f"{width} x {height} pixels, and the limit is {self._max_image_pixels:,}")
+            raise _too_large(f"{width} x {height} pixels; the limit is {self._max_image_pixels:,}")
         return image
 
     def _open_frame(self, directories: TiffDirectories, page_index: int, *, in_memory: bool = False) -> Image.Image:
@@ -260,16 +261,16 @@ def _open_pdf(source: bytes | Path) -> pypdfium2.PdfDocument:
     try:
         return pypdfium2.PdfDocument(source)
     except pypdfium2.PdfiumError as error:
-        if _opens(source):  # then it is refused for having no pages, and the code is that of an earlier file
+        if _opens(source):  # pypdfium2 rejects a PDF without pages, with the error code of an earlier file
             raise ProcessingError("empty", "The PDF has no pages.") from error
         code = error.err_code
         if code == pdfium.FPDF_ERR_PASSWORD:
-            message = "The PDF wants a password before it can be read; save a copy without one, for example with qpdf."
+            message = "The PDF requires a password to be read; save a copy without one, for example with qpdf."
             raise ProcessingError("encrypted", message) from error
         if code == pdfium.FPDF_ERR_SECURITY:
-            message = "The PDF is encrypted in a way that PDFium does not know; save a copy without encryption."
+            message = "The PDF is encrypted in a way that PDFium does not support; save a copy without encryption."
             raise ProcessingError("encrypted", message) from error
-        message = "The PDF is damaged or cut short: PDFium cannot open it; try the original, or a repair with qpdf."
+        message = "The PDF is damaged or truncated: PDFium cannot open it; try the original, or repair it with qpdf."
         raise ProcessingError("unreadable", message) from error
 
 
@@ -286,7 +287,7 @@ def _opens(source: bytes | Path) -> bool:
 def _open_image(source: bytes | Path, media_type: str) -> Image.Image:
     try:
         with warnings.catch_warnings():
-            # Pillow warns of large images and of odd metadata; the limit here is checked by ourselves.
+            # Pillow warns about large images and odd metadata; `_seek` checks the size.
             warnings.simplefilter("ignore")
             if media_type == PNG:
                 return PngImagePlugin.PngImageFile(strip_text_chunks(source))
@@ -294,23 +295,21 @@ def _open_image(source: bytes | Path, media_type: str) -> Image.Image:
     except MemoryError:
         raise
     except Exception as error:
-        raise ProcessingError("unreadable", f"The image is damaged or cut short: {_reason(error)}") from error
+        raise ProcessingError("unreadable", f"The image is damaged or truncated: {_reason(error)}") from error
 
 
 def _read_directories(source: bytes | Path) -> TiffDirectories:
     try:
         return read_directories(source)
     except ValueError as error:
-        raise ProcessingError("unreadable", f"The TIFF is damaged or cut short: {error}.") from error
+        raise ProcessingError("unreadable", f"The TIFF is damaged or truncated: {error}.") from error
 
 
 def _check_page_count(count: int, source: bytes | Path) -> None:
-    """A page takes a few bytes at least: a count beyond that is made up, and would be as many failed rows."""
+    """Reject a page count above the size in bytes: it is forged, and would produce that many failed rows."""
     size = len(source) if isinstance(source, bytes) else source.stat().st_size
     if count > size:
-        message = (
-            f"The PDF says that it has {count:,} pages, in {size:,} bytes; try the original, or a repair with qpdf."
-        )
+        message = f"The PDF claims to have {count:,} pages in {size:,} bytes; try the original, or repair it with qpdf."
         raise ProcessingError("unreadable", message)
 
 
@@ -319,7 +318,7 @@ def _orientation(image: Image.Image) -> int:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return int(image.getexif().get(0x0112, 1))
-    except Exception:  # metadata is not worth a page
+    except Exception:  # damaged metadata must not fail the page
         return 1
 
 

@@ -1,4 +1,4 @@
-"""The kind of a file, told by its content and never by its name; for one that is not read, what it is instead."""
+"""The media type of a file, detected from its content, never its name; unsupported formats are named in the error."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TIFF: Final = "image/tiff"
 MEDIA_TYPES: Final = (PDF, PNG, JPEG, TIFF)
 
 HEAD_BYTES = 1024
-"""As much of a file as `detect_media_type` looks at: a PDF's header may stand anywhere within the first 1024 bytes."""
+"""How much of a file `detect_media_type` reads at least: a PDF's header can be anywhere in the first 1024 bytes."""
 
 PNG_SIGNATURE, JPEG_SIGNATURE = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
 
@@ -65,29 +65,29 @@ def detect_media_type(head: bytes) -> str:
         One of `MEDIA_TYPES`.
 
     Raises:
-        ProcessingError: `empty` for no bytes at all; `unsupported` for anything else, saying what it looks like.
+        ProcessingError: `empty` for no bytes; `unsupported` for other formats, naming the most likely one.
     """
     if not head:
         raise ProcessingError("empty", "The file has no bytes.")
     for signature, media_type in _IMAGE_SIGNATURES:
         if head.startswith(signature):
             return media_type
-    if b"%PDF-" in head[:HEAD_BYTES] and not head.startswith(_ZIP):  # an archive may hold a PDF as it is
+    if b"%PDF-" in head[:HEAD_BYTES] and not head.startswith(_ZIP):  # an archive can hold an uncompressed PDF
         return PDF
-    looks_like, way_out = _describe_unsupported(head[: 4 * HEAD_BYTES])
-    advice = f"; {way_out}" if way_out else ""
-    raise ProcessingError("unsupported", f"Not a PDF, PNG, JPEG or TIFF: the content looks like {looks_like}{advice}.")
+    looks_like, advice = _describe_unsupported(head[: 4 * HEAD_BYTES])
+    suffix = f"; {advice}" if advice else ""
+    raise ProcessingError("unsupported", f"Not a PDF, PNG, JPEG or TIFF: the content looks like {looks_like}{suffix}.")
 
 
 def _describe_unsupported(head: bytes) -> tuple[str, str]:
     if head.startswith(_ZIP):
-        for mark, name, way_out in _ZIP_CONTENTS:
-            if mark in head:
-                return name, way_out
+        for signature, name, advice in _ZIP_CONTENTS:
+            if signature in head:
+                return name, advice
         return "a ZIP archive", _UNPACK
-    for signature, name, way_out in _UNSUPPORTED_SIGNATURES:
+    for signature, name, advice in _UNSUPPORTED_SIGNATURES:
         if head.startswith(signature):
-            return name, way_out
+            return name, advice
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "a WebP image", _CONVERT_TO_PNG
     if head[4:8] == b"ftyp":
@@ -97,7 +97,7 @@ def _describe_unsupported(head: bytes) -> tuple[str, str]:
         return "a video (MP4 or QuickTime)", ""
     start = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if start.startswith((b"<!doctype html", b"<html", b"<head", b"<body")) or b"<html" in start:
-        return "an HTML page (an error or log-in page, perhaps, saved in the document's place)", ""
+        return "an HTML page (perhaps an error or log-in page saved instead of the document)", ""
     if start.startswith(b"<"):
         return "XML", _CONVERT_TO_PDF
     if not head.strip(b"\x00"):
@@ -111,7 +111,7 @@ def _is_text(head: bytes) -> bool:
     try:
         text = head.decode("utf-8")
     except UnicodeDecodeError as error:
-        if error.start < len(head) - 3:  # else only the last character is cut
+        if error.start < len(head) - 3:  # otherwise only the last character is truncated
             return False
         text = head[: error.start].decode("utf-8")
     return all(character.isprintable() or character in "\t\r\n\f" for character in text)

@@ -1,4 +1,4 @@
-"""What is drawn on a PDF page besides text: whether it could be read, and how much of the page its images cover."""
+"""What is drawn on a PDF page besides text: whether it can contain writing, and how much of the page images cover."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from pipelines.documents.pdfium_ffi import (
 )
 
 MAX_OBJECTS = 100_000
-"""Objects looked at on one page; a page with more is judged by these."""
+"""Objects inspected on one page; further ones are ignored."""
 
 MAX_DEPTH = 8
-"""Form XObjects within form XObjects; deeper ones are not looked into."""
+"""Nesting depth of form XObjects; deeper ones are not inspected."""
 
 RULE_SEGMENTS = 5
-"""Paths of up to this many segments are lines and rectangles; letters drawn as shapes have more."""
+"""Paths of up to this many segments are lines and rectangles; letters drawn as paths have more."""
 
 MIN_IMAGE_SIDE = 8.0
-"""Points; smaller images (bullets, spacers, logos out of sight) hold nothing to read."""
+"""In points; smaller images (bullets, spacers, hidden logos) contain nothing to read."""
 
 _GRID = 32
 
@@ -38,11 +38,11 @@ Matrix = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class PageContent:
-    """What stands on a page besides its text.
+    """What a page shows besides its text.
 
     Attributes:
-        image_cover: share (0 to 1) of the page that lies under images, together; strips of one scan add up.
-        drawings: images and shapes in which something may be written: no lines and boxes, nothing too small to read.
+        image_cover: share (0 to 1) of the page covered by all images together; the strips of a scan add up.
+        drawings: number of images and shapes that can contain writing: no lines or boxes, nothing too small to read.
     """
 
     image_cover: float
@@ -50,7 +50,7 @@ class PageContent:
 
 
 def read_page_content(page: pypdfium2.PdfPage) -> PageContent:
-    """Counts what is drawn on a page and measures its images, to 1/1024 of the page; form XObjects are entered."""
+    """Count what is drawn on a page and measure its images, to 1/1024 of the page; form XObjects are inspected too."""
     page_handle = address_of(page.raw)
     count = min(MAX_OBJECTS, max(0, pdfium.FPDFPage_CountObjects(page)))
     handles = list(map(get_page_object, repeat(page_handle), range(count)))
@@ -64,7 +64,7 @@ def read_page_content(page: pypdfium2.PdfPage) -> PageContent:
 def _collect(
     handles: list[int | None], matrix: Matrix, depth: int, images: list[tuple[float, float, float, float]]
 ) -> int:
-    """Adds the bounds of the images among `handles` to `images`, in page coordinates; returns how many shapes."""
+    """Append the bounds of the images among `handles` to `images`, in page coordinates; return the number of shapes."""
     shapes = 0
     for handle, kind in zip(handles, map(get_object_type, handles), strict=True):
         if kind == pdfium.FPDF_PAGEOBJ_TEXT or handle is None:

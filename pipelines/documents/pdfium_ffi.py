@@ -1,8 +1,8 @@
-"""PDFium's functions that are called once a character or once an object, bound so that `map` can drive them.
+"""PDFium functions that are called once per character or per object, bound for use with `map`.
 
-Pointers are bare addresses: `map(function, repeat(handle), range(count))`, with a preallocated array's addresses for
-results, is about three times as fast as the generated bindings in a loop, and these calls are most of what reading a
-text layer costs. The interpreter's lock is kept: each call takes well under a microsecond.
+Pointers are plain addresses: `map(function, repeat(handle), range(count))`, with the addresses of a preallocated array
+for the results, is about three times as fast as the generated bindings in a loop, and these calls are most of the cost
+of reading a text layer. The GIL is not released: each call takes well under a microsecond.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ ADDRESS = ctypes.c_void_p
 
 
 def address_of(handle: Any) -> int:
-    """The address behind one of PDFium's handles; 0 for none."""
+    """The address of a PDFium handle; 0 for none."""
     return ctypes.cast(handle, ADDRESS).value or 0
 
 
@@ -34,7 +34,7 @@ get_character_box = _bind(pdfium.FPDFText_GetCharBox, _INDEX, ADDRESS, _INDEX, A
 """(text page, character index, addresses of four doubles: left, right, bottom, top) -> whether there is one"""
 
 has_unicode_map_error = _bind(pdfium.FPDFText_HasUnicodeMapError, _INDEX, ADDRESS, _INDEX)
-"""(text page, character index) -> 1 where the font does not say what the character means"""
+"""(text page, character index) -> 1 if the font does not map the character to Unicode"""
 
 get_page_object = _bind(pdfium.FPDFPage_GetObject, ADDRESS, ADDRESS, _INDEX)
 """(page, object index) -> object's address"""

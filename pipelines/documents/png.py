@@ -1,6 +1,6 @@
-"""A PNG without its comments: Pillow refuses a picture whose comments are large, as drawing programs leave them.
+"""A PNG without its text chunks: Pillow rejects images with large ones, which some drawing programs write.
 
-Two of them may say which way up the picture is, and stay: EXIF and XMP, as cameras' and editors' files have them.
+Two of them can contain the orientation and are kept: EXIF and XMP, as cameras and editors write them.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ from pathlib import Path
 from typing import BinaryIO
 
 SIGNATURE_BYTES = 8
-COMMENTS = (b"tEXt", b"zTXt", b"iTXt")
+TEXT_CHUNKS = (b"tEXt", b"zTXt", b"iTXt")
 ORIENTATION_KEYWORDS = (b"Raw profile type exif", b"XML:com.adobe.xmp")
 MAX_KEPT_BYTES = 1 << 18
-"""Of such a comment, packed and unpacked; Pillow takes four times as much."""
+"""Maximum size of such a chunk, compressed and decompressed; Pillow accepts four times as much."""
 
 
 def strip_text_chunks(source: bytes | Path) -> BinaryIO:
-    """The content of a PNG, less its comments (PNG specification, section 11.3.3), for Pillow to open.
+    """The content of a PNG without its text chunks (PNG specification, section 11.3.3), for Pillow to open.
 
-    A file that has none is given as it is. What is cut or damaged stays so.
+    A file without text chunks is returned unchanged. Truncated or damaged content stays as it is.
     """
     file: BinaryIO = io.BytesIO(source) if isinstance(source, bytes) else source.open("rb")
     try:
-        parts = _parts(file)
+        parts = _kept_ranges(file)
         file.seek(0)
         if len(parts) == 1:
             return file
@@ -41,45 +41,45 @@ def strip_text_chunks(source: bytes | Path) -> BinaryIO:
     return kept
 
 
-def _parts(file: BinaryIO) -> list[tuple[int, int]]:
-    """From where to where what is kept lies."""
+def _kept_ranges(file: BinaryIO) -> list[tuple[int, int]]:
+    """Start and end of each byte range that is kept."""
     size = file.seek(0, os.SEEK_END)
     orientations: set[bytes] = set()
-    parts, start, place = [], 0, SIGNATURE_BYTES
-    while place < size:
-        file.seek(place)
+    ranges, start, position = [], 0, SIGNATURE_BYTES
+    while position < size:
+        file.seek(position)
         head = file.read(8)
-        end = place + 12 + int.from_bytes(head[:4], "big")
-        if head[4:] in COMMENTS and end <= size:
-            keyword = _orientation_keyword(head[4:], file.read(min(end - place - 12, MAX_KEPT_BYTES + 1)))
+        end = position + 12 + int.from_bytes(head[:4], "big")
+        if head[4:] in TEXT_CHUNKS and end <= size:
+            keyword = _orientation_keyword(head[4:], file.read(min(end - position - 12, MAX_KEPT_BYTES + 1)))
             if keyword is None or keyword in orientations:
-                if place > start:
-                    parts.append((start, place))
+                if position > start:
+                    ranges.append((start, position))
                 start = end
             else:
                 orientations.add(keyword)
-        place = end
+        position = end
     if start < size:
-        parts.append((start, size))
-    return parts
+        ranges.append((start, size))
+    return ranges
 
 
 def _orientation_keyword(kind: bytes, content: bytes) -> bytes | None:
-    """The keyword of a comment that may tell the orientation, and is of a size that a comment of that kind has."""
+    """The keyword of a chunk that can contain the orientation and has a plausible size; None for other chunks."""
     keyword, _, text = content.partition(b"\x00")
     if keyword not in ORIENTATION_KEYWORDS or len(content) > MAX_KEPT_BYTES:
         return None
-    packed = b""
+    compressed = b""
     if kind == b"zTXt":
-        packed = text[1:]
+        compressed = text[1:]
     elif kind == b"iTXt" and text[:1] == b"\x01":
-        packed = text[2:].split(b"\x00", 2)[-1]
-    if packed:
-        unpacking = zlib.decompressobj()
+        compressed = text[2:].split(b"\x00", 2)[-1]
+    if compressed:
+        decompressor = zlib.decompressobj()
         try:
-            unpacking.decompress(packed, MAX_KEPT_BYTES)
+            decompressor.decompress(compressed, MAX_KEPT_BYTES)
         except zlib.error:
             return None
-        if unpacking.unconsumed_tail:
+        if decompressor.unconsumed_tail:
             return None
     return keyword

@@ -1,7 +1,7 @@
-"""A page as pictures: grey and in full resolution for OCR, small and in colour for the model.
+"""Renders a page: in grey and full resolution for OCR, small and in colour for the model.
 
-Pages come out upright: a PDF's `/Rotate` and an image's EXIF orientation are applied. Transparency lies over white.
-An image file keeps its own pixels, brought down where they are too many.
+Pages are rendered upright: a PDF's `/Rotate` and an image's EXIF orientation are applied. Transparency is composited
+over white. An image file keeps its own resolution, and is scaled down only if it has too many pixels.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from pipelines.schema import MODEL_IMAGE_SHAPE
 Rasterizer = Literal["pdfium", "pdf2image"]
 
 MAX_SIDE = 32_767
-"""Pixels of a page image's longer side: Tesseract takes no more."""
+"""Maximum pixels of a page image's longer side: Tesseract's own limit."""
 
-PICTURE_SIDE = MODEL_IMAGE_SHAPE[1]
+MODEL_IMAGE_SIDE = MODEL_IMAGE_SHAPE[1]
 
-PICTURE_FACTOR = 3
-"""A PDF page is drawn at 3 x 224 pixels a side and then brought down to 224, instead of from its full resolution.
+MODEL_IMAGE_FACTOR = 3
+"""A PDF page is drawn at 3 x 224 pixels a side and scaled down to 224, not from its full resolution.
 
-Mean difference from the picture out of a 200 dpi rendering, in levels of 255 (root mean square in brackets), and
-milliseconds a page, by factor, on 14 contracts, 10 colour scans and 6 bilevel scans:
+Mean difference from the model image made from a 200 dpi rendering, in levels of 255 (root mean square in brackets), by
+factor, on 14 contracts, 10 colour scans and 6 bilevel scans:
 
     factor            1            2           2.5           3            4       200 dpi against 300 dpi
     contracts   6.7 (16.2)   2.6 (5.8)    2.2 (4.7)    1.8 (3.8)    1.2 (2.7)    0.5 (1.2)
@@ -47,12 +47,12 @@ PDF_TO_PPM_TIMEOUT = 120
 
 @dataclass(frozen=True)
 class RenderOptions:
-    """How page images are made.
+    """How page images are rendered.
 
     Attributes:
-        dpi: resolution of PDF pages, in pixels an inch of 72 points; 10 to 2400.
+        dpi: resolution of PDF pages, in pixels per inch (72 points); 10 to 2400.
         max_pixels: no page image has more pixels than this; larger pages are rendered at a lower resolution.
-        rasterizer: what draws PDF pages: PDFium in the process, or poppler's pdftoppm through pdf2image.
+        rasterizer: what renders PDF pages: PDFium in the process, or poppler's pdftoppm through pdf2image.
     """
 
     dpi: int = 200
@@ -63,7 +63,7 @@ class RenderOptions:
         if not 10 <= self.dpi <= 2400:
             raise ValueError(f"dpi must be between 10 and 2400, not {self.dpi}")
         if self.max_pixels < 10_000:
-            raise ValueError(f"max_pixels must be at least 10000 to show anything of a page, not {self.max_pixels}")
+            raise ValueError(f"max_pixels must be at least 10000 for a legible page, not {self.max_pixels}")
         if self.rasterizer not in get_args(Rasterizer):
             choices = " or ".join(get_args(Rasterizer))
             raise ValueError(f"rasterizer must be {choices}, not {self.rasterizer!r}")
@@ -78,7 +78,7 @@ class PageSize:
 
 
 def page_size(document: Document, page_index: int, options: RenderOptions) -> PageSize:
-    """The size that `render_grey` gives a page, without drawing it.
+    """The size of the image that `render_grey` returns, without rendering it.
 
     Raises:
         ProcessingError: `unreadable` or `too_large`.
@@ -97,7 +97,7 @@ def page_size(document: Document, page_index: int, options: RenderOptions) -> Pa
 def _bound(width: float, height: float, max_pixels: int) -> PageSize:
     scale = min(1.0, math.sqrt(max_pixels / (width * height)), MAX_SIDE / max(width, height))
     size = PageSize(max(1, round(width * scale)), max(1, round(height * scale)))
-    if size.width * size.height > max_pixels:  # rounded up, or a sliver widened to one pixel
+    if size.width * size.height > max_pixels:  # after rounding up, or widening a sliver to one pixel
         long, short = max(size.width, size.height), min(size.width, size.height)
         long = max(1, max_pixels // short)
         size = PageSize(long, short) if size.width >= size.height else PageSize(short, long)
@@ -105,10 +105,10 @@ def _bound(width: float, height: float, max_pixels: int) -> PageSize:
 
 
 def _pixel_stretch(document: Document, page_index: int) -> tuple[float, float]:
-    """By what to enlarge a frame's width and height so that its pixels become square.
+    """Factors for a frame's width and height that make its pixels square.
 
-    Faxes of standard resolution are 204 dots an inch across and 98 down; read as they are, the text is squashed.
-    Other than TIFF, files that state unequal resolutions do so by mistake.
+    Faxes of standard resolution have 204 dots per inch across and 98 down, so that unscaled text is squashed. In other
+    formats than TIFF, unequal resolutions are a mistake and are ignored.
     """
     resolution = document.frame_resolution(page_index) if document.media_type == TIFF else None
     if resolution is None:
@@ -123,7 +123,7 @@ def _pixel_stretch(document: Document, page_index: int) -> tuple[float, float]:
 
 
 def render_grey(document: Document, page_index: int, options: RenderOptions) -> Image.Image:
-    """A page's image for OCR: mode L, of `page_size`, upright.
+    """The page image for OCR: mode L, upright, with the size `page_size`.
 
     Raises:
         ProcessingError: `unreadable`, `too_large`, `timeout`.
@@ -138,16 +138,16 @@ def render_grey(document: Document, page_index: int, options: RenderOptions) -> 
     if options.rasterizer == "pdf2image":
         width, _ = document.pdf_page(page_index).get_size()
         image = _draw_with_poppler(document, page_index, 72 * size.width / max(width, 1.0), grey=True)
-        # Poppler rounds up where we round; OCR's boxes are fractions of this size.
+        # Poppler rounds up, `page_size` to the nearest pixel; OCR's boxes are fractions of this size.
         return image if image.size == (size.width, size.height) else image.resize((size.width, size.height))
     pixels = _draw_with_pdfium(document.pdf_page(page_index), size, grey=True)
     return Image.fromarray(pixels)
 
 
 def render_model_image(document: Document, page_index: int, options: RenderOptions) -> npt.NDArray[np.uint8]:
-    """What the model sees of a page: uint8, 3 x 224 x 224, blue, green, red.
+    """The model's image of a page: uint8, 3 x 224 x 224, in the order blue, green, red.
 
-    Stretched to a square with Pillow's bilinear filter, as LayoutLMv2's image processor does.
+    The page is stretched to a square with Pillow's bilinear filter, as in LayoutLMv2's image processor.
 
     Raises:
         ProcessingError: `unreadable`, `too_large`, `timeout`.
@@ -156,7 +156,7 @@ def render_model_image(document: Document, page_index: int, options: RenderOptio
     if document.media_type != PDF:
         image = _to_colour(document.frame(page_index))
     else:
-        side = PICTURE_SIDE * PICTURE_FACTOR
+        side = MODEL_IMAGE_SIDE * MODEL_IMAGE_FACTOR
         page = document.pdf_page(page_index)
         if options.rasterizer == "pdf2image":
             width, height = (max(points, 1.0) for points in page.get_size())
@@ -164,12 +164,12 @@ def render_model_image(document: Document, page_index: int, options: RenderOptio
             image = _draw_with_poppler(document, page_index, 72 * scale, grey=False)
         else:
             image = Image.fromarray(_draw_with_pdfium(page, PageSize(side, side), grey=False))
-    small = image.resize((PICTURE_SIDE, PICTURE_SIDE), Image.Resampling.BILINEAR)
+    small = image.resize((MODEL_IMAGE_SIDE, MODEL_IMAGE_SIDE), Image.Resampling.BILINEAR)
     return np.ascontiguousarray(np.asarray(small, np.uint8).transpose(2, 0, 1)[::-1])
 
 
 def render_preview(document: Document, page_index: int, longer_side: int) -> Image.Image:
-    """A page for people to look at: mode RGB, upright, its longer side of so many pixels.
+    """A page image for people: mode RGB, upright; `longer_side` in pixels.
 
     Raises:
         ProcessingError: `unreadable`, `too_large`.
@@ -190,7 +190,7 @@ def _draw_with_pdfium(page: pypdfium2.PdfPage, size: PageSize, *, grey: bool) ->
     try:
         bitmap = pypdfium2.PdfBitmap.new_native(size.width, size.height, layout, rev_byteorder=not grey)
     except pypdfium2.PdfiumError as error:
-        raise MemoryError(f"no memory for a page image of {size.width} x {size.height} pixels") from error
+        raise MemoryError(f"not enough memory for a page image of {size.width} x {size.height} pixels") from error
     try:
         bitmap.fill_rect((255, 255, 255, 255), 0, 0, size.width, size.height)
         pdfium.FPDF_RenderPageBitmap(bitmap, page, 0, 0, size.width, size.height, 0, flags)
@@ -205,21 +205,21 @@ def _draw_with_poppler(document: Document, page_index: int, dpi: float, *, grey:
             document.path(),
             first_page=page_index + 1,
             last_page=page_index + 1,
-            dpi=dpi,  # type: ignore[arg-type]  # pdftoppm takes fractions; a size it would apply before turning the page
+            dpi=dpi,  # type: ignore[arg-type]  # pdftoppm takes fractions; it would apply a size before rotating the page
             grayscale=grey,
             use_cropbox=True,
             timeout=PDF_TO_PPM_TIMEOUT,
         )
     except pdf2image.exceptions.PDFInfoNotInstalledError as error:
-        way_out = "install poppler-utils, or use the rasterizer pdfium"
-        raise ProcessingError("internal", f"pdf2image finds no pdftoppm on this machine; {way_out}.") from error
+        advice = "install poppler-utils, or use the rasterizer pdfium"
+        raise ProcessingError("internal", f"pdf2image finds no pdftoppm on this machine; {advice}.") from error
     except pdf2image.exceptions.PDFPopplerTimeoutError as error:
         raise ProcessingError("timeout", f"pdftoppm took more than {PDF_TO_PPM_TIMEOUT} s for the page.") from error
     except (pdf2image.exceptions.PDFPageCountError, pdf2image.exceptions.PDFSyntaxError) as error:
         raise ProcessingError("unreadable", "poppler cannot open the PDF; try the rasterizer pdfium.") from error
     if not images:
         raise ProcessingError(
-            "unreadable", f"poppler drew nothing of page {page_index + 1}; try the rasterizer pdfium."
+            "unreadable", f"poppler rendered nothing for page {page_index + 1}; try the rasterizer pdfium."
         )
     return images[0].convert("L" if grey else "RGB")
 
@@ -235,7 +235,7 @@ def _to_colour(image: Image.Image) -> Image.Image:
 
 
 def _flatten(image: Image.Image) -> Image.Image:
-    """Any mode that Pillow reads as L or RGB, transparency over white."""
+    """Convert any mode that Pillow reads to L or RGB, with transparency composited over white."""
     if image.mode in ("L", "RGB") and "transparency" not in image.info:
         return image
     if image.mode == "1":
@@ -249,12 +249,12 @@ def _flatten(image: Image.Image) -> Image.Image:
     try:
         return image.convert("RGB")
     except ValueError as error:
-        message = f"The image's colours ({image.mode}) are not known; convert it to RGB first."
+        message = f"The image's colour mode ({image.mode}) is not supported; convert it to RGB first."
         raise ProcessingError("unsupported", message) from error
 
 
 def _to_8_bits(levels: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
-    """16-bit levels by their upper 8 bits; 32-bit and floating-point ones, whose white is anyone's guess, by range."""
+    """The upper 8 bits of 16-bit levels; 32-bit and float levels, whose white level is unknown, scaled by range."""
     if levels.dtype.kind == "u" and levels.dtype.itemsize == 2:
         return (levels >> 8).astype(np.uint8)  # type: ignore[operator]
     finite = np.nan_to_num(levels.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)

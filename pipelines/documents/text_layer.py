@@ -1,26 +1,26 @@
-"""The words that a PDF page carries with it, where they stand, and whether they can be believed.
+"""The words in the text layer of a PDF page, their boxes, and whether they can be trusted.
 
-A page whose layer is trusted needs no OCR, which costs about fifty times as much; a layer that is wrongly trusted
-costs the page. So in doubt the answer is OCR. The rule, clause by clause (`judge`); a layer is distrusted if
+A page with a trusted layer needs no OCR, which costs about fifty times as much; a layer that is trusted wrongly spoils
+the page. So in doubt, the page goes to OCR. `judge` applies these rules; a layer is not trusted if
 
-1. there is no text at all, unless nothing else that could be read is drawn on the page either (lines and boxes
+1. there is no text at all, unless nothing else that can be read is drawn on the page either (lines and boxes
    cannot): then the page is blank and trusted as such, with no words;
-2. it has fewer than 12 letters and digits while images or shapes are drawn on the page: what there is to read is
-   probably in them (a page of text alone may be as short as it likes: "Exhibit A");
+2. it has fewer than 12 letters and digits while images or shapes are drawn on the page: these probably contain the
+   actual text (without them, a page of text can be arbitrarily short: "Exhibit A");
 3. it has more than 200,000 characters, which no page shows;
-4. more than 5% of its characters are damaged: U+FFFD, control characters, private use, or characters for which
-   the font says no meaning (`FPDFText_HasUnicodeMapError`);
+4. more than 5% of its characters are damaged: U+FFFD, control characters, private use, or characters that the font
+   does not map to Unicode (`FPDFText_HasUnicodeMapError`);
 5. fewer than 40% of its characters are letters or digits (leader dots and rules of underscores or dashes, at least
-   three alike in a row, are not counted);
-6. at least half of its words stand off the page as it is displayed;
+   three equal ones in a row, are not counted);
+6. at least half of its words lie outside the displayed page;
 7. images cover at least half of the page and the layer has fewer than 30 words, or words in fewer than 5 of 20
    equal bands down the page: a stamp, header or page number over a scan. A scan with a full layer, as scanning
-   software leaves it, is trusted;
-8. it reads like no language: at least 200 Latin letters without accents, fewer than 15% of them vowels (fonts
-   re-encoded without telling), or more than 60% of its words single letters (a word torn apart), or more than half
-   of its letters in words of over 40 (words run together).
+   software writes it, is trusted;
+8. it does not look like a language: it has at least 200 unaccented Latin letters and fewer than 15% of them are
+   vowels (an undeclared font encoding), or more than 60% of its words are single letters (words are split), or more
+   than half of its letters are in words of over 40 letters (words are joined).
 
-Words come in the order of the page's content stream, as PDFium gives it.
+Words are in the order of the page's content stream, as PDFium returns it.
 """
 
 from __future__ import annotations
@@ -61,27 +61,27 @@ MAX_SINGLE_LETTER_SHARE = 0.60
 LONG_WORD = 40
 MAX_LONG_WORD_SHARE = 0.50
 
-# A gap between two characters' boxes that ends a word although PDFium puts no space or line break between them, as a
-# part of the text's height: across the line (letters set far apart) and down it (short lines of upside-down text).
+# A gap between two character boxes that ends a word even if PDFium puts no space or line break there, as a fraction of
+# the text height: along the line (widely spaced letters) and across it (short lines of upside-down text).
 _GAP_ACROSS = 1.0
 _GAP_DOWN = 0.8
-# A gap that is none: characters nearer than this on one line belong together even if PDFium breaks the line between
-# them, which it does after every character on pages of one or two lines that it takes for vertical writing.
+# Characters on a line with a smaller gap than this belong together even if PDFium breaks the line between them: on
+# pages of one or two lines that it takes for vertical writing, it does so after every character.
 _TOUCHING = 0.25
 
 _LINE_BREAKS = (0x0A, 0x0D)
 
 # Kinds of character.
-_SEPARATOR, _MARK, _DAMAGED, _GLYPH = 0, 1, 2, 3
+_SEPARATOR, _INVISIBLE, _DAMAGED, _GLYPH = 0, 1, 2, 3
 
-# PDFium gives a hyphen at a line's end as U+0002 and goes on with the next line's first word.
+# PDFium returns a hyphen at the end of a line as U+0002, followed by the first word of the next line.
 _LINE_END_HYPHENS = (0x02, 0xFFFE)
 
 _TRANSLATION = str.maketrans(
     {
         "\x02": "-",
         "\ufffe": "-",
-        "\u00ad": "-",  # a soft hyphen has a box, and so a glyph, only where it is shown
+        "\u00ad": "-",  # a soft hyphen has a box, and so a glyph, only if it is visible
         "\ufb00": "ff",
         "\ufb01": "fi",
         "\ufb02": "fl",
@@ -89,7 +89,7 @@ _TRANSLATION = str.maketrans(
         "\ufb04": "ffl",
         "\ufb05": "st",
         "\ufb06": "st",
-        # Symbol and Wingdings, which word processors embed by their private codes: bullets, arrows, check boxes.
+        # Symbol and Wingdings, which word processors embed with private-use codes: bullets, arrows, check boxes.
         "\uf0b7": "\u2022",
         "\uf0a7": "\u25aa",
         "\uf06e": "\u25a0",
@@ -117,11 +117,11 @@ class TextLayer:
 
     Attributes:
         words: without white space, ligatures spelled out, composed (NFC); none is empty.
-        boxes: one a word: x0, y0, x1, y1 as fractions (0 to 1) of the page as displayed, that is, after its crop box
-            and its rotation; the origin is at the top left. Tight around the ink, as OCR's boxes are and as the
+        boxes: one per word: x0, y0, x1, y1 as fractions (0 to 1) of the page as displayed, that is, after its crop box
+            and its rotation; the origin is at the top left. Tight around the ink, like OCR's boxes and those that the
             models were trained on; not the line's full height.
-        trusted: whether the words can stand for the page; see the module's rule.
-        reason: why, in words.
+        trusted: whether the words can replace OCR; see the module's rules.
+        reason: why, as text.
     """
 
     words: list[str]
@@ -137,16 +137,16 @@ class TextLayer:
 
 @dataclass(frozen=True)
 class LayerFacts:
-    """What the rule of trust looks at.
+    """The input of the rules of trust.
 
     Attributes:
-        characters: all that PDFium counts on the page, white space included.
-        visible: characters that are no white space and stand for a glyph.
-        damaged: of these, how many have no meaning.
+        characters: number of all characters on the page, white space included.
+        visible: number of characters with a glyph, white space excluded.
+        damaged: how many of these have no meaning.
         words: on the page; in the layer's order.
-        words_off_page: how many more stand off it.
-        bands: of `BANDS` equal bands down the page, how many hold the middle of a word.
-        content: what is drawn on the page besides.
+        words_off_page: number of further words, outside the page.
+        bands: how many of `BANDS` equal bands down the page hold the middle of a word.
+        content: what else is drawn on the page.
     """
 
     characters: int
@@ -159,7 +159,7 @@ class LayerFacts:
 
 
 def judge(facts: LayerFacts) -> tuple[bool, str]:
-    """Whether a layer is trusted, and why; the rule is this module's docstring."""
+    """Whether a layer is trusted, and why; the module's docstring has the rules."""
     if facts.characters > MAX_CHARACTERS:
         return False, f"{facts.characters} characters on one page"
     content = facts.content
@@ -173,7 +173,7 @@ def judge(facts: LayerFacts) -> tuple[bool, str]:
     if facts.damaged > MAX_DAMAGED_SHARE * facts.visible:
         return False, f"{facts.damaged} of {facts.visible} characters have no meaning"
     if total_words and facts.words_off_page >= MAX_OFF_PAGE_SHARE * total_words:
-        return False, f"{facts.words_off_page} of {total_words} words stand off the page"
+        return False, f"{facts.words_off_page} of {total_words} words lie off the page"
     if readable < MIN_READABLE and content.drawings > 0:
         return False, f"only {readable} letters and digits beside {content.drawings} images or shapes"
     counted = len(_LEADERS.sub("", text))
@@ -184,12 +184,12 @@ def judge(facts: LayerFacts) -> tuple[bool, str]:
         if len(facts.words) < MIN_WORDS_OVER_IMAGES:
             return False, f"{cover} and the layer has only {len(facts.words)} words"
         if facts.bands < MIN_BANDS_OVER_IMAGES:
-            return False, f"{cover} and the words stand in only {facts.bands} of {BANDS} bands of it"
-    nonsense = _reads_like_no_language(facts.words)
-    return (False, nonsense) if nonsense else (True, "text layer")
+            return False, f"{cover} and the words lie in only {facts.bands} of {BANDS} bands of it"
+    reason = _reason_against_language(facts.words)
+    return (False, reason) if reason else (True, "text layer")
 
 
-def _reads_like_no_language(words: list[str]) -> str | None:
+def _reason_against_language(words: list[str]) -> str | None:
     latin = [word for word in words if word.isascii() and word.isalpha()]
     letters = sum(map(len, latin))
     if letters < MIN_LETTERS_FOR_LANGUAGE:
@@ -208,7 +208,7 @@ def read_text_layer(document: Document, page_index: int) -> TextLayer | None:
     """The text layer of a page, trusted or not; None for images, which have none.
 
     Raises:
-        ProcessingError: `unreadable` where the page is broken.
+        ProcessingError: `unreadable` if the page is damaged.
         IndexError: there is no such page.
     """
     if document.media_type != PDF:
@@ -236,14 +236,14 @@ def _read(page: pypdfium2.PdfPage, text_page: Any, content: PageContent) -> Text
     unmapped = sum(map(bool, map(has_unicode_map_error, repeat(handle), shown.tolist())))
     damaged = max(int((kinds == _DAMAGED).sum()), unmapped)
     boxes = _character_boxes(handle, shown)
-    words, places, off_page = _form_words(codes, kinds, shown, boxes, page)
-    bands = len({min(BANDS - 1, int((y0 + y1) / 2 * BANDS)) for _, y0, _, y1 in places})
+    words, word_boxes, off_page = _form_words(codes, kinds, shown, boxes, page)
+    bands = len({min(BANDS - 1, int((y0 + y1) / 2 * BANDS)) for _, y0, _, y1 in word_boxes})
     trusted, reason = judge(LayerFacts(count, len(shown), damaged, words, off_page, bands, content))
-    return TextLayer(words, places, trusted, reason)
+    return TextLayer(words, word_boxes, trusted, reason)
 
 
 def _classify(codes: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint8]:
-    """White space, invisible marks, characters without a meaning, and all others."""
+    """The kind of each character: white space, invisible, without a meaning, or an ordinary glyph."""
     kinds = np.full(len(codes), _GLYPH, np.uint8)
     for index in np.flatnonzero((codes < 0x21) | (codes > 0x7E)).tolist():
         kinds[index] = _kind_of(int(codes[index]))
@@ -263,14 +263,14 @@ def _kind_of(code: int) -> int:
         return _GLYPH
     category = unicodedata.category(character)
     if category == "Cf":
-        return _MARK
+        return _INVISIBLE
     return _DAMAGED if category in ("Cc", "Co", "Cn") or code == 0xFFFD else _GLYPH
 
 
 def _character_boxes(handle: int, shown: npt.NDArray[np.intp]) -> npt.NDArray[np.float64]:
     """Boxes of the characters `shown` in the page's own coordinates: left, right, bottom, top; NaN without extent.
 
-    The tight box around the glyph's ink; only where a glyph has none (an empty outline) the line-high loose one.
+    The box is tight around the ink, or the line-high loose box if a glyph has no ink (an empty outline).
     """
     boxes = np.full((len(shown), 4), np.nan)
     first = boxes.ctypes.data
@@ -291,16 +291,16 @@ def _character_boxes(handle: int, shown: npt.NDArray[np.intp]) -> npt.NDArray[np
 
 
 def _upright(boxes: npt.NDArray[np.float64], page: pypdfium2.PdfPage) -> npt.NDArray[np.float64]:
-    """From left, right, bottom, top on the unrotated page to x0, y0, x1, y1 on the displayed one, in points."""
+    """Convert left, right, bottom, top on the unrotated page to x0, y0, x1, y1 on the displayed one, in points."""
     left, bottom, right, top = page.get_bbox()
     x0, x1, y0, y1 = boxes.T
-    turned = {
+    rotated = {
         0: (x0 - left, top - y1, x1 - left, top - y0),
         90: (y0 - bottom, x0 - left, y1 - bottom, x1 - left),
         180: (right - x1, y0 - bottom, right - x0, y1 - bottom),
         270: (top - y1, right - x1, top - y0, right - x0),
     }
-    return np.stack(turned[page.get_rotation()], axis=1)
+    return np.stack(rotated[page.get_rotation()], axis=1)
 
 
 def _form_words(
@@ -310,7 +310,7 @@ def _form_words(
     boxes: npt.NDArray[np.float64],
     page: pypdfium2.PdfPage,
 ) -> tuple[list[str], list[Box], int]:
-    """Words on the page, their boxes as fractions of it, and how many words stand off it or have no extent."""
+    """Words on the page, their boxes as fractions of it, and the number of words outside it or without extent."""
     if len(shown) == 0:
         return [], [], 0
     boxes = _upright(boxes, page)
@@ -318,22 +318,22 @@ def _form_words(
     spaces_before = np.cumsum((kinds == _SEPARATOR) & ~breaks, dtype=np.intp)[shown]
     starts = _word_starts(codes[shown], spaces_before, np.cumsum(breaks, dtype=np.intp)[shown], boxes)
     width, height = page.get_size()
-    places = np.concatenate(
+    word_boxes = np.concatenate(
         [np.fmin.reduceat(boxes[:, :2], starts, axis=0), np.fmax.reduceat(boxes[:, 2:], starts, axis=0)], axis=1
     ) / np.array([width, height, width, height])
-    middle = (places[:, :2] + places[:, 2:]) / 2
+    middle = (word_boxes[:, :2] + word_boxes[:, 2:]) / 2
     on_page = ((middle >= 0) & (middle <= 1)).all(axis=1)
     text = "".join(map(chr, np.minimum(codes[shown], 0x10FFFF).tolist()))
     ends = [*starts[1:].tolist(), len(shown)]
     words: list[str] = []
     kept: list[Box] = []
-    for start, end, place, inside in zip(
-        starts.tolist(), ends, np.clip(places, 0, 1).tolist(), on_page.tolist(), strict=True
+    for start, end, box, inside in zip(
+        starts.tolist(), ends, np.clip(word_boxes, 0, 1).tolist(), on_page.tolist(), strict=True
     ):
         word = _clean(text[start:end]) if inside else ""
         if word:
             words.append(word)
-            kept.append(tuple(place))
+            kept.append(tuple(box))
     return words, kept, int((~on_page).sum())
 
 
@@ -349,7 +349,7 @@ def _word_starts(
     extents = np.nan_to_num(np.maximum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]))
     runs = np.flatnonzero(begins)
     sizes = np.maximum.reduceat(extents, runs)
-    # Dots of a leader are small, the text that they belong to is not.
+    # Leader dots are smaller than the text that they belong to.
     sizes = np.maximum(sizes, np.median(sizes) / 2)
     size_of_run = np.repeat(sizes, np.diff([*runs.tolist(), len(codes)]))
     size = np.maximum(size_of_run[1:], size_of_run[:-1])

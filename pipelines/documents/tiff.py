@@ -1,7 +1,7 @@
-"""A TIFF's pages: where each one's directory lies, and each one opened as if it were the first.
+"""The pages of a TIFF: finds the directory of each page, and opens each page as if it were the first.
 
-A TIFF is a chain of directories (TIFF 6.0, section 2; BigTIFF has wider numbers). Pillow follows it by reading every
-directory on the way, so one that is broken takes those behind it along; here the chain alone is followed.
+A TIFF is a chain of directories (TIFF 6.0, section 2; BigTIFF has wider numbers). Pillow reads every directory on the
+way, so that a damaged one makes all later pages unreadable; here only the offsets of the chain are followed.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ from PIL import TiffImagePlugin
 
 @dataclass(frozen=True)
 class TiffDirectories:
-    """Where the directories of a TIFF lie.
+    """The positions of the directories in a TIFF.
 
     Attributes:
-        header: the first bytes of the file, up to the place of the first directory.
-        offset: the format of that place, as `struct` has it.
-        places: of each directory, from the start of the file.
-        is_cut: the last directory lies, in part at least, beyond the end of the file; nobody knows what came behind.
+        header: the first bytes of the file, up to the offset of the first directory.
+        offset: the `struct` format of that offset.
+        positions: of each directory, in bytes from the start of the file.
+        is_truncated: the last directory lies at least partly beyond the end of the file; any further ones are lost.
     """
 
     header: bytes
     offset: str
-    places: tuple[int, ...]
-    is_cut: bool
+    positions: tuple[int, ...]
+    is_truncated: bool
 
 
 def read_directories(source: bytes | Path) -> TiffDirectories:
-    """Follow the chain until it ends, comes back to where it was, or leads beyond the end of the file.
+    """Follow the chain until it ends, loops, or leads beyond the end of the file.
 
     Raises:
         ValueError: there is no directory.
@@ -48,36 +48,36 @@ def read_directories(source: bytes | Path) -> TiffDirectories:
         count, offset, entry_bytes, header_bytes = (
             (f"{order}Q", f"{order}Q", 20, 8) if is_big else (f"{order}H", f"{order}I", 12, 4)
         )
-        place = _number(start[header_bytes:], offset)
+        position = _number(start[header_bytes:], offset)
         seen: dict[int, None] = {}
-        is_cut = False
-        while place and place not in seen:
-            seen[place] = None
-            file.seek(min(size, place))
+        is_truncated = False
+        while position and position not in seen:
+            seen[position] = None
+            file.seek(min(size, position))
             entries = _number(file.read(struct.calcsize(count)), count)
-            behind = place + struct.calcsize(count) + entry_bytes * entries
-            is_cut = behind + struct.calcsize(offset) > size
-            file.seek(min(size, behind))
-            place = _number(file.read(struct.calcsize(offset)), offset)
+            end = position + struct.calcsize(count) + entry_bytes * entries
+            is_truncated = end + struct.calcsize(offset) > size
+            file.seek(min(size, end))
+            position = _number(file.read(struct.calcsize(offset)), offset)
     if not seen:
-        raise ValueError("there is no page in it")
-    return TiffDirectories(start[:header_bytes], offset, tuple(seen), is_cut)
+        raise ValueError("it has no pages")
+    return TiffDirectories(start[:header_bytes], offset, tuple(seen), is_truncated)
 
 
 def open_frame(
     source: bytes | Path, directories: TiffDirectories, index: int, *, in_memory: bool = False
 ) -> TiffImagePlugin.TiffImageFile:
-    """One page, which reads no directory but its own.
+    """Open one page, reading no directory but its own.
 
-    libtiff, which decodes the more complicated compressions, goes to a file by itself and begins at its first
-    directory; where that one is broken, `in_memory` shows it the page's own first.
+    libtiff, which decodes the more complicated compressions, reads the file itself and starts at its first directory;
+    if that one is damaged, `in_memory` makes the page's own directory the first.
 
     Raises:
-        Exception: what Pillow raises of a page that is damaged, of many types.
+        Exception: any exception that Pillow raises for a damaged page.
     """
-    if directories.is_cut and index == len(directories.places) - 1:
-        raise ValueError("the file is cut short here, and what may have come behind is lost")
-    header = directories.header + struct.pack(directories.offset, directories.places[index])
+    if directories.is_truncated and index == len(directories.positions) - 1:
+        raise ValueError("the file is truncated here, and any further pages are lost")
+    header = directories.header + struct.pack(directories.offset, directories.positions[index])
     if in_memory and isinstance(source, Path):
         source = source.read_bytes()
     if isinstance(source, bytes):
@@ -91,22 +91,22 @@ def open_frame(
 
 
 class _WithHeader(io.FileIO):
-    """A file that reads as if it began with other bytes."""
+    """A file whose first bytes are replaced by `header` when it is read."""
 
     def __init__(self, path: Path, header: bytes) -> None:
         super().__init__(path)
         self._header = header
 
     def read(self, size: int | None = -1, /) -> bytes:
-        place = self.tell()
+        position = self.tell()
         data = super().read(-1 if size is None else size) or b""
-        return self._header[place : place + len(data)] + data[max(0, len(self._header) - place) :]
+        return self._header[position : position + len(data)] + data[max(0, len(self._header) - position) :]
 
 
 def _opened(source: bytes | Path) -> BinaryIO:
     return io.BytesIO(source) if isinstance(source, bytes) else source.open("rb")
 
 
-def _number(data: bytes, number: str) -> int:
-    size = struct.calcsize(number)
-    return int(struct.unpack(number, data[:size])[0]) if len(data) >= size else 0
+def _number(data: bytes, number_format: str) -> int:
+    size = struct.calcsize(number_format)
+    return int(struct.unpack(number_format, data[:size])[0]) if len(data) >= size else 0

@@ -1,4 +1,4 @@
 """Scores of a model on labelled pages, and the report that shows where it is right and wrong.
 
-Begin with `evaluate.py`; `metrics/` holds what the field measures, `overlays.py` draws pages.
+Begin with `evaluate.py`; `metrics/` holds the figures, `overlays.py` draws pages.
 """

@@ -1,4 +1,4 @@
-"""What is drawn on a page of an evaluation: where the model was right, misread, missed or made something up."""
+"""The overlays on a page of an evaluation: entities and answers that are right, wrong, missed or spurious."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ class Overlay:
     """A rectangle on a page.
 
     Attributes:
-        look: what it means.
+        style: its meaning, which decides color, dashes and filling.
         box: x0 y0 x1 y1, 0-1000.
-        title: true and predicted, in words.
+        title: ground truth and prediction as text.
     """
 
     style: OverlayStyle
@@ -51,7 +51,7 @@ class Overlay:
 
 
 def page_overlays(row: Row, task: Task) -> list[Overlay]:
-    """The marks of a page that was read, those that matter most on top (last)."""
+    """The overlays of a page that was read, the most important ones last, on top."""
     if task == "token-classification":
         overlays = list(_entity_overlays(row))
     elif task == "question-answering":
@@ -63,7 +63,7 @@ def page_overlays(row: Row, task: Task) -> list[Overlay]:
 
 
 def page_quality(row: Row, task: Task) -> tuple[float, float]:
-    """Sorts pages by how well the model did, the worst first: the share that is right, then how much is wrong."""
+    """A sort key by which the worst pages come first: the share that is right, then minus the amount that is wrong."""
     if task == "sequence-classification":
         is_right, score = row["label"] == row["true_label"], row["score"] or 0.0
         return (1.0, score) if is_right else (0.0, -score)
@@ -78,7 +78,7 @@ def page_quality(row: Row, task: Task) -> tuple[float, float]:
 
 
 def line_boxes(boxes: Sequence[Box]) -> list[Box]:
-    """One box for each line of neighbouring words: a text over several lines does not cover what stands beside it."""
+    """One box for each line of neighbouring words, so that a text over several lines does not cover its neighbours."""
     lines: list[list[Box]] = []
     for box in boxes:
         before = lines[-1][-1] if lines else None
@@ -115,12 +115,12 @@ def _entity_overlays(row: Row) -> Iterator[Overlay]:
 
 
 def match_title(match: Match, words: Sequence[str]) -> str:
-    """True and predicted in words: `true QUESTION "Name:" | predicted ANSWER "Name: John"`."""
+    """Ground truth and prediction as text: `true QUESTION "Name:" | predicted ANSWER "Name: John"`."""
 
-    def told(span: Span | None) -> str:
+    def text(span: Span | None) -> str:
         return "nothing" if span is None else f'{span.kind} "{" ".join(words[span.first : span.last + 1])}"'
 
-    return f"{match.verdict}: true {told(match.true)} | predicted {told(match.predicted)}"
+    return f"{match.verdict}: true {text(match.true)} | predicted {text(match.predicted)}"
 
 
 def _span_boxes(row: Row, span: Span) -> list[Box]:
@@ -128,10 +128,9 @@ def _span_boxes(row: Row, span: Span) -> list[Box]:
 
 
 def _questions(row: Row) -> Iterator[tuple[Row, Row, float]]:
-    """Each question of a page with its answer and how right that is, 0-1.
+    """Each question of a page with its answer and the answer's similarity to the ground truth, 0-1.
 
-    Silence is right where the document does not say, and where the document has other pages and this one does not hold
-    the answer.
+    "No answer" is right if the document has none, or if other pages of the document may hold it.
     """
     for question, answer in zip(row["questions"] or (), row["answers"] or (), strict=False):
         elsewhere = row["page_count"] > 1 and question["first_word"] < 0
@@ -144,22 +143,22 @@ def _questions(row: Row) -> Iterator[tuple[Row, Row, float]]:
 def _answer_overlays(row: Row) -> Iterator[Overlay]:
     for question, answer, share in _questions(row):
         title = question_title(question, answer)
-        true_place = (question["first_word"], question["last_word"])
+        true_span = (question["first_word"], question["last_word"])
         style: OverlayStyle = "right" if share == 1 else "wrong" if share > 0 else "spurious"
         for box in line_boxes([tuple(box) for box in answer["boxes"] or ()]):
             yield Overlay(style, box, title)
-        if share < 1 and true_place[0] >= 0 and true_place != (answer["first_word"], answer["last_word"]):
-            yield from (Overlay("missed", box, title) for box in _span_boxes(row, Span("", *true_place)))
+        if share < 1 and true_span[0] >= 0 and true_span != (answer["first_word"], answer["last_word"]):
+            yield from (Overlay("missed", box, title) for box in _span_boxes(row, Span("", *true_span)))
 
 
 def question_title(question: Row, answer: Row) -> str:
-    """A question, what is true and what was answered, in a line."""
+    """A question, its true answers and the prediction in one line."""
     true = " / ".join(question["answers"] or ()) or "(no answer)"
     return f"{question['text']} | true: {true} | answered: {answer['text'] or '(no answer)'}"
 
 
 def question_shares(row: Row) -> list[tuple[str, float]]:
-    """The questions of a page told in words, each with how right its answer is, 0-1."""
+    """The title of each question of a page, with the similarity of its answer to the ground truth, 0-1."""
     return [(question_title(question, answer), share) for question, answer, share in _questions(row)]
 
 

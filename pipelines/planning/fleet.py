@@ -1,22 +1,22 @@
-"""What is planned for: a workload, types of nodes with their prices, and a fleet of them."""
+"""A workload, node types with their prices, and a fleet of nodes."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
 
-ModelPlace = Literal["gpu", "cpu"]
+ModelDevice = Literal["gpu", "cpu"]
 
 
 @dataclass(frozen=True)
 class NodeType:
-    """Nodes that are alike.
+    """A type of node.
 
     Attributes:
-        units: cores of a node that reads, GPUs of one that runs the model.
+        units: cores of an ocr node, GPUs of a gpu node.
         price: US dollars an hour.
-        start_seconds: from asking for a node until Ray runs on it.
-        losses_per_hour: how often the cloud takes one back (spot), on average; 0 for one that stays.
+        start_seconds: from the request for a node until Ray runs on it.
+        losses_per_hour: mean number of times an hour that the cloud takes a (spot) node back; 0 for on-demand nodes.
     """
 
     units: int
@@ -27,13 +27,13 @@ class NodeType:
 
 @dataclass(frozen=True)
 class Prices:
-    """All that money is paid for.
+    """Node types, and the prices of everything that is paid for.
 
     Attributes:
-        ocr, gpu: types of nodes.
-        head_price: of the head, US dollars an hour.
+        ocr, gpu: node types.
+        head_price: of the head node, US dollars an hour.
         put_price, get_price: US dollars for 1,000 requests that write or read an object.
-        idle_seconds: how long a node without work stays before it is given back.
+        idle_seconds: how long a node without work is kept.
     """
 
     ocr: NodeType
@@ -46,28 +46,28 @@ class Prices:
 
 @dataclass(frozen=True)
 class Fleet:
-    """How many nodes of each type; without gpu nodes the model runs on the ocr nodes' cores."""
+    """The number of nodes of each type; without gpu nodes the model runs on the ocr nodes' cores."""
 
     ocr: int
     gpu: int
 
     @property
-    def model_on(self) -> ModelPlace:
-        """Where the model runs."""
+    def model_on(self) -> ModelDevice:
+        """The device that the model runs on."""
         return "gpu" if self.gpu else "cpu"
 
 
 @dataclass(frozen=True)
 class Workload:
-    """The pages.
+    """The pages of a job.
 
     Attributes:
-        pages: how many.
-        scanned_fraction: of the pages, those that OCR has to read; a document is scanned whole or not at all.
+        pages: their number.
+        scanned_fraction: share of the pages that OCR has to read, 0 to 1; all pages of a document are alike.
         pages_per_document: mean.
-        skew: sigma of the log-normal distribution of pages a document: 0 makes all alike, 1 is a corpus of letters and
-            books.
-        pages_per_block: unit of work, of retry and of writing.
+        skew: sigma of the log-normal distribution of pages a document, 0 to 3: with 0 all documents have equal length,
+            1 is a corpus of letters and books.
+        pages_per_block: the unit of work, of retry and of writing.
     """
 
     pages: int
@@ -88,10 +88,10 @@ class Workload:
 
     @property
     def blocks(self) -> int:
-        """Blocks of pages, the last of them perhaps smaller."""
+        """The number of blocks."""
         return -(-self.pages // self.pages_per_block)
 
     @property
     def documents(self) -> int:
-        """About how many documents the pages are in."""
+        """The approximate number of documents."""
         return max(1, round(self.pages / self.pages_per_document))

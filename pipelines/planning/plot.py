@@ -1,4 +1,4 @@
-"""Cost against hours, as a picture."""
+"""A plot of cost against hours."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MAX_LABELS = 8
 
 
 def plot_plan(plan: Plan, deadline_hours: float, title: str, path: Path) -> None:
-    """Write the curve of the cheapest fleets, the plan and the deadline to a PNG file."""
+    """Draw the curve of the cheapest fleets, the plan and the deadline into a PNG file."""
     figure = Figure(figsize=(8, 5), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
@@ -21,8 +21,8 @@ def plot_plan(plan: Plan, deadline_hours: float, title: str, path: Path) -> None
     axes.plot(hours, [point.outcome.cost for point in plan.curve], "o-", color="tab:blue", label="cheapest fleets")
     for point in plan.curve[:: max(1, len(plan.curve) // MAX_LABELS)]:
         label = f"{point.fleet.ocr} ocr" + (f" + {point.fleet.gpu} gpu" if point.fleet.gpu else "")
-        place = (point.outcome.hours, point.outcome.cost)
-        axes.annotate(label, place, xytext=(4, 6), textcoords="offset points", fontsize=8)
+        position = (point.outcome.hours, point.outcome.cost)
+        axes.annotate(label, position, xytext=(4, 6), textcoords="offset points", fontsize=8)
     best = plan.best.outcome
     axes.plot([best.hours], [best.cost], "*", markersize=16, color="tab:orange", label="the plan")
     axes.axvline(deadline_hours, color="tab:red", linestyle="--", linewidth=1, label="deadline")

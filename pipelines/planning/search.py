@@ -1,4 +1,4 @@
-"""The cheapest fleet that meets a deadline: means say which fleets are worth a simulation, the simulation decides."""
+"""The cheapest fleet that meets a deadline: estimates choose the fleets to simulate, the simulation decides."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from pipelines.planning.stage_costs import StageCosts
 ModelChoice = Literal["auto", "gpu", "cpu"]
 
 CANDIDATES = 8
-"""Fleets that are simulated, the cheapest by the means first; more when none of them meets the deadline."""
+"""Fleets to simulate, the cheapest by the estimate first; more if none of them meets the deadline."""
 
 CURVE_POINTS = 12
 STEP = 1.12
-"""Sizes of fleets that are looked at grow by this factor, and by one node at least."""
+"""The factor between the sizes of fleets that are considered; the step is at least one node."""
 
-LAST_CORRECTION = 25
-"""How often a fleet that is a little late is enlarged before another one is tried."""
+MAX_CORRECTIONS = 25
+"""How often a fleet that is slightly late is enlarged before another one is tried."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a plan may use.
+    """The limits of a plan.
 
     Attributes:
-        hours: the deadline, from the submission on.
-        ocr_nodes, gpu_nodes: at most.
-        model_on: where the model may run; "auto" leaves it to the price.
+        hours: the deadline, from the submission of the job.
+        ocr_nodes, gpu_nodes: upper bounds, inclusive.
+        model_on: the device of the model; "auto" chooses the cheaper one.
     """
 
     hours: float
@@ -43,7 +43,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Point:
-    """A fleet and what the job comes to on it."""
+    """A fleet and the outcome of the job on it."""
 
     fleet: Fleet
     outcome: Outcome
@@ -51,15 +51,14 @@ class Point:
 
 @dataclass(frozen=True)
 class Plan:
-    """What was found.
+    """The result of a search.
 
     Attributes:
-        best: the cheapest that meets the deadline; when none does, the fastest that was tried.
+        best: the cheapest fleet that meets the deadline; if none does, the fastest that was tried.
         meets_deadline: whether it does.
-        bottleneck: the type of nodes whose cores or GPUs are the busier, or "start" when most of the job is spent
-            waiting for nodes.
-        one_more: by type, the plan with one more node of it.
-        curve: the cheapest fleets for other lengths of the job, by hours.
+        bottleneck: the node type that is busier, or "start" if most of the job is spent waiting for nodes.
+        one_more: the plan with one more node, by node type.
+        curve: the cheapest fleets for other job lengths, by hours.
     """
 
     best: Point
@@ -70,19 +69,17 @@ class Plan:
 
 
 class Planner:
-    """Plans for a workload and a market."""
+    """Plans for a workload, costs and prices."""
 
-    def __init__(
-        self, workload: Workload, figures: StageCosts, prices: Prices, limits: Limits, *, seed: int = 0
-    ) -> None:
-        self.workload, self.figures, self.prices, self.limits, self.seed = workload, figures, prices, limits, seed
+    def __init__(self, workload: Workload, costs: StageCosts, prices: Prices, limits: Limits, *, seed: int = 0) -> None:
+        self.workload, self.costs, self.prices, self.limits, self.seed = workload, costs, prices, limits, seed
         self.simulated = lru_cache(maxsize=None)(self._simulated)
 
     def plan(self) -> Plan:
-        """Search, then look at what is around the plan.
+        """Search for the best fleet, then simulate the fleets around it.
 
         Raises:
-            ValueError: the limits leave no fleet.
+            ValueError: the limits allow no fleet.
         """
         fleets = self._fleets()
         if not fleets:
@@ -96,19 +93,19 @@ class Planner:
         return Plan(best, meets, self._bottleneck(best), one_more, self._curve(fleets, best))
 
     def _simulated(self, fleet: Fleet) -> Point:
-        return Point(fleet, simulate(self.workload, self.figures, self.prices, fleet, seed=self.seed))
+        return Point(fleet, simulate(self.workload, self.costs, self.prices, fleet, seed=self.seed))
 
     def _fleets(self) -> list[Fleet]:
-        """Fleets of all sizes that make sense: none has more nodes than blocks for their cores."""
+        """Fleets of all useful sizes: none has more cores or GPUs than there are blocks."""
         blocks, prices = self.workload.blocks, self.prices
         ocr = _sizes(min(self.limits.ocr_nodes, -(-blocks // prices.ocr.units)))
         gpu = _sizes(min(self.limits.gpu_nodes, -(-blocks // prices.gpu.units)))
-        places = {"auto": [0, *gpu], "gpu": gpu, "cpu": [0]}[self.limits.model_on]
-        return [Fleet(readers, models) for readers in ocr for models in places]
+        model_nodes = {"auto": [0, *gpu], "gpu": gpu, "cpu": [0]}[self.limits.model_on]
+        return [Fleet(readers, models) for readers in ocr for models in model_nodes]
 
     def estimate(self, fleet: Fleet) -> tuple[float, float]:
-        """Hours and cost by the means alone: no queues, no losses, no last blocks."""
-        read, infer = mean_seconds(self.workload, self.figures, fleet.model_on)
+        """Hours and cost by the expected seconds alone, without queues, losses and stragglers."""
+        read, infer = mean_seconds(self.workload, self.costs, fleet.model_on)
         ocr, gpu = self.prices.ocr, self.prices.gpu
         if fleet.gpu:
             seconds = max(
@@ -139,9 +136,9 @@ class Planner:
         return min([*points, self.simulated(fastest)], key=lambda point: point.outcome.hours)
 
     def _corrected(self, fleet: Fleet) -> Point:
-        """The fleet, or the next larger one that meets the deadline in the simulation, too."""
+        """The fleet, or the next larger one that meets the deadline in the simulation too."""
         point = self.simulated(fleet)
-        for _ in range(LAST_CORRECTION):
+        for _ in range(MAX_CORRECTIONS):
             if point.outcome.hours <= self.limits.hours:
                 break
             ocr, gpu = point.fleet.ocr, point.fleet.gpu
@@ -161,7 +158,7 @@ class Planner:
         return "gpu" if fleet.gpu and outcome.busy["gpu"] > outcome.busy["ocr"] else "ocr"
 
     def _curve(self, fleets: list[Fleet], best: Point) -> tuple[Point, ...]:
-        """For a dozen numbers of ocr nodes the cheapest fleet, simulated, for jobs of up to thrice the deadline."""
+        """For a dozen numbers of ocr nodes the cheapest fleet, simulated, for jobs up to three times the deadline."""
         by_ocr: dict[int, Fleet] = {}
         for fleet in fleets:
             other = by_ocr.setdefault(fleet.ocr, fleet)
@@ -176,15 +173,15 @@ class Planner:
         return tuple(sorted(points.values(), key=lambda point: point.outcome.hours))
 
 
-def _sizes(most: int) -> list[int]:
-    """1, 2, 3, ... in steps that grow."""
-    return list(_growing(most))
+def _sizes(largest: int) -> list[int]:
+    """1, 2, 3, ... in growing steps, up to `largest`."""
+    return list(_growing(largest))
 
 
-def _growing(most: int) -> Iterable[int]:
+def _growing(largest: int) -> Iterable[int]:
     size = 1
-    while size < most:
+    while size < largest:
         yield size
         size = max(size + 1, int(size * STEP))
-    if most >= 1:
-        yield most
+    if largest >= 1:
+        yield largest

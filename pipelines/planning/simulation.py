@@ -3,9 +3,9 @@
     documents -> [ list ] | blocks -> [ read ] -> bounded queue -> [ model ] -> done
                    ocr nodes          ocr nodes                    gpu nodes, or the ocr nodes' cores
 
-Nodes take time to start; spot nodes are lost at random, their unfinished blocks are done again and another node is
-asked for. Of a large job a unit of the simulation is many blocks of one after the other, more of them at the beginning
-than at the end, so that a billion pages take seconds; what a lost node costs is still counted in single blocks.
+Nodes take time to start. Spot nodes are lost at random; their unfinished blocks are done again, and a new node is
+requested. In a large job a unit of the simulation is a run of many blocks, longer at the beginning than at the end, so
+that a billion pages take seconds; what a lost node costs is still counted in single blocks.
 """
 
 from __future__ import annotations
@@ -19,28 +19,28 @@ import simpy
 
 from pipelines.planning.corpus_sample import CorpusSample
 from pipelines.planning.fleet import Fleet, NodeType, Prices, Workload
-from pipelines.planning.shared_cores import SharedProcessor
+from pipelines.planning.shared_cores import SharedCores
 from pipelines.planning.stage_costs import StageCosts
 
 UNITS_A_LANE, MAX_UNITS = 40, 5_000
-"""Units of work that each lane gets of a large job, or all of them together, and at the end some more, smaller ones:
-the model waits for the first of them, and nobody for the last."""
+"""Units of work of a large job: about so many for each lane, and at most so many for all lanes together. The last ones
+are cut smaller. The model waits for the first unit, so units must not be too large."""
 
 FINEST = 200
-"""The last units are single blocks, or this share of a lane's whole work."""
+"""The last units are single blocks, or this fraction (1 / FINEST) of a lane's work."""
 
 MAX_LANES = 64
-"""With more cores than this a node's readers are one lane that uses all of its cores."""
+"""With more readers than this in the fleet, a node's readers are simulated as one lane that uses all of its cores."""
 
 QUEUED_A_READER, QUEUED_A_MODEL = 1, 2
-"""Units that may wait between the stages, for each lane: Ray Data holds the readers back when there are more."""
+"""Units that may wait between the stages, for each lane; beyond that Ray Data applies backpressure to the readers."""
 
 Process = Generator[simpy.Event, Any, None]
 
 
 @dataclass(frozen=True)
 class Unit:
-    """A run of blocks, or of documents to list; `pages` from page `first` of the corpus on."""
+    """A run of blocks: `pages` pages from page `first` of the corpus; or documents to list."""
 
     first: int
     pages: int
@@ -49,7 +49,7 @@ class Unit:
     infer_seconds: float
 
     def split(self, blocks_done: int) -> tuple[Unit | None, Unit | None]:
-        """What is done and what is not, when so many whole blocks are."""
+        """The done and the undone part, when `blocks_done` whole blocks are done."""
         share = min(1.0, max(0.0, blocks_done / self.blocks))
         parts = []
         pages = round(self.pages * share)
@@ -65,11 +65,11 @@ class Unit:
 
 @dataclass
 class Node:
-    """A node from the moment it is asked for; times are seconds since the job began."""
+    """A node from its request on; times are seconds since the job began."""
 
     kind: str
-    asked: float
-    processor: SharedProcessor
+    requested: float
+    cores: SharedCores
     last_busy: float = 0.0
     lost: float | None = None
     lanes: list[simpy.Process] = field(default_factory=list)
@@ -77,16 +77,16 @@ class Node:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a simulated job came to.
+    """The outcome of a simulated job.
 
     Attributes:
         seconds: from the submission to the last page.
-        listing_seconds: of these, until all documents were listed.
+        listing_seconds: from the submission until all documents are listed.
         cost: US dollars.
-        node_hours: paid, by type.
-        busy: share of their paid time that the cores and GPUs worked, by type.
+        node_hours: paid hours, by node type.
+        busy: share of the paid time that cores and GPUs work, by node type.
         losses: nodes lost.
-        blocks_again: blocks that had been begun on a lost node.
+        blocks_again: blocks that were started on a lost node and done again.
     """
 
     seconds: float
@@ -99,13 +99,13 @@ class Outcome:
 
     @property
     def hours(self) -> float:
-        """The job's length."""
+        """The duration of the job."""
         return self.seconds / 3600
 
 
 def simulate(
     workload: Workload,
-    figures: StageCosts,
+    costs: StageCosts,
     prices: Prices,
     fleet: Fleet,
     *,
@@ -116,32 +116,32 @@ def simulate(
     """Simulate a job once.
 
     Args:
-        readers: workers that read on each ocr node; None is one a core.
-        cores: what others leave of an ocr node's cores; None is all of them.
-        seed: of the pages' and the losses' randomness; fleets that are compared should share it.
+        readers: reading workers on each ocr node; None is one a core.
+        cores: cores of an ocr node that other processes leave to the job; None is all of them.
+        seed: of pages and losses; fleets that are compared should share it.
     """
-    return _Simulation(workload, figures, prices, fleet, seed, readers, cores).run()
+    return _Simulation(workload, costs, prices, fleet, seed, readers, cores).run()
 
 
 class _Simulation:
     def __init__(
         self,
         workload: Workload,
-        figures: StageCosts,
+        costs: StageCosts,
         prices: Prices,
         fleet: Fleet,
         seed: int,
         readers: int | None,
         cores: float | None,
     ) -> None:
-        self.workload, self.figures, self.prices, self.fleet = workload, figures, prices, fleet
+        self.workload, self.costs, self.prices, self.fleet = workload, costs, prices, fleet
         self.environment = simpy.Environment()
         self.readers = readers or prices.ocr.units
         self.cores = {"ocr": cores or prices.ocr.units, "gpu": prices.gpu.units}
         merged = fleet.ocr * self.readers > MAX_LANES
         self.lanes_a_node = 1 if merged else self.readers
         self.lane_demand = self.readers / self.lanes_a_node
-        self.corpus = CorpusSample(workload, figures, fleet.model_on, seed)
+        self.corpus = CorpusSample(workload, costs, fleet.model_on, seed)
         self.seed = seed
         self.nodes: list[Node] = []
         self.losses = self.blocks_again = 0
@@ -163,38 +163,38 @@ class _Simulation:
         self.left["read"] = self.left["infer"] = sum(unit.blocks for unit in self.to_read.items)
         for kind, count, type_ in (("ocr", self.fleet.ocr, self.prices.ocr), ("gpu", self.fleet.gpu, self.prices.gpu)):
             for number in range(count):
-                chance = np.random.default_rng((self.seed, kind == "gpu", number))
-                self.environment.process(self._place(kind, type_, chance))
+                random = np.random.default_rng((self.seed, kind == "gpu", number))
+                self.environment.process(self._slot(kind, type_, random))
         self.environment.run(until=self.finished)
         return self._outcome()
 
     def _blocks(self, lanes: int) -> Iterator[Unit]:
-        """The work in units: large ones first, single blocks for each lane at the end."""
+        """The work in units: large ones first, down to single blocks for each lane."""
         left, first, size = self.workload.blocks, 0, self.workload.pages_per_block
-        most = max(1, left // min(UNITS_A_LANE * lanes, MAX_UNITS))
-        least = max(1, left // (FINEST * lanes))
+        largest = max(1, left // min(UNITS_A_LANE * lanes, MAX_UNITS))
+        smallest = max(1, left // (FINEST * lanes))
         while left:
-            blocks = min(left, max(least, min(most, left // lanes)))
+            blocks = min(left, max(smallest, min(largest, left // lanes)))
             pages = min(blocks * size, self.workload.pages - first)
             yield Unit(first, pages, blocks, *self.corpus.seconds(first, pages))
             first, left = first + pages, left - blocks
 
     def _documents(self, lanes: int) -> Iterator[Unit]:
-        """The same of the listing; a unit's "blocks" are documents."""
+        """The listing in units, whose "blocks" are documents."""
         left = self.workload.documents
-        most = max(1, left // min(UNITS_A_LANE * lanes, MAX_UNITS))
+        largest = max(1, left // min(UNITS_A_LANE * lanes, MAX_UNITS))
         while left:
-            count = min(left, most)
-            yield Unit(0, 0, count, count * self.figures.document, 0.0)
+            count = min(left, largest)
+            yield Unit(0, 0, count, count * self.costs.document, 0.0)
             left -= count
 
-    def _place(self, kind: str, type_: NodeType, chance: np.random.Generator) -> Process:
-        """A place in the fleet: a node comes, works, and is replaced when it is lost while there is work."""
+    def _slot(self, kind: str, type_: NodeType, random: np.random.Generator) -> Process:
+        """A slot of the fleet: a node starts, works, and is replaced if it is lost while there is work."""
         while not self._is_over(kind):
-            node = Node(kind, self.environment.now, SharedProcessor(self.environment, self.cores[kind]))
+            node = Node(kind, self.environment.now, SharedCores(self.environment, self.cores[kind]))
             self.nodes.append(node)
             node.last_busy = self.environment.now
-            life = chance.exponential(3600 / type_.losses_per_hour) if type_.losses_per_hour else float("inf")
+            life = random.exponential(3600 / type_.losses_per_hour) if type_.losses_per_hour else float("inf")
             yield self.environment.timeout(min(life, type_.start_seconds))
             if life > type_.start_seconds:
                 self._open_lanes(node, type_)
@@ -210,8 +210,8 @@ class _Simulation:
             for lane in node.lanes:
                 if lane.is_alive:
                     lane.interrupt()
-            yield self.environment.timeout(0)  # the lanes look how far they came before the processor forgets it
-            node.processor.stop()
+            yield self.environment.timeout(0)  # the lanes read their progress before the work is dropped
+            node.cores.stop()
 
     def _is_over(self, kind: str) -> bool:
         stages = ("infer",) if kind == "gpu" else ("list", "read", "infer") if not self.fleet.gpu else ("list", "read")
@@ -227,9 +227,9 @@ class _Simulation:
             node.lanes.append(process(self._infer(node, float(type_.units))))
 
     def _read(self, node: Node) -> Process:
-        """A lane that lists documents while there are any, and then reads blocks."""
+        """A lane that lists documents while there are any, then reads blocks."""
         demand = self.lane_demand
-        if not (yield from self._work(node, self.figures.read_start * demand, demand)):
+        if not (yield from self._work(node, self.costs.read_start * demand, demand)):
             return
         for stage, source, target in (("list", self.to_list, None), ("read", self.to_read, self.to_infer)):
             while self.left[stage]:
@@ -241,7 +241,7 @@ class _Simulation:
 
     def _infer(self, node: Node, demand: float) -> Process:
         """A lane that runs the model."""
-        if not (yield from self._work(node, self.figures.infer_start, min(demand, 1.0))):
+        if not (yield from self._work(node, self.costs.infer_start, min(demand, 1.0))):
             return
         while self.left["infer"]:
             unit = yield from self._take(self.to_infer, None, "infer")
@@ -251,8 +251,8 @@ class _Simulation:
                 return
 
     def _work(self, node: Node, seconds: float, demand: float) -> Generator[simpy.Event, Any, bool]:
-        """Work that is simply lost with its node; whether it was done."""
-        work = node.processor.start(seconds, demand)
+        """Work that is lost with its node; returns whether it was done."""
+        work = node.cores.start(seconds, demand)
         try:
             yield work.done
         except simpy.Interrupt:
@@ -263,7 +263,7 @@ class _Simulation:
     def _take(
         self, source: simpy.Store, over: simpy.Event | None, stage: str
     ) -> Generator[simpy.Event, Any, Unit | None]:
-        """The next unit; None when the node is lost meanwhile, or all is done elsewhere."""
+        """The next unit; None if the node is lost meanwhile, or all work is done elsewhere."""
         request = source.get()
         try:
             yield request if over is None else request | over
@@ -288,14 +288,14 @@ class _Simulation:
         source: simpy.Store,
         target: simpy.Store | None,
     ) -> Generator[simpy.Event, Any, bool]:
-        """Do a unit and hand it on; when the node is lost, what it had not finished goes back. Whether it lives."""
-        work = node.processor.start(seconds, demand)
+        """Do a unit and pass it on; if the node is lost, unfinished blocks go back. Returns whether the node lives."""
+        work = node.cores.start(seconds, demand)
         try:
             yield work.done
             node.last_busy = self.environment.now
         except simpy.Interrupt:
-            begun = node.processor.share_done(work) * unit.blocks
-            whole = max(0, int(begun - (demand - 1) / 2)) if unit.blocks > 1 else 0
+            started = node.cores.share_done(work) * unit.blocks
+            whole = max(0, int(started - (demand - 1) / 2)) if unit.blocks > 1 else 0
             done, undone = unit.split(whole)
             self.blocks_again += round(min(demand, unit.blocks - whole))
             node.last_busy = self.environment.now
@@ -307,12 +307,12 @@ class _Simulation:
                     target.put(done)
             return False
         if target is not None:
-            handed = target.put(unit)
+            passed_on = target.put(unit)
             try:
-                yield handed
+                yield passed_on
             except simpy.Interrupt:
-                if not handed.triggered:
-                    handed.cancel()
+                if not passed_on.triggered:
+                    passed_on.cancel()
                     source.put(unit)
                     return False
                 self._count(stage, unit)
@@ -333,8 +333,8 @@ class _Simulation:
         hours, busy = {"ocr": 0.0, "gpu": 0.0}, {"ocr": 0.0, "gpu": 0.0}
         for node in self.nodes:
             given_back = node.last_busy + self.prices.idle_seconds
-            hours[node.kind] += (min(given_back, node.lost or given_back) - node.asked) / 3600
-            busy[node.kind] += node.processor.busy_seconds / node.processor.cores / 3600
+            hours[node.kind] += (min(given_back, node.lost or given_back) - node.requested) / 3600
+            busy[node.kind] += node.cores.busy_seconds / node.cores.count / 3600
         end = self.environment.now
         requests = self.workload.blocks * self.prices.put_price / 1000
         requests += (self.workload.blocks + 2 * self.workload.documents) * self.prices.get_price / 1000

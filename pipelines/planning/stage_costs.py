@@ -1,4 +1,4 @@
-"""Seconds of work that a page costs at each stage: those that were measured for this package, or those of a run."""
+"""Seconds of work for a page at each stage: as measured for this package, or as measured by a run."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 GPU_SECONDS_ASSUMED = 0.005
-"""A scanned page on a GPU. Nobody has measured it for this package: a round number to be put right by the user."""
+"""Seconds of a GPU for a scanned page. It has not been measured for this package: users should give their own."""
 
 
 @dataclass(frozen=True)
@@ -24,21 +24,21 @@ class PageSeconds:
 
     @property
     def read(self) -> float:
-        """All that the reading nodes' cores do for a page, the model left out."""
+        """All work of the reading nodes' cores for a page, without the model."""
         return self.fetch + self.rasterize + self.ocr + self.tokenize + self.merge
 
 
 @dataclass(frozen=True)
 class StageCosts:
-    """What a plan is computed from.
+    """The costs that a plan is computed from.
 
     Attributes:
-        scanned, layer: of a page that OCR reads, and of one whose text layer is taken.
-        document: core seconds to open a document and count its pages, when it is listed.
-        block: core seconds that Ray takes for a block of pages on its way through the stages.
+        scanned, layer: of a page that OCR reads, and of a page with a text layer.
+        document: core seconds to open a document and count its pages in the listing.
+        block: core seconds of Ray itself for a block of pages on its way through the stages.
         read_start, infer_start: core seconds until a worker that reads, or runs the model, is ready.
-        source: where they are from: machine and date, or the run.
-        assumed: names of figures that nobody measured.
+        source: machine and date of the measurement, or the run.
+        assumed: names of figures that are not measured.
     """
 
     scanned: PageSeconds
@@ -62,18 +62,22 @@ SHIPPED = StageCosts(
     "24 GiB, no GPU, 2026-11-22",
     assumed=("document", "infer_gpu"),
 )
-"""The pages' and the block's seconds are those of `benchmarks/RESULTS.md`."""
+"""The seconds of pages and blocks are those of `benchmarks/RESULTS.md`."""
 
 
 def stage_costs_of_run(record: Mapping[str, Any], known: StageCosts = SHIPPED) -> StageCosts:
-    """Figures with rendering, OCR and the model as the run in `record` (a `run.json`) measured them.
+    """Costs with rendering, OCR and the model as measured by a run.
 
-    A run tells seconds by stage summed over its pages, and not by kind of page: rendering is shared out evenly, OCR
-    goes to the pages that it read, and the model's seconds are shared out in the proportion that `known` gives. They
-    are seconds by the clock, so a run whose workers had to share cores makes pages dearer than they are.
+    A run records seconds by stage, summed over all its pages. Rendering is divided evenly over them, OCR over the pages
+    that it read, and the model's seconds in the proportion of `known`. These are wall-clock seconds: they are too high
+    if the workers of the run shared cores.
+
+    Args:
+        record: the content of a `run.json`.
+        known: the costs of everything that a run does not record.
 
     Raises:
-        ValueError: it is not the record of a run that ended with pages.
+        ValueError: `record` is not that of a finished run, or the run read no page.
     """
     try:
         by_stage, sources = record["seconds"]["by_stage"], record["pages"]["by_text_source"]
@@ -83,34 +87,34 @@ def stage_costs_of_run(record: Mapping[str, Any], known: StageCosts = SHIPPED) -
         raise ValueError(f"this is not the record of a finished run: {error} is missing") from error
     scanned, all_pages = sources.get("ocr", 0), sum(sources.values())
     if not all_pages:
-        raise ValueError("the run read no page, so it tells nothing about the next one")
+        raise ValueError("the run read no page, so it says nothing about the next one")
     rasterize = by_stage["rasterize"] / all_pages
     ocr = by_stage["ocr"] / scanned if scanned else known.scanned.ocr
     name = "infer_gpu" if on_gpu else "infer_cpu"
-    dear, cheap = getattr(known.layer, name), getattr(known.scanned, name)
-    weight = by_stage["infer"] / (cheap * scanned + dear * (all_pages - scanned))
+    of_layer, of_scanned = getattr(known.layer, name), getattr(known.scanned, name)
+    weight = by_stage["infer"] / (of_scanned * scanned + of_layer * (all_pages - scanned))
     return replace(
         known,
-        scanned=replace(known.scanned, rasterize=rasterize, ocr=ocr, **{name: cheap * weight}),
-        layer=replace(known.layer, rasterize=rasterize, **{name: dear * weight}),
-        source=f"run {run_id} of {finished}; where a run tells nothing: {known.source}",
+        scanned=replace(known.scanned, rasterize=rasterize, ocr=ocr, **{name: of_scanned * weight}),
+        layer=replace(known.layer, rasterize=rasterize, **{name: of_layer * weight}),
+        source=f"run {run_id} of {finished}; what a run does not record: {known.source}",
         assumed=tuple(name for name in known.assumed if not (on_gpu and name == "infer_gpu")),
     )
 
 
-def with_gpu_seconds(figures: StageCosts, seconds: float) -> StageCosts:
-    """With a scanned page's seconds on the GPU as the user knows them; other pages' in proportion to their windows."""
-    ratio = figures.layer.infer_cpu / figures.scanned.infer_cpu
+def with_gpu_seconds(costs: StageCosts, seconds: float) -> StageCosts:
+    """The costs with measured GPU seconds for a scanned page; those of other pages are in proportion to the CPU's."""
+    ratio = costs.layer.infer_cpu / costs.scanned.infer_cpu
     return replace(
-        figures,
-        scanned=replace(figures.scanned, infer_gpu=seconds),
-        layer=replace(figures.layer, infer_gpu=seconds * ratio),
-        assumed=tuple(name for name in figures.assumed if name != "infer_gpu"),
+        costs,
+        scanned=replace(costs.scanned, infer_gpu=seconds),
+        layer=replace(costs.layer, infer_gpu=seconds * ratio),
+        assumed=tuple(name for name in costs.assumed if name != "infer_gpu"),
     )
 
 
-def on_faster_cores(figures: StageCosts, speed: float) -> StageCosts:
-    """For cores that are `speed` times as fast as those that were measured; GPUs stay as they are."""
+def on_faster_cores(costs: StageCosts, speed: float) -> StageCosts:
+    """The costs on cores that are `speed` times as fast as the measured ones; GPU seconds are unchanged."""
 
     def scaled(page: PageSeconds) -> PageSeconds:
         names = ("fetch", "rasterize", "ocr", "tokenize", "infer_cpu", "merge")
@@ -118,8 +122,8 @@ def on_faster_cores(figures: StageCosts, speed: float) -> StageCosts:
 
     names = ("document", "block", "read_start", "infer_start")
     return replace(
-        figures,
-        scanned=scaled(figures.scanned),
-        layer=scaled(figures.layer),
-        **{name: getattr(figures, name) / speed for name in names},
+        costs,
+        scanned=scaled(costs.scanned),
+        layer=scaled(costs.layer),
+        **{name: getattr(costs, name) / speed for name in names},
     )

@@ -11,15 +11,15 @@ from pipelines.planning.search import Limits, Plan, Point
 from pipelines.planning.stage_costs import StageCosts
 
 DRIVER_BYTES_A_PAGE, DRIVER_BYTES_A_DOCUMENT = 2, 250
-"""What the driver of a run holds for each at most (`benchmarks/RESULTS.md`)."""
+"""Upper bounds of what a run's driver holds for each in memory (`benchmarks/RESULTS.md`)."""
 
 MILLION = 1_000_000
 
 
 def plan_as_json(
-    plan: Plan, workload: Workload, figures: StageCosts, prices: Prices, limits: Limits, head_gigabytes: float
+    plan: Plan, workload: Workload, costs: StageCosts, prices: Prices, limits: Limits, head_gigabytes: float
 ) -> dict[str, Any]:
-    """All that was found and all that it rests on."""
+    """The plan, the fleets around it, and everything that they are computed from."""
     return {
         "status": "planned" if plan.meets_deadline else "impossible",
         "plan": _point(plan.best, workload),
@@ -37,39 +37,39 @@ def plan_as_json(
         "workload": asdict(workload),
         "market": asdict(prices),
         "limits": asdict(limits),
-        "figures": asdict(figures),
-        "assumptions": assumptions(workload, figures, prices),
+        "figures": asdict(costs),
+        "assumptions": assumptions(workload, costs, prices),
     }
 
 
 def jobs_needed(workload: Workload, head_gigabytes: float) -> int:
-    """Into how many jobs the input has to be split, so that half of the head's memory holds a driver."""
+    """The number of jobs into which the input has to be split, so that a driver fits in half of the head's memory."""
     held = workload.pages * DRIVER_BYTES_A_PAGE + workload.documents * DRIVER_BYTES_A_DOCUMENT
     return max(1, math.ceil(held / (head_gigabytes / 2 * 1e9)))
 
 
-def assumptions(workload: Workload, figures: StageCosts, prices: Prices) -> list[str]:
-    """What a reader has to believe."""
-    told = [
-        f"seconds a page: {figures.source}",
-        "figures that nobody measured: " + (", ".join(figures.assumed) or "none"),
+def assumptions(workload: Workload, costs: StageCosts, prices: Prices) -> list[str]:
+    """The assumptions of a plan, as sentences."""
+    lines = [
+        f"seconds a page: {costs.source}",
+        "figures that nobody measured: " + (", ".join(costs.assumed) or "none"),
         f"pages a document: log-normal, mean {workload.pages_per_document:g}, sigma {workload.skew:g}; a document is "
         f"scanned whole or not at all, {workload.scanned_fraction:.0%} of the pages are",
-        f"a node is there {prices.ocr.start_seconds:g} s (ocr) or {prices.gpu.start_seconds:g} s (gpu) after it was "
-        f"asked for, always, and stays {prices.idle_seconds:g} s after its last work",
+        f"a node always starts {prices.ocr.start_seconds:g} s (ocr) or {prices.gpu.start_seconds:g} s (gpu) after its "
+        f"request, and stays {prices.idle_seconds:g} s after its last work",
         f"losses an hour and node: {prices.ocr.losses_per_hour:g} (ocr), {prices.gpu.losses_per_hour:g} (gpu); what a "
-        "lost node had begun is done again, what it had finished is kept",
-        "storage and network are never the bottleneck, and cores that are added work as well as the first",
-        "one run of the simulation: losses are drawn once, with the same chances for all fleets",
+        "lost node had started is done again, what it had finished is kept",
+        "storage and network are never the bottleneck, and added cores work as well as the first",
+        "one run of the simulation: losses are drawn once, with equal probabilities for all fleets",
     ]
     if workload.blocks > MILLION // 10:
-        told.append("a unit of the simulation is many blocks; the documents are a slice of 20,000, over and over")
-    return told
+        lines.append("a unit of the simulation is many blocks; the documents are a sample of 20,000, repeated")
+    return lines
 
 
-def plan_as_text(told: dict[str, Any]) -> str:
-    """The JSON's main points for people."""
-    plan, workload, limits = told["plan"], told["workload"], told["limits"]
+def plan_as_text(summary: dict[str, Any]) -> str:
+    """The main points of `plan_as_json` as text."""
+    plan, workload, limits = summary["plan"], summary["workload"], summary["limits"]
     lines = [
         f"{workload['pages']:,} pages, {workload['scanned_fraction']:.0%} scanned, deadline {limits['hours']:g} h",
         "",
@@ -81,16 +81,16 @@ def plan_as_text(told: dict[str, Any]) -> str:
         f"  busy                 ocr {plan['busy']['ocr']:.0%}"
         + (f", gpu {plan['busy']['gpu']:.0%}" if plan["gpu_nodes"] else ""),
         f"  nodes lost           {plan['nodes_lost']}, {plan['blocks_again']} blocks done again",
-        f"  bottleneck           {told['bottleneck']}",
+        f"  bottleneck           {summary['bottleneck']}",
     ]
-    for kind, more in told["one_more"].items():
+    for kind, more in summary["one_more"].items():
         change = f"{60 * more['hours_change']:+.1f} min, {more['cost_change']:+,.2f} $"
         lines.append(f"  one more {kind} node    {change}")
-    if told["status"] == "impossible":
-        lines.insert(1, "NO FLEET THAT IS ALLOWED MEETS THE DEADLINE; the fastest that was found:")
-    if told["jobs"] > 1:
-        lines += ["", f"The driver remembers a little of each document: split the input into {told['jobs']} jobs."]
-    return "\n".join([*lines, "", "It rests on:", *(f"  - {line}" for line in told["assumptions"])])
+    if summary["status"] == "impossible":
+        lines.insert(1, "NO ALLOWED FLEET MEETS THE DEADLINE; the fastest that was found:")
+    if summary["jobs"] > 1:
+        lines += ["", f"The driver keeps some bytes of each document: split the input into {summary['jobs']} jobs."]
+    return "\n".join([*lines, "", "Assumptions:", *(f"  - {line}" for line in summary["assumptions"])])
 
 
 def _point(point: Point, workload: Workload) -> dict[str, Any]:

@@ -1,86 +1,131 @@
-"""Which pools a cluster gets, and a word to the user when a stage has no place.
+"""Chooses the pools for a cluster, and warns the user when no node can run a stage.
 
-A cluster of nodes that are all alike gives each stage a share of what it has now. One whose nodes are of types (see
-`cluster.yaml`) keeps reading workers on nodes with the label of reading, and models on GPUs; its pools grow and shrink
-with it. It is known by that label, or by a head that stands alone without CPUs: nodes come when they are asked for.
+On a cluster of identical nodes, each stage gets a share of the current resources. On one with node types (see
+`cluster.yaml`), readers run on nodes with the reading label and models on GPUs, and the pools grow and shrink with it.
+Such a cluster is recognized by that label, or by a single head node without CPUs: its nodes start on demand.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
-
-import ray
 
 from pipelines.runtime.pools import POOL_LABEL, READING, Pools, plan_autoscaling_pools, plan_pools
 
 logger = logging.getLogger(__name__)
 
 PATIENCE_SECONDS = 45.0
-"""So long nodes that were asked for may take before the user is told which are missing; they are still waited for."""
+"""How long requested nodes may take to start before a warning names the missing ones; the job keeps waiting."""
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """The Ray cluster of a run, connected by the first stage that needs it: a small run needs none.
+
+    Attributes:
+        connect: connects to it; None if it is connected already, and then it is used for all work.
+        read_workers, model_workers, device: see `pools_for_cluster`.
+    """
+
+    connect: Callable[[], None] | None
+    read_workers: int | None = None
+    model_workers: int | None = None
+    device: str = "auto"
+
+    @property
+    def is_optional(self) -> bool:
+        """Whether work may be done in this process instead."""
+        return self.connect is not None and (self.model_workers or 1) == 1
+
+    @cached_property
+    def pools(self) -> Pools:
+        """The pools of the cluster, which is connected now.
+
+        Raises:
+            ConnectionError: it cannot be reached.
+            ValueError: fewer than one worker asked for.
+        """
+        from pipelines.runtime.ray_data import set_data_context
+
+        if self.connect is not None:
+            self.connect()
+        set_data_context()
+        return pools_for_cluster(self.read_workers, self.model_workers, self.device)
 
 
 def pools_for_cluster(read_workers: int | None, model_workers: int | None, device: str) -> Pools:
-    """Pools for the connected cluster; where its nodes are of types, the user is told when some do not come.
+    """Pools for the connected cluster; on one with node types, a warning is logged if required nodes do not start.
 
     Args:
-        read_workers, model_workers: as asked for; on a cluster that grows they are the most that there will be.
-        device: "cpu" asks for no GPU.
+        read_workers, model_workers: numbers of workers; on an autoscaling cluster, the maximum. None is automatic.
+        device: "cpu" requests no GPU.
 
     Raises:
-        ValueError: fewer than one worker asked for.
+        ValueError: a number of workers is below one.
     """
+    import ray  # loaded by the first stage that needs it
+
     nodes = [node for node in ray.nodes() if node["Alive"]]
-    cpus = sum(node["Resources"].get("CPU", 0) for node in nodes)
-    if cpus and not any(POOL_LABEL in node["Labels"] for node in nodes):
+    if not is_autoscaling(nodes):
         return plan_pools(
-            cpus,
+            sum(node["Resources"].get("CPU", 0) for node in nodes),
             sum(node["Resources"].get("GPU", 0) for node in nodes),
             node_cpus=max(node["Resources"].get("CPU", 0) for node in nodes),
             read_workers=read_workers,
             model_workers=model_workers,
         )
     pools = plan_autoscaling_pools(on_gpus=device != "cpu", read_workers=read_workers, model_workers=model_workers)
-    threading.Thread(target=_tell_missing, args=(pools,), name="placement", daemon=True).start()
+    threading.Thread(target=_warn_if_nodes_missing, args=(pools,), name="placement", daemon=True).start()
     return pools
 
 
+def is_autoscaling(nodes: Sequence[dict[str, Any]]) -> bool:
+    """Whether the cluster of these nodes (as `ray.nodes` lists them) has node types, of which some may still come."""
+    alive = [node for node in nodes if node["Alive"]]
+    has_cpus = any(node["Resources"].get("CPU", 0) for node in alive)
+    return not has_cpus or any(POOL_LABEL in node["Labels"] for node in alive)
+
+
 def unmet_requirements(pools: Pools, nodes: Sequence[dict[str, Any]]) -> list[str]:
-    """What the stages of `pools` want and none of the living nodes (as `ray.nodes` tells them) has, in words."""
+    """Descriptions of what the stages of `pools` require and no living node offers; `nodes` come from `ray.nodes`."""
     alive = [node for node in nodes if node["Alive"]]
     readers = [node for node in alive if node["Labels"].get(POOL_LABEL) == READING]
-    wanted = []
+    unmet = []
     if pools.read_labels and not _any_has(readers, CPU=pools.read_cpus, memory=pools.read_bytes or 0):
         reader = f"{pools.read_cpus:g} CPU{_memory(pools.read_bytes)}"
-        wanted.append(f"reading: a node with the label {POOL_LABEL}={READING}, {reader}")
+        unmet.append(f"reading: a node with the label {POOL_LABEL}={READING}, {reader}")
     if not pools.infer_gpus and pools.infer_labels and not _any_has(readers, memory=pools.infer_bytes or 0):
-        wanted.append(f"the model: {(pools.infer_bytes or 0) / 1e9:g} GB of memory on a node of reading")
+        unmet.append(f"the model: {(pools.infer_bytes or 0) / 1e9:g} GB of memory on a node for reading")
     if pools.infer_gpus and not _any_has(alive, GPU=pools.infer_gpus, memory=pools.infer_bytes or 0):
         model = f"{pools.infer_gpus:g} GPU{_memory(pools.infer_bytes)}"
-        wanted.append(f"the model: a node with {model} (--device cpu does without a GPU)")
-    return wanted
+        unmet.append(f"the model: a node with {model} (--device cpu needs no GPU)")
+    return unmet
 
 
-def _memory(booked: int | None) -> str:
-    return f" and {booked / 1e9:g} GB of memory" if booked else ""
+def _memory(size_bytes: int | None) -> str:
+    return f" and {size_bytes / 1e9:g} GB of memory" if size_bytes else ""
 
 
-def _any_has(nodes: Sequence[dict[str, Any]], **wanted: float) -> bool:
-    return any(all(node["Resources"].get(name, 0) >= amount for name, amount in wanted.items()) for node in nodes)
+def _any_has(nodes: Sequence[dict[str, Any]], **required: float) -> bool:
+    return any(all(node["Resources"].get(name, 0) >= amount for name, amount in required.items()) for node in nodes)
 
 
-def _tell_missing(pools: Pools) -> None:
-    """Look once after a while, in a thread of its own; no news is good news."""
+def _warn_if_nodes_missing(pools: Pools) -> None:
+    """Check once after `PATIENCE_SECONDS`, in a thread of its own."""
+    import ray
+
     threading.Event().wait(PATIENCE_SECONDS)
     if not ray.is_initialized():
-        return  # the job was shorter than that
-    wanted = unmet_requirements(pools, ray.nodes())
-    if wanted:
+        return  # the job has already ended
+    unmet = unmet_requirements(pools, ray.nodes())
+    if unmet:
         logger.warning(
-            "still waiting after %.0f s for %s. `ray status` says why the cluster does not grow: no such node to be "
-            "had, a limit reached, or none of its node types",
+            "still waiting after %.0f s for %s. `ray status` shows why the cluster does not grow: no such node is "
+            "available, a limit is reached, or no node type fits",
             PATIENCE_SECONDS,
-            "; ".join(wanted),
+            "; ".join(unmet),
         )

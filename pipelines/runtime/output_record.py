@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
+from pipelines.errors import JobError
 
-class OutputConflictError(Exception):
+
+class OutputConflictError(JobError):
     """The output holds the result of other options; the message names them."""
 
 

@@ -1,58 +1,60 @@
-"""How many workers of each kind a cluster gets, and what each of them asks of Ray."""
+"""How many workers of each kind run on a cluster, and the resources that each one requests from Ray."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-import ray.data
+if TYPE_CHECKING:
+    import ray.data
 
 POOL_LABEL, READING = "layoutlmv2/pool", "ocr"
-"""Label of nodes that are kept for a stage, and its value for those that read."""
+"""Label of nodes that are reserved for a stage, and its value for the nodes that read pages."""
 
 READ_CPUS, INFER_CPUS, TASK_CPUS = 0.35, 0.2, 0.1
-"""What Ray books for each worker. A reading worker really uses one core whenever it reads, and the model's threads use
-what the others leave. Everything fits at once on the smallest machine, and from two CPUs on a whole one is left for
-operators that stand before the pipeline: none waits for CPUs that the actors of another one hold for ever."""
+"""CPUs that each worker requests. A reading worker actually uses one core while it reads, and the model's threads use
+what is left. All workers fit at once on the smallest machine, and with two or more CPUs a whole one stays free for
+operators before the pipeline: none waits for CPUs that the actors of another operator never release."""
 
 TYPED_READ_CPUS, TYPED_INFER_CPUS, TYPED_INFER_THREADS = 0.7, 0.1, 4
-"""The same on nodes of types: a core's worth of reading leaves room for the tasks that merge and write, and for a model
-beside the readers where there is no GPU."""
+"""The same on a cluster with node types: one reader per core leaves room for the tasks that merge and write, and for a
+model beside the readers if there is no GPU."""
 
 TYPED_READ_BYTES, TYPED_INFER_BYTES = 700_000_000, 2_000_000_000
-"""Memory of a reading worker with its parser, where pages are as usual, and of a model's worker. Where a core has 2 GB,
-of which Ray gives out 0.7, all fit that fit by their cores."""
+"""Memory of a reading worker with its parser, for ordinary pages, and of a model worker. With 2 GB per core, of which
+Ray offers 70%, memory does not limit how many workers fit on a node."""
 
 MAX_READERS, MAX_MODELS = 320, 4
-"""Workers of a cluster that grows, where the user does not say: 20 nodes of 16 cores, and 4 GPUs. What the cluster does
-not give is not waited for: the job runs with those that come."""
+"""Default maximum of workers on an autoscaling cluster: 20 nodes of 16 cores, and 4 GPUs. The job does not wait for
+all of them: it runs with those that start."""
 
 PAGES_PER_BLOCK = 32
-"""The most pages of one block until it is known that they are light: one task, one retry, one written file. Of heavy
-pages that is 16 s of work."""
+"""Maximum pages of a block until they are known to be fast: one task, one retry, one written file. For slow pages that
+is 16 s of work."""
 
 MAX_PAGES_PER_BLOCK, BLOCK_SECONDS = 128, 2.0
-"""Of light pages, after a job's first round, a block is so many seconds of work, up to so many pages: Ray takes about a
-tenth of a second of CPU for each block (`benchmarks/overhead.py`)."""
+"""After the first round of a job, a block of fast pages holds `BLOCK_SECONDS` of work, up to this many pages: Ray takes
+about 0.1 s of CPU per block (`benchmarks/overhead.py`)."""
 
 BLOCKS_PER_READER = 4
-"""A small job is cut finer, so that each reading worker has several blocks and none waits long for the last."""
+"""A small job has smaller blocks, so that each reading worker gets several and none waits long for the last one."""
 
 PAGES_PER_ROUND_AND_READER, MIN_PAGES_PER_ROUND, MAX_PAGES_PER_ROUND = 5_000, 20_000, 500_000
-"""The most pages that Ray Data is given at once, and the bounds of that: the driver keeps something of every block
-until Ray Data has done all that it was given, and the actors of each round start anew."""
+"""How many pages Ray Data gets at once, and its bounds: the driver keeps metadata of every block until an execution
+ends, and each round starts new actors."""
 
 
 @dataclass(frozen=True)
 class Pools:
-    """Sizes of the actor pools and what an actor or task books, in Ray's CPUs and GPUs.
+    """Sizes of the actor pools, and the resources that an actor or task requests, in Ray's CPUs and GPUs.
 
     Attributes:
-        read_actors, infer_actors: the most of them; without `..._first` exactly so many.
-        infer_threads: threads of PyTorch in each model actor on a CPU.
-        read_first, infer_first: actors that are asked for at the start, which nodes come for; the pools shrink to one
-            and grow to the most as pages wait.
-        read_bytes, infer_bytes: of memory that an actor books; None books none, for on one machine that saves nothing.
-        read_labels: of the nodes that reading workers, and models without GPUs, are kept to; None is any node.
+        read_actors, infer_actors: the maximum; the exact number if `..._first` is None.
+        infer_threads: PyTorch's threads in each model actor on a CPU.
+        read_first, infer_first: actors requested at the start, for which the cluster adds nodes; the pools shrink to
+            one actor and grow to the maximum with the number of waiting pages.
+        read_bytes, infer_bytes: memory that an actor requests; None requests none, which is enough on one machine.
+        read_labels: labels of the nodes on which readers, and models without GPUs, run; None is any node.
     """
 
     read_actors: int
@@ -78,7 +80,7 @@ class Pools:
 
     @property
     def infer_labels(self) -> dict[str, str] | None:
-        """Of the nodes that models are kept to: a GPU is found by itself."""
+        """Labels of the nodes on which models run; None with GPUs, whose nodes Ray finds without a label."""
         return None if self.infer_gpus else self.read_labels
 
 
@@ -95,12 +97,12 @@ def plan_pools(
     Args:
         cluster_cpus: CPUs of the cluster; at least 1.
         cluster_gpus: its GPUs; each gets one model actor.
-        node_cpus: CPUs of its largest node, for the threads of a model on a CPU; None where there is one node.
-        read_workers: actors that render and read pages; None gives one a CPU.
-        model_workers: actors that run the model; None gives one a GPU, or one for 16 CPUs.
+        node_cpus: CPUs of its largest node, for the threads of a model on a CPU; None for a single node.
+        read_workers: actors that render and read pages; None is one per CPU.
+        model_workers: actors that run the model; None is one per GPU, or one per 16 CPUs.
 
     Raises:
-        ValueError: no CPU, or fewer than one worker asked for.
+        ValueError: the cluster has no CPU, or a number of workers is below one.
     """
     if cluster_cpus < 1:
         raise ValueError(f"the cluster has {cluster_cpus:g} CPUs; at least 1 is needed")
@@ -110,9 +112,9 @@ def plan_pools(
     infer_actors = model_workers or gpus or -(-cpus // 16)
     return Pools(
         read_actors=read_actors,
-        read_cpus=_booked(READ_CPUS * cpus / read_actors, READ_CPUS),
+        read_cpus=_requested_cpus(READ_CPUS * cpus / read_actors, READ_CPUS),
         infer_actors=infer_actors,
-        infer_cpus=_booked(INFER_CPUS / 2 * cpus / infer_actors, INFER_CPUS),
+        infer_cpus=_requested_cpus(INFER_CPUS / 2 * cpus / infer_actors, INFER_CPUS),
         infer_gpus=1 / -(-infer_actors // gpus) if gpus else 0.0,
         infer_threads=max(1, int(min(cpus, node_cpus or cpus)) // infer_actors),
         task_cpus=TASK_CPUS,
@@ -122,15 +124,15 @@ def plan_pools(
 def plan_autoscaling_pools(
     *, on_gpus: bool, read_workers: int | None = None, model_workers: int | None = None
 ) -> Pools:
-    """Pools that follow a cluster whose nodes are of types, and may not be there yet.
+    """Pools that grow and shrink with an autoscaling cluster with node types, whose nodes may not exist yet.
 
     Args:
-        on_gpus: the model runs on GPUs, and else beside the readers. One worker of it is asked for at the start, and
+        on_gpus: whether the model runs on GPUs or beside the readers. One model worker is requested at the start, and
             more when pages wait for it.
-        read_workers, model_workers: at most so many.
+        read_workers, model_workers: the maximum; None is `MAX_READERS`, `MAX_MODELS`.
 
     Raises:
-        ValueError: fewer than one worker asked for.
+        ValueError: a number of workers is below one.
     """
     _check_workers(read_workers, model_workers)
     return Pools(
@@ -150,23 +152,23 @@ def plan_autoscaling_pools(
 
 
 def cap_pools(pools: Pools, blocks: int) -> Pools:
-    """No more actors than there are blocks for them; nodes are not asked for to read only a block or two."""
+    """Limit the actors to the number of blocks; no nodes are requested to read only a block or two."""
     first = pools.read_first and max(1, min(pools.read_first, -(-blocks // BLOCKS_PER_READER)))
     readers, models = min(pools.read_actors, blocks), min(pools.infer_actors, blocks)
     return replace(pools, read_actors=readers, infer_actors=models, read_first=first)
 
 
 def pages_per_block(pages: int, pools: Pools) -> int:
-    """How many pages a block gets, for a job of so many."""
+    """Pages per block for a job of `pages` pages."""
     return max(1, min(PAGES_PER_BLOCK, pages // (pools.read_actors * BLOCKS_PER_READER)))
 
 
 def pages_per_round(pages: int, pools: Pools, most: int | None = None) -> int:
-    """How many pages Ray Data is given at once, the rounds of a job being as long as each other.
+    """How many pages Ray Data gets at once; the rounds of a job are equally long.
 
     Args:
         pages: of the whole job.
-        most: pages of a round; None takes what serves.
+        most: maximum pages of a round; None depends on the number of readers.
     """
     if most is None:
         most = min(MAX_PAGES_PER_ROUND, max(MIN_PAGES_PER_ROUND, PAGES_PER_ROUND_AND_READER * pools.read_actors))
@@ -175,25 +177,27 @@ def pages_per_round(pages: int, pools: Pools, most: int | None = None) -> int:
 
 
 def pages_per_later_block(block_pages: int, seconds_a_page: float) -> int:
-    """How many pages a block gets when it is known what a page of this job takes: more of them where they are light."""
+    """Pages per block once the time per page of this job is known: more if the pages are fast."""
     if seconds_a_page <= 0:
         return block_pages
     return max(block_pages, min(MAX_PAGES_PER_BLOCK, int(BLOCK_SECONDS / seconds_a_page)))
 
 
-def _check_workers(*asked: int | None) -> None:
-    if any(workers is not None and workers < 1 for workers in asked):
+def _check_workers(*counts: int | None) -> None:
+    if any(count is not None and count < 1 for count in counts):
         raise ValueError("a stage needs at least one worker")
 
 
-def _strategy(most: int, first: int | None) -> ray.data.ActorPoolStrategy:
+def _strategy(maximum: int, first: int | None) -> ray.data.ActorPoolStrategy:
+    import ray.data  # pools are planned, and explained, without it
+
     if first is None:
-        return ray.data.ActorPoolStrategy(size=most, max_tasks_in_flight_per_actor=2)
+        return ray.data.ActorPoolStrategy(size=maximum, max_tasks_in_flight_per_actor=2)
     return ray.data.ActorPoolStrategy(
-        min_size=1, max_size=most, initial_size=max(1, min(first, most)), max_tasks_in_flight_per_actor=2
+        min_size=1, max_size=maximum, initial_size=max(1, min(first, maximum)), max_tasks_in_flight_per_actor=2
     )
 
 
-def _booked(cpus: float, most: float) -> float:
-    """Rounded down, for Ray counts in ten-thousandths of a CPU."""
-    return min(most, int(cpus * 1000) / 1000)
+def _requested_cpus(cpus: float, maximum: float) -> float:
+    """Rounded down to thousandths: Ray counts in ten-thousandths of a CPU."""
+    return min(maximum, int(cpus * 1000) / 1000)

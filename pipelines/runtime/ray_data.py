@@ -1,4 +1,4 @@
-"""Ray Data as the pipeline needs it."""
+"""Ray Data settings of the pipeline."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import ray.data
 
 
 def set_data_context() -> None:
-    """Ray Data as the pipeline needs it: one block a task, and the pipeline's own progress only."""
+    """Set one block per task, and turn off Ray Data's progress bars and advice: the pipeline has its own."""
     context = ray.data.DataContext.get_current()
     context.target_max_block_size = None
     context.enable_progress_bars = False
-    context.issue_detectors_config.detectors = []  # their advice is for the writer of a pipeline, not for its user
+    context.issue_detectors_config.detectors = []  # they advise the developer of a pipeline, not its user

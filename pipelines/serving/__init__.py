@@ -1,5 +1,5 @@
-"""The stages behind HTTP under Ray Serve: one document now, where `pipelines.batch` does millions overnight.
+"""The stages behind HTTP, under Ray Serve: one document now, where `pipelines.batch` reads millions overnight.
 
-Begin with `application.py`, which puts the deployments together: `gateway.py` speaks HTTP, `reader.py` reads pages,
-`predictor.py` holds the models; `web/` is the page for people.
+Begin with `application.py`, which wires the deployments: `gateway.py` speaks HTTP, `reader.py` reads pages,
+`predictor.py` runs the models; `web/` is the web page.
 """

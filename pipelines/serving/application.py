@@ -1,8 +1,9 @@
 """Application: three deployments and how they are wired.
 
-    HTTP -> Front -> Text: render, OCR, tokenize, in a sandbox -> Model: infer, merge -> Front -> HTTP
+    HTTP -> Gateway -> Reader: render, OCR, tokenize, in sandboxes -> Predictor: infer, merge -> Gateway -> HTTP
 
-A document's bytes go from Front to Text as one object of Ray's store, pages from Text to Model without passing Front.
+A document's bytes go from Gateway to Reader as one object of Ray's store; pages go from Reader to Predictor without
+passing through Gateway.
 """
 
 from __future__ import annotations
@@ -16,14 +17,14 @@ from ray.serve.schema import LoggingConfig
 
 from pipelines.serving.gateway import Gateway
 from pipelines.serving.options import Replicas, ServeOptions
-from pipelines.serving.predictor import Predictor, model_replica
+from pipelines.serving.predictor import Predictor, predictor_class
 from pipelines.serving.reader import Reader
 
-TEXT_AT_A_TIME = 2
-"""Pages that a text replica holds: one is read, the next one is at hand."""
+READER_PAGES = 2
+"""Pages that a reader holds: one is being read, the next one is at hand."""
 
-MODEL_AT_A_TIME = 64
-"""Pages that a model replica holds, out of which batches are made."""
+PREDICTOR_PAGES = 64
+"""Pages that a predictor holds, out of which batches are made."""
 
 UPSCALE_SECONDS, DOWNSCALE_SECONDS = 5.0, 120.0
 
@@ -31,56 +32,56 @@ UPSCALE_SECONDS, DOWNSCALE_SECONDS = 5.0, 120.0
 def build_application(options: ServeOptions) -> Application:
     """The Serve application of an endpoint."""
     queued = options.requests_in_flight * (options.limits.pages_in_flight + 1)
-    text = _deployment(Reader).options(
-        max_ongoing_requests=TEXT_AT_A_TIME,
+    reader = _deployment(Reader).options(
+        max_ongoing_requests=READER_PAGES,
         max_queued_requests=queued,
-        ray_actor_options=_booked(options.text),
-        autoscaling_config=_autoscaling(options.text, TEXT_AT_A_TIME),
-        logging_config=_QUIET,
-        **_COMMON,
+        ray_actor_options=_resources(options.reader),
+        autoscaling_config=_autoscaling(options.reader, READER_PAGES),
+        logging_config=_NO_ACCESS_LOG,
+        **_HEALTH,
     )
-    model = _deployment(model_replica(options.models_in_memory)).options(
+    predictor = _deployment(predictor_class(options.models_in_memory)).options(
         name=Predictor.__name__,
-        max_ongoing_requests=MODEL_AT_A_TIME,
+        max_ongoing_requests=PREDICTOR_PAGES,
         max_queued_requests=queued,
-        ray_actor_options=_booked(options.model),
-        autoscaling_config=_autoscaling(options.model, MODEL_AT_A_TIME // 4),
-        logging_config=_QUIET,
-        **_COMMON,
+        ray_actor_options=_resources(options.predictor),
+        autoscaling_config=_autoscaling(options.predictor, PREDICTOR_PAGES // 4),
+        logging_config=_NO_ACCESS_LOG,
+        **_HEALTH,
     )
     gateway = _deployment(serve.ingress()(Gateway)).options(
-        max_ongoing_requests=4 * options.requests_in_flight,  # more than it admits: it refuses in words of its own
+        max_ongoing_requests=4 * options.requests_in_flight,  # more than it admits: it sends refusals of its own
         max_queued_requests=4 * options.requests_in_flight,
         backpressure_config=BackpressureConfig(status_code=429, retry_after_s=2),
-        ray_actor_options=_booked(options.gateway),
+        ray_actor_options=_resources(options.gateway),
         autoscaling_config=_autoscaling(options.gateway, options.requests_in_flight / 2),
-        **_COMMON,
+        **_HEALTH,
     )
-    return gateway.bind(options, text.bind(options), model.bind(options))
+    return gateway.bind(options, reader.bind(options), predictor.bind(options))
 
 
-_QUIET = LoggingConfig(enable_access_log=False)
-"""The front logs requests; what becomes of their pages need not be logged once more."""
+_NO_ACCESS_LOG = LoggingConfig(enable_access_log=False)
+"""The gateway logs requests; their pages need no lines of their own."""
 
-_COMMON: dict[str, Any] = {"health_check_period_s": 5.0, "health_check_timeout_s": 30.0}
+_HEALTH: dict[str, Any] = {"health_check_period_s": 5.0, "health_check_timeout_s": 30.0}
 
 
 def _deployment(replica: type) -> Deployment:
-    made = serve.deployment(replica)
-    assert isinstance(made, Deployment)
-    return made
+    deployment = serve.deployment(replica)
+    assert isinstance(deployment, Deployment)
+    return deployment
 
 
-def _booked(replicas: Replicas) -> dict[str, float]:
+def _resources(replicas: Replicas) -> dict[str, float]:
     return {"num_cpus": replicas.cpus, "num_gpus": replicas.gpus}
 
 
 def _autoscaling(replicas: Replicas, requests: float) -> AutoscalingConfig:
-    """Replicas are added where each of them has more than `requests` to do."""
+    """Replicas are added when each has more than `requests` in progress."""
     return AutoscalingConfig(
-        min_replicas=replicas.least,
-        initial_replicas=replicas.least,
-        max_replicas=replicas.most,
+        min_replicas=replicas.minimum,
+        initial_replicas=replicas.minimum,
+        max_replicas=replicas.maximum,
         target_ongoing_requests=requests,
         upscale_delay_s=UPSCALE_SECONDS,
         downscale_delay_s=DOWNSCALE_SECONDS,

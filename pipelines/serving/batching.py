@@ -1,9 +1,9 @@
-"""Batching: which of the pages that wait for the model it takes next.
+"""Batching: which of the waiting pages the model takes next.
 
-While the model is busy, pages wait. When it is free, it takes the one that has waited longest and with it those for the
-same model that are of like length, as many as a batch may hold. Nothing ever waits for a batch to fill.
+Pages wait while the model is busy. When it is free, it takes the page that has waited longest, and with it pages for
+the same model that are of similar length, as many as a batch may hold. No page ever waits for a batch to fill.
 
-Serve's own batches are closed when their first page comes, not when the model is free: without a waiting time each of
+Serve closes its own batches when their first page comes, not when the model is free: without a waiting time each of
 them holds one page.
 """
 
@@ -25,8 +25,8 @@ class WaitingPage:
         model: by name.
         row: of `TOKENIZED`.
         answer: its JSON.
-        windows: how many.
-        longest: tokens of its longest window.
+        windows: number of windows.
+        longest: tokens of the longest window.
     """
 
     model: str
@@ -41,11 +41,11 @@ class WaitingPage:
 
 
 def take_batch(waiting: list[WaitingPage], batch_tokens: int, batch_pages: int | None = None) -> list[WaitingPage]:
-    """The first page and those that go with it, out of `waiting`, which is not empty.
+    """Remove the first page and those that go with it from `waiting`, which is not empty.
 
     Args:
-        batch_tokens: the most, padding included; a page that has more of its own goes alone.
-        batch_pages: the most; None takes as many as there are.
+        batch_tokens: upper bound, padding included; a page with more goes alone.
+        batch_pages: upper bound; None sets none.
     """
     first = waiting[0]
     batch, windows, longest = [first], first.windows, first.longest
@@ -60,36 +60,36 @@ def take_batch(waiting: list[WaitingPage], batch_tokens: int, batch_pages: int |
 
 
 class Batching:
-    """Hands pages to a model, a batch at a time; used from one event loop, on which it is made."""
+    """Hands pages to a model, a batch at a time; used from the event loop on which it is made."""
 
     def __init__(
         self,
-        answer: Callable[[str, list[Row]], Awaitable[list[bytes]]],
+        answer_rows: Callable[[str, list[Row]], Awaitable[list[bytes]]],
         batch_tokens: int,
         batch_pages: int | None = None,
     ) -> None:
-        """`answer` is given a model's name and rows for it, and gives an answer for each; see `take_batch`."""
-        self._answer = answer
+        """`answer_rows` takes a model's name and rows, and returns an answer for each; see `take_batch`."""
+        self._answer_rows = answer_rows
         self._batch_tokens = batch_tokens
         self._batch_pages = batch_pages
         self._waiting: list[WaitingPage] = []
-        self._has_come = asyncio.Event()
-        self._work = asyncio.get_running_loop().create_task(self._answer_all())
+        self._page_added = asyncio.Event()
+        self._worker = asyncio.get_running_loop().create_task(self._answer_all())
 
     @property
     def is_working(self) -> bool:
         """Whether pages will be answered."""
-        return not self._work.done()
+        return not self._worker.done()
 
     async def answer(self, model: str, row: Row) -> bytes:
-        """The answer to a page, when its turn has come. One whose caller goes away before that is never begun.
+        """The answer to a page, in its turn. A page whose caller leaves before that is never started.
 
         Raises:
-            Exception: what its batch raised.
+            Exception: whatever its batch raised.
         """
         page = WaitingPage(model, row, asyncio.get_running_loop().create_future())
         self._waiting.append(page)
-        self._has_come.set()
+        self._page_added.set()
         try:
             return await page.answer
         finally:
@@ -98,14 +98,14 @@ class Batching:
 
     async def _answer_all(self) -> None:
         while True:
-            await self._has_come.wait()
+            await self._page_added.wait()
             while self._waiting:
                 await self._answer_batch(take_batch(self._waiting, self._batch_tokens, self._batch_pages))
-            self._has_come.clear()
+            self._page_added.clear()
 
     async def _answer_batch(self, batch: list[WaitingPage]) -> None:
         try:
-            answers = await self._answer(batch[0].model, [page.row for page in batch])
+            answers = await self._answer_rows(batch[0].model, [page.row for page in batch])
         except Exception as error:
             for page in batch:
                 if not page.answer.done():

@@ -1,4 +1,4 @@
-"""What the endpoint refuses, and under which HTTP status."""
+"""What the endpoint refuses, and with which HTTP status."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ BAD_REQUEST = "invalid_request"
 UNAUTHORISED = "unauthorized"
 OVERLOADED = "overloaded"
 
-STATUS_OF_KIND = {"too_large": 413, "unsupported": 415, "internal": 500}
-"""Of a document that cannot be opened; all other kinds are the document's own fault."""
+STATUS_BY_KIND = {"too_large": 413, "unsupported": 415, "internal": 500}
+"""Of a document that cannot be opened; for all other kinds `UNPROCESSABLE`."""
 
 UNPROCESSABLE = 422
 
 
 class RequestError(Exception):
-    """A request that gets no answer.
+    """A request that is refused.
 
     Attributes:
         status: of HTTP.
-        kind: `error_kind` of the answer: one of `pipelines.schema.ERROR_KINDS`, or of this module.
-        message: the reason in plain words, with the way out where there is one.
-        retry_after: seconds after which the same request may do better; None where it will not.
+        kind: `error_kind` of the response: one of `pipelines.errors.ERROR_KINDS` or of this module.
+        message: the reason in plain words, with a way out where there is one.
+        retry_after: seconds after which the same request may succeed; None if it will not.
     """
 
     def __init__(self, status: int, kind: str, message: str, retry_after: int | None = None) -> None:
@@ -32,11 +32,11 @@ class RequestError(Exception):
         self.retry_after = retry_after
 
     def body(self) -> dict[str, Any]:
-        """The JSON of the answer."""
+        """The JSON of the response."""
         return {"error_kind": self.kind, "error": self.message}
 
     def headers(self) -> dict[str, str]:
-        """Beside it."""
+        """The headers of the response."""
         headers = {} if self.retry_after is None else {"Retry-After": str(self.retry_after)}
         return headers | ({"WWW-Authenticate": "Bearer"} if self.status == 401 else {})
 
@@ -48,9 +48,9 @@ def bad_request(message: str) -> RequestError:
 
 def refused_document(kind: str, message: str) -> RequestError:
     """A document that cannot be opened."""
-    return RequestError(STATUS_OF_KIND.get(kind, UNPROCESSABLE), kind, message)
+    return RequestError(STATUS_BY_KIND.get(kind, UNPROCESSABLE), kind, message)
 
 
 def unavailable(message: str, retry_after: int = 1) -> RequestError:
-    """Something that a later request may find mended."""
+    """A failure that a later request may not meet."""
     return RequestError(503, OVERLOADED, message, retry_after)

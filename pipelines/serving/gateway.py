@@ -1,4 +1,4 @@
-"""Front: the deployment that speaks HTTP. It checks what is asked, hands the work out and streams the answers."""
+"""Gateway: the deployment that speaks HTTP. It checks requests, hands the work out and streams the answers."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from pipelines.serving.open_document import OpenDocument, open_document
 from pipelines.serving.options import ServeOptions
 from pipelines.serving.probe import PROBE_NAME, probe_document
 from pipelines.serving.replica_client import ReplicaClient
+from pipelines.serving.routes import build_routes
 from pipelines.serving.upload import Upload
 
 logger = logging.getLogger(__name__)
@@ -23,34 +24,34 @@ PROBE_SECONDS = 60.0
 PROBE_PAUSE_SECONDS = 0.5
 
 WATCH_SECONDS = 2.0
-"""How often a front that is ready asks whether each deployment still has a replica."""
+"""How often a gateway that is ready checks that each deployment still has a replica."""
 
 
 class Gateway:
     """One replica of the endpoint's HTTP side.
 
     Attributes:
-        is_ready: whether a page has come all the way through the deployments, and each has a replica since.
+        is_ready: whether a page has passed through all deployments, and each has had a replica since.
     """
 
-    async def __init__(self, options: ServeOptions, text: DeploymentHandle, model: DeploymentHandle) -> None:  # type: ignore[misc]
+    async def __init__(  # type: ignore[misc]
+        self, options: ServeOptions, reader: DeploymentHandle, predictor: DeploymentHandle
+    ) -> None:
         self.options = options
         self.admission = Admission(options.requests_in_flight, options.limits.seconds)
         self.is_ready = False
-        self._calls = ReplicaClient(text, model, self.admission)
+        self._client = ReplicaClient(reader, predictor, self.admission)
         self._watch = asyncio.get_running_loop().create_task(self._stay_ready())
 
     def __serve_build_asgi_app__(self) -> FastAPI:
-        from pipelines.serving.routes import build_routes
-
         return build_routes(self)
 
     async def open(self, upload: Upload, deadline: float) -> OpenDocument:
         """See `open_document`."""
-        return await open_document(self._calls, self.options, upload, deadline)
+        return await open_document(self._client, self.options, upload, deadline)
 
     def about(self) -> dict[str, Any]:
-        """The models and limits, for those who ask."""
+        """The models and limits: `ModelsResponse` as JSON."""
         limits = self.options.limits
         default = self.options.models[0].name
         return {
@@ -76,13 +77,13 @@ class Gateway:
 
     async def _reaches_all(self) -> bool:
         try:
-            return await self._calls.reach_all()
-        except Exception as error:  # the watch goes on; until it is known, nothing has changed
+            return await self._client.reach_all()
+        except Exception as error:  # the watch continues; until the state is known, nothing changes
             logger.warning("the replicas cannot be asked: %s: %s", type(error).__name__, error)
             return True
 
     async def _become_ready(self) -> None:
-        """Ask for a page of our own until it is answered."""
+        """Send a page of our own until it is answered."""
         default = self.options.models[0]
         questions = ("When?",) if default.task == "question-answering" else ()
         content, _ = probe_document()
@@ -92,7 +93,7 @@ class Gateway:
                 document = await self.open(upload, time.monotonic() + PROBE_SECONDS)
                 answers = [answer async for answer in document.answers()]
                 self.is_ready = all(b'"status":"ok"' in answer for answer in answers)
-            except Exception as error:  # whatever it is, the next try may go well
+            except Exception as error:  # whatever it is, the next attempt may succeed
                 logger.warning("not ready yet: %s: %s", type(error).__name__, error)
             if not self.is_ready:
                 await asyncio.sleep(PROBE_PAUSE_SECONDS)

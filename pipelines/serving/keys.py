@@ -1,4 +1,4 @@
-"""API keys: many, compared in constant time, and kept as digests only, so that no log or status page can show one."""
+"""API keys: compared in constant time, and kept as digests only, so that no log or status page can show one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SCHEME = "Bearer"
 
 @dataclass(frozen=True)
 class ApiKeys:
-    """The keys that open the endpoint; without any, it is open.
+    """The keys of the endpoint; without any, it is open to all.
 
     Attributes:
         digests: SHA-256 of each key, in hexadecimal.
@@ -23,19 +23,20 @@ class ApiKeys:
 
     @classmethod
     def of(cls, keys: Iterable[str]) -> ApiKeys:
-        """From keys as they are written; empty ones do not count."""
+        """From keys in plain text; empty ones are ignored."""
         return cls(tuple(sorted({_digest(key.strip()) for key in keys if key.strip()})))
 
     @property
-    def are_wanted(self) -> bool:
+    def are_required(self) -> bool:
+        """Whether requests need a key."""
         return bool(self.digests)
 
     def admit(self, authorization: str | None) -> bool:
-        """Whether the value of an `Authorization` header holds one of the keys, or none is wanted.
+        """Whether the value of an `Authorization` header holds one of the keys, or none is required.
 
-        Every key is compared, whichever matches: the time tells nothing about them.
+        Every key is compared even if an earlier one matches, so that the time taken reveals nothing about them.
         """
-        if not self.are_wanted:
+        if not self.are_required:
             return True
         scheme, _, key = (authorization or "").partition(" ")
         given = _digest(key.strip())
@@ -44,7 +45,7 @@ class ApiKeys:
 
 
 def read_keys(listed: str, file: str | None) -> ApiKeys:
-    """Keys from a list with commas and from a file with one a line, where `#` begins a comment line.
+    """Keys from a comma-separated list and from a file with one key a line, where `#` begins a comment line.
 
     Raises:
         ValueError: the file cannot be read, or holds no key.

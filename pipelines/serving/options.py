@@ -1,10 +1,10 @@
-"""What an endpoint serves, to whom and within which limits."""
+"""Options: what an endpoint serves, to whom and within which limits."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from pipelines.extract import ExtractOptions
+from pipelines.options import ExtractOptions
 from pipelines.schema import Task
 from pipelines.serving.keys import ApiKeys
 
@@ -19,7 +19,7 @@ class ServedModel:
     Attributes:
         name: in requests and in `GET /v1/models`.
         source: folder, hub id or s3:// URI of its checkpoint.
-        task: what it is asked of each page.
+        task: what it predicts for each page.
         labels: in the order of its logits; empty for question answering.
     """
 
@@ -31,15 +31,15 @@ class ServedModel:
 
 @dataclass(frozen=True)
 class RequestLimits:
-    """What one request may ask.
+    """Upper bounds of one request.
 
     Attributes:
         upload_bytes: of the document.
-        pages: that are answered; a longer document wants `pages`.
-        questions: asked at once.
+        pages: that are answered; longer documents need the field `pages`.
+        questions: number of questions.
         question_characters: of one question.
-        seconds: from the request's first byte to the answer's last page; what is not done by then has failed.
-        pages_in_flight: pages of one request that are worked on at a time.
+        seconds: from the request's first byte to the answer's last page; pages that are not done by then fail.
+        pages_in_flight: pages in progress at a time.
     """
 
     upload_bytes: int = 50_000_000
@@ -52,10 +52,10 @@ class RequestLimits:
 
 @dataclass(frozen=True)
 class Replicas:
-    """How many replicas a deployment has, and what each of them books of Ray."""
+    """How many replicas a deployment has, and which of Ray's resources each of them takes."""
 
-    least: int = 1
-    most: int = 1
+    minimum: int = 1
+    maximum: int = 1
     cpus: float = 0.1
     gpus: float = 0.0
 
@@ -66,10 +66,10 @@ class ServeOptions:
 
     Attributes:
         models: the first is the default.
-        extract: what is done with a page, but for `model`, `task` and `questions`, which requests name.
-        requests_in_flight: that one front works on at a time; more are refused at once.
-        models_in_memory: that a replica holds at a time; others are loaded when they are asked for.
-        model_threads: of PyTorch in each replica on a CPU.
+        extract: how pages are processed, apart from `model`, `task` and `questions`, which requests name.
+        requests_in_flight: requests that one gateway answers at a time; more are refused at once.
+        models_in_memory: models that a predictor holds at a time; others are loaded when a request names them.
+        model_threads: of PyTorch in each predictor on a CPU.
     """
 
     models: tuple[ServedModel, ...]
@@ -80,15 +80,15 @@ class ServeOptions:
     models_in_memory: int = 3
     model_threads: int | None = None
     gateway: Replicas = field(default_factory=Replicas)
-    text: Replicas = field(default_factory=Replicas)
-    model: Replicas = field(default_factory=Replicas)
+    reader: Replicas = field(default_factory=Replicas)
+    predictor: Replicas = field(default_factory=Replicas)
 
     def extract_of(self, model: ServedModel) -> ExtractOptions:
-        """What is done with a page for one of the models; the questions come with each page."""
+        """How pages are processed for one of the models; the questions come with each page."""
         return replace(self.extract, model=model.source, task=model.task, questions=())
 
     def model_named(self, name: str | None) -> ServedModel:
-        """The model that a request names; the first where it names none.
+        """The model that a request names; the first if it names none.
 
         Raises:
             KeyError: there is none of that name.

@@ -8,15 +8,15 @@ _PART = re.compile(r"\s*(?P<first>[0-9]{1,9})?\s*(?P<dash>-)?\s*(?P<last>[0-9]{1
 
 
 def parse_page_ranges(text: str, page_count: int) -> list[int]:
-    """Indices (from 0) of the pages that `text` names, in order, each once.
+    """Indices (from 0) of the pages that `text` names, in ascending order, each once.
 
-    `7-` goes on to the last page, and `-3` begins with the first.
+    `7-` ends with the last page, and `-3` begins with the first.
 
     Args:
         page_count: of the document; at least 1.
 
     Raises:
-        ValueError: what is wrong with it, in words.
+        ValueError: `text` names no pages of the document; the message says why.
     """
     chosen: set[int] = set()
     for part in text.split(","):

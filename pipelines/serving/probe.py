@@ -1,4 +1,4 @@
-"""A page of our own, to see whether pages are read and answered."""
+"""Probe: a page of our own, to check that pages are read and answered."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def probe_document() -> tuple[bytes, Row]:
 
 
 def probe_page() -> Row:
-    """A page with words, as it comes from `ocr`: a row of `PAGE_IMAGE`."""
+    """A page with words: a row of `PAGE_IMAGE`, as `ocr` returns it."""
     words = PROBE_TEXT.split()
     channels, height, width = MODEL_IMAGE_SHAPE
     return {
@@ -47,5 +47,5 @@ def probe_page() -> Row:
         "model_image": bytes([255]) * (channels * height * width),
         "questions": [{"text": "When?"}],
         "preview": None,
-        "wants_preview": False,
+        "preview_requested": False,
     }

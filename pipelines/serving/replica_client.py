@@ -1,4 +1,4 @@
-"""Calls: what a front asks of the replicas, with a deadline, and once more where a replica dies of it."""
+"""Replica client: the gateway's calls to readers and predictors, with a deadline, and once more if a replica dies."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ray.serve.handle import DeploymentHandle, DeploymentResponse, DeploymentRes
 from pipelines.errors import ProcessingError
 from pipelines.schema import Row, Task, mark_failed
 from pipelines.serving.admission import Admission
-from pipelines.serving.reader import OpenResult, ReadRequest
+from pipelines.serving.document_reader import OpenResult, ReadRequest
 from pipelines.serving.row_json import page_json_schema, row_json
 
 logger = logging.getLogger(__name__)
@@ -28,76 +28,76 @@ Response = DeploymentResponse[Any] | DeploymentResponseGenerator[Any]
 
 ATTEMPTS = 2
 
-REACH_SECONDS = 5.0
+PING_SECONDS = 5.0
 
 BUSY_SECONDS = 0.2
-"""How long a page waits before it asks again where a queue is full; its request has been admitted before."""
+"""Pause before a page is sent again to a full queue; its request has been admitted already."""
 
 
 class ReplicaLostError(Exception):
-    """The replicas that worked on it died, more than once."""
+    """The replicas that processed a call died, at each attempt."""
 
 
 class ReplicaClient:
-    """The deployments behind a front."""
+    """Calls the deployments behind a gateway."""
 
-    def __init__(self, text: DeploymentHandle, model: DeploymentHandle, admission: Admission) -> None:
-        self._text = text
-        self._model = model
+    def __init__(self, reader: DeploymentHandle, predictor: DeploymentHandle, admission: Admission) -> None:
+        self._reader = reader
+        self._predictor = predictor
         self._admission = admission
-        self._models: dict[str, DeploymentHandle] = {}
-        self._telling: set[asyncio.Task[None]] = set()
+        self._predictor_by_model: dict[str, DeploymentHandle] = {}
+        self._forgetting: set[asyncio.Task[None]] = set()
 
-    async def open(self, asked: ReadRequest, content: bytes | ObjectRef, deadline: float) -> OpenResult:
-        """See `Text.open`; `deadline` is a time of `time.monotonic`.
+    async def open(self, request: ReadRequest, content: bytes | ObjectRef, deadline: float) -> OpenResult:
+        """See `Reader.open`; `deadline` is on the clock of `time.monotonic`.
 
         Raises:
-            TimeoutError: it is past the deadline.
-            ReplicaLostError: replicas died of it.
-            BackPressureError, DeploymentUnavailableError: too many wait already, or nobody is there.
+            TimeoutError: the deadline has passed.
+            ReplicaLostError: replicas died.
+            BackPressureError, DeploymentUnavailableError: the queue is full, or there is no replica.
         """
 
-        async def once() -> OpenResult:
-            return await await_or_cancel(self._text.open.remote(asked, content))
+        async def attempt() -> OpenResult:
+            return await await_or_cancel(self._reader.open.remote(request, content))
 
-        return await with_deadline(deadline, lambda: _retried(once))
+        return await with_deadline(deadline, lambda: _with_retries(attempt))
 
-    async def only_page(
-        self, asked: ReadRequest, content: bytes | ObjectRef, deadline: float
+    async def open_and_answer(
+        self, request: ReadRequest, content: bytes | ObjectRef, deadline: float
     ) -> tuple[OpenResult, bytes | None]:
-        """A document and the JSON of its only page (None where it has none) in one go.
+        """Open a document and answer its only page (None if it has none) in one call.
 
         Raises:
             As `open` does.
         """
 
-        async def once() -> tuple[OpenResult, bytes | None]:
-            read = self._text.open_and_read.remote(asked, content)
-            return await await_or_cancel(self._named(asked.model).answer_one.remote(read), read)
+        async def attempt() -> tuple[OpenResult, bytes | None]:
+            read = self._reader.open_and_read.remote(request, content)
+            return await await_or_cancel(self._predictor_for(request.model).answer_one.remote(read), read)
 
         with self._admission.page():
-            return await with_deadline(deadline, lambda: _retried(once))
+            return await with_deadline(deadline, lambda: _with_retries(attempt))
 
-    async def page(
-        self, asked: ReadRequest, page: Row, content: bytes | ObjectRef, task: Task, deadline: float
+    async def answer_page(
+        self, request: ReadRequest, page: Row, content: bytes | ObjectRef, task: Task, deadline: float
     ) -> bytes:
-        """A page's answer, as JSON; whatever happens to it, there is one."""
+        """The JSON of a page; if it fails, that of a failed row."""
 
-        async def once() -> bytes:
-            read = self._text.read.remote(asked, page, content)
-            answer = self._named(asked.model).answer.remote(read)  # goes from replica to replica, not through here
+        async def attempt() -> bytes:
+            read = self._reader.read.remote(request, page, content)
+            answer = self._predictor_for(request.model).answer.remote(read)  # the row goes from replica to replica
             return await await_or_cancel(answer, read)
 
-        async def admitted() -> bytes:
+        async def attempt_until_accepted() -> bytes:
             while True:
                 try:
-                    return await _retried(once)
+                    return await _with_retries(attempt)
                 except (BackPressureError, DeploymentUnavailableError):
                     await asyncio.sleep(BUSY_SECONDS)
 
         try:
             with self._admission.page():
-                return await with_deadline(deadline, admitted)
+                return await with_deadline(deadline, attempt_until_accepted)
         except TimeoutError:
             error = ProcessingError(
                 "timeout", "The request's time was over before this page was done; ask for fewer pages."
@@ -108,60 +108,64 @@ class ReplicaClient:
             logger.exception("a page has no answer")
             cause = unforeseen.cause if isinstance(unforeseen, RayTaskError) else unforeseen
             error = ProcessingError("internal", f"{type(cause).__name__}: it is in the server's log")
-        return row_json({**mark_failed(page, error), "preview": None}, page_json_schema(task, asked.previews))
+        return row_json({**mark_failed(page, error), "preview": None}, page_json_schema(task, request.previews))
 
     def forget(self, upload_id: str) -> None:
-        """The document's file is not needed any more, wherever it is."""
-        telling = asyncio.ensure_future(self._forget(upload_id))
-        self._telling.add(telling)  # a task that nobody holds may be collected before it has run
-        telling.add_done_callback(self._telling.discard)
+        """Have every reader remove the document's file, in the background."""
+        task = asyncio.ensure_future(self._forget(upload_id))
+        self._forgetting.add(task)  # a task without a reference may be collected before it has run
+        task.add_done_callback(self._forgetting.discard)
 
     async def _forget(self, upload_id: str) -> None:
-        with suppress(DeploymentUnavailableError):  # whoever died has taken its files along
-            await self._text.broadcast("forget", upload_id).results_async(return_exceptions=True)
+        with suppress(DeploymentUnavailableError):  # a reader that died took its files along
+            await self._reader.broadcast("forget", upload_id).results_async(return_exceptions=True)
 
     async def reach_all(self) -> bool:
-        """Whether each deployment has a replica that can be reached; one that is too busy to say so counts."""
-        for handle in (self._text, self._model):
+        """Whether each deployment has a replica that can be reached; one that is too busy to reply counts."""
+        for handle in (self._reader, self._predictor):
             try:
-                told = await handle.broadcast("is_here").results_async(timeout_s=REACH_SECONDS, return_exceptions=True)
+                replies = await handle.broadcast("ping").results_async(timeout_s=PING_SECONDS, return_exceptions=True)
             except TimeoutError:
                 continue
             except DeploymentUnavailableError:
                 return False
-            if all(isinstance(one, BaseException) for one in told):
+            if all(isinstance(reply, BaseException) for reply in replies):
                 return False
         return True
 
-    def _named(self, model: str) -> DeploymentHandle:
-        if model not in self._models:
-            self._models[model] = self._model.options(multiplexed_model_id=model)
-        return self._models[model]
+    def _predictor_for(self, model: str) -> DeploymentHandle:
+        if model not in self._predictor_by_model:
+            self._predictor_by_model[model] = self._predictor.options(multiplexed_model_id=model)
+        return self._predictor_by_model[model]
 
 
-async def with_deadline(deadline: float, ask: Callable[[], Awaitable[Result]]) -> Result:
-    return await asyncio.wait_for(ask(), max(0.0, deadline - time.monotonic()))
+async def with_deadline(deadline: float, call: Callable[[], Awaitable[Result]]) -> Result:
+    """
+    Raises:
+        TimeoutError: the result is not there at `deadline`, on the clock of `time.monotonic`.
+    """
+    return await asyncio.wait_for(call(), max(0.0, deadline - time.monotonic()))
 
 
-async def await_or_cancel(answer: Response, *others: Response) -> Any:
-    """The answer; when it is not waited for any longer, what still works for it is told to stop."""
+async def await_or_cancel(response: Response, *inputs: Response) -> Any:
+    """Await a response; if that ends otherwise, cancel it and its inputs on their replicas."""
     is_settled = False
     try:
-        result: Any = await answer
+        result: Any = await response
         is_settled = True
         return result
     finally:
         if not is_settled:
-            for response in (answer, *others):
-                response.cancel()
+            for unfinished in (response, *inputs):
+                unfinished.cancel()
 
 
-async def _retried(once: Callable[[], Awaitable[Result]]) -> Result:
-    for attempt in range(1, ATTEMPTS + 1):
+async def _with_retries(attempt: Callable[[], Awaitable[Result]]) -> Result:
+    for number in range(1, ATTEMPTS + 1):
         try:
-            return await once()
+            return await attempt()
         except (BackPressureError, DeploymentUnavailableError):
             raise
         except (RayActorError, WorkerCrashedError, ObjectLostError, RayServeException) as error:
-            logger.warning("a replica was lost (%s), attempt %d of %d", type(error).__name__, attempt, ATTEMPTS)
-    raise ReplicaLostError("The processes that worked on it died, twice; what it asks may be too much for them.")
+            logger.warning("a replica was lost (%s), attempt %d of %d", type(error).__name__, number, ATTEMPTS)
+    raise ReplicaLostError("The processes that worked on it died twice; it may be too much for them.")

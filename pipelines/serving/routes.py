@@ -1,14 +1,14 @@
 """Routes: the HTTP interface as a FastAPI application.
 
-With keys, `/v1/...`, `/docs` and `/openapi.json` want `Authorization: Bearer KEY`. `/healthz` does not, and neither do
-`/` and `/web/...`: a browser cannot send a key for the page itself, which holds no data and asks its user for one.
+With keys, `/v1/...`, `/docs` and `/openapi.json` require `Authorization: Bearer KEY`. `/healthz` does not, and neither
+do `/` and `/web/...`: a browser cannot send a key for the page itself, which holds no data and asks its user for one.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 from fastapi import FastAPI, Request
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response, StreamingResponse
@@ -17,15 +17,14 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from pipelines.serving.admission import Slot
+from pipelines.serving.admission import Admission, Slot
+from pipelines.serving.docs_page import render_docs
 from pipelines.serving.errors import BAD_REQUEST, UNAUTHORISED, RequestError, unavailable
 from pipelines.serving.keys import ApiKeys
 from pipelines.serving.open_document import OpenDocument
-from pipelines.serving.openapi import complete, describe_page, extract_body, extract_responses, refusals
-from pipelines.serving.upload import read_upload
-
-if TYPE_CHECKING:
-    from pipelines.serving.gateway import Gateway
+from pipelines.serving.openapi import extract_body, extract_responses, health_responses, models_responses, restore_nulls
+from pipelines.serving.options import ServeOptions
+from pipelines.serving.upload import Upload, read_upload
 
 WEB_FOLDER = Path(__file__).parent / "web"
 
@@ -35,6 +34,8 @@ DESCRIPTION = (
     "Words, boxes, entities, classes and answers of single documents, as the batch job gives them. Errors are "
     "{error_kind, error}. Where keys are set, send one as Authorization: Bearer KEY."
 )
+
+MODELS_SUMMARY = "The models that are served, and the limits of a request"
 
 EXTRACT_DESCRIPTION = (
     "Answers JSON {document, pages}, page by page; with Accept: application/x-ndjson a line for the document and then "
@@ -57,10 +58,22 @@ SAFE_HEADERS = (
 WITHOUT_KEY = ("/", "/healthz", "/favicon.ico")
 
 
-def build_routes(gateway: Gateway) -> FastAPI:
-    """The application of one front."""
+class Service(Protocol):
+    """What the routes need of a gateway."""
+
+    options: ServeOptions
+    admission: Admission
+    is_ready: bool
+
+    async def open(self, upload: Upload, deadline: float) -> OpenDocument: ...
+
+    def about(self) -> dict[str, Any]: ...
+
+
+def build_routes(service: Service) -> FastAPI:
+    """The application of one gateway."""
     app = FastAPI(title=TITLE, version="1", description=DESCRIPTION, docs_url=None, redoc_url=None)
-    keys, limits = gateway.options.keys, gateway.options.limits
+    keys, limits = service.options.keys, service.options.limits
 
     app.add_middleware(AuthMiddleware, keys=keys)
 
@@ -75,17 +88,19 @@ def build_routes(gateway: Gateway) -> FastAPI:
 
     @app.get("/docs", include_in_schema=False)
     async def docs() -> Response:
-        return HTMLResponse(describe_page(app.openapi()))
+        return HTMLResponse(render_docs(app.openapi()))
 
-    @app.get("/healthz", summary="Whether pages are answered", responses=refusals(503))
+    @app.get("/healthz", summary="Whether pages are answered", responses=health_responses())
     async def health() -> Response:
-        if not gateway.is_ready:
+        if not service.is_ready:
             return _refusal(unavailable("the model has not answered yet"))
         return JSONResponse({"status": "ok"})
 
-    @app.get("/v1/models", summary="The models that are served, and the limits of a request", responses=refusals(401))
+    @app.get(
+        "/v1/models", summary="The models that are served, and the limits of a request", responses=models_responses()
+    )
     async def models() -> Response:
-        return JSONResponse(gateway.about())
+        return JSONResponse(service.about())
 
     @app.post(
         "/v1/extract",
@@ -95,19 +110,19 @@ def build_routes(gateway: Gateway) -> FastAPI:
         openapi_extra={"requestBody": extract_body(limits)},
     )
     async def extract(request: Request) -> Response:
-        slot = gateway.admission.enter()
+        slot = service.admission.acquire()
         try:
-            deadline = slot.entered + limits.seconds
-            document = await gateway.open(await read_upload(request, limits), deadline)
-            if document.only is not None and NDJSON not in request.headers.get("accept", ""):
-                slot.leave()
-                whole = b'{"document":' + document.row_json() + b',"pages":[' + document.only + b"]}"
-                return Response(whole, media_type="application/json")
+            deadline = slot.acquired_at + limits.seconds
+            document = await service.open(await read_upload(request, limits), deadline)
             if NDJSON in request.headers.get("accept", ""):
                 return PageStream(_lines(document), document, slot, NDJSON)
-            return PageStream(_object(document), document, slot, "application/json")
+            if document.only_answer is None:
+                return PageStream(_object(document), document, slot, "application/json")
+            slot.release()
+            body = b'{"document":' + document.row_json() + b',"pages":[' + document.only_answer + b"]}"
+            return Response(body, media_type="application/json")
         except BaseException:
-            slot.leave()
+            slot.release()
             raise
 
     if (WEB_FOLDER / "index.html").exists():
@@ -117,12 +132,12 @@ def build_routes(gateway: Gateway) -> FastAPI:
             return FileResponse(WEB_FOLDER / "index.html")
 
         app.mount("/web", StaticFiles(directory=WEB_FOLDER))
-    complete(app.openapi())
+    restore_nulls(app.openapi())
     return app
 
 
 class AuthMiddleware:
-    """Lets nobody in without a key, where keys are wanted, and tells browsers to load nothing from elsewhere."""
+    """Refuses requests without a key if keys are set, and sends headers that keep browsers from loading other hosts."""
 
     def __init__(self, app: ASGIApp, keys: ApiKeys) -> None:
         self._app = app
@@ -148,13 +163,13 @@ class AuthMiddleware:
 
 
 class PageStream(StreamingResponse):
-    """An answer page by page. When it is over, or nobody listens any longer, the request's place is free again."""
+    """A response page by page. When it ends, or its client has gone, the request's slot is released."""
 
     def __init__(
         self, content: AsyncGenerator[bytes, None], document: OpenDocument, slot: Slot, media_type: str
     ) -> None:
         super().__init__(content, media_type=media_type)
-        self._content, self._document, self._place = content, document, slot
+        self._content, self._document, self._slot = content, document, slot
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -162,7 +177,7 @@ class PageStream(StreamingResponse):
         finally:
             await self._content.aclose()
             self._document.close()
-            self._place.leave()
+            self._slot.release()
 
 
 async def _lines(document: OpenDocument) -> AsyncGenerator[bytes, None]:

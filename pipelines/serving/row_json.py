@@ -13,13 +13,13 @@ from pipelines.schema import Row, Task, page_schema
 from pipelines.stages.base import rows_to_table
 
 DECIMALS = 6
-"""Of scores, confidences and seconds: as many as a float32 tells."""
+"""Of scores, confidences and seconds: about the precision of a float32."""
 
 PREVIEW = pa.field("preview", pa.binary())
 
 
 def row_json(row: Row, schema: pa.Schema) -> bytes:
-    """A row as one line of JSON; maps are objects, bytes are base64, numbers that are none are null."""
+    """A row as one line of JSON: maps as objects, bytes in base64, NaN and infinity as null."""
     (typed,) = rows_to_table([row], schema).to_pylist()
     plain = {field.name: _plain(typed[field.name], field.type) for field in schema}
     return json.dumps(plain, ensure_ascii=False, separators=(",", ":")).encode()

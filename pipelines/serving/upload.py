@@ -1,7 +1,7 @@
-"""Upload: from a request's multipart body to a document's bytes and what is asked about it.
+"""Upload: from a request's multipart body to a document's bytes and the fields beside it.
 
-The body is read as it comes and given up as soon as it is too large; large ones lie in a temporary file until they are
-whole. Nothing in it names a file or an address that is opened.
+The body is read as it arrives, and refused as soon as it is too large; large documents are kept in a temporary file
+until they are complete. Nothing in it is ever used as a path or an address.
 """
 
 from __future__ import annotations
@@ -21,37 +21,37 @@ from starlette.requests import Request
 from pipelines.documents.media_type import JPEG_SIGNATURE, PNG_SIGNATURE
 from pipelines.serving.errors import RequestError, bad_request
 from pipelines.serving.options import RequestLimits
-from pipelines.serving.provided_words import GivenWords, parse_words
+from pipelines.serving.provided_words import ProvidedWords, parse_words
 
 FORM_BYTES = 64_000
-"""Of a body, beside the document: boundaries, headers and fields but for the questions."""
+"""Of a body, beside the document: boundaries, headers and all fields but questions, words and boxes."""
 
 WORDS_BYTES = 1_000_000
 """Of the field `words`, and of the field `boxes`."""
 
 UTF_8 = (b"utf-8", b"utf8")
-"""The charsets of a body that are taken: decoding some others takes time that grows with the square of a field."""
+"""The charsets accepted: decoding some others takes time quadratic in the length of a field."""
 
 FIELDS = ("questions", "pages", "model", "previews", "words", "boxes")
 
-LONGEST_NAME = 255
+MAX_NAME_LENGTH = 255
 
-_SWITCHES = {"true": True, "1": True, "false": False, "0": False, "": False}
+_BOOLEANS = {"true": True, "1": True, "false": False, "0": False, "": False}
 
 
 @dataclass(frozen=True)
 class Upload:
-    """A document and what is asked about it.
+    """A document and what is requested about it.
 
     Attributes:
-        upload_id: of this request alone.
-        content: of the document.
-        name: of its file as the client says, without folders; no file of this name is ever opened.
-        questions: in the order asked.
-        pages: ranges; None asks for all pages.
-        model: None asks for the default.
-        previews: whether a picture of each page is wanted.
-        words: of the one page that is asked about; None has them read.
+        upload_id: unique to the request.
+        content: the document's bytes.
+        name: of its file according to the client, without folders; no file of this name is ever opened.
+        questions: in the order of the request.
+        pages: ranges; None for all pages.
+        model: None for the default.
+        previews: whether to add a picture of each page.
+        words: of the one page requested; None has the page read.
     """
 
     upload_id: str
@@ -61,11 +61,11 @@ class Upload:
     pages: str | None = None
     model: str | None = None
     previews: bool = False
-    words: GivenWords | None = None
+    words: ProvidedWords | None = None
 
     @property
-    def asks_one_page(self) -> bool:
-        """Whether one page at the most can be meant, to tell by its first bytes or by `pages`."""
+    def has_one_page(self) -> bool:
+        """Whether at most one page can be meant, according to `pages` or the first bytes of the document."""
         return (self.pages or "").isdigit() or self.content.startswith((PNG_SIGNATURE, JPEG_SIGNATURE))
 
     @property
@@ -85,13 +85,13 @@ async def read_upload(request: Request, limits: RequestLimits) -> Upload:
         raise RequestError(415, "unsupported", "send the document as multipart/form-data, in a field named file")
     if parameters.get(b"charset", b"utf-8").lower() not in UTF_8:
         raise RequestError(415, "unsupported", "send the fields in UTF-8; no other charset is taken")
-    most = limits.upload_bytes + FORM_BYTES + limits.questions * limits.question_characters * 4 + 2 * WORDS_BYTES
+    max_bytes = limits.upload_bytes + FORM_BYTES + limits.questions * limits.question_characters * 4 + 2 * WORDS_BYTES
     length = request.headers.get("content-length", "")
-    if length.isdigit() and int(length) > most:
+    if length.isdigit() and int(length) > max_bytes:
         raise _too_large(limits)
     parser = MultiPartParser(
         request.headers,
-        _bounded(request, most, limits),
+        _read_body(request, max_bytes, limits),
         max_files=1,
         max_fields=limits.questions + 8,
         max_part_size=max(WORDS_BYTES, 4 * limits.question_characters),
@@ -100,9 +100,9 @@ async def read_upload(request: Request, limits: RequestLimits) -> Upload:
         form = await parser.parse()
     except (MultiPartException, FormParserError) as error:
         raise bad_request(f"the multipart body cannot be read: {error}") from error
-    except (UnicodeDecodeError, LookupError, KeyError, ValueError) as error:  # headers that are none
+    except (UnicodeDecodeError, LookupError, KeyError, ValueError) as error:  # malformed headers of a part
         raise bad_request(f"the multipart body cannot be read ({type(error).__name__})") from error
-    async with _Closing(form.getlist("file")):
+    try:
         file = form.get("file")
         if not isinstance(file, UploadFile):
             raise bad_request("there is no document: send it in a multipart field named file, with a file name")
@@ -122,37 +122,25 @@ async def read_upload(request: Request, limits: RequestLimits) -> Upload:
             content=await file.read(),
             name=_file_name(file.filename or ""),
             questions=questions,
-            pages=_only(fields, "pages"),
-            model=_only(fields, "model"),
-            previews=_switch(fields, "previews"),
-            words=parse_words(_only(fields, "words"), _only(fields, "boxes")),
+            pages=_single_value(fields, "pages"),
+            model=_single_value(fields, "model"),
+            previews=_boolean(fields, "previews"),
+            words=parse_words(_single_value(fields, "words"), _single_value(fields, "boxes")),
         )
+    finally:
+        await form.close()
 
 
-class _Closing:
-    """Closes the files of a form."""
-
-    def __init__(self, values: list[UploadFile | str]) -> None:
-        self.files = [value for value in values if isinstance(value, UploadFile)]
-
-    async def __aenter__(self) -> None:
-        return None
-
-    async def __aexit__(self, *_: object) -> None:
-        for file in self.files:
-            await file.close()
-
-
-async def _bounded(request: Request, most: int, limits: RequestLimits) -> AsyncGenerator[bytes, None]:
-    """The body as it comes.
+async def _read_body(request: Request, max_bytes: int, limits: RequestLimits) -> AsyncGenerator[bytes, None]:
+    """The body as it arrives.
 
     Raises:
-        RequestError: 413, as soon as there is more than `most` bytes of it.
+        RequestError: 413, as soon as it has more than `max_bytes`.
     """
-    seen = 0
+    received = 0
     async for chunk in request.stream():
-        seen += len(chunk)
-        if seen > most:
+        received += len(chunk)
+        if received > max_bytes:
             raise _too_large(limits)
         yield chunk
 
@@ -172,22 +160,22 @@ def _check_questions(questions: tuple[str, ...], limits: RequestLimits) -> None:
         raise bad_request(f"a question has {longest} characters, more than the {limits.question_characters} taken here")
 
 
-def _only(fields: dict[str, list[str]], name: str) -> str | None:
+def _single_value(fields: dict[str, list[str]], name: str) -> str | None:
     values = [value.strip() for value in fields.get(name, ()) if value.strip()]
     if len(values) > 1:
         raise bad_request(f"the field {name} is there {len(values)} times")
     return values[0] if values else None
 
 
-def _switch(fields: dict[str, list[str]], name: str) -> bool:
-    value = (_only(fields, name) or "").lower()
-    if value not in _SWITCHES:
+def _boolean(fields: dict[str, list[str]], name: str) -> bool:
+    value = (_single_value(fields, name) or "").lower()
+    if value not in _BOOLEANS:
         raise bad_request(f"{name} is {value[:60]!r}; write true or false")
-    return _SWITCHES[value]
+    return _BOOLEANS[value]
 
 
-def _file_name(named: str) -> str:
-    """The last part of what a client calls its file, printable and of a sane length."""
-    last = PureWindowsPath(PurePosixPath(named).name).name
+def _file_name(client_name: str) -> str:
+    """The last part of a client's file name, printable and of limited length."""
+    last = PureWindowsPath(PurePosixPath(client_name).name).name
     printable = "".join(letter for letter in last if letter.isprintable()).encode("utf-8", "replace").decode()
-    return printable[-LONGEST_NAME:] or "document"
+    return printable[-MAX_NAME_LENGTH:] or "document"

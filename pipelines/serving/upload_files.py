@@ -1,4 +1,4 @@
-"""Uploaded documents as temporary files, for as long as their requests go on and hardly longer."""
+"""Upload files: uploaded documents as temporary files, kept hardly longer than their requests take."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 IDLE_SECONDS = 10.0
-"""A file that nobody has asked for so long is removed, should its request never say that it is over."""
+"""A file that has not been used for this long is removed, should its request never announce its end."""
 
 MAX_FILES = 8
 
 
 class UploadFiles:
-    """The documents that a replica read last, by upload; used from several threads."""
+    """The documents that a replica read last, by upload; safe to use from several threads."""
 
     def __init__(self, idle_seconds: float = IDLE_SECONDS) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="uploads-")
@@ -25,13 +25,13 @@ class UploadFiles:
 
     @contextmanager
     def open(self, upload_id: str, content: bytes) -> Iterator[Path]:
-        """The path of a document's file, which stays while the context does.
+        """The path of a document's file, which is written the first time and exists at least until the context ends.
 
-        Args:
-            upload_id: letters and digits.
+        Raises:
+            ValueError: `upload_id` has other characters than letters and digits.
         """
         if not upload_id.isalnum():
-            raise ValueError("an upload's name is letters and digits")
+            raise ValueError("the id of an upload consists of letters and digits")
         path = Path(self._folder.name, upload_id)
         with self._lock:
             timer = self._timers.get(upload_id)

@@ -1,6 +1,6 @@
-"""Listing: from folders and buckets to documents, each opened once to count its pages.
+"""Page counting: from listed files to documents, each opened once to count its pages.
 
-What comes out is the run's promise: every listed document has a row, and every page up to `pages_selected` will.
+The output defines what a run has to deliver: a row for every listed document and for every page up to `pages_selected`.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from pipelines.schema import Row, mark_failed
 
 @dataclass(frozen=True)
 class ListingOptions:
-    """What is taken from the inputs.
+    """Which documents and pages of the inputs are processed.
 
     Attributes:
-        max_document_bytes: a larger document is not opened (`too_large`).
-        max_pages_per_document: only the first pages of a longer document are taken; None takes all.
+        max_document_bytes: larger documents are not opened (`too_large`).
+        max_pages_per_document: only the first pages of a longer document are processed; None processes all.
     """
 
     max_document_bytes: int = 1 << 30
@@ -28,13 +28,13 @@ class ListingOptions:
 
 
 def pending_document(row: Row) -> Row:
-    """A row of `LISTED` as one of `DOCUMENTS`: nothing is known of its content yet, and nothing is wrong with it."""
+    """Convert a row of `LISTED` to a row of `DOCUMENTS` with status `ok` and its content still unknown."""
     listed = {**row, "media_type": None, "page_count": None, "pages_selected": 0}
     return listed | {"status": "ok", "error_kind": None, "error": None}
 
 
 class RejectOversized:
-    """Fails documents that are too large to open, before anything of them is read; gives all a row of `DOCUMENTS`."""
+    """Fails documents that are too large, before any of their bytes are read; yields a row of `DOCUMENTS` for each."""
 
     def __init__(self, options: ListingOptions) -> None:
         self.options = options
@@ -52,7 +52,7 @@ class RejectOversized:
 
 
 class CountPages:
-    """Opens each document (at `path`, see `Fetch`) and counts its pages; what fails is a failed row."""
+    """Opens each document (at `path`, see `Fetch`) and counts its pages; a document that cannot be opened fails."""
 
     def __init__(self, options: ListingOptions) -> None:
         self.options = options
@@ -62,7 +62,7 @@ class CountPages:
             try:
                 with Document(Path(row["path"])) as document:
                     counted = {**row, "media_type": document.media_type, "page_count": document.page_count}
-            except Exception as error:  # whatever a file does, it costs that file alone
+            except Exception as error:  # a bad file fails alone
                 yield mark_failed(row, error)
                 continue
             cap = self.options.max_pages_per_document

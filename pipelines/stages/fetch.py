@@ -1,4 +1,4 @@
-"""Fetch: from a document's URI to a file on this machine, which the process that parses it may open."""
+"""Fetch: from a document's URI to a local file, which the process that parses it can open."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ from pipelines.storage.files import Storage
 
 
 class Fetch:
-    """Page or document rows in, the same with the column `path` out. Rows that have failed before pass by.
+    """Page or document rows in, the same rows with the column `path` out. Failed rows pass through.
 
-    The document read last is kept, so that the pages of one document cost one download, in one block or in several
-    that follow each other.
+    The last document is kept, so that its pages cost one download, within one block or over consecutive blocks.
     """
 
     def __init__(self) -> None:
@@ -29,7 +28,7 @@ class Fetch:
                 continue
             try:
                 yield {**row, "path": str(self._fetch(row["uri"]))}
-            except Exception as error:  # whatever a file does, it costs that file's pages alone
+            except Exception as error:  # a bad file fails its own pages only
                 yield mark_failed(row, error)
 
     def _fetch(self, uri: str) -> Path:

@@ -1,9 +1,9 @@
 """Infer: the model over the windows of a block of pages.
 
-A GPU takes windows of like length together. A CPU takes a page at a time on each of its cores: cores that share a page
-wait for one another at every operator, the longer the busier the machine is.
+On a GPU, windows of similar length share a batch. On a CPU, each core takes one page at a time: cores that share a page
+wait for one another at every operator, and longer on a busy machine.
 
-PyTorch is imported when a model is: the workers that read pages know this file, and are many.
+PyTorch is imported inside the functions: the many workers that read pages import this file and never run a model.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ if TYPE_CHECKING:
 DtypeChoice = Literal["auto", "float32", "bfloat16", "float16"]
 
 LENGTH_MULTIPLE = 8
-"""Windows of a batch are padded to the longest of them, up to a multiple of this: kernels like even sizes."""
+"""The windows of a batch are padded to the longest one, rounded up to a multiple of this: aligned sizes are faster."""
 
 
 class WindowPosition(NamedTuple):
-    """Which window of which row of a block."""
+    """The index of a row in its block, and of a window in that row."""
 
     page: int
     window: int
 
 
 Answers = dict[WindowPosition, "np.ndarray | Exception"]
-"""Of each window its logits, or why there are none."""
+"""The logits of each window, or the exception that prevented them."""
 
 
 @dataclass(frozen=True)
@@ -48,9 +48,9 @@ class InferOptions:
         task: which head.
         dtype: "auto" is bfloat16 on a GPU and float32 on a CPU.
         device: "auto" is the GPU if there is one.
-        batch_tokens: tokens of one batch, padding included; a batch holds at least one window, and on a CPU no more
-            than those of one page.
-        threads: of PyTorch on a CPU, for all pages together; None leaves PyTorch's own choice.
+        batch_tokens: maximum tokens of a batch, padding included; a batch holds at least one window, and on a CPU only
+            windows of one page.
+        threads: PyTorch's threads on a CPU, for all pages together; None keeps PyTorch's default.
     """
 
     task: Task = "token-classification"
@@ -64,7 +64,7 @@ class Infer:
     """Rows with the columns of `TOKENIZED` in, `INFERRED` out: the logits of each window.
 
     Attributes:
-        pages_at_once: beyond which more pages in a call gain nothing; None on a GPU, where they do.
+        pages_at_once: how many pages a call processes in parallel; more gain nothing. None on a GPU: no such limit.
     """
 
     def __init__(self, model: LayoutLMv2PreTrainedModel, model_name: str, options: InferOptions) -> None:
@@ -105,44 +105,47 @@ class Infer:
             yield result
 
     def batch_by_batch(self, rows: list[Row], windows: list[WindowPosition]) -> Answers:
-        """Windows of like length together, whichever pages they are of: what a GPU likes."""
+        """Batch windows of similar length across pages; used on a GPU."""
         answers: Answers = {}
         for batch in plan_batches(rows, windows, self.options.batch_tokens):
             answers |= self._answer_batch(rows, batch)
         return answers
 
     def page_by_page(self, rows: list[Row], windows: list[WindowPosition]) -> Answers:
-        """A page alone, but several at a time: what a CPU likes. Threads left over are shared out among them."""
+        """Batch the windows of each page separately and run several pages in parallel; used on a CPU.
+
+        With fewer pages than threads, the threads are divided among the pages.
+        """
         import torch
 
         batches = plan_page_batches(rows, windows, self.options.batch_tokens)
         lanes = min(self._threads, len(batches))
 
         def answer_page(batch: list[WindowPosition]) -> Answers:
-            torch.set_num_threads(self._threads // lanes)  # of the thread that calls it
+            torch.set_num_threads(self._threads // lanes)  # applies to the calling thread only
             return self._answer_batch(rows, batch)
 
         parts = map(answer_page, batches) if lanes <= 1 else self._lanes.map(answer_page, batches)
-        return {place: answer for part in parts for place, answer in part.items()}
+        return {position: answer for part in parts for position, answer in part.items()}
 
     def _answer_batch(self, rows: list[Row], batch: list[WindowPosition]) -> Answers:
-        """One that fails (memory, say) is tried again window by window before its pages fail."""
+        """Run a batch; if it fails, for example out of memory, retry window by window before its pages fail."""
         try:
             return dict(zip(batch, self._logits(rows, batch), strict=True))
         except Exception as error:
             if len(batch) == 1:
                 return {batch[0]: error}
-            return {place: self._answer_batch(rows, [place])[place] for place in batch}
+            return {position: self._answer_batch(rows, [position])[position] for position in batch}
 
     def _logits(self, rows: list[Row], batch: list[WindowPosition]) -> list[np.ndarray]:
         import torch
 
-        windows = [rows[place.page]["windows"][place.window] for place in batch]
-        pages = sorted({place.page for place in batch})  # the windows of a page share its picture
-        pictures = np.stack([np.frombuffer(rows[page]["model_image"], dtype=np.uint8) for page in pages])
+        windows = [rows[position.page]["windows"][position.window] for position in batch]
+        pages = sorted({position.page for position in batch})  # the windows of a page share its image
+        images = np.stack([np.frombuffer(rows[page]["model_image"], dtype=np.uint8) for page in pages])
         tensors = collate(windows, self.model.config.pad_token_id or 0)
-        tensors["image"] = torch.from_numpy(pictures).view(-1, *MODEL_IMAGE_SHAPE)
-        tensors["image_of_row"] = torch.tensor([pages.index(place.page) for place in batch])
+        tensors["image"] = torch.from_numpy(images).view(-1, *MODEL_IMAGE_SHAPE)
+        tensors["image_of_row"] = torch.tensor([pages.index(position.page) for position in batch])
         with torch.inference_mode():
             output = self.model(**{name: tensor.to(self.device) for name, tensor in tensors.items()})
         if self.options.task == "question-answering":
@@ -156,7 +159,7 @@ class Infer:
 
 
 def choose_dtype(choice: DtypeChoice, device: torch.device) -> torch.dtype:
-    """The dtype that an option names; "auto" is bfloat16 on a GPU that has it, float16 on an older one."""
+    """The dtype for an option; "auto" is float32 on a CPU, bfloat16 on a GPU that supports it, float16 on others."""
     import torch
 
     if choice != "auto":
@@ -167,33 +170,33 @@ def choose_dtype(choice: DtypeChoice, device: torch.device) -> torch.dtype:
 
 
 def plan_batches(rows: list[Row], windows: list[WindowPosition], batch_tokens: int) -> list[list[WindowPosition]]:
-    """Windows of like length together: sorted by length, cut where the padded batch would pass `batch_tokens`."""
-    lengths = {place: _tokens(rows, place) for place in windows}
+    """Batches of windows of similar length: sorted by length, cut before a padded batch exceeds `batch_tokens`."""
+    lengths = {position: _tokens(rows, position) for position in windows}
     batches: list[list[WindowPosition]] = []
-    for place in sorted(windows, key=lambda place: (-lengths[place], place)):
+    for position in sorted(windows, key=lambda position: (-lengths[position], position)):
         longest = padded_length(lengths[batches[-1][0]]) if batches else 0
         if batches and longest * (len(batches[-1]) + 1) <= batch_tokens:
-            batches[-1].append(place)
+            batches[-1].append(position)
         else:
-            batches.append([place])
+            batches.append([position])
     return batches
 
 
 def plan_page_batches(rows: list[Row], windows: list[WindowPosition], batch_tokens: int) -> list[list[WindowPosition]]:
-    """The windows of each page together, as `plan_batches` cuts them; those with the most tokens first."""
+    """The batches of `plan_batches` for each page separately, those with the most tokens first."""
     by_page: dict[int, list[WindowPosition]] = {}
-    for place in windows:
-        by_page.setdefault(place.page, []).append(place)
-    batches = [batch for places in by_page.values() for batch in plan_batches(rows, places, batch_tokens)]
-    return sorted(batches, key=lambda batch: -sum(_tokens(rows, place) for place in batch))
+    for position in windows:
+        by_page.setdefault(position.page, []).append(position)
+    batches = [batch for positions in by_page.values() for batch in plan_batches(rows, positions, batch_tokens)]
+    return sorted(batches, key=lambda batch: -sum(_tokens(rows, position) for position in batch))
 
 
-def _tokens(rows: list[Row], place: WindowPosition) -> int:
-    return len(rows[place.page]["windows"][place.window]["input_ids"])
+def _tokens(rows: list[Row], position: WindowPosition) -> int:
+    return len(rows[position.page]["windows"][position.window]["input_ids"])
 
 
 def padded_length(tokens: int) -> int:
-    """The length to which a window of so many tokens is padded where it is the longest of its batch."""
+    """The length to which a batch is padded whose longest window has this many tokens."""
     return -(-tokens // LENGTH_MULTIPLE) * LENGTH_MULTIPLE
 
 

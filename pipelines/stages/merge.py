@@ -1,4 +1,4 @@
-"""Merge: from the logits of windows back to the words of the page: labels, entities, class, answers."""
+"""Merge: from the logits of windows back to the page: labels of words, entities, class, answers."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from pipelines.schema import Row, Task, mark_failed, page_questions, page_schema
 
 @dataclass(frozen=True)
 class MergeOptions:
-    """What the logits mean.
+    """How logits are interpreted.
 
     Attributes:
-        task: what the model was asked.
+        task: the task of the model's head.
         labels: the model's labels in the order of its logits; empty for question answering.
-        questions: in the order of `question_index`; empty where each page brings its own.
-        several_labels: whether each label of a page stands for itself (a multi-label classifier): probabilities by
-            the sigmoid, which do not add up to 1.
+        questions: in the order of `question_index`; empty if each page has its own.
+        several_labels: whether the classifier is multi-label: each label gets the sigmoid of its logit, and scores do
+            not add up to 1.
     """
 
     task: Task
@@ -31,10 +31,10 @@ class MergeOptions:
 
 
 class Merge:
-    """Rows with the columns of `INFERRED` in, `page_schema(task)` out: what is written."""
+    """Rows with the columns of `INFERRED` in, `page_schema(task)`, the result as it is written, out."""
 
     def __init__(self, options: MergeOptions, kept: Sequence[str] = ()) -> None:
-        """`kept`: columns that pass through beside those of the result, such as what is true of a labelled page."""
+        """`kept`: columns passed through besides those of the result, such as the ground truth of a labelled page."""
         self.options = options
         self.columns = [*page_schema(options.task).names, *kept]
 
@@ -44,14 +44,14 @@ class Merge:
             if row["status"] == "ok":
                 try:
                     result = {**row, **self._decode(row)}
-                except Exception as error:  # one page's failure is that page's alone
+                except Exception as error:  # a page fails alone
                     result = mark_failed(row, error)
             yield {name: result.get(name) for name in self.columns}
 
     def _decode(self, row: Row) -> Row:
         task = self.options.task
         if not all(np.isfinite(logits).all() for logits in row["window_logits"]):
-            raise ProcessingError("internal", "the model gave no numbers (NaN); try --dtype float32")
+            raise ProcessingError("internal", "the model's logits are NaN or infinite; try --dtype float32")
         if task == "token-classification":
             return token_result(_windows(row), row["words"], row["boxes"], self.options.labels)
         if task == "sequence-classification":
@@ -60,7 +60,7 @@ class Merge:
 
 
 def token_result(windows: list[Window], words: list[str], boxes: list[tuple], labels: tuple[str, ...]) -> Row:
-    """`labels` and `scores`, one a word (null for a word without tokens), and `entities`."""
+    """`labels` and `scores`, one per word (null for a word without tokens), and `entities`."""
     if not windows:
         return {"labels": [None] * len(words), "scores": [None] * len(words), "entities": []}
     logits, has_tokens = word_logits(windows, len(words))
@@ -76,7 +76,7 @@ def token_result(windows: list[Window], words: list[str], boxes: list[tuple], la
 
 
 def class_result(window_logits: list[list[float]], labels: tuple[str, ...], several_labels: bool = False) -> Row:
-    """`label`, its `score` and `label_scores` of a page, from the mean of its windows' logits."""
+    """The `label` of a page, its `score`, and `label_scores`, from the mean of the windows' logits."""
     logits = np.asarray(window_logits, dtype=np.float32).mean(axis=0)
     scores = 1 / (1 + np.exp(-logits)) if several_labels else softmax(logits)
     best = int(scores.argmax())
@@ -88,12 +88,12 @@ def class_result(window_logits: list[list[float]], labels: tuple[str, ...], seve
 
 
 def answers_result(row: Row, questions: Sequence[str]) -> list[Row]:
-    """One answer a question, in the order of the questions."""
+    """One answer per question, in the order of the questions."""
     windows = _windows(row)
-    asked = [window["question_index"] for window in row["windows"]]
+    indices = [window["question_index"] for window in row["windows"]]
     answers = []
     for index, question in enumerate(questions):
-        own = [window for window, question_index in zip(windows, asked, strict=True) if question_index == index]
+        own = [window for window, question_index in zip(windows, indices, strict=True) if question_index == index]
         answer: Answer = decode_answer(own, row["words"], row["boxes"]) if own else NO_ANSWER
         answers.append({"question": question, **asdict(answer)})
     return answers

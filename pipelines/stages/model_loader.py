@@ -1,4 +1,4 @@
-"""The model and its tokenizer by the name that users give, the same in every worker."""
+"""Loads a model and its tokenizer from the name that the user gives, identically in every worker."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TOKENIZER_FILES = ("tokenizer.json", "vocab.txt")
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A model with the head of its task, in evaluation mode; `name` says which weights it has, for the rows."""
+    """A model with the head of its task, in evaluation mode; `name` identifies its weights in the rows."""
 
     model: Any
     name: str
@@ -37,11 +37,11 @@ def load_config(source: str, task: Task) -> LayoutLMv2Config:
 
 
 def check_task(source: str, task: Task) -> None:
-    """Refuse a checkpoint that was not fine-tuned for the task: its head would be new, and its answers random.
+    """Reject a checkpoint that was not fine-tuned for the task: its head would be newly initialized, its output random.
 
     Raises:
-        ValueError: the checkpoint names another class of model.
-        CheckpointError: it cannot be read.
+        ValueError: the checkpoint's architecture is another one.
+        CheckpointError: the checkpoint cannot be read.
     """
     if source == UNTRAINED:
         return
@@ -53,7 +53,7 @@ def check_task(source: str, task: Task) -> None:
             "choose the task that the model was fine-tuned for, or give --model one that was fine-tuned for this task"
         )
     if task == "sequence-classification" and config.problem_type == "regression":
-        raise ValueError(f"{source} gives a number and no class (problem_type is regression), which is not supported")
+        raise ValueError(f"{source} predicts a number, not a class (problem_type is regression): not supported")
 
 
 def model_labels(source: str, task: Task) -> tuple[str, ...]:
@@ -65,7 +65,7 @@ def model_labels(source: str, task: Task) -> tuple[str, ...]:
 
 
 def load_model(source: str, task: Task) -> LoadedModel:
-    """The model of a checkpoint with the head of a task."""
+    """The model of a checkpoint, with the head of a task."""
     model_class = getattr(model, MODEL_CLASSES[task])
     if source == UNTRAINED:
         return LoadedModel(untrained_model(model_class, task), UNTRAINED)
@@ -74,7 +74,7 @@ def load_model(source: str, task: Task) -> LoadedModel:
 
 
 def model_name(source: str) -> str:
-    """The name of a model and the hash of its content: what `model` says in the rows."""
+    """The name of a model and the hash of its content: the column `model` of the rows."""
     if source == UNTRAINED:
         return UNTRAINED
     name = source.rstrip("/").rsplit("/", 1)[-1] if "://" in source else Path(source).resolve().name
@@ -82,7 +82,7 @@ def model_name(source: str) -> str:
 
 
 def load_tokenizer(source: str) -> LayoutLMv2Tokenizer:
-    """The tokenizer of a checkpoint; without one in it, that of the published uncased models.
+    """The tokenizer of a checkpoint, or that of the published uncased models if the checkpoint has none.
 
     Raises:
         ValueError: the checkpoint has no tokenizer and its vocabulary is not the published one.

@@ -1,4 +1,4 @@
-"""Preview: a page as a picture for people, drawn where a document that misbehaves can be stopped."""
+"""Preview: a page as a JPEG for people; runs in a sandbox, like every stage that parses documents."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Preview:
     """Page rows with the column `path` (see `Fetch`) in, with a JPEG in the column `preview` out."""
 
     def __init__(self, longer_side: int) -> None:
-        """`longer_side`: of the picture, in pixels."""
+        """`longer_side`: of the JPEG, in pixels."""
         self.longer_side = longer_side
 
     def __call__(self, rows: Iterable[Row]) -> Iterator[Row]:
@@ -27,7 +27,7 @@ class Preview:
                 with Document(Path(row["path"])) as document:
                     image = render_preview(document, row["page_index"], self.longer_side)
                 image.save(jpeg, "JPEG", quality=JPEG_QUALITY)
-            except Exception as error:  # the source may have changed since it was read
+            except Exception as error:  # the file may have changed since it was read
                 yield mark_failed(row, error)
                 continue
             yield {**row, "preview": jpeg.getvalue(), "status": "ok", "error_kind": None, "error": None}

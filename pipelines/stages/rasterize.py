@@ -1,4 +1,4 @@
-"""Rasterize: from a page to do to its words, if they can be had, its model picture and else the image for OCR."""
+"""Rasterize: from a pending page to its model image and its words, or its image for OCR if no text layer is usable."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ TextChoice = Literal["auto", "ocr", "layer"]
 
 @dataclass(frozen=True)
 class RasterizeOptions:
-    """How pages become pictures and words.
+    """How pages become images and words.
 
     Attributes:
-        text: "auto" takes a page's text layer where it can be trusted and OCR else, "ocr" always reads the picture,
+        text: "auto" uses a page's text layer if it is trusted and OCR otherwise, "ocr" always reads the image,
             "layer" never does.
         render: resolution and engine.
     """
@@ -36,9 +36,9 @@ class RasterizeOptions:
 class Rasterize:
     """Page rows (`PAGE_TO_DO` and `path`, see `Fetch`) in, the columns of `RASTERIZED` out, one for one.
 
-    Each page is given before the next one is asked for, and pages of one document that follow each other share one
-    opening of it. Rows that have failed before pass by. A row may bring its words (`given_words` and `given_boxes`, x0
-    y0 x1 y1 from 0 to 1000 on the page as it is seen): then only its picture is taken.
+    Each row is yielded before the next one is read, and consecutive pages of a document share one opening of it. Failed
+    rows pass through. A row can provide its words (`given_words` and `given_boxes`, x0 y0 x1 y1 from 0 to 1000 on the
+    page as displayed): then only its image is rendered.
     """
 
     def __init__(self, options: RasterizeOptions) -> None:
@@ -51,7 +51,7 @@ class Rasterize:
                 continue
             try:
                 document = Document(Path(path))
-            except Exception as error:  # whatever a file does, it costs that file's pages alone
+            except Exception as error:  # a bad file fails its own pages only
                 for row in pages:
                     yield mark_failed(row, error)
                 continue
@@ -72,10 +72,10 @@ def rasterize_page(document: Document, row: Row, options: RasterizeOptions) -> R
     started = time.perf_counter()
     index = row["page_index"]
     if index >= document.page_count:
-        message = f"There is no page {index + 1}: the document has {document.page_count} pages, and has changed."
+        message = f"There is no page {index + 1}: the document has changed and now has {document.page_count} pages."
         raise ProcessingError("unreadable", message)
-    given = row.get("given_words")
-    layer = read_text_layer(document, index) if options.text != "ocr" and given is None else None
+    given_words = row.get("given_words")
+    layer = read_text_layer(document, index) if options.text != "ocr" and given_words is None else None
     uses_layer = layer is not None and (layer.trusted or options.text == "layer")
     size = page_size(document, index, options.render)
     result: Row = {
@@ -92,8 +92,8 @@ def rasterize_page(document: Document, row: Row, options: RasterizeOptions) -> R
         "error_kind": None,
         "error": None,
     }
-    if given is not None:
-        result |= _text_columns("given", given, row["given_boxes"])
+    if given_words is not None:
+        result |= _text_columns("given", given_words, row["given_boxes"])
     elif uses_layer and layer is not None:
         result |= _text_columns("layer" if layer.words else "none", layer.words, normalise_boxes(layer.boxes, 1, 1))
     elif options.text != "layer":

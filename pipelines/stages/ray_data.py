@@ -1,13 +1,13 @@
 """Stages on Ray Data: how a stage becomes an operator.
 
-A block of page rows goes in and one block comes out, so that one task gives one block. A task that gives several can
-lose rows when its actor dies and the retry cuts them elsewhere; here a block is a task, a retry and a written file, and
-what it holds depends on its input alone.
+A block of page rows goes in and one block comes out, so that each task emits one block. A task that emits several can
+lose rows when its actor dies and the retry splits them differently; here a block is a task, a retry and a written file,
+and its content depends on its input alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 from typing import Literal
 
@@ -15,26 +15,7 @@ import pyarrow as pa
 import ray.data
 
 from pipelines.runtime.pools import PAGES_PER_BLOCK, Pools
-from pipelines.schema import Row
-from pipelines.stages.base import StageFactory, rows_to_table
-
-
-class StageRunner:
-    """Runs a stage, or several one after the other, inside one Ray actor or task.
-
-    Between stages of one `StageRunner` rows pass one at a time, so that a page image lives only until it is read.
-    """
-
-    def __init__(self, stage_factories: tuple[StageFactory, ...], schema: pa.Schema) -> None:
-        """`stage_factories` are called in the worker, once; `schema` is that of the last stage's rows."""
-        self.stages = [make() for make in stage_factories]
-        self.schema = schema
-
-    def __call__(self, block: pa.Table) -> pa.Table:
-        rows: Iterable[Row] = block.to_pylist()
-        for stage in self.stages:
-            rows = stage(rows)
-        return rows_to_table(rows, self.schema)
+from pipelines.stages.base import StageFactory, StageRunner
 
 
 def map_stages(
@@ -44,14 +25,14 @@ def map_stages(
     pools: Pools,
     kind: Literal["read", "infer"],
 ) -> ray.data.Dataset:
-    """Run stages in an actor pool, lazily: `read` actors on CPUs, `infer` actors on GPUs where there are any.
+    """Run stages in an actor pool, lazily: `read` actors on CPUs, `infer` actors on GPUs if there are any.
 
-    `target_max_block_size` of the Dataset's own context is set to None, which keeps one block a task.
+    Sets `target_max_block_size` of the Dataset's own context to None, which keeps one block per task.
 
     Args:
-        stage_factories: called once in each actor; their stages run one after the other.
+        stage_factories: called once in each actor; their stages run in sequence.
         schema: columns of the last stage's rows.
-        pools: how many actors, and what each of them books.
+        pools: how many actors, and the resources that each one requests.
     """
     rows.context.target_max_block_size = None
     if kind == "read":
@@ -68,7 +49,7 @@ def map_stages(
     return rows.map_batches(
         StageRunner,
         fn_constructor_args=(stage_factories, schema),
-        batch_size=PAGES_PER_BLOCK if pools.infer_gpus else None,  # Ray Data wants a number where there are GPUs
+        batch_size=PAGES_PER_BLOCK if pools.infer_gpus else None,  # Ray Data requires a number with GPUs
         batch_format="pyarrow",
         num_cpus=pools.infer_cpus,
         num_gpus=pools.infer_gpus,
@@ -79,7 +60,7 @@ def map_stages(
 
 
 def map_stage(rows: ray.data.Dataset, make_stage: StageFactory, schema: pa.Schema, pools: Pools) -> ray.data.Dataset:
-    """Run a stage that costs nothing to make in Ray tasks, lazily."""
+    """Run a stage in Ray tasks, lazily; for stages that are cheap to construct."""
     return map_blocks(rows, partial(_run_stage, stage_factory=make_stage, schema=schema), pools)
 
 

@@ -1,8 +1,8 @@
-"""The sandbox: stages in a process of their own, which can be ended when a page takes too long or too much memory.
+"""The sandbox: runs stages in a separate process, which is killed when a page takes too long or too much memory.
 
-What parses strangers' bytes (PDFium, Pillow, Tesseract, poppler) is large and written in C: now and then a file crashes
-it, hangs it or fills the memory. Here that costs the page that did it: its row says `timeout`, `out_of_memory` or
-`crashed`, the process starts anew, and the next page goes on.
+The parsers of untrusted input (PDFium, Pillow, Tesseract, poppler) are large C and C++ libraries: a file occasionally
+crashes them, hangs them or exhausts the memory. In the sandbox only that page is lost: its row fails with `timeout`,
+`out_of_memory` or `crashed`, the process is restarted, and the next page is processed.
 """
 
 from __future__ import annotations
@@ -25,65 +25,66 @@ from typing import IO
 import cloudpickle
 import pyarrow as pa
 
-from pipelines.errors import ProcessingError
+from pipelines.errors import JobError, ProcessingError
 from pipelines.schema import Row, mark_failed
 from pipelines.stages.base import StageFactory
 from pipelines.stages.sandbox_protocol import OUT_OF_MEMORY, READY, PageLimits, SandboxSpec
 
 ATTEMPTS = 3
-"""Processes that a row gets. A new one is tried where the last had read other pages before, which may have left it
-damaged or full; and where the system ended it. A row that does it to a process of its own is to blame."""
+"""Processes tried per row. A row is retried if the process had read other pages, which may have left it corrupted or
+short of memory, or if the system killed it. A row that ends a fresh process by itself fails."""
 
 
 START_SECONDS = 120.0
-"""The longest that a process may take to start and load its parsers, on a machine that is busy."""
+"""Time limit for a process to start and load its parsers, on a busy machine."""
 
 LOOK_SECONDS = 0.05
-"""How often a working process's memory is looked at."""
+"""How often the memory of a working process is checked."""
 
 DEATH_SECONDS = 5.0
-"""How long a process that has hung up is waited for before it is killed."""
+"""How long to wait for a process that has closed its connection before killing it."""
 
 NEAR_LIMIT = 0.9
-"""A process that dies when it holds this share of its memory limit, or more, died of it."""
+"""A process that dies with at least this share of its memory limit in use counts as out of memory."""
 
 ENVIRONMENT = {"ARROW_DEFAULT_MEMORY_POOL": "system"}
-"""Arrow's other pools reserve memory ahead, which would count against a page."""
+"""Arrow's other memory pools reserve memory in advance, which would count against the page."""
 
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _STDERR_BYTES = 2000
 
 
-class SandboxError(Exception):
-    """The process cannot be started: no page is to blame."""
+class SandboxError(JobError):
+    """The process cannot be started, for a reason that has nothing to do with the page."""
 
 
 class Sandbox:
-    """A stage that runs others in a process of its own. Rows that failed before pass by it.
+    """A stage that runs other stages in a separate process. Failed rows pass through.
 
-    The process lives as long as this object and keeps what the stages keep between rows, such as an open document.
-
-    Attributes:
-        should_continue: asked several times a second while a row is worked on; where it answers False, the row is ended
-            and failed (`timeout`).
+    The process lives as long as this object, and so does the state of its stages, such as an open document.
     """
 
     def __init__(
         self, stage_factories: tuple[StageFactory, ...], schema: pa.Schema, identity: pa.Schema, limits: PageLimits
     ) -> None:
-        """`identity`: columns of `schema` that say what a row is about, which no stage changes."""
+        """`identity`: columns of `schema` that identify a row; they are copied from the input, not from the process."""
         self.spec = SandboxSpec(stage_factories, schema, limits)
         self._identity = identity.names
         self._process: _Process | None = None
-        self.should_continue: Callable[[], bool] = lambda: True
 
-    def __call__(self, rows: Iterable[Row]) -> Iterator[Row]:
+    def __call__(self, rows: Iterable[Row], should_continue: Callable[[], bool] = lambda: True) -> Iterator[Row]:
+        """Run the stages over `rows`.
+
+        Args:
+            should_continue: called several times a second while a row is processed; once it returns False, the process
+                is killed and the row fails (`timeout`).
+        """
         for row in rows:
-            yield row if row.get("status") == "failed" else self._run(row)
+            yield row if row.get("status") == "failed" else self._run(row, should_continue)
 
     @property
     def is_running(self) -> bool:
-        """Whether there is a process; the next row starts one where there is none."""
+        """Whether there is a process; if not, the next row starts one."""
         return self._process is not None
 
     def close(self) -> None:
@@ -92,29 +93,29 @@ class Sandbox:
             self._process.end()
             self._process = None
 
-    def _run(self, row: Row) -> Row:
+    def _run(self, row: Row, should_continue: Callable[[], bool]) -> Row:
         spent = 0.0
         for attempt in range(1, ATTEMPTS + 1):
             if self._process is None:
-                self._process = _started(self.spec)  # its start is nobody's fault, and not counted
+                self._process = _started(self.spec)  # before the clock starts: a row does not pay for it
             process, started = self._process, time.monotonic()
             try:
-                answer = process.process_row(row, self.spec.limits, self.should_continue)
+                answer = process.process_row(row, self.spec.limits, should_continue)
             except _EndedError as ended:
                 self.close()
                 spent += time.monotonic() - started
-                is_last = attempt == ATTEMPTS or not self.should_continue()
+                is_last = attempt == ATTEMPTS or not should_continue()
                 if is_last or not (ended.retryable or process.answered):
                     return mark_failed({**row, "seconds": {"rasterize": spent, "ocr": 0.0, "infer": 0.0}}, ended.error)
                 continue
             if process.memory_bytes() > self.spec.limits.refresh_bytes:
                 self.close()
-            return {**answer, **{name: row[name] for name in self._identity}}  # not the process's to say
+            return {**answer, **{name: row[name] for name in self._identity}}  # the process is not trusted with these
         raise AssertionError("the last attempt returns")
 
 
 def _started(spec: SandboxSpec) -> _Process:
-    """A process that is ready. One that ends before it is, as the system may end any, is started again."""
+    """Start a process and wait until it is ready; one that dies first, perhaps killed by the system, is retried."""
     for _ in range(ATTEMPTS - 1):
         with suppress(SandboxError):
             return _Process(spec)
@@ -122,9 +123,9 @@ def _started(spec: SandboxSpec) -> _Process:
 
 
 class _EndedError(Exception):
-    """A process has ended, or was ended, on a row.
+    """A process died or was killed while it processed a row.
 
-    `retryable`: somebody else may have ended it; `error` is what the row is failed with if not.
+    `error` is recorded in the row unless it is retried; `retryable`: the cause may lie outside the row.
     """
 
     def __init__(self, error: ProcessingError, retryable: bool = False) -> None:
@@ -141,7 +142,7 @@ class _Process:
         self._schema = spec.schema
         self.answered = 0
         self._most_bytes = 0
-        # A process counts what the one that forked it held as its own most, until it has held more itself.
+        # A forked process inherits its parent's peak memory (ru_maxrss) until its own exceeds it.
         self._most_of_parent = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
         with theirs:
             self._process = subprocess.Popen(
@@ -167,16 +168,16 @@ class _Process:
             raise SandboxError(f"the process that reads pages does not start: {told or 'it says nothing'}")
 
     def process_row(self, row: Row, limits: PageLimits, should_continue: Callable[[], bool]) -> Row:
-        """Send a row and wait for what becomes of it, as long as it is wanted.
+        """Send a row and wait for its result while `should_continue()` holds.
 
         Raises:
-            _EndedError: `timeout`, `out_of_memory` or `crashed`; the process is then of no more use.
+            _EndedError: `timeout`, `out_of_memory` or `crashed`; the process cannot be used again.
         """
         deadline = time.monotonic() + limits.seconds
         try:
             self._connection.send_bytes(pickle.dumps(row))
             while not self._connection.poll(LOOK_SECONDS):
-                # What it has started may hold the connection open when it is dead.
+                # Its child processes may keep the connection open after its death.
                 if self._has_ended() and not self._connection.poll():
                     raise self._reason_of_death(limits)
                 if not should_continue():
@@ -201,17 +202,17 @@ class _Process:
         return table.to_pylist()[0]
 
     def end(self) -> None:
-        """Kill it and what it started."""
+        """Kill the process and its children."""
         self._finalizer()
 
     def memory_bytes(self) -> int:
-        """What it and the processes below it hold now, libraries included."""
+        """Resident memory of the process and its descendants now, in bytes, shared libraries included."""
         held = _memory_bytes(self._process.pid)
         self._most_bytes = max(self._most_bytes, held)
         return held
 
     def _has_ended(self) -> bool:
-        """Whether it is dead; its number stays its own until it is waited for."""
+        """Whether the process is dead; it is not reaped here, so its pid is not reused."""
         return os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
     def _reason_of_death(self, limits: PageLimits) -> _EndedError:
@@ -220,7 +221,7 @@ class _Process:
             if time.monotonic() > patience:
                 return _EndedError(ProcessingError("crashed", "The process that read it hung up without ending."))
             time.sleep(0.01)
-        _kill_group(pid)  # what it had started, while nobody else can have its number
+        _kill_group(pid)  # its children; before it is reaped, so that the pid cannot belong to another process
         _, status, usage = os.wait4(pid, 0)
         self._process.returncode = os.waitstatus_to_exitcode(status)
         told = usage.ru_maxrss * 1024
@@ -250,7 +251,7 @@ def _kill_group(leader: int) -> None:
 
 
 def _memory_bytes(pid: int) -> int:
-    """Of a process and those below it; 0 for one that has just died, as the connection to it will tell."""
+    """Resident memory of a process and its descendants; 0 for a dead one, which the connection to it reveals."""
     try:
         with open(f"/proc/{pid}/statm", "rb") as file:
             held = int(file.read().split()[1]) * _PAGE_BYTES

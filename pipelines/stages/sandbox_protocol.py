@@ -1,4 +1,4 @@
-"""What the sandbox and the process it starts agree on: the stages to run, the limits of a row, the messages."""
+"""The protocol between the sandbox and its process: the stages to run, the limits of a row, the messages."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ import pyarrow as pa
 from pipelines.stages.base import StageFactory
 
 REFRESH_SHARE = 0.5
-"""A process that holds this share of the memory limit after a page is replaced before the next one,"""
+"""A process that holds more than this share of the memory limit after a page is replaced before the next one."""
 
 
 WARM_MEGABYTES = 250
-"""unless it holds no more than this: after some pages the parsers keep about 200 MB of their own."""
+"""A process that holds no more than this is never replaced: the parsers keep about 200 MB after some pages."""
 
 
 MIN_MEGABYTES = 300
-"""The lowest memory limit with which a page can be read."""
+"""The lowest memory limit that leaves room for reading a page."""
 
 
 @dataclass(frozen=True)
 class PageLimits:
-    """What one page may cost before its process is ended.
+    """Limits of one page, beyond which its process is killed.
 
     Attributes:
-        seconds: by the clock, from the opening of its document to its last word.
-        megabytes: memory of the process and of what it has started, in millions of bytes.
+        seconds: wall-clock time, from opening the document to the last word of the page.
+        megabytes: resident memory of the process and its children, in millions of bytes.
     """
 
     seconds: float = 120.0
@@ -37,24 +37,24 @@ class PageLimits:
             raise ValueError(f"--page-time-limit-seconds is {self.seconds:g}; it must be a number above 0")
         if self.megabytes < MIN_MEGABYTES:
             raise ValueError(
-                f"--page-memory-limit-megabytes is {self.megabytes}; it must be at least {MIN_MEGABYTES}, for the "
-                "parsers themselves take about 200"
+                f"--page-memory-limit-megabytes is {self.megabytes}; it must be at least {MIN_MEGABYTES}, because the "
+                "parsers alone take about 200"
             )
 
     @property
     def refresh_bytes(self) -> float:
-        """A process that holds more after a page is replaced."""
+        """A process that holds more than this after a page is replaced."""
         return max(REFRESH_SHARE * self.megabytes, WARM_MEGABYTES) * 1_000_000
 
 
 @dataclass(frozen=True)
 class SandboxSpec:
-    """What runs in the process: stages one after the other, lazily, one row out for one row in.
+    """What runs in the process: stages in sequence, lazily, one row out for each row in.
 
     Attributes:
-        stage_factories: called in the process, once each time that it starts.
-        schema: of the last stage's rows.
-        limits: of each row.
+        stage_factories: called in the process, once whenever it starts.
+        schema: columns of the last stage's rows.
+        limits: applied to each row.
     """
 
     stage_factories: tuple[StageFactory, ...]
@@ -63,4 +63,4 @@ class SandboxSpec:
 
 
 READY, OUT_OF_MEMORY = b"ready", b"out of memory"
-"""Answers that are no row."""
+"""Messages of the process that are not rows."""

@@ -1,8 +1,9 @@
-"""The process inside a sandbox: runs stages over the rows that come through a connection, one at a time.
+"""The process inside a sandbox: runs stages over rows received through a connection, one at a time.
 
     python -m pipelines.stages.sandbox_worker FILE_DESCRIPTOR
 
-First comes what to run, then rows; each is answered before the next one comes. It ends when the connection does.
+It receives a `SandboxSpec`, then rows, and answers each row before it reads the next. It exits when the connection is
+closed.
 """
 
 from __future__ import annotations
@@ -30,14 +31,14 @@ if TYPE_CHECKING:
 
 PARENT_CHECK_SECONDS = 1.0
 TIMER_MARGIN_SECONDS = 5.0
-"""The process ends itself if it is busy for so long beyond the limit: nobody is there any more to end it."""
+"""A process that is still busy this long after its time limit is ended by its own timer: its parent did not do it."""
 
 HARD_LIMIT_FACTOR = 2
-"""An allocation that would bring the process over so many times its limit is refused outright."""
+"""Multiple of the memory limit beyond which an allocation fails in the process itself."""
 
 
 def serve(connection: Connection) -> None:
-    """Answer rows until the other side hangs up."""
+    """Answer rows until the other side closes the connection."""
     spec: SandboxSpec = pickle.loads(connection.recv_bytes())
     limit = spec.limits.megabytes * 1_000_000 * HARD_LIMIT_FACTOR
     resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
@@ -61,13 +62,13 @@ def _answer(connection: Connection, rows: Iterable[Row], schema: pa.Schema) -> N
         signal.setitimer(signal.ITIMER_REAL, 0)
 
 
-def _received(connection: Connection, most_seconds: float) -> Iterator[Row]:
+def _received(connection: Connection, max_seconds: float) -> Iterator[Row]:
     while True:
         try:
             content = connection.recv_bytes()
         except EOFError:
             return
-        signal.setitimer(signal.ITIMER_REAL, most_seconds)
+        signal.setitimer(signal.ITIMER_REAL, max_seconds)
         yield pickle.loads(content)
 
 
@@ -78,7 +79,7 @@ def _end_with_parent(parent: int) -> None:
 
 
 def main() -> None:
-    """Set up a process that can do little harm, and serve."""
+    """Disable core dumps, exit with the parent, and serve."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
     serve(Connection(int(sys.argv[1])))

@@ -1,4 +1,4 @@
-"""Tokenize: from words and boxes to windows of at most 512 tokens; a longer page becomes windows that overlap."""
+"""Tokenize: from words and boxes to windows of at most 512 tokens; the windows of a longer page overlap."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ class TokenizeOptions:
     """How pages become windows.
 
     Attributes:
-        task: what the model is asked; question answering gives windows for each question.
-        questions: asked of every page; empty where each page brings its own (`questions` of a labelled page).
-        max_length: tokens of one window, special and question tokens included; at most what the model was made for.
-        stride: tokens that neighbouring windows share.
+        task: the task of the model; question answering produces windows for each question.
+        questions: asked of every page; empty if each page has its own (`questions` of a labelled page).
+        max_length: tokens of one window, special and question tokens included; at most the model's maximum.
+        stride: tokens that consecutive windows share.
     """
 
     task: Task = "token-classification"
@@ -32,7 +32,7 @@ class TokenizeOptions:
 class Tokenize:
     """Rows with the columns of `PAGE_IMAGE` in, `TOKENIZED` out.
 
-    A page without words has no window, except for sequence classification, which can tell by the picture.
+    A page without words has no windows, except for sequence classification, which can use the image alone.
     """
 
     def __init__(self, tokenizer: LayoutLMv2Tokenizer, options: TokenizeOptions) -> None:
@@ -46,7 +46,7 @@ class Tokenize:
                 continue
             try:
                 yield {**row, "windows": self._windows(row)}
-            except Exception as error:  # one page's failure is that page's alone
+            except Exception as error:  # a page fails alone
                 yield mark_failed(row, error)
 
     def _windows(self, row: Row) -> list[Row]:
@@ -87,7 +87,7 @@ def question_windows(
     options: TokenizeOptions,
     question_index: int,
 ) -> list[Row]:
-    """The windows of a question and a page's words; the question stands whole in each of them."""
+    """The windows of a question and a page's words; each window holds the whole question."""
     room = options.max_length - question_length(tokenizer, question) - 1
     stride = min(options.stride, room // 4)
     encoding = tokenizer(
@@ -103,15 +103,15 @@ def question_windows(
 
 
 def question_length(tokenizer: LayoutLMv2Tokenizer, question: str) -> int:
-    """Tokens that a question takes of each window, [CLS] and [SEP] included."""
+    """Tokens that a question takes up in each window, [CLS] and [SEP] included."""
     return len(tokenizer.tokenize(question)) + 2
 
 
 def check_questions(tokenizer: LayoutLMv2Tokenizer, options: TokenizeOptions) -> None:
-    """Refuse questions that cannot be asked.
+    """Check that the questions can be asked.
 
     Raises:
-        ValueError: no question, an empty one, or one that leaves less than half of a window to the page.
+        ValueError: there is no question, one is empty, or one leaves less than half of a window to the page.
     """
     if not options.questions:
         raise ValueError("question answering needs at least one question")
@@ -121,7 +121,7 @@ def check_questions(tokenizer: LayoutLMv2Tokenizer, options: TokenizeOptions) ->
         length, longest = question_length(tokenizer, question), options.max_length // 2
         if length > longest:
             raise ValueError(
-                f"a question of {length} tokens leaves too little of a window to the page; at most {longest}: "
+                f"a question of {length} tokens leaves too little of a window to the page (at most {longest}): "
                 f"{question[:60]!r}..."
             )
 

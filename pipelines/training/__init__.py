@@ -1,4 +1,4 @@
 """Fine-tuning under Ray Train: example cache, batch plan, data loader, trainer, metrics log.
 
-Begin with `finetune.py`, which tells the phases of a training run; `trainer.py` is what each worker does.
+Begin with `finetune.py`, the phases of a training run; `trainer.py` is what each worker does.
 """

@@ -1,6 +1,6 @@
-"""Augment: one labelled window seen in many ways, for corpora that are small.
+"""Augmentation of windows, for small corpora.
 
-Words are hidden or exchanged whole, and the page is moved, scaled and jittered: boxes and picture together.
+Whole words are hidden or replaced, and the page is moved, scaled and jittered: boxes and image together.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ PAGE_SIDE = 1000
 """Boxes are in thousandths of the page's width and height."""
 
 HIDDEN_SHARE = 0.75
-"""Of the words that are masked, this share becomes [MASK] and the rest other words: what is hidden must be guessed from
-the layout and the neighbours, what is exchanged must not be trusted."""
+"""Share of the masked words that become [MASK]; the others become random words. A hidden word has to be inferred from
+its layout and neighbours, and a replaced one teaches not to trust the text alone."""
 
 _CENTRE = PAGE_SIDE / 2
 _WHITE = 255
@@ -27,10 +27,10 @@ class AugmentOptions:
     """How much a window is changed; all zero changes nothing.
 
     Attributes:
-        mask_words: share (0 to 1) of the words that are hidden or exchanged.
-        shift: the farthest that the page is moved across and down, in thousandths of its sides.
-        scale: the most by which it is made larger or smaller, across and down on their own; 0.15 is 85% to 115%.
-        jitter: the farthest that each edge of each box is moved on its own, in thousandths.
+        mask_words: share (0 to 1) of the words that are hidden or replaced.
+        shift: the largest move of the page in x and in y, in thousandths of its sides.
+        scale: the largest relative change of its size, in x and in y independently; 0.15 is 85% to 115%.
+        jitter: the largest move of each edge of each box, in thousandths.
     """
 
     mask_words: float = 0.0
@@ -39,10 +39,10 @@ class AugmentOptions:
     jitter: int = 0
 
     def __post_init__(self) -> None:
-        for name, most in (("mask_words", 1.0), ("shift", PAGE_SIDE), ("scale", 0.9), ("jitter", PAGE_SIDE)):
+        for name, upper in (("mask_words", 1.0), ("shift", PAGE_SIDE), ("scale", 0.9), ("jitter", PAGE_SIDE)):
             value = getattr(self, name)
-            if not 0 <= value <= most:
-                raise ValueError(f"{name.replace('_', '-')} is {value:g}; it must be from 0 to {most:g}")
+            if not 0 <= value <= upper:
+                raise ValueError(f"{name.replace('_', '-')} is {value:g}; it must be from 0 to {upper:g}")
 
     @property
     def changes_nothing(self) -> bool:
@@ -51,7 +51,7 @@ class AugmentOptions:
 
 @dataclass(frozen=True)
 class AugmentedVocabulary:
-    """Of the tokenizer: the id of [MASK], and the ids (one range, end excluded) that exchanged words are drawn from."""
+    """Token ids for masked words: that of [MASK], and the range (end excluded) from which random words are drawn."""
 
     mask_token_id: int
     first_word_id: int
@@ -59,10 +59,13 @@ class AugmentedVocabulary:
 
 
 class WindowArrays(NamedTuple):
-    """A window and its picture.
+    """A window and the image of its page.
 
-    input_ids: int [tokens]; bbox: int [tokens, 4], 0 to 1000; word_indices: int [tokens], -1 for tokens that are no
-    word of the page; picture: uint8 [3, height, width].
+    Attributes:
+        input_ids: int64 [tokens].
+        bbox: int64 [tokens, 4], 0 to 1000.
+        word_indices: int64 [tokens]; -1 for special and question tokens.
+        model_image: uint8 [3, height, width].
     """
 
     input_ids: npt.NDArray[np.int64]
@@ -72,7 +75,7 @@ class WindowArrays(NamedTuple):
 
 
 class _Move(NamedTuple):
-    """x -> (x - centre) * scale + centre + shift, across and down."""
+    """x -> (x - centre) * scale + centre + shift; both arrays are float64 [2], for x and y."""
 
     scale: npt.NDArray[np.float64]
     shift: npt.NDArray[np.float64]
@@ -81,9 +84,9 @@ class _Move(NamedTuple):
 def augment_window(
     window: WindowArrays, vocabulary: AugmentedVocabulary, random: np.random.Generator, options: AugmentOptions
 ) -> WindowArrays:
-    """A changed copy of a window; `window` itself stays as it is. The same generator state gives the same copy.
+    """A changed copy of a window; `window` itself is left as it is. Equal generator states give equal copies.
 
-    Only words of the page are touched: special and question tokens stay.
+    Only words of the page are changed; special and question tokens stay.
     """
     if options.changes_nothing:
         return window
@@ -105,7 +108,7 @@ def augment_window(
 
 
 def _with_boxes(window: WindowArrays, of_page: npt.NDArray[np.bool_], boxes: npt.NDArray[np.int64]) -> WindowArrays:
-    """The window with other boxes for the tokens of the page, clipped to it and put in order."""
+    """The window with new boxes for the page's tokens, clipped to the page and with their corners in order."""
     clipped = np.clip(boxes, 0, PAGE_SIDE)
     bbox = window.bbox.copy()
     bbox[of_page, :2] = np.minimum(clipped[:, :2], clipped[:, 2:])
@@ -124,10 +127,10 @@ def _mask_words(
         return window
     drawn = random.random(int(window.word_indices.max()) + 1)[np.maximum(window.word_indices, 0)]
     hidden = of_page & (drawn < share * HIDDEN_SHARE)
-    exchanged = of_page & (drawn < share) & ~hidden
+    replaced = of_page & (drawn < share) & ~hidden
     input_ids = window.input_ids.copy()
     input_ids[hidden] = vocabulary.mask_token_id
-    input_ids[exchanged] = random.integers(vocabulary.first_word_id, vocabulary.end_word_id, int(exchanged.sum()))
+    input_ids[replaced] = random.integers(vocabulary.first_word_id, vocabulary.end_word_id, int(replaced.sum()))
     return window._replace(input_ids=input_ids)
 
 
@@ -137,7 +140,7 @@ def _moved_boxes(boxes: npt.NDArray[np.int64], move: _Move) -> npt.NDArray[np.in
 
 
 def _moved_image(model_image: npt.NDArray[np.uint8], move: _Move) -> npt.NDArray[np.uint8]:
-    """The picture under the same move, nearest pixels; what comes into view is white."""
+    """The image under the same move, by nearest pixels; what comes into view is white."""
     _, height, width = model_image.shape
     columns, across = _sources(width, move.scale[0], move.shift[0])
     rows, down = _sources(height, move.scale[1], move.shift[1])
@@ -147,8 +150,8 @@ def _moved_image(model_image: npt.NDArray[np.uint8], move: _Move) -> npt.NDArray
 
 
 def _sources(size: int, scale: float, shift: float) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
-    """For each pixel of a side, the pixel that comes there, and whether there is one."""
-    places = (np.arange(size) + 0.5) * PAGE_SIDE / size
-    sources = np.floor(((places - _CENTRE - shift) / scale + _CENTRE) * size / PAGE_SIDE).astype(np.int64)
+    """For each pixel of a side, the index of the pixel that moves there, and whether it is inside the image."""
+    centres = (np.arange(size) + 0.5) * PAGE_SIDE / size
+    sources = np.floor(((centres - _CENTRE - shift) / scale + _CENTRE) * size / PAGE_SIDE).astype(np.int64)
     inside = (sources >= 0) & (sources < size)
     return np.clip(sources, 0, size - 1), inside

@@ -1,8 +1,8 @@
-"""Batches: which windows make up which step of training, as a pure function of the examples and a few numbers.
+"""The batch plan: which windows each training step holds, as a pure function of the examples and the options.
 
-Windows of like length share a step, and within it a micro batch, so that little is padding. What a step holds depends
-on neither the workers nor the size of their micro batches, and a run can go on in the middle: worker r of n takes the
-micro batches r, r + n, r + 2n, ... of each step.
+Windows of similar length share a step, and within it a micro batch, so that little is padding. A step's windows depend
+neither on the number of workers nor on the size of micro batches, and a run can continue at any step: worker r of n
+computes the micro batches r, r + n, r + 2n, ... of each step.
 """
 
 from __future__ import annotations
@@ -15,59 +15,22 @@ import numpy.typing as npt
 
 from pipelines.stages.infer import padded_length
 from pipelines.training.example_cache import ExampleIndex
+from pipelines.training.options import BatchOptions
 
 LENGTH_NOISE = 0.05
-"""Lengths are sorted as if each were up to this share longer or shorter: windows meet others in every epoch."""
-
-
-@dataclass(frozen=True)
-class BatchOptions:
-    """How windows are grouped.
-
-    Attributes:
-        batch_size: the most windows of one step, all workers together.
-        micro_batch_size: the most windows that a worker computes at once; the gradients of a step add up.
-        seed: of the order.
-    """
-
-    batch_size: int = 8
-    micro_batch_size: int = 4
-    seed: int = 0
-
-    @property
-    def micro_batches(self) -> int:
-        """Of one step, all workers together."""
-        return self.batch_size // self.micro_batch_size
-
-    def check(self, workers: int) -> None:
-        """Refuse numbers that cannot be shared out evenly.
-
-        Raises:
-            ValueError: the message says which, and what would do.
-        """
-        if self.batch_size % self.micro_batch_size:
-            raise ValueError(
-                f"--batch-size is {self.batch_size} windows, which is no multiple of --micro-batch-size "
-                f"{self.micro_batch_size}"
-            )
-        if self.micro_batches % workers:
-            raise ValueError(
-                f"a step has {self.micro_batches} micro batches (--batch-size {self.batch_size} / --micro-batch-size "
-                f"{self.micro_batch_size}), which {workers} workers cannot share evenly: make it a multiple of "
-                f"{workers}, for instance with --micro-batch-size {max(1, self.batch_size // workers)}"
-            )
+"""Lengths are sorted as if each were up to this share longer or shorter, so that batches differ between epochs."""
 
 
 @dataclass(frozen=True)
 class MicroBatch:
-    """What one worker computes at once.
+    """The windows that one worker computes at once.
 
     Attributes:
-        step: from 0, over all epochs.
-        place: which of its step's micro batches.
-        epoch: from 0.
+        step: counted from 0 over all epochs.
+        micro_batch_index: index of the micro batch within its step.
+        epoch: counted from 0.
         windows: int64, indices into the `ExampleIndex`; empty where there are fewer windows than micro batches.
-        targets: what the loss of the whole step is divided by, the same for all its micro batches.
+        targets: number of targets in the whole step, by which its loss is divided; equal in all its micro batches.
     """
 
     step: int
@@ -78,12 +41,12 @@ class MicroBatch:
 
 
 class BatchPlan:
-    """The order of all windows with something to learn from, in every epoch each of them once."""
+    """The order of all windows that have targets; each occurs once in every epoch."""
 
     def __init__(self, index: ExampleIndex, options: BatchOptions) -> None:
         """
         Raises:
-            ValueError: there is no such window.
+            ValueError: no window has a target.
         """
         self.options = options
         self.index = index
@@ -96,9 +59,10 @@ class BatchPlan:
         return -(-len(self.windows) // self.options.batch_size)
 
     def epoch(self, epoch: int) -> list[list[npt.NDArray[np.int64]]]:
-        """The windows of an epoch: for each step, for each of its micro batches.
+        """The windows of an epoch, int64, by step and micro batch.
 
-        The windows are dealt evenly: steps differ by one window at the most, and so do micro batches of a step.
+        They are distributed evenly: the sizes of steps differ by at most one window, and so do those of a step's micro
+        batches.
         """
         random = np.random.default_rng([self.options.seed, epoch])
         shuffled = self.windows[random.permutation(len(self.windows))]
@@ -106,8 +70,7 @@ class BatchPlan:
         by_length = shuffled[np.argsort(lengths, kind="stable")]
         steps = np.array_split(by_length, self.steps_per_epoch)
         return [
-            np.array_split(steps[micro_batch_index], self.options.micro_batches)
-            for micro_batch_index in random.permutation(self.steps_per_epoch)
+            np.array_split(steps[step], self.options.micro_batches) for step in random.permutation(self.steps_per_epoch)
         ]
 
     def steps(self, first: int, end: int) -> Iterator[list[MicroBatch]]:
@@ -129,7 +92,7 @@ class BatchPlan:
         ]
 
     def padding_share(self, epoch: int = 0) -> float:
-        """The share (0 to 1) of an epoch's tokens that is padding."""
+        """The share (0 to 1) of an epoch's tokens that are padding."""
         lengths = [self.index.tokens[windows] for step in self.epoch(epoch) for windows in step if len(windows)]
         padded = sum(padded_length(int(length.max())) * len(length) for length in lengths)
         return 1 - sum(int(length.sum()) for length in lengths) / padded

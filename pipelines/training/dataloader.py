@@ -1,6 +1,6 @@
-"""The feed: from the plan of batches to tensors, through Ray Data, one worker's micro batches in their order.
+"""The data loader: one worker's micro batches as tensors, in the order of the batch plan, through Ray Data.
 
-micro batches of the plan -> [ load pages -> augment -> collate ] -> rows of MICRO_BATCH -> tensors
+micro batches of the plan -> [ load pages -> mix -> augment -> collate ] -> rows of MICRO_BATCH -> tensors
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import pyarrow as pa
 import ray.data
 
 from model import LayoutLMv2Tokenizer
+from pipelines.runtime.pools import TASK_CPUS
 from pipelines.schema import MODEL_IMAGE_SHAPE, Row, Task
 from pipelines.stages.infer import padded_length
 from pipelines.stages.tokenize import TokenizeOptions, page_windows
@@ -31,18 +32,15 @@ from pipelines.training.targets import IGNORED_TARGET, Objective, answer_span, h
 if TYPE_CHECKING:
     import torch
 
-TASK_CPUS = 0.1
-"""What Ray books for a task that loads micro batches."""
-
 TASKS_AT_A_TIME = 2
 WINDOWS_PER_TASK = 16
 WINDOWS_PER_DATASET = 512
-"""Windows that one Dataset loads; while they are used, the next one loads as many. About 90 MB each time."""
+"""Windows that one Dataset loads, about 90 MB; the next Dataset loads while they are used."""
 
 PLANNED = pa.schema(
     [
         ("step", pa.int64()),
-        ("place", pa.int32()),
+        ("micro_batch_index", pa.int32()),
         ("epoch", pa.int32()),
         ("targets", pa.int64()),
         ("idle", pa.bool_()),
@@ -54,8 +52,8 @@ PLANNED = pa.schema(
         ("other_row_groups", pa.list_(pa.int32())),
     ]
 )
-"""A micro batch of the plan, with another page for each window that it may be remixed with. `idle` marks one without
-windows of its own: another window stands in with no weight, so that every worker takes part in every step."""
+"""A micro batch of the plan, and for each window another page to mix its page with. An `idle` one has no windows of its
+own: it computes another window with weight 0, so that every worker takes part in every step."""
 
 ARRAYS: dict[str, npt.DTypeLike] = {
     "input_ids": np.int32,
@@ -72,7 +70,7 @@ ARRAYS: dict[str, npt.DTypeLike] = {
 MICRO_BATCH = pa.schema(
     [
         ("step", pa.int64()),
-        ("place", pa.int32()),
+        ("micro_batch_index", pa.int32()),
         ("epoch", pa.int32()),
         ("targets", pa.int64()),
         ("own_targets", pa.int64()),
@@ -81,7 +79,7 @@ MICRO_BATCH = pa.schema(
     ]
 )
 """A loaded micro batch: flat arrays under the names of the model's arguments; those of other tasks are null.
-`own_targets` are those of this micro batch alone, 0 for an idle one."""
+`own_targets` counts the targets of this micro batch, 0 for an idle one."""
 
 
 @dataclass(frozen=True)
@@ -89,15 +87,15 @@ class DataLoaderOptions:
     """What is loaded, and how.
 
     Attributes:
-        task: decides the targets, unless
-        objective: says that these are the words that `augment` hides.
-        label_ids: of words or pages; empty for questions.
+        task: decides the targets, if the objective is "labels".
+        label_ids: ids of the labels of words or pages; empty for question answering.
         pad_token_id: of the tokenizer.
-        seed: of the augmentation.
-        augment: how much a window is changed, differently in every epoch.
         vocabulary: for masked words.
-        remix: how much a page is mixed with another one; it is then cut into windows anew.
-        tokenizer: folder or prefix with the tokenizer's files, for that.
+        tokenizer: folder or prefix of the tokenizer, with which mixed pages are cut into windows.
+        objective: "masked-words" makes the words that `augment` hides the targets.
+        seed: of augmentation and mixing.
+        augment: how much a window is changed, differently in every epoch.
+        page_mixing: how much a page is mixed with another one.
         stride: tokens that neighbouring windows share.
     """
 
@@ -114,13 +112,18 @@ class DataLoaderOptions:
 
     @property
     def labels_tokens(self) -> bool:
-        """Whether each token has a target of its own."""
+        """Whether each token has its own target."""
         return self.objective == "masked-words" or self.task == "token-classification"
 
 
 @dataclass(frozen=True)
 class TrainingBatch:
-    """A micro batch as the model takes it: `tensors` are its keyword arguments, the targets included."""
+    """A micro batch for the model: `tensors` are its keyword arguments, including the targets.
+
+    Attributes:
+        targets: number of targets in the whole step.
+        own_targets: number of targets in this micro batch.
+    """
 
     step: int
     micro_batch_index: int
@@ -134,10 +137,10 @@ def iter_batches(
     plan: BatchPlan, first: int, end: int, rank: int, workers: int, storage: Storage, options: DataLoaderOptions
 ) -> Iterator[TrainingBatch]:
     """One worker's micro batches of the steps from `first` to `end` (excluded), in order, loaded ahead of their use."""
-    # Each Dataset is run to its end: one that waits for its reader keeps a core of this process busy with waiting.
+    # Each Dataset is executed to its end: one that waits for its consumer keeps a core of this process busy.
     steps = max(1, WINDOWS_PER_DATASET // plan.options.batch_size)
     starts = range(first, end, steps)
-    loader = ThreadPoolExecutor(1, thread_name_prefix="feed")
+    loader = ThreadPoolExecutor(1, thread_name_prefix="dataloader")
     try:
 
         def load(start: int) -> Future[list[ray.ObjectRef[pa.Table]]]:
@@ -161,11 +164,11 @@ def iter_batches(
 def _loaded(
     rows: Iterator[Row], size: int, storage: Storage, options: DataLoaderOptions
 ) -> list[ray.ObjectRef[pa.Table]]:
-    """Rows of `PLANNED`, loaded `size` a task: tables of `MICRO_BATCH` in their order, in Ray's object store."""
+    """Load rows of `PLANNED`, `size` in a task: tables of `MICRO_BATCH` in the same order, in Ray's object store."""
     blocks = []
     while chunk := list(islice(rows, size)):
         blocks.append(pa.Table.from_pylist(chunk, schema=PLANNED))
-    # from_arrow would start a task of a whole CPU for each, and wait for ever where the workers hold most of them.
+    # from_arrow would start a task of one CPU for each block, and hang where the workers hold most of the CPUs.
     dataset = ray.data.from_blocks(blocks)
     context = dataset.context
     context.target_max_block_size = None
@@ -187,25 +190,25 @@ def planned_rows(plan: BatchPlan, first: int, end: int, rank: int, workers: int)
         some_window = next(batch.windows[:1] for batch in step if len(batch.windows))
         for batch in micro_batches_for_rank(step, rank, workers):
             windows = batch.windows if len(batch.windows) else some_window
-            places = [index.pages[page] for page in index.page[windows]]
+            positions = [index.pages[page] for page in index.page[windows]]
             others = [index.pages[page] for page in _other_pages(windows, batch.epoch, plan)]
             yield {
                 "step": batch.step,
-                "place": batch.micro_batch_index,
+                "micro_batch_index": batch.micro_batch_index,
                 "epoch": batch.epoch,
                 "targets": batch.targets,
                 "idle": not len(batch.windows),
                 "window_ids": windows,
-                "files": [index.files[micro_batch_index.file] for micro_batch_index in places],
-                "row_groups": [micro_batch_index.row_group for micro_batch_index in places],
+                "files": [index.files[position.file] for position in positions],
+                "row_groups": [position.row_group for position in positions],
                 "windows": index.window[windows],
-                "other_files": [index.files[micro_batch_index.file] for micro_batch_index in others],
-                "other_row_groups": [micro_batch_index.row_group for micro_batch_index in others],
+                "other_files": [index.files[position.file] for position in others],
+                "other_row_groups": [position.row_group for position in others],
             }
 
 
 def _other_pages(windows: npt.NDArray[np.int64], epoch: int, plan: BatchPlan) -> list[int]:
-    """For each window the page that it may be remixed with, another one in every epoch."""
+    """For each window the index of the page to mix its page with, drawn anew in every epoch."""
     seed = plan.options.seed
     return [int(np.random.default_rng([seed, epoch, window, 1]).integers(len(plan.index.pages))) for window in windows]
 
@@ -231,14 +234,14 @@ def _load(planned: Row, reader: ExampleReader, options: DataLoaderOptions) -> Ro
     windows: list[WindowArrays] = []
     types: list[npt.NDArray[np.int64]] = []
     targets: list[Any] = []
-    places = zip(
+    sources = zip(
         *(planned[name] for name in ("files", "row_groups", "windows", "other_files", "other_row_groups")), strict=True
     )
-    for identity, (uri, row_group, index, *other) in zip(planned["window_ids"], places, strict=True):
+    for identity, (uri, row_group, index, *other) in zip(planned["window_ids"], sources, strict=True):
         random = np.random.default_rng([options.seed, planned["epoch"], identity])
         page = page_at(uri, row_group)
         if not options.page_mixing.changes_nothing:
-            page = remixed(page, page_at(*other), options, random)
+            page = mixed_page(page, page_at(*other), options, random)
             index %= len(page["windows"])
         window = load_window(page, index, options, random)
         windows.append(window)
@@ -250,12 +253,12 @@ def _load(planned: Row, reader: ExampleReader, options: DataLoaderOptions) -> Ro
     arrays = collate(windows, types, targets, options)
     own = 0 if planned["idle"] else _count(arrays)
     flat = {name: np.ascontiguousarray(array, dtype=ARRAYS[name]).reshape(-1) for name, array in arrays.items()}
-    kept = {name: planned[name] for name in ("step", "place", "epoch", "targets")}
+    kept = {name: planned[name] for name in ("step", "micro_batch_index", "epoch", "targets")}
     return {**kept, "own_targets": own, "rows": len(windows), **flat}
 
 
-def remixed(page: Row, other: Row, options: DataLoaderOptions, random: np.random.Generator) -> Row:
-    """A page mixed with another one and cut into windows anew, with the columns that a labelled window is made of."""
+def mixed_page(page: Row, other: Row, options: DataLoaderOptions, random: np.random.Generator) -> Row:
+    """A page mixed with another one and cut into windows again, with the columns that a labelled window needs."""
     mixed = mix_pages(_labelled_words(page), _labelled_words(other), random, options.page_mixing)
     tokenizer = _tokenizer(options.tokenizer)
     cut = TokenizeOptions(options.task, max_length=tokenizer.model_max_length, stride=options.stride)
@@ -271,11 +274,11 @@ def _labelled_words(page: Row) -> LabelledWords:
 
 @cache
 def _tokenizer(source: str) -> LayoutLMv2Tokenizer:
-    return LayoutLMv2Tokenizer.from_pretrained(source)  # once a process: a task loads few pages
+    return LayoutLMv2Tokenizer.from_pretrained(source)  # once a process, not once a task: a task loads few pages
 
 
 def load_window(page: Row, index: int, options: DataLoaderOptions, random: np.random.Generator) -> WindowArrays:
-    """A window and its page's picture as training sees them: changed at random, if that is asked for."""
+    """A window and the image of its page, with random augmentation if the options ask for it."""
     window = page["windows"][index]
     arrays = WindowArrays(
         input_ids=np.asarray(window["input_ids"], dtype=np.int64),
@@ -287,7 +290,7 @@ def load_window(page: Row, index: int, options: DataLoaderOptions, random: np.ra
 
 
 def window_targets(page: Row, index: int, options: DataLoaderOptions) -> Any:
-    """What the model should say of a window: label ids int64 [tokens], a `Span`, or the id of the page's class."""
+    """The targets of a window: label ids int64 [tokens], a `Span`, or the id of the page's class."""
     if options.task == "token-classification":
         return token_targets(page, index, options.label_ids)
     if options.task == "question-answering":
@@ -298,8 +301,10 @@ def window_targets(page: Row, index: int, options: DataLoaderOptions) -> Any:
 def collate(
     windows: list[WindowArrays], types: list[npt.NDArray[np.int64]], targets: list[Any], options: DataLoaderOptions
 ) -> dict[str, npt.NDArray[Any]]:
-    """The arguments of the model for these windows, padded on the right to the longest; windows that have the very same
-    picture share it."""
+    """The arguments of the model for these windows, padded on the right to the longest.
+
+    Windows of one page share its image: `image_of_row` is the index of each window's image.
+    """
     shape = len(windows), padded_length(max(len(window.input_ids) for window in windows))
     arrays: dict[str, npt.NDArray[Any]] = {
         "input_ids": np.full(shape, options.pad_token_id),
@@ -321,9 +326,9 @@ def collate(
         arrays["start_positions"], arrays["end_positions"] = np.asarray(targets).T
     else:
         arrays["labels"] = np.asarray(targets)
-    pictures = {id(window.model_image): window.model_image for window in windows}
-    arrays["image"] = np.stack(list(pictures.values()))
-    arrays["image_of_row"] = np.asarray([list(pictures).index(id(window.model_image)) for window in windows])
+    images = {id(window.model_image): window.model_image for window in windows}
+    arrays["image"] = np.stack(list(images.values()))
+    arrays["image_of_row"] = np.asarray([list(images).index(id(window.model_image)) for window in windows])
     return arrays
 
 
@@ -334,11 +339,11 @@ def _count(arrays: Mapping[str, npt.NDArray[Any]]) -> int:
 
 
 def training_batch(row: pa.Table) -> TrainingBatch:
-    """One row of `MICRO_BATCH` as int64 tensors (the image: uint8)."""
+    """One row of `MICRO_BATCH` as int64 tensors; the images are uint8."""
     import torch
 
     (record,) = row.combine_chunks().to_batches()
-    (numbers,) = record.select(["step", "place", "epoch", "targets", "own_targets", "rows"]).to_pylist()
+    (numbers,) = record.select(["step", "micro_batch_index", "epoch", "targets", "own_targets", "rows"]).to_pylist()
     rows = numbers.pop("rows")
     tensors: dict[str, torch.Tensor] = {}
     for name in ARRAYS:
@@ -358,10 +363,10 @@ def training_batch(row: pa.Table) -> TrainingBatch:
 
 
 def augmented_vocabulary(tokenizer: LayoutLMv2Tokenizer) -> AugmentedVocabulary:
-    """For words that are masked or exchanged: [MASK], and the ids after BERT's special and unused ones.
+    """The token ids for masked words: [MASK], and the ids after BERT's special and unused ones.
 
     Raises:
-        ValueError: there are none.
+        ValueError: the vocabulary has no such ids.
     """
     reserved = (index for token, index in tokenizer.get_vocab().items() if token[0] == "[" and token[-1] == "]")
     first = max((index for index in reserved if index < tokenizer.vocab_size // 2), default=-1) + 1

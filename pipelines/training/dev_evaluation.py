@@ -1,4 +1,4 @@
-"""The dev metric in the middle of training: the same stages as the batch job, the pages shared among the workers."""
+"""The dev metric during training: the pages are shared among the workers, and go through the batch job's stages."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from pipelines.training.example_cache import ExampleIndex, ExampleReader
 if TYPE_CHECKING:
     from pipelines.evaluation.metrics.scores import Scores
 
-PAGES_AT_A_TIME = 16
+PAGES_AT_ONCE = 16
 
 
 @dataclass(frozen=True)
 class DevSplit:
-    """What is evaluated: the examples of a split, and the corpus, which says how they are scored."""
+    """The split to evaluate: its examples, and the name of the data set, which decides the metric."""
 
     dataset: str
     examples: ExampleIndex
 
 
-def evaluate_share(
+def predict_share(
     model: Any, storage: Storage, dev: DevSplit, task: Task, labels: tuple[str, ...], rank: int, workers: int
 ) -> list[Row]:
-    """The rows of one worker's share of the pages: what the model says of each, and what is true."""
+    """The rows of one worker's share of the pages, with predictions and ground truth."""
     dtype = choose_dtype("auto", model.device)
     if dtype != torch.float32:
         model = copy.deepcopy(model)
@@ -42,11 +42,11 @@ def evaluate_share(
     merge = Merge(MergeOptions(task, labels))
     reader = ExampleReader(storage)
     results: list[Row] = []
-    places = dev.examples.pages[rank::workers]
-    for start in range(0, len(places), PAGES_AT_A_TIME):
+    positions = dev.examples.pages[rank::workers]
+    for start in range(0, len(positions), PAGES_AT_ONCE):
         pages = [
-            reader.read(dev.examples.files[micro_batch_index.file], micro_batch_index.row_group)
-            for micro_batch_index in places[start : start + PAGES_AT_A_TIME]
+            reader.read(dev.examples.files[position.file], position.row_group)
+            for position in positions[start : start + PAGES_AT_ONCE]
         ]
         for page, result in zip(pages, merge(infer(pages)), strict=True):
             results.append({**result, **{field.name: page[field.name] for field in GROUND_TRUTH}})
@@ -54,15 +54,15 @@ def evaluate_share(
 
 
 def score_all_ranks(rows: list[Row], dev: DevSplit, task: Task, rank: int, workers: int) -> Scores:
-    """The scores of all workers' rows together, on every worker."""
+    """The scores over the rows of all workers, on every worker."""
     from pipelines.evaluation.metrics.scores import score_pages
 
     if workers == 1:
         return score_pages(dev.dataset, task, rows)
     shares: list[Any] | None = [None] * workers if rank == 0 else None
     torch.distributed.gather_object(rows, shares)
-    told: list[Any] = [None]
+    scores: list[Any] = [None]
     if shares is not None:
-        told = [score_pages(dev.dataset, task, [row for share in shares for row in share])]
-    torch.distributed.broadcast_object_list(told)
-    return told[0]
+        scores = [score_pages(dev.dataset, task, [row for share in shares for row in share])]
+    torch.distributed.broadcast_object_list(scores)
+    return scores[0]

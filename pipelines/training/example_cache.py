@@ -1,8 +1,8 @@
-"""Examples: labelled pages read, rendered and tokenized once, and kept as Parquet for every later epoch and run.
+"""The example cache: labelled pages are read, rendered and tokenized once, and kept as Parquet for all epochs and runs.
 
-    labelled pages -> [ read -> annotate -> tokenize ] -> FOLDER/pages/*.parquet, one file a block, one row group a page
+    labelled pages -> [ read -> align labels -> tokenize ] -> FOLDER/pages/*.parquet: a file a block, a row group a page
 
-`FOLDER/examples.json` says what they were made from. The same call again makes only what is missing.
+`FOLDER/examples.json` records what the examples were made from. A second call makes only missing ones.
 """
 
 from __future__ import annotations
@@ -42,18 +42,18 @@ RECORD = "examples.json"
 TABLE = "pages"
 PROBLEMS_NAMED = 20
 OPEN_FILES = 64
-"""Files whose footers a reader keeps."""
+"""Files that a reader keeps open."""
 
 COUNTS = [pa.field("window_tokens", pa.list_(pa.int32())), pa.field("window_targets", pa.list_(pa.int32()))]
 COUNTED_EXAMPLE = pa.schema([*EXAMPLE, *COUNTS])
-"""An example with the length of each window and its share in the loss (`count_targets`), so that an index of many pages
-is read without their windows."""
+"""An example, and for each window its tokens and targets (`count_targets`), so that an index of many pages is read
+without their windows."""
 
 INDEX_COLUMNS = ("document_id", "page_index", "uri", "status", "error_kind", "error", "window_tokens", "window_targets")
 
 
 class PagePosition(NamedTuple):
-    """A page: which of the index's files, and which row group in it."""
+    """Where a page lies: the index of its file in `ExampleIndex.files`, and its row group in the file."""
 
     file: int
     row_group: int
@@ -61,16 +61,16 @@ class PagePosition(NamedTuple):
 
 @dataclass(frozen=True)
 class ExampleIndex:
-    """Where the examples of a split lie, in the order of the corpus, whatever wrote them.
+    """Where the examples of a split lie, in the order of the corpus.
 
     Attributes:
         files: URIs.
-        pages: the pages that could be read.
-        page: int32 [n], for each window the index of its page in `pages`.
-        window: int32 [n], which of the page's windows.
-        tokens: int32 [n], its length.
-        targets: int32 [n], by how many targets it counts in the loss; 0 for one with nothing to learn.
-        failed: for each page that could not be read, its URI and why.
+        pages: positions of the pages that could be read.
+        page: int32 [windows], the index of each window's page in `pages`.
+        window: int32 [windows], its index within the page.
+        tokens: int32 [windows], its length.
+        targets: int32 [windows], its number of targets in the loss; a window with 0 is not trained on.
+        failed: URI and reason of each page that could not be read.
     """
 
     files: tuple[str, ...]
@@ -83,7 +83,7 @@ class ExampleIndex:
 
 
 class CountTargets:
-    """The last stage: what `COUNTED_EXAMPLE` adds."""
+    """Rows of `EXAMPLE` in, `COUNTED_EXAMPLE` out."""
 
     def __init__(self, task: Task) -> None:
         self.task = task
@@ -100,67 +100,71 @@ class CountTargets:
 def prepare_examples(
     storage: Storage, cache: str, corpus: Corpus, options: PreprocessOptions, pools: Pools, *, strict: bool = False
 ) -> ExampleIndex:
-    """Make the examples of a split that are not there yet, on the Ray cluster that is connected, and index them all.
+    """Make the missing examples of a split on the connected Ray cluster, and index all of them.
 
-    Pages that cannot be read are named in the log and left out.
+    Pages that cannot be read are logged and left out.
 
     Args:
-        cache: folder or prefix of examples; those of each corpus, split and options have a folder of their own in it.
-        strict: refuse a split with such pages.
+        cache: folder or prefix of all examples; each corpus, split and set of options has its own folder in it.
+        strict: refuse a split with pages that cannot be read.
 
     Raises:
-        BrokenAnnotationError: `strict`, and there are any.
+        BrokenAnnotationError: `strict`, and a page cannot be read.
         ProcessingError: the folder cannot be read or written.
-        ValueError: no page is left.
+        ValueError: no page can be read.
     """
     rows = [labelled_row(page) for page in corpus.pages]
     folder = _open_folder(storage, cache, _record(storage, rows, options))
-    done = _pages_done(storage, folder)
-    to_do = [row for row in rows if page_key(row) not in done]
-    if to_do:
-        _write_examples(storage, folder, to_do, options, pools)
+    cached = _cached_pages(storage, folder)
+    missing = [row for row in rows if page_key(row) not in cached]
+    if missing:
+        _write_examples(storage, folder, missing, options, pools)
     else:
-        logger.info("all %d pages are in %s already", len(rows), folder)
+        logger.info("%s holds all %d pages already", folder, len(rows))
     index = read_index(storage, folder, rows)
     if index.failed:
         named = [f"{uri}: {reason}" for uri, reason in index.failed[:PROBLEMS_NAMED]]
         message = f"{len(index.failed)} of {len(rows)} pages cannot be read: " + "; ".join(named)
         if strict:
             raise BrokenAnnotationError(message)
-        logger.warning("%s; they are left out (remove %s to try them again)", message, folder)
+        logger.warning("%s; they are left out (remove %s to read them again)", message, folder)
     if not index.pages:
-        raise ValueError(f"none of the {len(rows)} pages can be learned from or asked" if rows else "there is no page")
+        raise ValueError(f"none of the {len(rows)} pages can be read" if rows else "there is no page")
     return index
 
 
 def read_index(storage: Storage, folder: str, rows: Sequence[Row]) -> ExampleIndex:
-    """The index of what `folder` holds of `rows` (with document_id and page_index, in the order of the corpus)."""
-    order = {page_key(row): position for position, row in enumerate(rows)}
+    """The index of the examples in `folder` that belong to `rows`.
+
+    Args:
+        rows: with document_id and page_index, in the order of the corpus.
+    """
+    order = {page_key(row): index for index, row in enumerate(rows)}
     files: list[str] = []
     found: dict[int, tuple[PagePosition, Row]] = {}
     for uri, table in read_tables(storage, table_files(storage, folder, TABLE), INDEX_COLUMNS):
         for row_group, row in enumerate(table.to_pylist()):
-            position = order.get(page_key(row))
-            if position is not None:
-                found[position] = PagePosition(len(files), row_group), row
+            order_index = order.get(page_key(row))
+            if order_index is not None:
+                found[order_index] = PagePosition(len(files), row_group), row
         files.append(uri)
-    places: list[PagePosition] = []
+    pages: list[PagePosition] = []
     failed: list[tuple[str, str]] = []
     columns: list[tuple[int, int, int, int]] = []
-    for position in sorted(found):
-        micro_batch_index, row = found[position]
+    for order_index in sorted(found):
+        page_position, row = found[order_index]
         if row["status"] != "ok":
             failed.append((f"{row['uri']} page {row['page_index']}", f"{row['error_kind']}: {row['error']}"))
             continue
         counts = zip(row["window_tokens"], row["window_targets"], strict=True)
-        columns += [(len(places), window, tokens, targets) for window, (tokens, targets) in enumerate(counts)]
-        places.append(micro_batch_index)
+        columns += [(len(pages), window, tokens, targets) for window, (tokens, targets) in enumerate(counts)]
+        pages.append(page_position)
     page, window, tokens, targets = np.asarray(columns, dtype=np.int32).reshape(-1, 4).T.copy()
-    return ExampleIndex(tuple(files), tuple(places), page, window, tokens, targets, tuple(failed))
+    return ExampleIndex(tuple(files), tuple(pages), page, window, tokens, targets, tuple(failed))
 
 
 class ExampleReader:
-    """Reads single pages. Footers of the last files are kept, so a page costs the reading of its own bytes."""
+    """Reads single pages. The last files stay open with their footers, so that only the page's own bytes are read."""
 
     def __init__(self, storage: Storage) -> None:
         self.storage = storage
@@ -177,25 +181,26 @@ class ExampleReader:
 
 
 def _record(storage: Storage, rows: Sequence[Row], options: PreprocessOptions) -> dict[str, Any]:
-    """What the examples are made from: a folder of examples is taken as it is only if this is equal."""
+    """What the examples are made from: the examples of a folder are used only if its record is equal."""
     tokenizer = load_tokenizer(options.tokenizer)
     vocabulary = json.dumps([sorted(tokenizer.get_vocab().items()), tokenizer.do_lower_case])
     result_options = asdict(replace(options, tokenizer=_hash(vocabulary)))
-    del result_options["page_time_limit_seconds"]
+    del result_options["limits"]
     return json.loads(
         json.dumps(
             {
                 "options": {**result_options, "max_length": tokenizer.model_max_length},
+                "columns": COUNTED_EXAMPLE.names,
                 "pages": len(rows),
                 "annotations": _hash(json.dumps(rows)),
-                "files": _hash(json.dumps(_marks(storage, {_file_of(row["uri"]) for row in rows}))),
+                "files": _hash(json.dumps(_versions(storage, {_file_of(row["uri"]) for row in rows}))),
             }
         )
     )
 
 
 def annotations_hash(pages: Sequence[LabelledPage]) -> str:
-    """Changes with anything that the corpus says of these pages."""
+    """A hash of all annotations of these pages."""
     return _hash(json.dumps([labelled_row(page) for page in pages]))
 
 
@@ -203,8 +208,8 @@ def _file_of(uri: str) -> str:
     return uri.rpartition("#")[0] if is_embedded_image(uri) else uri
 
 
-def _marks(storage: Storage, uris: set[str]) -> list[tuple[str, str]]:
-    """The files (those that exist) with what changes with their content."""
+def _versions(storage: Storage, uris: set[str]) -> list[tuple[str, str]]:
+    """URI and etag of each file that exists."""
     if not uris:
         return []
     folders = [uri.rpartition("/")[0].split("/") for uri in uris]
@@ -214,7 +219,7 @@ def _marks(storage: Storage, uris: set[str]) -> list[tuple[str, str]]:
 
 
 def _open_folder(storage: Storage, cache: str, record: dict[str, Any]) -> str:
-    """The folder of the examples that are made from what the record says, and of no others."""
+    """The folder of the examples with exactly this record."""
     content = json.dumps(record, indent=2) + "\n"
     folder = join_uri(cache, _hash(content)[:16])
     if not storage.exists(join_uri(folder, RECORD)):
@@ -222,11 +227,11 @@ def _open_folder(storage: Storage, cache: str, record: dict[str, Any]) -> str:
     return folder
 
 
-def _pages_done(storage: Storage, folder: str) -> set[PageKey]:
-    done: set[PageKey] = set()
+def _cached_pages(storage: Storage, folder: str) -> set[PageKey]:
+    cached: set[PageKey] = set()
     for _, table in read_tables(storage, table_files(storage, folder, TABLE), ("document_id", "page_index")):
-        done.update(zip(table["document_id"].to_pylist(), table["page_index"].to_pylist(), strict=True))
-    return done
+        cached.update(zip(table["document_id"].to_pylist(), table["page_index"].to_pylist(), strict=True))
+    return cached
 
 
 def _write_examples(storage: Storage, folder: str, rows: list[Row], options: PreprocessOptions, pools: Pools) -> None:
@@ -243,7 +248,11 @@ def _write_examples(storage: Storage, folder: str, rows: list[Row], options: Pre
 
 
 def write_example_block(block: pa.Table, storage: Storage, folder: str) -> pa.Table:
-    """Named by the first page, so that a task that is tried again writes the same file."""
+    """Write a block of `COUNTED_EXAMPLE` to a file named by its first page: a retried task writes the same file.
+
+    Returns:
+        One row: `pages` of the block, and how many of them `failed`.
+    """
     buffer = io.BytesIO()
     pq.write_table(block, buffer, row_group_size=1, compression="zstd")
     first = f"{_hash(block['document_id'][0].as_py())[:16]}-{block['page_index'][0].as_py():06d}"

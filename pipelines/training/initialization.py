@@ -1,4 +1,4 @@
-"""The start of a training run: which model, with which weights, and which parts of it are new."""
+"""The start of a training run: which model, with which weights, and which of its parameters are new."""
 
 from __future__ import annotations
 
@@ -26,9 +26,8 @@ HEADS: dict[Task, str] = {
 }
 """The attribute of each model class that holds its last layer."""
 
-
 ANY_LABELS = ("O", "B")
-"""Stand in for those of the corpus where it is not read yet."""
+"""Labels for a check before the corpus is read."""
 
 
 @dataclass(frozen=True)
@@ -36,10 +35,10 @@ class ModelInit:
     """Where training starts.
 
     Attributes:
-        kind: "checkpoint" of a LayoutLMv2, "text": of a BERT-like model, "new": random weights.
+        kind: "checkpoint": of a LayoutLMv2; "text": of a BERT-like model; "new": random weights.
         source: folder, hub id or s3:// URI of the checkpoint; empty for a new model.
-        config: for "text" and "new", a `config.json` or its folder, whose values replace the default ones. Without it a
-            new model has the small sizes of "untrained".
+        config: for "text" and "new", a `config.json` or its folder, whose values replace the defaults. Without it a new
+            model has the small sizes of "untrained".
     """
 
     kind: Literal["checkpoint", "text", "new"]
@@ -47,24 +46,24 @@ class ModelInit:
     config: str | None = None
 
     def described(self) -> dict[str, Any]:
-        """What decides the weights, by content: equal for two runs only if they start from the same."""
+        """The start by its content, as JSON: equal for two runs only if they start from the same weights."""
         content = checkpoint_fingerprint(resolve_checkpoint(self.source)) if self.source else None
         return {"kind": self.kind, "content": content, "config": _read_config(self.config) if self.config else {}}
 
 
 @dataclass(frozen=True)
 class InitializedModel:
-    """A model to train, in evaluation mode; `new` holds the names of its parameters that no checkpoint brought."""
+    """A model to train, in evaluation mode; `new` holds the names of the parameters that no checkpoint brought."""
 
     model: Any
     new: frozenset[str]
 
 
 def choose_init(model: str | None, init_text: str | None, config: str | None) -> ModelInit:
-    """The start that the options ask for.
+    """The start that the options of a job describe.
 
     Raises:
-        ValueError: they contradict each other.
+        ValueError: the options contradict each other.
     """
     if model == UNTRAINED:
         model = None
@@ -80,7 +79,7 @@ def choose_init(model: str | None, init_text: str | None, config: str | None) ->
 
 
 def _absolute(source: str) -> str:
-    """A folder or file of this machine by its whole path, for workers run in folders of their own; else as it is."""
+    """The absolute path of a local folder or file, since workers run in other folders; any other source unchanged."""
     path = Path(source).expanduser()
     return str(path.resolve()) if path.exists() else source
 
@@ -90,7 +89,7 @@ def init_config(start: ModelInit, task: Task, labels: tuple[str, ...]) -> Layout
 
     Raises:
         CheckpointError: a file cannot be read.
-        ValueError: values that make no model.
+        ValueError: invalid values.
     """
     names = labels if task != "question-answering" else ("START", "END")
     fixed: dict[str, Any] = {
@@ -111,7 +110,7 @@ def init_config(start: ModelInit, task: Task, labels: tuple[str, ...]) -> Layout
 
 
 def model_class_of(task: Task, objective: Objective) -> Any:
-    """The class that is trained."""
+    """The model class to train."""
     if objective == "masked-words":
         from model.masked_words import LayoutLMv2ForMaskedWords
 
@@ -120,11 +119,11 @@ def model_class_of(task: Task, objective: Objective) -> Any:
 
 
 def check_init(start: ModelInit, task: Task) -> None:
-    """Refuse, before anything is started, what makes no model.
+    """Refuse a start that makes no model, before anything is started; the model is built without memory for weights.
 
     Raises:
         CheckpointError: a file cannot be read.
-        ValueError: values that make no model.
+        ValueError: invalid values.
     """
     import torch
 
@@ -134,7 +133,7 @@ def check_init(start: ModelInit, task: Task) -> None:
 
 
 def init_tokenizer(start: ModelInit, config: LayoutLMv2Config) -> LayoutLMv2Tokenizer:
-    """The tokenizer of the checkpoint, or the published one; windows are as long as the model takes.
+    """The tokenizer of the checkpoint, or the published one; its maximum length is at most the model's.
 
     Raises:
         ValueError: its vocabulary is larger than the model's.
@@ -154,9 +153,9 @@ def init_tokenizer(start: ModelInit, config: LayoutLMv2Config) -> LayoutLMv2Toke
 def initialize_model(
     start: ModelInit, task: Task, labels: tuple[str, ...], seed: int, objective: Objective = "labels"
 ) -> InitializedModel:
-    """The model to train, the same in every process.
+    """The model to train, equal in every process.
 
-    The head of a checkpoint is kept if it has the labels of the corpus, which need not be in the same order.
+    The head of a checkpoint is kept if it has the labels of the corpus, in any order.
     """
     import torch
 
@@ -181,7 +180,7 @@ def initialize_model(
 
 
 def _fit_head(model: Any, task: Task, stored: tuple[str, ...], labels: tuple[str, ...]) -> set[str]:
-    """Bring a head into the order of `labels`, or make it new where it has others; returns the names of what is new."""
+    """Reorder a head for `labels`, or make it new where its labels differ; returns the names of new parameters."""
     import torch
 
     if stored == labels:
@@ -193,7 +192,7 @@ def _fit_head(model: Any, task: Task, stored: tuple[str, ...], labels: tuple[str
             head.weight.copy_(head.weight[order].clone())
             head.bias.copy_(head.bias[order].clone())
             return set()
-        logger.info("the checkpoint's labels are others than the corpus's: its last layer begins anew")
+        logger.info("the checkpoint's labels differ from the corpus's: its last layer starts with new weights")
         torch.nn.init.normal_(head.weight, std=model.config.initializer_range)
         torch.nn.init.zeros_(head.bias)
     return {f"{HEADS[task]}.{name}" for name, _ in head.named_parameters()}

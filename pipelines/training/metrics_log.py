@@ -1,4 +1,4 @@
-"""What a training run tells: metrics.jsonl, curve.png and the line of progress."""
+"""The log of a training run: metrics.jsonl, curve.png and the line of progress."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ METRICS = "metrics.jsonl"
 CURVE = "curve.png"
 FLUSH_SECONDS = 2.0
 LOG_SCALE_FROM = 10
-"""The curve's loss is on a logarithmic scale where its highest value is so many times its lowest."""
+"""The loss is drawn on a logarithmic scale if its highest value is more than this many times its lowest."""
 
 Line = dict[str, Any]
 
 
 class MetricsLog:
-    """Lines of metrics.jsonl, one JSON object a logged step or evaluation, in the order of steps.
+    """Lines of metrics.jsonl, one JSON object for each logged step or evaluation, in the order of steps.
 
-    A run that goes on drops what was written past its checkpoint, for it does that again: no line is there twice.
+    A resumed run drops the lines after its checkpoint and writes them again: no line occurs twice.
     """
 
     def __init__(self, storage: Storage, output: str, step: int) -> None:
-        """`step`: steps done before; lines of later ones are dropped."""
+        """`step`: the step of the checkpoint to resume from; lines of later steps are dropped."""
         self.storage, self.uri = storage, join_uri(output, METRICS)
         self.lines = [line for line in read_metrics(storage, output) if line["step"] <= step]
         self._flushed = -math.inf
 
     def add(self, line: Line) -> None:
-        """Keep a line; it is written now and then, and by `flush`."""
+        """Add a line; lines are written every few seconds, and by `flush`."""
         self.lines.append(line)
         if time.monotonic() - self._flushed >= FLUSH_SECONDS:
             self.flush()
@@ -45,7 +45,7 @@ class MetricsLog:
 
 
 def read_metrics(storage: Storage, output: str) -> list[Line]:
-    """The lines that are written so far."""
+    """The lines that have been written."""
     uri = join_uri(output, METRICS)
     if not storage.exists(uri):
         return []

@@ -1,43 +1,18 @@
-"""What changes the weights: AdamW with two learning rates, warm-up and linear decay, and the average of the weights."""
+"""AdamW with two learning rates, warm-up and linear decay, and the moving average of the weights."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import nn
 
-
-@dataclass(frozen=True)
-class OptimizerOptions:
-    """How the weights change.
-
-    Attributes:
-        learning_rate: highest rate of the parts that a checkpoint brought.
-        new_parts_learning_rate: of those that are new.
-        warmup_fraction: share (0 to 1) of all steps in which the rates rise from 0, before they fall to 0 again.
-        weight_decay: of matrices and tables; biases and norms have none.
-        gradient_clip: the greatest norm of a step's gradients, all parameters together; 0 clips nothing.
-        average_weights: decay of the exponential moving average of the weights, 0 to 1; 0 keeps none. The average is
-            what is evaluated and saved.
-        freeze_backbone: leave the visual backbone as it is.
-        freeze_word_embeddings: leave the table of word embeddings as it is.
-    """
-
-    learning_rate: float = 5e-5
-    new_parts_learning_rate: float = 5e-4
-    warmup_fraction: float = 0.1
-    weight_decay: float = 0.01
-    gradient_clip: float = 1.0
-    average_weights: float = 0.0
-    freeze_backbone: bool = False
-    freeze_word_embeddings: bool = False
+from pipelines.training.options import OptimizerOptions
 
 
 def freeze(model: Any, options: OptimizerOptions, unused: Iterable[str]) -> None:
-    """Take the gradient off what stays as it is: what is asked for, and the parameters that the task does not use."""
+    """Stop the training of what the options freeze, and of the `unused` parameters of the task."""
     unused = set(unused)
     for name, parameter in model.named_parameters():
         if name in unused:
@@ -51,8 +26,11 @@ def freeze(model: Any, options: OptimizerOptions, unused: Iterable[str]) -> None
 def make_optimizer(model: nn.Module, options: OptimizerOptions, new: Collection[str]) -> torch.optim.AdamW:
     """AdamW over the parameters that train, in groups by learning rate and decay.
 
+    Args:
+        new: names of the parameters that no checkpoint brought.
+
     Raises:
-        ValueError: nothing trains.
+        ValueError: no parameter trains.
     """
     groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
@@ -75,12 +53,12 @@ def make_optimizer(model: nn.Module, options: OptimizerOptions, new: Collection[
 
 
 def has_decay(name: str, parameter: nn.Parameter) -> bool:
-    """Whether weight decay is for a parameter: not for biases (q_bias and v_bias too) and norms, as BERT does."""
+    """Whether a parameter has weight decay: as in BERT, biases (q_bias and v_bias too) and norms have none."""
     return parameter.dim() > 1 and not name.endswith("bias")
 
 
 def schedule(step: int, steps: int, warmup_fraction: float) -> float:
-    """The share of the highest learning rate in a step (from 0): up to 1 in the warm-up, then down to 0 in a line."""
+    """The share of the peak learning rate in a step (from 0): up to 1 in the warm-up, then linearly down to 0."""
     warmup = round(steps * warmup_fraction)
     if step < warmup:
         return (step + 1) / warmup
@@ -88,7 +66,7 @@ def schedule(step: int, steps: int, warmup_fraction: float) -> float:
 
 
 def set_learning_rates(optimizer: torch.optim.Optimizer, share: float) -> dict[str, float]:
-    """Give every group its rate in a step; returns the rates as they are logged."""
+    """Set the rate of every group to `share` of its peak; returns the rates for the log."""
     rates: dict[str, float] = {}
     for group in optimizer.param_groups:
         group["lr"] = group["peak"] * share
@@ -97,7 +75,11 @@ def set_learning_rates(optimizer: torch.optim.Optimizer, share: float) -> dict[s
 
 
 class AverageWeights:
-    """The exponential moving average of a model's weights, as a model of its own."""
+    """The exponential moving average of a model's weights, as a second model.
+
+    Unlike `torch.optim.swa_utils.AveragedModel` it starts at the initial weights, skips frozen parameters and has no
+    count of its own to restore.
+    """
 
     def __init__(self, model: nn.Module, decay: float) -> None:
         import copy
@@ -107,7 +89,11 @@ class AverageWeights:
 
     @torch.no_grad()
     def update(self, model: nn.Module, steps: int) -> None:
-        """Take in the weights after so many steps. The first ones count more, for they start far off."""
+        """Average in the weights after a step.
+
+        Args:
+            steps: steps done before. In the first ones the decay is lower, for the initial weights are far off.
+        """
         decay = min(self.decay, (1 + steps) / (10 + steps))
         for average, current in zip(self.model.parameters(), model.parameters(), strict=True):
             if current.requires_grad:

@@ -1,13 +1,14 @@
-"""Remix: new labelled pages out of two, for corpora that are small.
+"""Page mixing: new labelled pages out of two, for small corpora.
 
-A block is the words of one entity, or a line of words that belong to none. The lower half of a page is taken from
-another, texts of like blocks are exchanged, digits drawn anew, blocks left out and read in another order; every word
-keeps the label that its block gives it.
+A field is the words of one entity, or a line of words outside of entities. The lower part of a page is taken from the
+other one, texts of similar fields are exchanged, digits are drawn anew, fields are left out or read in another order.
+Every word keeps the label of its field.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+import dataclasses
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -19,26 +20,26 @@ from pipelines.training.augment import PAGE_SIDE
 Box = tuple[int, int, int, int]
 
 CUT_RANGE = (200, 800)
-"""Where a page may be cut, in thousandths of its height."""
+"""The heights at which a page may be cut, in thousandths."""
 
 LINE_HEIGHT = 15
 COLUMN_WIDTH = 250
-"""Thousandths of the page: blocks this close count as one line, or one column, where blocks are put in order."""
+"""Fields this close, in thousandths of the page, count as one line or one column when they are sorted."""
 
 PIECES = 8
-"""Into so many runs of blocks a page is cut where its parts are read in a random order."""
+"""About the number of runs into which a page's fields are cut when its parts are read in random order."""
 
 
 @dataclass(frozen=True)
 class PageMixingOptions:
-    """How much a page is changed; all zero changes nothing. All are probabilities, 0 to 1.
+    """How much a page is changed, as probabilities from 0 to 1; all zero changes nothing.
 
     Attributes:
-        splice: that the part below a random height is taken from the other page.
-        reorder: that the blocks are read in another order: by lines, by columns, or in pieces at random.
-        exchange: of each block, to get the text of a block of the other page with its label and number of words.
-        digits: of each block, to get its digits drawn anew.
-        drop: of each block, to be left out.
+        splice: of a page: the part below a random height is taken from the other page.
+        reorder: of a page: its fields are read in another order: by lines, by columns, or in pieces at random.
+        exchange: of each field: it gets the text of a field of the other page with equal label and number of words.
+        digits: of each field: its digits are drawn anew.
+        drop: of each field: it is left out.
     """
 
     splice: float = 0.0
@@ -48,7 +49,7 @@ class PageMixingOptions:
     drop: float = 0.0
 
     def __post_init__(self) -> None:
-        for option in fields(self):
+        for option in dataclasses.fields(self):
             value = getattr(self, option.name)
             if not 0 <= value <= 1:
                 raise ValueError(f"{option.name} is {value:g}; it is a probability, from 0 to 1")
@@ -59,7 +60,7 @@ class PageMixingOptions:
 
 
 class LabelledWords(NamedTuple):
-    """A page's words with a box and a BIO label (or None) each, and its picture (uint8 [3, height, width])."""
+    """A page's words with a box and a BIO label (or None) each, and its image (uint8 [3, height, width])."""
 
     words: list[str]
     boxes: list[Box]
@@ -67,8 +68,8 @@ class LabelledWords(NamedTuple):
     model_image: npt.NDArray[np.uint8]
 
 
-class Block(NamedTuple):
-    """Neighbouring words of one entity, or of none (`name` is empty)."""
+class Field(NamedTuple):
+    """Neighbouring words of one entity, or outside of entities (`name` is empty)."""
 
     name: str
     words: tuple[str, ...]
@@ -77,52 +78,52 @@ class Block(NamedTuple):
 
     @property
     def middle(self) -> float:
-        """Of its height on the page."""
+        """The mean height of its words on the page, in thousandths."""
         return float(np.mean([(box[1] + box[3]) / 2 for box in self.boxes]))
 
 
 def mix_pages(
     page: LabelledWords, other: LabelledWords, random: np.random.Generator, options: PageMixingOptions
 ) -> LabelledWords:
-    """A new page out of `page` and `other`; both stay as they are. The same generator state gives the same page."""
+    """A new page out of `page` and `other`, which are left as they are. Equal generator states give equal pages."""
     if options.changes_nothing:
         return page
-    blocks, others = blocks_of(page), blocks_of(other)
+    fields, others = fields_of(page), fields_of(other)
     model_image = page.model_image
     texts: dict[tuple[str, int], list[tuple[str, ...]]] = {}
-    for block in others:
-        texts.setdefault((block.name, len(block.words)), []).append(block.words)
+    for field in others:
+        texts.setdefault((field.name, len(field.words)), []).append(field.words)
     if random.random() < options.splice:
         cut = int(random.integers(*CUT_RANGE))
-        blocks = [block for block in blocks if block.middle < cut] + [block for block in others if block.middle >= cut]
+        fields = [field for field in fields if field.middle < cut] + [field for field in others if field.middle >= cut]
         model_image = model_image.copy()
         row = cut * model_image.shape[1] // PAGE_SIDE
         model_image[:, row:] = other.model_image[:, row:]
     if random.random() < options.reorder:
-        blocks = _reordered(blocks, random)
+        fields = _reordered(fields, random)
     kept = []
-    for block in blocks:
+    for field in fields:
         if random.random() < options.drop:
             continue
-        words = block.words
-        alike = texts.get((block.name, len(words)))
+        words = field.words
+        alike = texts.get((field.name, len(words)))
         if alike and random.random() < options.exchange:
             words = alike[int(random.integers(len(alike)))]
         if random.random() < options.digits:
             words = tuple(_other_digits(word, random) for word in words)
-        kept.append(block._replace(words=words))
+        kept.append(field._replace(words=words))
     if not kept:
         return page
     return LabelledWords(
-        words=[word for block in kept for word in block.words],
-        boxes=[box for block in kept for box in block.boxes],
-        labels=[label for block in kept for label in block.labels],
+        words=[word for field in kept for word in field.words],
+        boxes=[box for field in kept for box in field.boxes],
+        labels=[label for field in kept for label in field.labels],
         model_image=model_image,
     )
 
 
-def blocks_of(page: LabelledWords) -> list[Block]:
-    """The blocks of a page, in its order; words without an entity go together as long as they stay on one line."""
+def fields_of(page: LabelledWords) -> list[Field]:
+    """The fields of a page, in its order; neighbouring words outside of entities are one field while on one line."""
     starts: list[int] = []
     names: list[str] = []
     for index, label in enumerate(page.labels):
@@ -137,7 +138,7 @@ def blocks_of(page: LabelledWords) -> list[Block]:
             names.append(name)
     ends = [*starts[1:], len(page.words)]
     return [
-        Block(name, tuple(page.words[first:end]), tuple(page.boxes[first:end]), tuple(page.labels[first:end]))
+        Field(name, tuple(page.words[first:end]), tuple(page.boxes[first:end]), tuple(page.labels[first:end]))
         for name, first, end in zip(names, starts, ends, strict=True)
     ]
 
@@ -147,15 +148,15 @@ def _on_one_line(left: Box, right: Box) -> bool:
     return left[1] <= middle <= left[3]
 
 
-def _reordered(blocks: list[Block], random: np.random.Generator) -> list[Block]:
+def _reordered(fields: list[Field], random: np.random.Generator) -> list[Field]:
     order = int(random.integers(3))
     if order == 0:
-        return sorted(blocks, key=lambda block: (block.boxes[0][1] // LINE_HEIGHT, block.boxes[0][0]))
+        return sorted(fields, key=lambda field: (field.boxes[0][1] // LINE_HEIGHT, field.boxes[0][0]))
     if order == 1:
-        return sorted(blocks, key=lambda block: (block.boxes[0][0] // COLUMN_WIDTH, block.boxes[0][1]))
-    size = max(1, len(blocks) // PIECES)
-    pieces = [blocks[first : first + size] for first in range(0, len(blocks), size)]
-    return [block for piece in random.permutation(len(pieces)) for block in pieces[piece]]
+        return sorted(fields, key=lambda field: (field.boxes[0][0] // COLUMN_WIDTH, field.boxes[0][1]))
+    size = max(1, len(fields) // PIECES)
+    pieces = [fields[first : first + size] for first in range(0, len(fields), size)]
+    return [field for piece in random.permutation(len(pieces)) for field in pieces[piece]]
 
 
 def _other_digits(word: str, random: np.random.Generator) -> str:

@@ -1,4 +1,4 @@
-"""Watching a run from the process that started it: the line of progress and the curve, from what the workers write."""
+"""The progress of a run as the driver sees it: a log line and the curve, from the lines that the workers write."""
 
 from __future__ import annotations
 
@@ -13,35 +13,35 @@ from pipelines.training.metrics_log import CURVE, Line, draw_curve, progress_lin
 
 logger = logging.getLogger(__name__)
 
-WATCH_SECONDS = 10.0
+POLL_SECONDS = 10.0
 
 
 @contextmanager
 def monitor_progress(storage: Storage, output: str, steps: int, title: str) -> Iterator[None]:
-    """While the block runs, log the progress of a run of so many steps and keep its curve; once more at the end."""
+    """While the block runs, and once at its end, log the progress of a run of `steps` steps and draw its curve."""
     stop = threading.Event()
-    watcher = threading.Thread(target=_watch, args=(storage, output, steps, title, stop), daemon=True)
-    watcher.start()
+    monitor = threading.Thread(target=_monitor, args=(storage, output, steps, title, stop), daemon=True)
+    monitor.start()
     try:
         yield
     finally:
         stop.set()
-        watcher.join()
+        monitor.join()
 
 
-def _watch(storage: Storage, output: str, steps: int, title: str, stop: threading.Event) -> None:
-    told: list[Line] = []
+def _monitor(storage: Storage, output: str, steps: int, title: str, stop: threading.Event) -> None:
+    reported: list[Line] = []
     while True:
-        last = stop.wait(WATCH_SECONDS)
+        last = stop.wait(POLL_SECONDS)
         try:
             lines = read_metrics(storage, output)
-            if told and (not lines or lines[-1]["step"] < told[-1]["step"]):
-                logger.warning("the workers were started again, from the last checkpoint")
-            if lines != told:
+            if reported and (not lines or lines[-1]["step"] < reported[-1]["step"]):
+                logger.warning("the workers were restarted from the last checkpoint")
+            if lines != reported:
                 logger.info(progress_line(lines, steps))
                 storage.write(join_uri(output, CURVE), draw_curve(lines, title))
-                told = lines
-        except ProcessingError as error:  # the run itself will meet it; what can be told is told next time
+                reported = lines
+        except ProcessingError as error:  # the run itself meets it too; the next poll reports what it can
             logger.warning("the progress cannot be read: %s", error.message)
         if last:
             return

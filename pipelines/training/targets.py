@@ -1,4 +1,4 @@
-"""Targets: what a window of a labelled page should make the model say, as numbers."""
+"""Targets: the label ids, hidden words or answer span that the model should predict for a window."""
 
 from __future__ import annotations
 
@@ -11,11 +11,10 @@ import numpy.typing as npt
 from pipelines.schema import Row, Task
 
 IGNORED_TARGET = -100
-"""As `model.heads.IGNORED_LABEL`; that file brings PyTorch, which the many workers that load windows do without."""
-
+"""Equal to `model.heads.IGNORED_LABEL`, whose module imports PyTorch: the many workers that load windows do without."""
 
 Objective = Literal["labels", "masked-words"]
-"""What is learned: what the corpus says, or to tell words that are hidden from the rest of the page."""
+"""What is learned: the labels of the corpus, or to predict hidden words from the rest of the page."""
 
 
 class Span(NamedTuple):
@@ -29,13 +28,13 @@ NO_SPAN = Span(0, 0)
 
 
 def token_targets(row: Row, window_index: int, label_ids: Mapping[str, int]) -> npt.NDArray[np.int64]:
-    """The label ids of a window's tokens, int64 [tokens]: of a word's first piece, and `IGNORED_TARGET` elsewhere.
+    """The label ids of a window's tokens, int64 [tokens]: on the first piece of each word, else `IGNORED_TARGET`.
 
-    As the published code of LayoutLMv2 does (`label_all_tokens` off). A word whose label is None counts nowhere, and a
-    word that two windows share counts in both; a window that begins within a word ignores the rest of that word.
+    So does the published code of LayoutLMv2 (`label_all_tokens` off). A word whose label is None is ignored, and a word
+    that two windows share counts in both; a window that begins within a word ignores the rest of that word.
 
     Raises:
-        KeyError: a label that has no id.
+        KeyError: a label has no id.
     """
     targets = np.full(len(row["windows"][window_index]["input_ids"]), IGNORED_TARGET, dtype=np.int64)
     labels = row["true_labels"]
@@ -46,12 +45,12 @@ def token_targets(row: Row, window_index: int, label_ids: Mapping[str, int]) -> 
 
 
 def hidden_words(input_ids: npt.NDArray[np.int64], changed_ids: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """The ids that stood where words were hidden or exchanged, int64 [tokens], and `IGNORED_TARGET` elsewhere."""
+    """The original ids of the tokens that were hidden or replaced, int64 [tokens], else `IGNORED_TARGET`."""
     return np.where(input_ids != changed_ids, input_ids, IGNORED_TARGET)
 
 
 def answer_span(row: Row, window_index: int) -> Span:
-    """Where the answer to the window's question stands in it, whole; `NO_SPAN` where it does not."""
+    """The span of the answer to the window's question; `NO_SPAN` if the window does not hold the whole answer."""
     window = row["windows"][window_index]
     question = row["questions"][window["question_index"]]
     first, last = question["first_word"], question["last_word"]
@@ -66,9 +65,9 @@ def answer_span(row: Row, window_index: int) -> Span:
 
 
 def count_targets(row: Row, task: Task) -> list[int]:
-    """For each window of a page, by how many targets it counts in the loss: labelled tokens, or 1 for the window.
+    """The number of targets of each window of a page: labelled tokens, or 1 for the window.
 
-    0 where nothing is known to learn from: no label, or an answer that stands somewhere on a page, but was not located.
+    It is 0 if the target is unknown: there is no label, or an answer was not located on the page.
     """
     indices = range(len(row["windows"] or ()))
     if task == "sequence-classification":

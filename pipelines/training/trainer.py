@@ -1,8 +1,8 @@
-"""Training: the loop that every worker of Ray Train runs, from the last checkpoint to the last step.
+"""The training loop that every worker of Ray Train runs, from the last checkpoint to the last step.
 
 Everything that decides the weights is a function of the options and the step: the batches (`batch_plan`), the
-randomness of dropout and augmentation, the learning rate. So the curve does not depend on the number of workers beyond
-float rounding, and a run that is cut off goes on as if it had not been.
+randomness of dropout and augmentation, the learning rate. So the curve depends on the number of workers only by float
+rounding, and an interrupted run continues to the same weights.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import ray.train
@@ -31,76 +31,30 @@ from model import LayoutLMv2Tokenizer
 from model.checkpoint import CheckpointError, read_weights
 from pipelines.schema import Task
 from pipelines.storage.files import Storage
-from pipelines.training.augment import AugmentOptions
-from pipelines.training.batch_plan import BatchOptions, BatchPlan
+from pipelines.training.batch_plan import BatchPlan
 from pipelines.training.dataloader import DataLoaderOptions, TrainingBatch, augmented_vocabulary, iter_batches
-from pipelines.training.dev_evaluation import DevSplit, evaluate_share, score_all_ranks
+from pipelines.training.dev_evaluation import DevSplit, predict_share, score_all_ranks
+from pipelines.training.errors import DivergedError
 from pipelines.training.example_cache import ExampleIndex
 from pipelines.training.initialization import ModelInit, initialize_model
 from pipelines.training.metrics_log import MetricsLog
-from pipelines.training.optimizer import (
-    AverageWeights,
-    OptimizerOptions,
-    freeze,
-    make_optimizer,
-    schedule,
-    set_learning_rates,
-)
-from pipelines.training.page_mixing import PageMixingOptions
-from pipelines.training.targets import Objective
+from pipelines.training.optimizer import AverageWeights, freeze, make_optimizer, schedule, set_learning_rates
+from pipelines.training.options import TrainingOptions
+from pipelines.training.output import PROGRESS, STATE
 
-WEIGHTS, STATE, PROGRESS = "model.safetensors", "training_state.pt", "training.json"
-
-
-@dataclass(frozen=True)
-class TrainingOptions:
-    """How a model is trained; two runs with equal options give equal weights.
-
-    Attributes:
-        task: which head.
-        objective: "masked-words" trains the head that tells hidden words instead, and evaluates nothing.
-        epochs: passes over the training split; or
-        steps: updates of the weights. One of the two is given.
-        dtype: of the arithmetic; weights are float32 in any case.
-        gradient_checkpointing: compute each layer twice and keep less of it.
-        synchronize_batch_norm: share batch statistics between the workers and train the normalisation; GPUs only.
-        seed: of new parts, order, dropout and augmentation.
-        evaluate_every: steps between evaluations on the dev split; None is once an epoch.
-        checkpoint_every: steps between checkpoints; every evaluation makes one too.
-        log_every: steps between lines of the log.
-    """
-
-    task: Task = "token-classification"
-    objective: Objective = "labels"
-    epochs: int | None = None
-    steps: int | None = None
-    dtype: Literal["float32", "bfloat16"] = "float32"
-    gradient_checkpointing: bool = False
-    synchronize_batch_norm: bool = False
-    seed: int = 0
-    evaluate_every: int | None = None
-    checkpoint_every: int = 500
-    log_every: int = 10
-    batches: BatchOptions = field(default_factory=BatchOptions)
-    optimizer: OptimizerOptions = field(default_factory=OptimizerOptions)
-    augment: AugmentOptions = field(default_factory=AugmentOptions)
-    page_mixing: PageMixingOptions = field(default_factory=PageMixingOptions)
-
-    def total_steps(self, steps_per_epoch: int) -> int:
-        """Updates of the weights in the whole run."""
-        return self.steps if self.steps is not None else (self.epochs or 1) * steps_per_epoch
+WEIGHTS = "model.safetensors"
 
 
 @dataclass(frozen=True)
 class TrainingJob:
-    """All that a worker needs.
+    """Everything that a worker needs.
 
     Attributes:
         labels: of the corpus, in the order of the logits.
-        tokenizer: folder or prefix with the tokenizer's files; they go into every checkpoint.
-        output: where metrics.jsonl goes.
-        dev: None trains without evaluation; the last checkpoint is then the best.
-        stride: tokens that neighbouring windows share, for pages that are cut anew.
+        tokenizer: folder or prefix with the tokenizer's files, which every checkpoint gets a copy of.
+        output: folder or prefix for metrics.jsonl.
+        dev: the split to evaluate on; without it the last checkpoint is the best.
+        stride: tokens that neighbouring windows of mixed pages share.
         threads: of PyTorch in each worker; None shares the machine's cores among its workers.
     """
 
@@ -118,20 +72,18 @@ class TrainingJob:
 
 @dataclass
 class CheckpointProgress:
-    """What a checkpoint says of its run, in training.json: steps done, and the best dev metric so far."""
+    """The progress of a run at a checkpoint, as in training.json: steps done, and the best dev metric so far."""
 
     step: int = 0
     best: float | None = None
     best_step: int | None = None
 
 
-class DivergedError(Exception):
-    """The loss is no number any more."""
-
-
 def train(job: TrainingJob) -> str | None:
-    """The loop, in a worker of Ray Train. Returns None when it is done, or why it makes no sense to go on."""
-    # Trying again from the last checkpoint would end alike.
+    """The loop, in a worker of Ray Train. Returns None when it is done, or why it cannot continue.
+
+    What is returned is not retried: from the last checkpoint it would fail in the same way.
+    """
     try:
         worker = Trainer(job)
     except (ValueError, CheckpointError) as error:
@@ -144,7 +96,7 @@ def train(job: TrainingJob) -> str | None:
 
 
 class Trainer:
-    """One worker's model, optimizer and place in the run."""
+    """One worker's model, optimizer and progress."""
 
     def __init__(self, job: TrainingJob) -> None:
         self.job, self.options = job, job.options
@@ -179,7 +131,7 @@ class Trainer:
         return self.average.model if self.average is not None else self.model
 
     def run(self) -> None:
-        """From the step of the last checkpoint to the last one."""
+        """Train from the step of the last checkpoint to the last step."""
         options = self.options
         evaluate_every = options.evaluate_every or self.plan.steps_per_epoch
         logged = RunningMetrics(self.device)
@@ -197,7 +149,7 @@ class Trainer:
             if checkpoints:
                 score = self._evaluate(done) if evaluates and self.job.dev is not None else None
                 self._checkpoint(score)
-                logged = RunningMetrics(self.device)  # the clock starts anew after the evaluation
+                logged = RunningMetrics(self.device)  # the evaluation's time does not count
 
     def _batches(self) -> Iterator[TrainingBatch]:
         tokenizer = LayoutLMv2Tokenizer.from_pretrained(self.job.tokenizer)
@@ -222,12 +174,12 @@ class Trainer:
         options = self.options.optimizer
         rates = set_learning_rates(self.optimizer, schedule(step, self.steps, options.warmup_fraction))
         for batch in batches:
-            assert batch.step == step, f"the feed gives step {batch.step} for step {step}"
+            assert batch.step == step, f"the data loader gives step {batch.step} for step {step}"
             torch.manual_seed(seed_of(self.options.seed, step, batch.micro_batch_index))
             is_last = batch is batches[-1]
             with nullcontext() if is_last or self.workers == 1 else self.wrapped.no_sync():  # type: ignore[operator]
                 loss = self._loss(batch)
-                # DDP takes the mean over the workers, and each has its part of the sum.
+                # DDP takes the mean over the workers, while the losses are parts of a sum.
                 (loss * self.workers).backward()
             logged.add(loss.detach(), len(batch.tensors["input_ids"]) if batch.own_targets else 0)
         if options.gradient_clip:
@@ -240,11 +192,11 @@ class Trainer:
         return rates
 
     def _loss(self, batch: TrainingBatch) -> torch.Tensor:
-        """The micro batch's part of its step's loss: the sum over its targets over the number of all of the step."""
+        """The micro batch's part of its step's loss: the sum over its targets, by the number of the step's targets."""
         tensors = {name: tensor.to(self.device, non_blocking=True) for name, tensor in batch.tensors.items()}
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.options.dtype == "bfloat16"):
             output = self.wrapped(**tensors)
-        if not batch.own_targets:  # the loss of nothing is NaN; its part is 0, and takes part in the exchange
+        if not batch.own_targets:  # its mean is NaN; its part is 0, with gradients for the exchange
             logits = output.logits if hasattr(output, "logits") else output.start_logits + output.end_logits
             return logits.float().sum() * 0.0
         return output.loss.float() * (batch.own_targets / batch.targets)
@@ -253,8 +205,8 @@ class Trainer:
         loss, windows = logged.over_all_workers(self.workers)
         if not math.isfinite(loss):
             raise DivergedError(
-                f"the loss is no number at step {step}: try a lower --learning-rate or --new-parts-learning-rate, more "
-                "--warmup-fraction, or --dtype float32"
+                f"the loss is NaN or infinite at step {step}: try a lower --learning-rate or "
+                "--new-parts-learning-rate, more --warmup-fraction, or --dtype float32"
             )
         seconds = logged.seconds()
         if self.log is not None:
@@ -270,13 +222,13 @@ class Trainer:
             )
 
     def _evaluate(self, step: int) -> float:
-        """The dev metric, the same on every worker."""
+        """The dev metric, equal on every worker."""
         dev = self.job.dev
         assert dev is not None
         started = time.monotonic()
-        task, micro_batch_index = self.options.task, (self.rank, self.workers)
-        rows = evaluate_share(self.result, self.job.storage, dev, task, self.job.labels, *micro_batch_index)
-        scores = score_all_ranks(rows, dev, task, *micro_batch_index)
+        task, ranks = self.options.task, (self.rank, self.workers)
+        rows = predict_share(self.result, self.job.storage, dev, task, self.job.labels, *ranks)
+        scores = score_all_ranks(rows, dev, task, *ranks)
         self.wrapped.train()
         if self.progress.best is None or scores.main > self.progress.best:
             self.progress.best, self.progress.best_step = scores.main, step
@@ -294,7 +246,7 @@ class Trainer:
         return scores.main
 
     def _checkpoint(self, score: float | None) -> None:
-        """Save and report; only evaluated checkpoints can be the best, or the last where nothing is evaluated."""
+        """Save and report. Only an evaluated checkpoint can be the best; without a dev split the last one is."""
         step = self.progress.step
         if self.job.dev is None:
             score = float(step)
@@ -332,7 +284,7 @@ class Trainer:
 
 
 class RunningMetrics:
-    """Loss and windows since the last line of the log."""
+    """Loss and number of windows since the last line of the log."""
 
     def __init__(self, device: torch.device) -> None:
         self.loss = torch.zeros((), device=device, dtype=torch.float32)
@@ -347,7 +299,7 @@ class RunningMetrics:
         return max(time.monotonic() - self._started, 1e-9)
 
     def over_all_workers(self, workers: int) -> tuple[float, float]:
-        """The mean loss of a step and the number of windows."""
+        """The mean loss of a step and the number of windows, over all workers."""
         sums = torch.stack([self.loss / max(1, self.steps), self.loss.new_tensor(float(self.windows))])
         if workers > 1:
             torch.distributed.all_reduce(sums)
@@ -356,17 +308,17 @@ class RunningMetrics:
 
 
 def checkpoint_name(step: int) -> str:
-    """The folder of a checkpoint after so many steps."""
+    """The folder name of the checkpoint after `step` steps."""
     return f"step-{step:08d}"
 
 
 def seed_of(seed: int, step: int, micro_batch_index: int) -> int:
-    """The seed of dropout in one micro batch, whichever worker computes it."""
+    """The seed of dropout in a micro batch, whichever worker computes it; 0 to below 2**63."""
     return int(np.random.SeedSequence([seed, step, micro_batch_index]).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
 def unused_parameters(model: Any, task: Task) -> frozenset[str]:
-    """Names of the parameters that no gradient reaches: the pooler, and the upper levels of the feature pyramid."""
+    """Names of the parameters that get no gradient: the pooler, and the upper levels of the feature pyramid."""
     tokens = 8
     inputs: dict[str, torch.Tensor] = {
         "input_ids": torch.zeros(1, tokens, dtype=torch.long),

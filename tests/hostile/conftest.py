@@ -1,3 +1,3 @@
-from tests.pipelines.batch.execution import execution, in_process_extraction
+from tests.pipelines.batch.execution import execution
 
-__all__ = ["execution", "in_process_extraction"]
+__all__ = ["execution"]

@@ -87,7 +87,9 @@ def test_a_corpus_of_all_hostile_files_costs_their_pages_alone(samples_directory
     run_over(every, tmp_path / "hostile", samples_directory / "supplier-form.pdf", tmp_path / "output")
 
 
-def test_documents_under_every_name_are_read_and_listed_once(odd_folder: tuple[Path, OddFolder], tmp_path: Path) -> None:
+def test_documents_under_every_name_are_read_and_listed_once(
+    odd_folder: tuple[Path, OddFolder], tmp_path: Path
+) -> None:
     folder, odd = odd_folder
     record = run(RunOptions((str(folder),), str(tmp_path / "output"), OPTIONS))
     assert_every_page_is_there_once(tmp_path / "output", record)

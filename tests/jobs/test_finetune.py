@@ -24,7 +24,8 @@ from jobs.finetune import Options, main
 from pipelines.runtime.output_record import OutputConflictError
 from pipelines.stages.model_loader import check_task, load_model, load_tokenizer, model_labels
 from pipelines.storage.files import Storage, join_uri
-from pipelines.training.finetune import TrainingError, finetune
+from pipelines.training.errors import TrainingError
+from pipelines.training.finetune import finetune
 from pipelines.training.metrics_log import read_metrics
 from tests.conftest import REPOSITORY
 from tests.pipelines.datasets.drawn_corpus import draw_corpus, write_tiny_config
@@ -280,7 +281,7 @@ def test_questions_are_learned_on_s3_from_another_checkpoint(home: Path, s3_pref
 @on_ray
 def test_a_loss_that_is_no_number_ends_the_run_with_the_way_out(home: Path) -> None:
     options = options_for(home, home / "diverged", new_parts_learning_rate=1e30, gradient_clip=0.0, warmup_fraction=0.0)
-    with pytest.raises(TrainingError, match=r"no number at step .*--new-parts-learning-rate"):
+    with pytest.raises(TrainingError, match=r"NaN or infinite at step .*--new-parts-learning-rate"):
         run(options)
 
 

@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 from safetensors import safe_open
 
-from jobs.forms_model import SIZES, Options, main, write_drawn_pages, write_unlabelled_pages
+from jobs.forms_model import main
 from model import LayoutLMv2Config, LayoutLMv2ForTokenClassification
 from pipelines.datasets.registry import read_corpus
+from pipelines.training.forms_recipe import SIZES
+from pipelines.training.recipe_pages import write_drawn_pages, write_unlabelled_pages
 from tests.pipelines.datasets.drawn_corpus import draw_corpus
 from tests.pipelines.training.text_checkpoint import write_text_checkpoint
 
@@ -27,7 +29,7 @@ def test_drawn_forms_are_a_corpus_with_a_part_to_measure_on(tmp_path: Path) -> N
 
 def test_pages_for_hidden_words_tell_no_label(tmp_path: Path) -> None:
     data = draw_corpus(tmp_path / "funsd", forms=31)
-    write_unlabelled_pages(tmp_path / "pages", Options(text_model="", funsd=str(data), output=str(tmp_path)))
+    write_unlabelled_pages(tmp_path / "pages", {"funsd": str(data)})
     pages = read_corpus("labelled-pages", str(tmp_path / "pages"), "all", "token-classification").pages
     forms = read_corpus("funsd", str(data), "train", "token-classification").pages
     assert {page.words for page in pages} <= {form.words for form in forms}, "the dev forms are left alone"

@@ -32,6 +32,7 @@ from schemathesis.specs.openapi.checks import (
 from jobs.serve import Options, main, served_model
 from pipelines.extract import ExtractOptions, infer_steps, merge_options, read_steps
 from pipelines.schema import Row, Task, page_schema
+from pipelines.serving.response_models import ExtractResponse, ModelsResponse
 from pipelines.serving.upload_files import IDLE_SECONDS
 from pipelines.stages.base import rows_to_table
 from pipelines.stages.merge import Merge
@@ -155,6 +156,7 @@ def test_the_other_tasks_give_what_their_stages_give(
             row["label_scores"] = dict(row["label_scores"])
     name = "ask" if task == "question-answering" else "kinds"
     answer = ask(client, form, model=name, questions=list(questions)).json()
+    assert ExtractResponse.model_validate(answer, strict=True)
     assert differences(answer["pages"], expected) == []
     if questions:
         assert [[said["question"] for said in page["answers"]] for page in answer["pages"]] == [list(questions)] * 3
@@ -162,6 +164,7 @@ def test_the_other_tasks_give_what_their_stages_give(
 
 def test_the_models_and_limits_are_told(client: httpx.Client) -> None:
     told = client.get("/v1/models").json()
+    assert ModelsResponse.model_validate(told, strict=True).model_dump() == told
     assert [(model["name"], model["task"], model["default"]) for model in told["models"]] == [
         ("layoutlmv2-forms-small", "token-classification", True),
         ("ask", "question-answering", False),
@@ -182,7 +185,7 @@ def test_the_models_and_limits_are_told(client: httpx.Client) -> None:
         ({"pages": "2-1"}, 400, "invalid_request", "a range goes upwards"),
         ({"pages": "4"}, 400, "invalid_request", "the document has 3 pages"),
         ({"previews": "maybe"}, 400, "invalid_request", "true or false"),
-        ({"words": '["a"]', "boxes": "[[0, 0, 1, 1]]"}, 400, "invalid_request", "3 are asked for"),
+        ({"words": '["a"]', "boxes": "[[0, 0, 1, 1]]"}, 400, "invalid_request", "3 pages are requested"),
         ({"words": '["a"]'}, 400, "invalid_request", "come together"),
         ({"page": "1"}, 400, "invalid_request", "no field is named 'page'"),
     ],
@@ -274,7 +277,7 @@ def test_previews_are_pictures_of_the_pages(client: httpx.Client, samples_direct
             assert (image.width > image.height) == (page["width"] > page["height"])
 
 
-@pytest.mark.parametrize("deployment", ["Text", "Model"])
+@pytest.mark.parametrize("deployment", ["Reader", "Predictor"])
 def test_a_replica_that_dies_costs_its_requests_at_most_time_and_health_tells_it(
     endpoint: Endpoint, client: httpx.Client, samples_directory: Path, deployment: str
 ) -> None:
@@ -337,20 +340,24 @@ def test_the_description_has_examples_that_its_own_schema_takes(client: httpx.Cl
     assert set(described["paths"]) == {"/healthz", "/v1/models", "/v1/extract"}
     answers = described["paths"]["/v1/extract"]["post"]["responses"]
     assert {"200", "400", "401", "413", "415", "422", "429", "503"} <= set(answers)
+    schemas = described["components"]["schemas"]
     for status, answer in answers.items():
         content = answer["content"]["application/json"]
-        assert set(content["schema"]["required"]) <= set(content["example"]), status
-    real = client.post("/v1/extract", files={"file": ("deed.pdf", text_pages(1))}).json()
+        schema = schemas[content["schema"]["$ref"].rpartition("/")[2]]
+        assert set(schema["required"]) <= set(content["example"]), status
     example = answers["200"]["content"]["application/json"]["example"]
+    assert set(schemas["DocumentRow"]["required"]) <= set(example["document"])
+    assert set(schemas["PageRow"]["required"]) <= set(example["pages"][0])
+    real = client.post("/v1/extract", files={"file": ("deed.pdf", text_pages(1))}).json()
     assert list(real["document"]) == list(example["document"])
     assert list(real["pages"][0]) == list(example["pages"][0])
     page = client.get("/docs").text
     assert "POST /v1/extract" in page and "http" not in page.replace("https://www.w3.org", "")
 
 
-def test_what_the_readme_shows_is_answered(endpoint: Endpoint) -> None:
-    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
-    blocks = re.findall(r"```(bash|python)\n(.*?)```", readme, re.DOTALL)
+def test_what_the_documents_show_is_answered(endpoint: Endpoint) -> None:
+    document = (REPOSITORY / "docs" / "serving.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```(bash|python)\n(.*?)```", document, re.DOTALL)
     shown = [(language, block) for language, block in blocks if "/v1/extract" in block]
     assert {language for language, _ in shown} == {"bash", "python"}
     for language, block in shown:

@@ -25,7 +25,7 @@ def read_config(**args: Any) -> dict[str, Any]:
     return config
 
 
-def test_its_args_are_options_of_the_job() -> None:
+def test_args_are_options_of_the_job() -> None:
     [application] = read_config()["applications"]
     assert set(application["args"]) <= set(Options.__dataclass_fields__)
     assert application["import_path"] == f"{build.__module__}:{build.__name__}"
@@ -37,7 +37,7 @@ def test_its_args_are_options_of_the_job() -> None:
 
 @pytest.mark.slow
 @pytest.mark.xdist_group("ray of its own")
-def test_the_application_is_deployed_changed_and_taken_away(samples_directory: Path, tmp_path: Path) -> None:
+def test_the_application_is_deployed_changed_and_removed(samples_directory: Path, tmp_path: Path) -> None:
     port = free_port()
     invoice = samples_directory / "invoice.png"
     file = tmp_path / "serve.yaml"
@@ -46,31 +46,31 @@ def test_the_application_is_deployed_changed_and_taken_away(samples_directory: P
         config = read_config(**args)
         config["http_options"]["port"] = port
         file.write_text(yaml.safe_dump(config))
-        told = finished(head.start("serve", "deploy", "--address", head.url, str(file)))
-        assert "successfully" in told, told
+        output = wait_for_output(head.start("serve", "deploy", "--address", head.url, str(file)))
+        assert "successfully" in output, output
 
     with running_head(code=str(REPOSITORY)) as head, httpx.Client(base_url=f"http://127.0.0.1:{port}") as client:
         deploy(head)
-        wait_until(lambda: limit_of_pages(client) == 500, START_SECONDS, "the endpoint is well")
+        wait_until(lambda: limit_of_pages(client) == 500, START_SECONDS, "the endpoint is ready")
         answer = client.post("/v1/extract", files={"file": (invoice.name, invoice.read_bytes())}, timeout=60)
         [page] = answer.json()["pages"]
         assert page["status"] == "ok" and page["entities"]
-        status = yaml.safe_load(finished(head.start("serve", "status", "--address", head.url)))
-        assert set(status["applications"]["layoutlmv2"]["deployments"]) == {"Front", "Text", "Model"}
+        status = yaml.safe_load(wait_for_output(head.start("serve", "status", "--address", head.url)))
+        assert set(status["applications"]["layoutlmv2"]["deployments"]) == {"Gateway", "Reader", "Predictor"}
         deploy(head, max_pages=7)
-        wait_until(lambda: limit_of_pages(client) == 7, START_SECONDS, "the new options are there")
-        finished(head.start("serve", "shutdown", "--yes", "--address", head.url))
+        wait_until(lambda: limit_of_pages(client) == 7, START_SECONDS, "the new options apply")
+        wait_for_output(head.start("serve", "shutdown", "--yes", "--address", head.url))
 
 
-def finished(process: subprocess.Popen[str]) -> str:
-    """What a command prints."""
-    told, _ = process.communicate(timeout=120)
-    assert process.returncode == 0, told
-    return told
+def wait_for_output(process: subprocess.Popen[str]) -> str:
+    """What a command prints until it ends, which it does with status 0."""
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, output
+    return output
 
 
 def limit_of_pages(client: httpx.Client) -> int | None:
-    """As the endpoint tells it; None while it is not well."""
+    """According to the endpoint; None while it is not ready."""
     with contextlib.suppress(httpx.HTTPError, KeyError):  # not there yet, or between two versions
         if client.get("/healthz").status_code == 200:
             return client.get("/v1/models").json()["limits"]["pages"]

@@ -175,7 +175,7 @@ def test_a_class_comes_with_the_probability_of_each(page: ReadingPage, form: Pat
 
 @pytest.mark.parametrize(
     ("name", "reason"),
-    [("agreement-cut-short.pdf", "damaged or cut short"), ("form-with-password.pdf", "wants a password")],
+    [("agreement-cut-short.pdf", "damaged or truncated"), ("form-with-password.pdf", "wants a password")],
 )
 def test_a_file_that_cannot_be_read_is_told_why(
     page: ReadingPage, samples_directory: Path, name: str, reason: str

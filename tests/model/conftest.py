@@ -29,7 +29,7 @@ HEADS = {
 
 @dataclass(frozen=True)
 class Golden:
-    """One small configuration: its checkpoint, what goes in, and what the reference implementation gives for it."""
+    """One small configuration: its checkpoint, inputs, and the outputs of the reference implementation."""
 
     folder: Path
     tensors: dict[str, torch.Tensor]

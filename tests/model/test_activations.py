@@ -8,7 +8,7 @@ from model.config_rules import ACTIVATION_NAMES
 
 
 @pytest.mark.parametrize("name", ACTIVATION_NAMES)
-def test_every_known_activation_keeps_the_shape_and_lets_gradients_through(name: str) -> None:
+def test_every_activation_keeps_the_shape_and_passes_gradients(name: str) -> None:
     values = torch.linspace(-3, 3, 12).reshape(3, 4).requires_grad_()
     result = activation(name)(values)
     result.sum().backward()
@@ -33,6 +33,6 @@ def test_some_values() -> None:
         torch.testing.assert_close(activation(name)(at), torch.tensor(values), rtol=1e-4, atol=1e-5, msg=name)
 
 
-def test_an_unknown_activation_is_refused_with_the_known_ones() -> None:
+def test_an_unknown_activation_is_rejected_with_the_valid_names() -> None:
     with pytest.raises(ValueError, match=r"hidden_act.*'gelo'.*gelu_new"):
         activation("gelo")

@@ -33,7 +33,7 @@ def single_process_group(tmp_path: Path) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("name", TINY)
-def test_features_are_those_of_the_reference_model(fixtures_directory: Path, name: str) -> None:
+def test_features_equal_those_of_the_reference_model(fixtures_directory: Path, name: str) -> None:
     folder = fixtures_directory / "goldens" / name
     tensors = load_file(folder / "tensors.safetensors")
     weights = load_file(folder / "checkpoint-base" / "model.safetensors")
@@ -50,7 +50,7 @@ def test_features_are_those_of_the_reference_model(fixtures_directory: Path, nam
 
 
 @pytest.mark.parametrize("name", sorted(CASES))
-def test_other_networks_give_the_features_that_detectron2_gives(fixtures_directory: Path, name: str) -> None:
+def test_features_of_other_networks_equal_those_of_detectron2(fixtures_directory: Path, name: str) -> None:
     expected = load_file(fixtures_directory / "backbone" / "features.safetensors")[name]
     backbone = small_backbone((*expected.shape[1:3], 16), **CASES[name]).double()
     fill_by_name(backbone, gain=CALM)
@@ -70,7 +70,7 @@ def test_the_default_network_has_the_names_and_shapes_of_the_published_model(sha
     }
 
 
-def test_the_default_network_gives_the_features_of_the_reference(shared_directory: Path) -> None:
+def test_features_of_the_default_network_equal_the_reference(shared_directory: Path) -> None:
     tensors = load_file(shared_directory / "goldens" / "base" / "tensors.safetensors")
     backbone = VisualBackbone(LayoutLMv2Config()).eval()
     fill_by_name(backbone, prefix="visual.")
@@ -81,7 +81,7 @@ def test_the_default_network_gives_the_features_of_the_reference(shared_director
     assert (features - expected).abs().max() <= 1e-4 * (expected.max() - expected.min())
 
 
-def test_only_what_the_finest_level_needs_is_computed() -> None:
+def test_only_the_inputs_of_the_finest_level_are_computed() -> None:
     backbone = small_backbone()
     run: list[str] = []
     for name, module in backbone.named_modules():
@@ -91,13 +91,13 @@ def test_only_what_the_finest_level_needs_is_computed() -> None:
     assert not {"backbone.fpn_output3", "backbone.fpn_output4", "backbone.fpn_output5"} & set(run)
 
 
-def test_an_image_list_gives_what_its_tensor_gives() -> None:
+def test_an_image_list_is_equivalent_to_its_tensor() -> None:
     backbone = small_backbone()
     image = picture(3, 64, 64)
     assert torch.equal(backbone(SimpleNamespace(tensor=image.float())), backbone(image))
 
 
-def test_the_callers_image_stays_as_it_was() -> None:
+def test_the_callers_image_is_not_modified() -> None:
     image = picture(3, 64, 64).float()
     before = image.clone()
     small_backbone()(image)
@@ -112,12 +112,12 @@ def test_the_callers_image_stays_as_it_was() -> None:
         (torch.zeros(1, 1, 64, 64), r"not \[1, 1, 64, 64\]"),
     ],
 )
-def test_an_image_of_an_impossible_shape_is_refused(image: torch.Tensor, message: str) -> None:
+def test_an_image_of_an_invalid_shape_is_rejected(image: torch.Tensor, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         small_backbone()(image)
 
 
-def test_what_is_no_image_is_refused() -> None:
+def test_an_input_that_is_not_an_image_is_rejected() -> None:
     with pytest.raises(TypeError, match="not list"):
         small_backbone()([1, 2, 3])
 
@@ -149,7 +149,7 @@ def test_the_stem_and_first_stage_do_not_train_and_neither_does_any_normalisatio
     assert not [name for name in trained if ".stem." in name or ".res2." in name or ".norm." in name]
 
 
-def test_gradients_are_those_of_the_normalisation_without_shortcuts() -> None:
+def test_gradients_equal_those_of_a_plain_normalisation() -> None:
     norm = FrozenBatchNorm2d(4)
     for number, buffer in enumerate(norm.buffers(), start=1):
         buffer.copy_(torch.linspace(0.5, 1.5, 4) * number)
@@ -183,12 +183,12 @@ def test_initial_weights_have_the_spread_of_detectron2s_fills() -> None:
         ({"PIXEL_MEAN": [1.0]}, "MODEL.PIXEL_MEAN has 1 values and MODEL.PIXEL_STD 3"),
     ],
 )
-def test_options_that_make_no_network_are_refused_by_name(options: dict[str, object], message: str) -> None:
+def test_invalid_options_are_rejected_by_name(options: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         PyramidOptions.from_arguments(arguments(**options))
 
 
-def test_without_options_detectron2s_defaults_hold() -> None:
+def test_without_options_detectron2s_defaults_apply() -> None:
     options = PyramidOptions.from_arguments(
         {
             "MODEL.BACKBONE.NAME": "build_resnet_fpn_backbone",
@@ -201,25 +201,25 @@ def test_without_options_detectron2s_defaults_hold() -> None:
     assert (options.FPN_OUT_CHANNELS, options.FPN_NORM, options.PIXEL_STD) == (256, "", (1.0, 1.0, 1.0))
 
 
-def test_channels_that_contradict_the_pool_shape_are_refused() -> None:
+def test_channels_that_contradict_the_pool_shape_are_rejected() -> None:
     with pytest.raises(ValueError, match=r"image_feature_pool_shape .*99"):
         small_backbone((7, 7, 99))
 
 
-def test_synchronising_without_torch_distributed_says_what_to_call() -> None:
+def test_synchronising_without_torch_distributed_names_the_call_to_make() -> None:
     with pytest.raises(RuntimeError, match="init_process_group"):
         small_backbone().synchronize_batch_norm()
 
 
 @pytest.mark.usefixtures("single_process_group")
-def test_synchronising_without_a_gpu_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_synchronising_without_a_gpu_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
     with pytest.raises(RuntimeError, match="sees none"):
         small_backbone().synchronize_batch_norm()
 
 
 @pytest.mark.usefixtures("single_process_group")
-def test_synchronising_wants_as_many_processes_as_there_are_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_synchronising_needs_as_many_processes_as_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     with pytest.raises(RuntimeError, match="1 processes cannot be divided between machines of 2 GPUs"):
         small_backbone().synchronize_batch_norm()
@@ -247,7 +247,7 @@ def test_synchronising_makes_every_normalisation_trainable_and_shared(
 
 
 @pytest.mark.usefixtures("single_process_group")
-def test_synchronising_takes_a_group_of_ones_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_synchronising_accepts_a_process_group(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
     backbone = small_backbone()
     group = torch.distributed.new_group([0])
@@ -255,7 +255,7 @@ def test_synchronising_takes_a_group_of_ones_own(monkeypatch: pytest.MonkeyPatch
     assert backbone.get_submodule("backbone.bottom_up.stem.conv1.norm").process_group is group
 
 
-def test_detectron2_that_is_not_installed_is_asked_for_with_the_way_to_install_it(
+def test_missing_detectron2_is_an_error_with_the_command_to_install_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for name in ("detectron2", "detectron2.config", "detectron2.modeling"):
@@ -265,7 +265,7 @@ def test_detectron2_that_is_not_installed_is_asked_for_with_the_way_to_install_i
 
 
 @pytest.mark.parametrize("name", sorted(CASES))
-def test_detectron2_where_it_is_installed_gives_the_same_features(name: str) -> None:
+def test_an_installed_detectron2_computes_the_same_features(name: str) -> None:
     pytest.importorskip("detectron2.modeling")
     native = small_backbone(**CASES[name])
     fill_by_name(native)

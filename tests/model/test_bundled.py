@@ -1,4 +1,4 @@
-"""The model that comes with this package."""
+"""The model included in this package."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ from model import LayoutLMv2ForTokenClassification
 from model.checkpoint_source import BUNDLED_FORMS, resolve_checkpoint
 from pipelines.datasets.labelled_pages import write_labelled_pages
 from pipelines.datasets.synthetic_forms.pages import drawn_pages
-from pipelines.evaluation.evaluate import EvaluateOptions, evaluate, read_split
+from pipelines.evaluation.corpus import read_split
+from pipelines.evaluation.evaluate import evaluate
+from pipelines.evaluation.options import EvaluateOptions
 from pipelines.storage.files import Storage
 
 FORM_LABELS = ["O", "B-HEADER", "I-HEADER", "B-QUESTION", "I-QUESTION", "B-ANSWER", "I-ANSWER"]
 
 
-def test_it_is_found_by_its_name_and_small() -> None:
+def test_the_bundled_model_is_small_and_found_by_its_name() -> None:
     folder = resolve_checkpoint(BUNDLED_FORMS)
     assert sum(path.stat().st_size for path in folder.iterdir()) <= 60_000_000
     model = LayoutLMv2ForTokenClassification.from_pretrained(folder)
@@ -25,7 +27,7 @@ def test_it_is_found_by_its_name_and_small() -> None:
     assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
 
 
-def test_its_card_tells_the_terms_the_data_and_the_figures() -> None:
+def test_its_card_states_the_licence_the_data_and_the_scores() -> None:
     card = (resolve_checkpoint(BUNDLED_FORMS) / "README.md").read_text(encoding="utf-8")
     assert card.startswith("---\nlicense: other\n")
     for part in ("FUNSD", "research", "Apache-2.0", "jobs.forms_model", "| header |", "Known failures"):
@@ -35,7 +37,7 @@ def test_its_card_tells_the_terms_the_data_and_the_figures() -> None:
 
 @pytest.mark.xdist_group("ray")
 @pytest.mark.usefixtures("ray_cluster")
-def test_it_finds_the_entities_of_forms_it_has_never_seen(tmp_path: Path) -> None:
+def test_it_finds_the_entities_of_unseen_forms(tmp_path: Path) -> None:
     seeds = range(1_000_000, 1_000_006)  # the recipe's are far below
     pages = [(page, image, "dev") for page, image in drawn_pages(seeds)]
     write_labelled_pages(Storage(), str(tmp_path / "pages.parquet"), pages)

@@ -1,4 +1,4 @@
-"""Checkpoints: every format, heads that come and go, what does not fit, and what is written."""
+"""Checkpoints: every format, new and missing heads, mismatches, and the files written."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def token_folder(base_folder: Path, tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.fixture
 def folder(token_folder: Path, tmp_path: Path) -> Path:
-    """A copy of the token classifier's checkpoint to spoil."""
+    """A copy of the token classifier's checkpoint, to be damaged."""
     return Path(shutil.copytree(token_folder, tmp_path / "checkpoint"))
 
 
@@ -100,7 +100,7 @@ FORMATS: dict[str, Callable[[Path], None]] = {
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_every_format_gives_the_same_model(
+def test_every_format_loads_the_same_model(
     folder: Path, token_folder: Path, name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     FORMATS[name](folder)
@@ -110,7 +110,7 @@ def test_every_format_gives_the_same_model(
     assert warnings_of(caplog) == []
 
 
-def test_what_was_saved_comes_back(token_folder: Path, tmp_path: Path) -> None:
+def test_a_saved_checkpoint_loads_unchanged(token_folder: Path, tmp_path: Path) -> None:
     model = load_pretrained(LayoutLMv2ForTokenClassification, token_folder)
     save_pretrained(model, tmp_path / "new" / "folder")
     again = load_pretrained(LayoutLMv2ForTokenClassification, tmp_path / "new" / "folder")
@@ -118,7 +118,7 @@ def test_what_was_saved_comes_back(token_folder: Path, tmp_path: Path) -> None:
     assert again.config == model.config
 
 
-def test_a_saved_checkpoint_looks_as_the_reference_writes_it(base_folder: Path, tmp_path: Path) -> None:
+def test_a_saved_checkpoint_has_the_format_of_the_reference(base_folder: Path, tmp_path: Path) -> None:
     load_pretrained(LayoutLMv2Model, base_folder).save_pretrained(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["config.json", "model.safetensors"]
     assert json.loads((tmp_path / "config.json").read_text()) == json.loads((base_folder / "config.json").read_text())
@@ -132,7 +132,7 @@ def test_a_saved_checkpoint_looks_as_the_reference_writes_it(base_folder: Path, 
     assert weights == config
 
 
-def test_saving_that_fails_leaves_the_old_checkpoint_whole(
+def test_a_failed_save_leaves_the_old_checkpoint_intact(
     folder: Path, token_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = load_pretrained(LayoutLMv2ForTokenClassification, token_folder)
@@ -149,16 +149,14 @@ def test_saving_that_fails_leaves_the_old_checkpoint_whole(
     assert sorted(path.name for path in folder.iterdir()) == ["config.json", "model.safetensors"]
 
 
-def test_saving_over_a_file_is_refused(token_folder: Path, tmp_path: Path) -> None:
+def test_saving_over_a_file_is_rejected(token_folder: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     model = load_pretrained(LayoutLMv2ForTokenClassification, token_folder)
     with pytest.raises(CheckpointError, match="file cannot be written"):
         save_pretrained(model, tmp_path / "file")
 
 
-def test_a_base_checkpoint_gets_a_new_head_and_one_line_says_so(
-    base_folder: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_base_checkpoint_gets_a_new_head_and_one_warning(base_folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     model = load_pretrained(LayoutLMv2ForTokenClassification, base_folder)
     base = load_file(base_folder / "model.safetensors")
     assert torch.equal(model.state_dict()[HEAD_KEY], base[BASE_KEY])
@@ -170,7 +168,9 @@ def test_a_base_checkpoint_gets_a_new_head_and_one_line_says_so(
     )
 
 
-def test_a_head_checkpoint_gives_its_base_model(token_folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_base_model_loads_from_a_checkpoint_with_a_head(
+    token_folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     model = load_pretrained(LayoutLMv2Model, token_folder)
     stored = load_file(token_folder / "model.safetensors")
     assert all(torch.equal(tensor, stored[f"layoutlmv2.{name}"]) for name, tensor in model.state_dict().items())
@@ -178,21 +178,23 @@ def test_a_head_checkpoint_gives_its_base_model(token_folder: Path, caplog: pyte
     assert line.endswith("not used: classifier.bias, classifier.weight")
 
 
-def test_a_head_checkpoint_goes_into_another_head(token_folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_checkpoint_with_a_head_loads_into_a_model_with_another_head(
+    token_folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     model = load_pretrained(LayoutLMv2ForQuestionAnswering, token_folder, num_labels=2)
     assert torch.equal(model.state_dict()[HEAD_KEY], load_file(token_folder / "model.safetensors")[HEAD_KEY])
     (line,) = warnings_of(caplog)
     assert "qa_outputs.bias, qa_outputs.weight; not used: classifier.bias, classifier.weight" in line
 
 
-def test_long_lists_of_names_are_cut(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_long_lists_of_names_are_truncated(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     rewrite(folder, lambda weights: weights | {f"cls.part{number}.weight": torch.zeros(1) for number in range(10)})
     load_pretrained(LayoutLMv2ForTokenClassification, folder)
     (line,) = warnings_of(caplog)
     assert line.endswith("cls.part5.weight and 4 more")
 
 
-def test_names_and_buffers_of_old_checkpoints_are_taken_silently(
+def test_names_and_buffers_of_old_checkpoints_are_accepted_silently(
     folder: Path, token_folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     def age(weights: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -215,7 +217,7 @@ def test_names_and_buffers_of_old_checkpoints_are_taken_silently(
     assert warnings_of(caplog) == []
 
 
-def test_a_stored_pixel_mean_that_differs_from_the_configuration_is_told(
+def test_a_stored_pixel_mean_that_differs_from_the_configuration_is_reported(
     folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     rewrite(folder, lambda weights: weights | {"layoutlmv2.visual.pixel_mean": torch.zeros(3, 1, 1)})
@@ -232,10 +234,10 @@ def test_a_state_dict_inside_another_dictionary_is_found(folder: Path, token_fol
     assert_same_weights(model, load_pretrained(LayoutLMv2ForTokenClassification, token_folder))
 
 
-def test_another_number_of_labels_is_refused_with_the_shapes(token_folder: Path) -> None:
+def test_another_number_of_labels_is_rejected_with_the_shapes(token_folder: Path) -> None:
     with pytest.raises(
         CheckpointMismatchError,
-        match=r"classifier.bias \[7\], wanted \[3\].*ignore_mismatched_sizes=True",
+        match=r"classifier.bias \[7\], expected \[3\].*ignore_mismatched_sizes=True",
     ) as caught:
         load_pretrained(LayoutLMv2ForTokenClassification, token_folder, num_labels=3)
     assert isinstance(caught.value, RuntimeError)
@@ -251,18 +253,18 @@ def test_another_number_of_labels_gets_a_new_head_on_demand(
     assert line.endswith("train them first: classifier.bias, classifier.weight")
 
 
-def test_a_sequence_classifier_takes_a_token_classifiers_base_but_not_its_head(token_folder: Path) -> None:
-    with pytest.raises(CheckpointMismatchError, match=r"classifier.weight \[7, 48\], wanted \[7, 144\]"):
+def test_a_sequence_classifier_loads_the_base_of_a_token_classifier_but_not_its_head(token_folder: Path) -> None:
+    with pytest.raises(CheckpointMismatchError, match=r"classifier.weight \[7, 48\], expected \[7, 144\]"):
         load_pretrained(LayoutLMv2ForSequenceClassification, token_folder)
 
 
-def test_weights_of_another_kind_of_model_are_refused(folder: Path) -> None:
+def test_weights_of_another_kind_of_model_are_rejected(folder: Path) -> None:
     rewrite(folder, lambda _: {"bert.embeddings.weight": torch.zeros(2, 2)})
     with pytest.raises(CheckpointMismatchError, match=r"none of its 1 tensors \(bert.embeddings.weight\) belongs"):
         load_pretrained(LayoutLMv2ForTokenClassification, folder)
 
 
-def test_tensors_that_share_memory_are_written_once_and_not_missed(base_folder: Path, tmp_path: Path) -> None:
+def test_tensors_that_share_memory_are_written_once_and_not_reported_missing(base_folder: Path, tmp_path: Path) -> None:
     model = load_pretrained(LayoutLMv2Model, base_folder)
     model.tied = torch.nn.Linear(48, 2048, bias=False)
     model.tied.weight = model.embeddings.word_embeddings.weight
@@ -273,7 +275,7 @@ def test_tensors_that_share_memory_are_written_once_and_not_missed(base_folder: 
 
 
 @pytest.mark.parametrize(
-    ("asked", "expected"),
+    ("dtype", "expected"),
     [
         (None, torch.float32),
         (torch.bfloat16, torch.bfloat16),
@@ -282,25 +284,25 @@ def test_tensors_that_share_memory_are_written_once_and_not_missed(base_folder: 
         ("auto", torch.float16),
     ],
 )
-def test_the_dtype_asked_for_is_the_dtype_got(folder: Path, asked: Any, expected: torch.dtype) -> None:
+def test_the_model_has_the_requested_dtype(folder: Path, dtype: Any, expected: torch.dtype) -> None:
     load_pretrained(LayoutLMv2ForTokenClassification, folder, dtype=torch.float16).save_pretrained(folder)
     assert json.loads((folder / "config.json").read_text())["dtype"] == "float16"
-    model = load_pretrained(LayoutLMv2ForTokenClassification, folder, dtype=asked)
+    model = load_pretrained(LayoutLMv2ForTokenClassification, folder, dtype=dtype)
     assert {parameter.dtype for parameter in model.parameters()} == {expected}
     assert model.config.dtype == str(expected).removeprefix("torch.")
 
 
-def test_the_old_name_of_dtype_is_taken(token_folder: Path) -> None:
+def test_the_old_name_of_dtype_is_accepted(token_folder: Path) -> None:
     model = load_pretrained(LayoutLMv2ForTokenClassification, token_folder, torch_dtype="bfloat16")
     assert model.dtype == torch.bfloat16
 
 
-def test_a_dtype_that_is_none_is_refused(token_folder: Path) -> None:
+def test_an_unknown_dtype_is_rejected(token_folder: Path) -> None:
     with pytest.raises(ValueError, match="dtype is 'int8'; choose one of float32, bfloat16"):
         load_pretrained(LayoutLMv2ForTokenClassification, token_folder, dtype="int8")
 
 
-def test_overrides_change_the_configuration_and_a_given_configuration_stays_as_it_was(token_folder: Path) -> None:
+def test_overrides_apply_and_the_callers_configuration_is_not_modified(token_folder: Path) -> None:
     config = LayoutLMv2Config.from_pretrained(token_folder)
     model = load_pretrained(
         LayoutLMv2ForTokenClassification, token_folder, config=config, hidden_dropout_prob=0.5, dtype="bfloat16"
@@ -309,7 +311,7 @@ def test_overrides_change_the_configuration_and_a_given_configuration_stays_as_i
     assert (config.hidden_dropout_prob, config.dtype) == (0.1, "float32")
 
 
-def test_an_override_that_is_no_parameter_is_refused(token_folder: Path) -> None:
+def test_an_override_that_is_not_a_parameter_is_rejected(token_folder: Path) -> None:
     with pytest.raises(TypeError, match="num_lables"):
         load_pretrained(LayoutLMv2ForTokenClassification, token_folder, num_lables=3)
 
@@ -322,17 +324,17 @@ def write(name: str, content: bytes) -> Callable[[Path], object]:
     return lambda folder: (folder / name).write_bytes(content)
 
 
-def cut(folder: Path) -> None:
+def truncate(folder: Path) -> None:
     os.truncate(folder / "model.safetensors", 100_000)
 
 
-def cut_pickle(folder: Path) -> None:
+def truncate_pickle(folder: Path) -> None:
     as_pickle(folder)
     os.truncate(folder / "pytorch_model.bin", 100_000)
 
 
 class Code:
-    """What would run a command if it were unpickled."""
+    """Runs a command if it is unpickled."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         return os.mkdir, ("ran",)
@@ -354,30 +356,30 @@ def numbers_instead_of_tensors(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "message", "kind"),
+    ("damage", "message", "kind"),
     [
-        (remove("config.json"), "has no config.json, so it is no checkpoint", "not_found"),
-        (write("config.json", b"{"), "config.json is no JSON", "unreadable"),
-        (write("config.json", b"[]"), "must hold a JSON object, not list", "unreadable"),
+        (remove("config.json"), "has no config.json, so it is not a checkpoint", "not_found"),
+        (write("config.json", b"{"), "config.json is not valid JSON", "unreadable"),
+        (write("config.json", b"[]"), "must contain a JSON object, not list", "unreadable"),
         (remove("model.safetensors"), "has no weights: neither model.safetensors nor", "not_found"),
-        (cut, "model.safetensors is broken .* download or copy it again", "unreadable"),
-        (write("model.safetensors", b""), "model.safetensors is broken", "unreadable"),
+        (truncate, "model.safetensors is corrupt .* download or copy it again", "unreadable"),
+        (write("model.safetensors", b""), "model.safetensors is corrupt", "unreadable"),
         (
             write("model.safetensors", b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n"),
             "run `git lfs pull`",
             "unreadable",
         ),
-        (cut_pickle, "pytorch_model.bin is broken", "unreadable"),
-        (code_in_pickle, "Python objects beside tensors, which are not run here", "unreadable"),
+        (truncate_pickle, "pytorch_model.bin is corrupt", "unreadable"),
+        (code_in_pickle, "Python objects besides tensors, which are not executed here", "unreadable"),
         (shard_missing, "lacks model-00002-of-00002.safetensors, which .*index.json names", "not_found"),
-        (numbers_instead_of_tensors, "holds no tensors by name", "unreadable"),
+        (numbers_instead_of_tensors, "does not map names to tensors", "unreadable"),
     ],
 )
-def test_a_spoilt_checkpoint_is_refused_with_the_way_out(
-    folder: Path, spoil: Callable[[Path], object], message: str, kind: str, monkeypatch: pytest.MonkeyPatch
+def test_a_damaged_checkpoint_is_rejected_with_a_remedy(
+    folder: Path, damage: Callable[[Path], object], message: str, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(folder)
-    spoil(folder)
+    damage(folder)
     with pytest.raises(CheckpointError, match=message) as caught:
         load_pretrained(LayoutLMv2ForTokenClassification, folder)
     assert caught.value.kind == kind

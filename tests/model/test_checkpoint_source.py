@@ -1,4 +1,4 @@
-"""Where checkpoints come from: folders, the hub, S3; and the fingerprint of their content."""
+"""Sources of checkpoints: folders, the hub, S3; and the fingerprint of their content."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ def base_folder(fixtures_directory: Path) -> Path:
 
 @pytest.fixture
 def folder(base_folder: Path, tmp_path: Path) -> Path:
-    """A copy of that checkpoint to spoil."""
+    """A copy of that checkpoint, to be damaged."""
     return Path(shutil.copytree(base_folder, tmp_path / "checkpoint"))
 
 
-def test_a_folder_that_is_not_there_is_told_with_what_may_be_given(tmp_path: Path) -> None:
+def test_a_missing_folder_is_an_error_that_lists_the_valid_sources(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"there is no folder .*/nowhere; give a folder .* or s3://bucket/prefix"):
         resolve_checkpoint(str(tmp_path / "nowhere"))
 
 
-def test_a_file_is_told_from_its_folder(base_folder: Path) -> None:
+def test_a_file_instead_of_its_folder_is_rejected(base_folder: Path) -> None:
     with pytest.raises(CheckpointError, match="is a file; give the folder"):
         resolve_checkpoint(base_folder / "model.safetensors")
 
 
-def test_the_fingerprint_follows_the_content_and_not_the_place(folder: Path, base_folder: Path) -> None:
+def test_the_fingerprint_depends_on_the_content_and_not_on_the_folder(folder: Path, base_folder: Path) -> None:
     first = checkpoint_fingerprint(base_folder)
     assert len(first) == 12 and int(first, 16) >= 0
     assert checkpoint_fingerprint(folder) == first
@@ -52,7 +52,7 @@ def test_the_fingerprint_follows_the_content_and_not_the_place(folder: Path, bas
 
 
 @pytest.mark.parametrize("missing", ["config.json", "model.safetensors"])
-def test_there_is_no_fingerprint_of_half_a_checkpoint(folder: Path, missing: str) -> None:
+def test_an_incomplete_checkpoint_has_no_fingerprint(folder: Path, missing: str) -> None:
     (folder / missing).unlink()
     with pytest.raises(CheckpointError, match=f"has no (weights|{missing})"):
         checkpoint_fingerprint(folder)
@@ -78,7 +78,7 @@ def test_a_hub_id_is_read_from_the_cache_without_a_network(folder: Path, tmp_pat
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "pytorch_model.bin"])
-def test_only_the_files_that_are_needed_are_asked_of_the_hub(
+def test_only_the_necessary_files_are_downloaded_from_the_hub(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     (folder / "model.safetensors").rename(folder / name)
@@ -100,22 +100,23 @@ def test_only_the_files_that_are_needed_are_asked_of_the_hub(
     assert sorted(path.name for path in target.iterdir()) == ["config.json", name]
 
 
-def test_the_configuration_is_had_without_the_weights(
+def test_the_configuration_is_downloaded_without_the_weights(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[str] = []
+    patterns: list[str] = []
 
     def snapshot_download(_: str, *, allow_patterns: list[str], **__: object) -> str:
-        asked.extend(allow_patterns)
+        patterns.extend(allow_patterns)
         return str(folder)
 
     monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot_download)
     assert read_config_json("someone/forms")["model_type"] == "layoutlmv2"
-    assert "config.json" in asked and not [pattern for pattern in asked if "model" in pattern]
+    assert "config.json" in patterns and not [pattern for pattern in patterns if "model" in pattern]
 
 
-def test_a_hub_id_that_cannot_be_had_is_told(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match="someone/forms is no folder here, is not in the hub's cache") as caught:
+def test_an_unavailable_hub_id_is_an_error(tmp_path: Path) -> None:
+    message = "someone/forms is not a local folder, is not in the hub's cache"
+    with pytest.raises(CheckpointError, match=message) as caught:
         resolve_checkpoint("someone/forms", cache_dir=tmp_path, local_files_only=True)
     assert caught.value.kind == "unreachable"
 
@@ -125,7 +126,7 @@ def test_a_hub_id_that_cannot_be_had_is_told(tmp_path: Path) -> None:
 
 @pytest.fixture
 def stored(s3_server: S3Server, s3_prefix: str, base_folder: Path) -> str:
-    """A checkpoint in a bucket, and beside it what is no part of it."""
+    """A checkpoint in a bucket, with other objects beside it."""
     parts = urlsplit(s3_prefix)
     client, prefix = s3_server.client(), parts.path.strip("/")
     for path in base_folder.iterdir():
@@ -161,7 +162,7 @@ def test_a_checkpoint_in_a_bucket_is_downloaded_once_and_again_when_it_changes(
     assert not list(tmp_path.glob("*partial*"))
 
 
-def test_a_checkpoint_that_is_written_over_during_the_download_is_fetched_again(
+def test_a_checkpoint_that_is_overwritten_during_the_download_is_downloaded_again(
     stored: str, s3_server: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(s3_server, f"{stored}/vocab.txt", b"old\n")
@@ -190,36 +191,40 @@ def test_the_configuration_is_read_from_a_bucket_without_the_weights(
 
 
 @pytest.mark.parametrize(
-    ("place", "message"),
+    ("uri", "message"),
     [
-        ("{prefix}/nothing-here", "nothing is stored right under .*; check the bucket and the prefix"),
+        ("{prefix}/nothing-here", "there are no objects directly under .*; check the bucket and prefix"),
         ("s3://no-such-bucket/model", "does not exist .NoSuchBucket."),
-        ("s3://", "names no bucket"),
+        ("s3://", "has no bucket name"),
     ],
 )
-def test_a_place_that_is_not_there_is_told(s3_prefix: str, tmp_path: Path, place: str, message: str) -> None:
+def test_a_missing_bucket_or_prefix_is_an_error(s3_prefix: str, tmp_path: Path, uri: str, message: str) -> None:
     with pytest.raises(CheckpointError, match=message) as caught:
-        resolve_checkpoint(place.format(prefix=s3_prefix), cache_dir=tmp_path)
+        resolve_checkpoint(uri.format(prefix=s3_prefix), cache_dir=tmp_path)
     assert caught.value.kind == "not_found"
 
 
-def test_a_prefix_without_a_configuration_is_no_checkpoint(s3_server: S3Server, s3_prefix: str, tmp_path: Path) -> None:
+def test_a_prefix_without_a_configuration_is_not_a_checkpoint(
+    s3_server: S3Server, s3_prefix: str, tmp_path: Path
+) -> None:
     put(s3_server, f"{s3_prefix}/notes.txt", b"")
     with pytest.raises(CheckpointError, match=r"has no config\.json among its 1 objects"):
         resolve_checkpoint(s3_prefix, cache_dir=tmp_path)
 
 
 @pytest.mark.parametrize("variable", ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"])
-def test_wrong_keys_are_refused_access(
+def test_wrong_credentials_are_denied_access(
     stored: str, tmp_path: Path, variable: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(variable, "wrong")
-    with pytest.raises(CheckpointError, match=r"S3 refuses access .*check the credentials") as caught:
+    with pytest.raises(CheckpointError, match=r"S3 denies access .*check the credentials") as caught:
         resolve_checkpoint(stored, cache_dir=tmp_path)
     assert caught.value.kind == "access_denied"
 
 
-def test_a_server_that_does_not_answer_is_told(s3_prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_does_not_answer_is_an_error(
+    s3_prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import boto3
     from botocore.config import Config
 
@@ -227,6 +232,6 @@ def test_a_server_that_does_not_answer_is_told(s3_prefix: str, tmp_path: Path, m
         "s3", endpoint_url="http://127.0.0.1:9", config=Config(retries={"total_max_attempts": 1}, connect_timeout=1)
     )
     monkeypatch.setattr("model.checkpoint_source._s3_client", lambda: client)
-    with pytest.raises(CheckpointError, match=r"out of reach .*check the network and AWS_ENDPOINT_URL") as caught:
+    with pytest.raises(CheckpointError, match=r"unreachable .*check the network and AWS_ENDPOINT_URL") as caught:
         resolve_checkpoint(s3_prefix, cache_dir=tmp_path)
     assert caught.value.kind == "unreachable"

@@ -32,7 +32,7 @@ def test_a_config_file_is_written_back_byte_for_byte(name: str, fixtures_directo
     assert (tmp_path / "new" / "folder" / "config.json").read_bytes() == source.read_bytes()
 
 
-def test_keys_that_are_unknown_old_or_left_out_come_back_as_they_were() -> None:
+def test_unknown_old_and_omitted_keys_are_written_back_unchanged() -> None:
     values = {
         "_name_or_path": "somewhere",
         "architectures": ["LayoutLMv2ForTokenClassification"],
@@ -56,7 +56,7 @@ def test_keys_that_are_unknown_old_or_left_out_come_back_as_they_were() -> None:
     assert config.id2label == {0: "O", 1: "B-é"}
 
 
-def test_what_is_changed_after_reading_is_written_and_the_rest_stays() -> None:
+def test_values_changed_after_reading_are_written_and_the_rest_is_unchanged() -> None:
     values = {"hidden_size": 768, "id2label": {"0": "A", "1": "B", "2": "C"}, "mine": 1, "torch_dtype": "float32"}
     config = LayoutLMv2Config.from_dict(values)
     config.architectures = ["LayoutLMv2Model"]
@@ -72,7 +72,7 @@ def test_what_is_changed_after_reading_is_written_and_the_rest_stays() -> None:
     assert LayoutLMv2Config.from_dict(written) == config
 
 
-def test_overrides_replace_what_the_file_says_and_the_file_stays_as_it_was() -> None:
+def test_overrides_replace_values_of_the_file_and_the_file_is_unchanged() -> None:
     values = {"id2label": {"0": "A", "1": "B", "2": "C"}, "mine": 1}
     config = LayoutLMv2Config.from_dict(values, num_labels=5, mine=2, hidden_dropout_prob=0.0)
     assert (config.num_labels, config.mine, config.hidden_dropout_prob) == (5, 2, 0.0)
@@ -83,7 +83,7 @@ def test_overrides_replace_what_the_file_says_and_the_file_stays_as_it_was() -> 
         LayoutLMv2Config.from_dict(values, hiden_size=96)
 
 
-def test_replace_leaves_the_original_alone() -> None:
+def test_replace_does_not_modify_the_original() -> None:
     config = LayoutLMv2Config(num_labels=3)
     changed = config.replace(num_labels=2, has_visual_segment_embedding=True)
     assert (config.num_labels, config.has_visual_segment_embedding) == (3, False)
@@ -93,7 +93,7 @@ def test_replace_leaves_the_original_alone() -> None:
     assert config != changed
 
 
-def test_null_means_the_default_and_for_the_padding_token_none() -> None:
+def test_null_means_the_default_except_for_the_padding_token() -> None:
     config = LayoutLMv2Config(detectron2_config_args=None, hidden_size=None, pad_token_id=None)
     assert config.detectron2_config_args == LayoutLMv2Config.get_default_detectron2_config()
     assert config.hidden_size == 768
@@ -146,7 +146,7 @@ def test_the_backbone_choice_is_written_only_when_it_is_not_the_default() -> Non
         ("model_type", {"model_type": "bert"}),
     ],
 )
-def test_a_value_with_which_no_model_can_be_built_is_refused_by_name(name: str, values: dict[str, Any]) -> None:
+def test_an_invalid_value_is_rejected_by_name(name: str, values: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=name):
         LayoutLMv2Config(**values)
 
@@ -161,14 +161,14 @@ def test_a_value_with_which_no_model_can_be_built_is_refused_by_name(name: str, 
         {"model_type": "layoutxlm"},
     ],
 )
-def test_unusual_values_that_work_are_accepted(values: dict[str, Any]) -> None:
+def test_unusual_valid_values_are_accepted(values: dict[str, Any]) -> None:
     config = LayoutLMv2Config(**values)
     for name, value in values.items():
         if name != "model_type":
             assert getattr(config, name) == (list(value) if isinstance(value, tuple) else value)
 
 
-def test_values_set_later_are_checked_before_a_model_or_a_file_is_made(tmp_path: Path) -> None:
+def test_values_set_later_are_checked_before_a_model_is_built_or_a_file_written(tmp_path: Path) -> None:
     config = LayoutLMv2Config()
     config.hidden_dropout_prob = 2.0
     with pytest.raises(ValueError, match="hidden_dropout_prob"):

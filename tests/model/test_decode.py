@@ -11,7 +11,7 @@ BOXES = [(10 * i, 0, 10 * i + 8, 10) for i in range(200)]
 
 
 def cut(token_words: list[int], capacity: int, stride: int, special: int = 1) -> list[Window]:
-    """Windows over a page's tokens as the tokenizer cuts them; each logit row says its window and token."""
+    """Windows over a page's tokens, split like the tokenizer does; each row of logits encodes its window and token."""
     windows, first = [], 0
     while True:
         words = token_words[first : first + capacity]
@@ -25,13 +25,13 @@ def cut(token_words: list[int], capacity: int, stride: int, special: int = 1) ->
         first += capacity - stride
 
 
-def test_one_window_gives_each_word_the_logits_of_its_first_piece() -> None:
+def test_in_one_window_each_word_has_the_logits_of_its_first_piece() -> None:
     logits, present = word_logits(cut([0, 0, 1, 2, 2, 2, 3], capacity=10, stride=2), word_count=4)
     assert logits[:, 1].tolist() == [0, 2, 3, 6]
     assert present.all()
 
 
-def test_a_word_in_two_windows_takes_the_one_with_most_context() -> None:
+def test_a_word_in_two_windows_gets_the_logits_with_most_context() -> None:
     windows = cut(list(range(16)), capacity=10, stride=4)  # tokens 0-9 and 6-15: 6 and 7 lie nearer to the second's cut
     logits, _ = word_logits(windows, word_count=16)
     assert logits[:, 0].tolist() == [0] * 8 + [1] * 8
@@ -44,20 +44,20 @@ def test_the_end_of_the_page_is_not_a_cut() -> None:
     assert logits[6:, 0].tolist() == [1] * 6
 
 
-def test_a_window_that_begins_inside_a_word_does_not_decide_it() -> None:
+def test_a_window_that_begins_inside_a_word_is_not_used_for_it() -> None:
     windows = cut([0, 1, 1, 1, 1, 1, 2, 3], capacity=4, stride=1)
     logits, present = word_logits(windows, word_count=4)
     assert logits[1].tolist() == [0, 1]
     assert present.all()
 
 
-def test_a_word_without_tokens_is_told_apart() -> None:
+def test_a_word_without_tokens_is_marked() -> None:
     logits, present = word_logits(cut([0, 2], capacity=10, stride=2), word_count=3)
     assert present.tolist() == [True, False, True]
     assert logits[1].tolist() == [0, 0]
 
 
-def test_without_windows_there_is_nothing_to_merge() -> None:
+def test_without_windows_merging_is_an_error() -> None:
     with pytest.raises(ValueError, match="no windows"):
         word_logits([], 3)
 
@@ -66,7 +66,9 @@ def test_without_windows_there_is_nothing_to_merge() -> None:
 @given(
     pieces=st.lists(st.integers(1, 6), min_size=1, max_size=60), capacity=st.integers(4, 30), stride=st.integers(0, 3)
 )
-def test_no_word_is_lost_and_each_takes_its_first_piece(pieces: list[int], capacity: int, stride: int) -> None:
+def test_no_word_is_lost_and_each_has_the_logits_of_its_first_piece(
+    pieces: list[int], capacity: int, stride: int
+) -> None:
     token_words = [word for word, count in enumerate(pieces) for _ in range(count)]
     first_pieces = np.cumsum([0, *pieces[:-1]])
     logits, present = word_logits(cut(token_words, capacity, min(stride, capacity - 1)), len(pieces))
@@ -87,7 +89,7 @@ def test_labels_become_entities_with_text_box_and_score() -> None:
     assert entities[0].score == pytest.approx(0.8)
 
 
-def test_an_inside_label_without_a_beginning_begins_an_entity() -> None:
+def test_an_inside_label_without_a_begin_label_begins_an_entity() -> None:
     labels = ["I-HEADER", "I-HEADER", "I-ANSWER", "O", "I-ANSWER"]
     entities = decode_entities(labels, [1.0] * 5, list("abcde"), BOXES)
     assert [(e.label, e.first_word, e.last_word) for e in entities] == [
@@ -113,7 +115,7 @@ def test_a_word_without_a_prediction_does_not_split_an_entity() -> None:
         ("B-", ("I", "B-")),
     ],
 )
-def test_label_prefixes(label: str, expected: tuple[str, str]) -> None:
+def test_labels_are_split_into_prefix_and_name(label: str, expected: tuple[str, str]) -> None:
     assert split_label(label) == expected
 
 
@@ -143,19 +145,19 @@ def test_a_span_never_ends_before_it_starts() -> None:
     assert (answer.first_word, answer.last_word) == (0, 0)
 
 
-def test_no_answer_is_said_when_the_null_wins() -> None:
+def test_there_is_no_answer_when_the_null_score_wins() -> None:
     answer = decode_answer([question_window([0, 1], {0: 1.0}, {1: 1.0}, null=6.0)], WORDS, BOXES)
     assert answer.text is None and answer.boxes == [] and answer.first_word == -1
     assert answer.score == pytest.approx(1 / (1 + np.exp(4.0)))
 
 
-def test_windows_are_ranked_against_their_own_null() -> None:
+def test_windows_are_ranked_against_their_own_null_score() -> None:
     certain = question_window([4, 5], {0: 2.0}, {0: 2.0}, null=-4.0)
     loud = question_window([0, 1], {0: 6.0}, {0: 6.0}, null=11.0)
     assert decode_answer([loud, certain], WORDS, BOXES).text == "w4"
 
 
-def test_a_span_is_no_longer_than_allowed() -> None:
+def test_a_span_is_not_longer_than_allowed() -> None:
     window = question_window(list(range(10)), {0: 5.0, 7: 1.0}, {9: 5.0})
     assert decode_answer([window], WORDS, BOXES, longest_answer=4).first_word == 7
 

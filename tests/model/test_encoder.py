@@ -53,9 +53,9 @@ def tokens(batch: int = 2) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, to
         {"has_relative_attention_bias": False, "has_spatial_attention_bias": False},
     ],
 )
-def test_the_fused_attention_gives_what_the_explicit_softmax_gives(values: dict[str, Any]) -> None:
+def test_fused_attention_equals_the_explicit_softmax(values: dict[str, Any]) -> None:
     made = encoder(**values)
-    with torch.no_grad():  # on a CPU, a bias that is trained takes the explicit way
+    with torch.no_grad():  # on a CPU, a trainable bias uses the explicit softmax
         fused = made(*tokens())
     explicit = made(*tokens(), output_attentions=True, output_hidden_states=True)
     torch.testing.assert_close(fused.last_hidden_state, explicit.last_hidden_state, rtol=0, atol=1e-5)
@@ -70,7 +70,7 @@ def test_the_fused_attention_gives_what_the_explicit_softmax_gives(values: dict[
     assert torch.equal(explicit.hidden_states[-1], explicit.last_hidden_state)
 
 
-def test_training_on_a_cpu_computes_what_inference_does() -> None:
+def test_training_on_a_cpu_computes_the_same_as_inference() -> None:
     made = encoder()
     trained = made(*tokens())
     with torch.no_grad():
@@ -103,7 +103,7 @@ def test_gradient_checkpointing_gives_the_same_gradients(values: dict[str, Any])
 
 @pytest.mark.parametrize("output_attentions", [False, True])
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-def test_half_precision_gives_no_nan_even_where_nothing_is_visible(dtype: torch.dtype, output_attentions: bool) -> None:
+def test_half_precision_has_no_nan_even_if_no_token_is_visible(dtype: torch.dtype, output_attentions: bool) -> None:
     made = encoder().to(dtype)
     hidden, positions, boxes, visible = tokens()
     visible[1] = False
@@ -116,7 +116,7 @@ def test_half_precision_gives_no_nan_even_where_nothing_is_visible(dtype: torch.
     assert (result[0].float() - exact[0]).abs().mean() < 0.03 * exact[0].std()
 
 
-def test_under_autocast_the_mask_still_hides_and_nothing_is_nan() -> None:
+def test_under_autocast_the_mask_hides_tokens_and_nothing_is_nan() -> None:
     made = encoder()
     hidden, positions, boxes, visible = tokens()
     visible[1] = False
@@ -127,7 +127,7 @@ def test_under_autocast_the_mask_still_hides_and_nothing_is_nan() -> None:
     assert torch.equal(result[0, visible[0]], changed[0, visible[0]])
 
 
-def test_the_feed_forward_in_chunks_gives_the_same() -> None:
+def test_the_feed_forward_in_chunks_computes_the_same() -> None:
     whole = encoder()(*tokens()).last_hidden_state
     in_chunks = encoder(chunk_size_feed_forward=10)(*tokens()).last_hidden_state
     torch.testing.assert_close(in_chunks, whole)

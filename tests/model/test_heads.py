@@ -39,8 +39,8 @@ def test_the_loss_comes_first_in_the_tuple_and_only_with_labels(head: str, tiny:
     model = HEADS[head](tiny.config(num_labels=2)).eval()
     labels = labels_of(tiny, head)
     labels = {name: value.clamp(max=1) if name == "labels" else value for name, value in labels.items()}
-    wanted = {"output_hidden_states": True, "output_attentions": True, "return_dict": False}
-    result = model(**tiny.inputs(), **labels, **wanted)
+    options = {"output_hidden_states": True, "output_attentions": True, "return_dict": False}
+    result = model(**tiny.inputs(), **labels, **options)
     logits = 2 if head == "qa" else 1
     assert isinstance(result, tuple)
     assert len(result) == 1 + logits + 2
@@ -53,7 +53,7 @@ def test_the_loss_comes_first_in_the_tuple_and_only_with_labels(head: str, tiny:
 
 
 @torch.no_grad()
-def test_tokens_labelled_minus_100_do_not_count(tiny: Golden) -> None:
+def test_the_loss_ignores_tokens_labelled_minus_100(tiny: Golden) -> None:
     model = tiny.head("token")
     labels = torch.full((2, 96), -100)
     labels[0, 3], labels[1, 7] = 4, 1
@@ -98,11 +98,11 @@ def test_the_page_loss_is_that_of_the_problem_type(
     ("problem_type", "labels", "message"),
     [
         ("single_label_classification", torch.zeros(2, 3), "class numbers"),
-        ("multi_label_classification", torch.zeros(2), r"wanted \[2, 3\]"),
-        ("regression", torch.zeros(2), r"wanted \[2, 3\]"),
+        ("multi_label_classification", torch.zeros(2), r"needs \[2, 3\]"),
+        ("regression", torch.zeros(2), r"needs \[2, 3\]"),
     ],
 )
-def test_page_labels_that_do_not_fit_the_problem_are_refused(
+def test_page_labels_that_do_not_fit_the_problem_type_are_rejected(
     problem_type: str, labels: torch.Tensor, message: str, tiny: Golden
 ) -> None:
     model = LayoutLMv2ForSequenceClassification(tiny.config(num_labels=3, problem_type=problem_type)).eval()
@@ -120,7 +120,7 @@ def test_classifying_pages_runs_the_backbone_once(tiny: Golden) -> None:
 
 
 @torch.no_grad()
-def test_answer_positions_outside_the_window_do_not_count(tiny: Golden) -> None:
+def test_the_loss_ignores_answer_positions_outside_the_window(tiny: Golden) -> None:
     model = LayoutLMv2ForQuestionAnswering(tiny.config(num_labels=2)).eval()
     inside = model(**tiny.inputs(), start_positions=torch.tensor([3, 96]), end_positions=torch.tensor([[7], [5000]]))
     expected = -(inside.start_logits[0].log_softmax(-1)[3] + inside.end_logits[0].log_softmax(-1)[7]) / 2
@@ -130,7 +130,7 @@ def test_answer_positions_outside_the_window_do_not_count(tiny: Golden) -> None:
     assert only_start.loss is None
 
 
-def test_question_answering_has_a_visual_segment_embedding_unless_told_otherwise(tiny: Golden) -> None:
+def test_question_answering_has_a_visual_segment_embedding_by_default(tiny: Golden) -> None:
     config = tiny.config(num_labels=2)
     model = LayoutLMv2ForQuestionAnswering(config)
     assert model.config.has_visual_segment_embedding
@@ -153,7 +153,7 @@ def test_a_question_answering_checkpoint_keeps_its_choice_of_segment_embedding(t
     assert again.state_dict().keys() == without.state_dict().keys()
 
 
-def test_question_answering_takes_two_labels(tiny: Golden) -> None:
+def test_question_answering_requires_two_labels(tiny: Golden) -> None:
     with pytest.raises(ValueError, match="num_labels=2"):
         LayoutLMv2ForQuestionAnswering(tiny.config(num_labels=7))
 
@@ -170,7 +170,7 @@ def test_training_a_head_trains_the_relative_biases(head: str, tiny: Golden) -> 
 
 @torch.no_grad()
 @pytest.mark.parametrize("head", list(HEADS))
-def test_padding_changes_no_logit(head: str, tiny: Golden, assert_close: AssertClose) -> None:
+def test_padding_does_not_change_logits(head: str, tiny: Golden, assert_close: AssertClose) -> None:
     model = HEADS[head](tiny.config(num_labels=2)).eval()
     inputs = tiny.inputs()
     short = model(**inputs)

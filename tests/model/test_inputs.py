@@ -17,13 +17,13 @@ def boxes(*changes: tuple[int, int, list[int]]) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("box", [[0, 0, 0, 0], [1000, 1000, 1000, 1000], [0, 0, 1000, 1000], [5, 7, 5, 9]])
-def test_boxes_at_the_limits_and_empty_ones_are_good(box: list[int]) -> None:
+def test_boxes_at_the_limits_and_empty_ones_are_valid(box: list[int]) -> None:
     check_values(CONFIG, bbox=boxes((1, 2, box)))
     check_values(CONFIG, bbox=boxes((1, 2, box)).to(torch.int16))
 
 
 @pytest.mark.parametrize(
-    ("box", "what"),
+    ("box", "reason"),
     [
         ([-1, 0, 5, 5], "outside"),
         ([0, 0, 1001, 5], "outside"),
@@ -34,42 +34,42 @@ def test_boxes_at_the_limits_and_empty_ones_are_good(box: list[int]) -> None:
     ],
 )
 @pytest.mark.parametrize("dtype", [torch.int64, torch.int32, torch.int16])
-def test_a_bad_box_is_refused_with_its_row_and_token(box: list[int], what: str, dtype: torch.dtype) -> None:
-    with pytest.raises(ValueError, match=r"bbox\[2, 4\] \(row 2 of the batch, token 4\).*" + what):
+def test_an_invalid_box_is_rejected_with_its_row_and_token(box: list[int], reason: str, dtype: torch.dtype) -> None:
+    with pytest.raises(ValueError, match=r"bbox\[2, 4\] \(row 2 of the batch, token 4\).*" + reason):
         check_values(CONFIG, bbox=boxes((2, 4, box)).to(dtype))
 
 
-def test_the_first_bad_box_is_named_and_the_others_are_counted() -> None:
-    with pytest.raises(ValueError, match=r"bbox\[0, 3\].*2 more like it"):
+def test_the_first_invalid_box_is_named_and_the_others_are_counted() -> None:
+    with pytest.raises(ValueError, match=r"bbox\[0, 3\].*2 more are invalid"):
         check_values(CONFIG, bbox=boxes((2, 4, [9, 9, 1, 1]), (0, 3, [9, 9, 1, 1]), (1, 0, [0, 0, 0, 2000])))
 
 
 @pytest.mark.parametrize("name", ["input_ids", "token_type_ids", "position_ids"])
-def test_an_id_outside_its_table_is_refused_with_its_row_and_token(name: str) -> None:
+def test_an_id_outside_its_table_is_rejected_with_its_row_and_token(name: str) -> None:
     limit = {"input_ids": 100, "token_type_ids": 2, "position_ids": 512}[name]
-    for bad in (-1, limit):
+    for invalid in (-1, limit):
         ids = torch.zeros(2, 5, dtype=torch.long)
         ids[0, 0] = limit - 1
         check_values(CONFIG, bbox=boxes(), **{name: ids})
-        ids[1, 3] = bad
-        with pytest.raises(ValueError, match=rf"{name}\[1, 3\] is {bad}; wanted 0 to {limit - 1}"):
+        ids[1, 3] = invalid
+        with pytest.raises(ValueError, match=rf"{name}\[1, 3\] is {invalid}; expected 0 to {limit - 1}"):
             check_values(CONFIG, bbox=boxes(), **{name: ids})
 
 
 @pytest.mark.parametrize("name", ["bbox", "input_ids"])
-def test_fractions_are_no_indices(name: str) -> None:
+def test_indices_must_be_integers(name: str) -> None:
     values = boxes().float() if name == "bbox" else torch.zeros(2, 5)
-    with pytest.raises(ValueError, match=f"{name} must hold integers"):
+    with pytest.raises(ValueError, match=f"{name} must contain integers"):
         check_values(CONFIG, **{name: values})
 
 
-def test_shapes_tell_the_batch_and_the_number_of_tokens() -> None:
+def test_check_shapes_returns_the_batch_size_and_the_number_of_tokens() -> None:
     ids = torch.zeros(3, 5, dtype=torch.long)
     assert check_shapes(CONFIG, ids, None, bbox=(boxes(), (4,)), attention_mask=(None, ())) == (3, 5)
     assert check_shapes(CONFIG, None, torch.zeros(2, 7, 768)) == (2, 7)
 
 
-def test_shapes_that_do_not_fit_are_refused_by_name() -> None:
+def test_mismatched_shapes_are_rejected_by_name() -> None:
     ids = torch.zeros(3, 5, dtype=torch.long)
     with pytest.raises(ValueError, match="either input_ids or inputs_embeds"):
         check_shapes(CONFIG, None, None)
@@ -87,6 +87,6 @@ def test_shapes_that_do_not_fit_are_refused_by_name() -> None:
         check_shapes(CONFIG, ids, None, attention_mask=(ids[:2], ()))
 
 
-def test_a_row_that_is_too_long_says_how_to_cut_it() -> None:
+def test_the_error_for_a_long_row_says_how_to_split_it() -> None:
     with pytest.raises(ValueError, match=r"513 tokens.*max_position_embeddings=512.*return_overflowing_tokens"):
         check_shapes(CONFIG, torch.zeros(1, 513, dtype=torch.long), None)

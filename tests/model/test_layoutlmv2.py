@@ -35,7 +35,7 @@ def test_every_output_equals_the_reference(golden: Golden, assert_close: AssertC
 
 
 @torch.no_grad()
-def test_the_fast_path_equals_the_reference_too(golden: Golden, assert_close: AssertClose) -> None:
+def test_the_fast_path_also_equals_the_reference(golden: Golden, assert_close: AssertClose) -> None:
     output = golden.model()(**golden.inputs())
     assert output.keys() == ["last_hidden_state", "pooler_output"]
     assert_close(output.last_hidden_state, golden.tensors["model.last_hidden_state"])
@@ -45,7 +45,7 @@ def test_the_fast_path_equals_the_reference_too(golden: Golden, assert_close: As
 @torch.no_grad()
 @pytest.mark.parametrize("name", ["tiny", "tiny-separate-qkv", "tiny-segment"])
 @pytest.mark.parametrize("head", list(HEADS))
-def test_every_checkpoint_of_the_reference_loads_and_answers_alike(
+def test_every_checkpoint_of_the_reference_loads_and_computes_the_same(
     name: str, head: str, shared_directory: Path, assert_close: AssertClose
 ) -> None:
     folder = shared_directory / "goldens" / name
@@ -89,7 +89,7 @@ def test_the_state_has_the_names_and_shapes_of_the_reference(golden: Golden) -> 
 
 
 @torch.no_grad()
-def test_padding_a_row_to_512_changes_nothing_for_its_tokens(tiny: Golden, assert_close: AssertClose) -> None:
+def test_padding_a_row_to_512_does_not_change_its_tokens(tiny: Golden, assert_close: AssertClose) -> None:
     model = tiny.model()
     inputs = tiny.inputs()
     short = model(**inputs).last_hidden_state
@@ -108,7 +108,7 @@ def test_padding_a_row_to_512_changes_nothing_for_its_tokens(tiny: Golden, asser
 
 
 @torch.no_grad()
-def test_rows_do_not_see_each_other(tiny: Golden, assert_close: AssertClose) -> None:
+def test_rows_are_independent(tiny: Golden, assert_close: AssertClose) -> None:
     model = tiny.model()
     inputs = tiny.inputs()
     together = model(**inputs).last_hidden_state
@@ -118,7 +118,7 @@ def test_rows_do_not_see_each_other(tiny: Golden, assert_close: AssertClose) -> 
 
 
 @torch.no_grad()
-def test_what_is_left_out_stands_for_zeros_ones_and_counting(tiny: Golden) -> None:
+def test_omitted_inputs_default_to_zeros_ones_and_consecutive_positions(tiny: Golden) -> None:
     model = tiny.model()
     ids, image = tiny.inputs()["input_ids"], tiny.inputs()["image"]
     spelled_out = model(
@@ -136,7 +136,7 @@ def test_what_is_left_out_stands_for_zeros_ones_and_counting(tiny: Golden) -> No
 
 
 @torch.no_grad()
-def test_positions_of_ones_own_count(tiny: Golden) -> None:
+def test_custom_positions_are_used(tiny: Golden) -> None:
     model = tiny.model()
     plain = model(**tiny.inputs()).last_hidden_state
     reversed_order = model(**tiny.inputs(), position_ids=torch.arange(95, -1, -1)[None]).last_hidden_state
@@ -145,7 +145,7 @@ def test_positions_of_ones_own_count(tiny: Golden) -> None:
 
 @torch.no_grad()
 @pytest.mark.parametrize("kind", ["uint8", "float", "image list", "bool mask", "float mask", "int32 boxes"])
-def test_inputs_of_other_types_mean_the_same(kind: str, tiny: Golden) -> None:
+def test_inputs_of_other_dtypes_are_equivalent(kind: str, tiny: Golden) -> None:
     model = tiny.model()
     inputs: dict[str, Any] = tiny.inputs()
     expected = model(**inputs).last_hidden_state
@@ -173,7 +173,7 @@ def test_windows_of_a_page_can_share_its_image(tiny: Golden) -> None:
     assert calls == [3, 2]
 
 
-def test_images_that_do_not_fit_are_refused(tiny: Golden) -> None:
+def test_mismatched_images_are_rejected(tiny: Golden) -> None:
     model = tiny.model()
     inputs = tiny.inputs()
     with pytest.raises(ValueError, match="2 rows of text, but image has 1"):
@@ -184,13 +184,13 @@ def test_images_that_do_not_fit_are_refused(tiny: Golden) -> None:
         model(**{**inputs, "image": inputs["image"][:, :1]})
 
 
-def test_positions_that_do_not_fit_are_refused(tiny: Golden) -> None:
+def test_mismatched_positions_are_rejected(tiny: Golden) -> None:
     for shape in ((2, 95), (1, 97), (3, 96), (96,)):
         with pytest.raises(ValueError, match="position_ids has shape"):
             tiny.model()(**tiny.inputs(), position_ids=torch.zeros(shape, dtype=torch.long))
 
 
-def test_a_bad_box_is_refused_unless_the_caller_has_checked(tiny: Golden) -> None:
+def test_an_invalid_box_is_rejected_unless_validation_is_off(tiny: Golden) -> None:
     model = tiny.model()
     inputs = tiny.inputs()
     inputs["bbox"] = inputs["bbox"].clone()
@@ -203,11 +203,11 @@ def test_a_bad_box_is_refused_unless_the_caller_has_checked(tiny: Golden) -> Non
 
 
 @torch.no_grad()
-def test_a_tuple_holds_what_the_output_holds_in_its_order(tiny: Golden) -> None:
+def test_the_tuple_has_the_values_of_the_output_in_order(tiny: Golden) -> None:
     model = tiny.model()
-    wanted = {"output_hidden_states": True, "output_attentions": True}
-    output = model(**tiny.inputs(), **wanted)
-    as_tuple = model(**tiny.inputs(), **wanted, return_dict=False)
+    options = {"output_hidden_states": True, "output_attentions": True}
+    output = model(**tiny.inputs(), **options)
+    as_tuple = model(**tiny.inputs(), **options, return_dict=False)
     assert isinstance(as_tuple, tuple)
     assert output.keys() == ["last_hidden_state", "pooler_output", "hidden_states", "attentions"]
     assert [type(part) for part in as_tuple] == [torch.Tensor, torch.Tensor, tuple, tuple]
@@ -219,7 +219,9 @@ def test_a_tuple_holds_what_the_output_holds_in_its_order(tiny: Golden) -> None:
 
 @torch.no_grad()
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-def test_half_precision_stays_near_the_reference(dtype: torch.dtype, golden: Golden, assert_close: AssertClose) -> None:
+def test_half_precision_is_close_to_the_reference(
+    dtype: torch.dtype, golden: Golden, assert_close: AssertClose
+) -> None:
     output = golden.model().to(dtype)(**golden.inputs())
     assert output.last_hidden_state.dtype == dtype
     assert_close(output.last_hidden_state, golden.tensors["model.last_hidden_state"], tolerance=0.05)
@@ -231,7 +233,7 @@ def test_gradients_reach_every_weight_but_the_frozen_ones(golden: Golden) -> Non
     (output.last_hidden_state.square().mean() + output.pooler_output.square().mean()).backward()
     trainable = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
     without = {name.rsplit(".", 1)[0] for name, parameter in trainable.items() if parameter.grad is None}
-    # Of the pyramid only the finest level is used.
+    # Only the finest level of the pyramid is used.
     assert without == {f"visual.backbone.fpn_output{level}" for level in (3, 4, 5)}
     for name in ("rel_pos_bias", "rel_pos_x_bias", "rel_pos_y_bias"):
         if hasattr(model.encoder, name):
@@ -264,7 +266,7 @@ def test_gradient_checkpointing_gives_the_same_gradients(tiny: Golden) -> None:
     assert not model.is_gradient_checkpointing
 
 
-def test_new_weights_are_those_the_reference_starts_from(tiny: Golden) -> None:
+def test_new_weights_are_initialized_as_in_the_reference(tiny: Golden) -> None:
     torch.manual_seed(0)
     model = LayoutLMv2Model(tiny.config(initializer_range=0.05, has_visual_segment_embedding=True))
     for name, parameter in model.named_parameters():
@@ -289,7 +291,7 @@ def test_the_word_embeddings_can_be_replaced(tiny: Golden) -> None:
     model(input_ids=torch.tensor([[2999]]), image=torch.zeros(1, 3, 224, 224))
 
 
-def test_a_model_is_built_from_a_configuration_that_is_sound(tiny: Golden) -> None:
+def test_a_model_requires_a_valid_configuration(tiny: Golden) -> None:
     with pytest.raises(TypeError, match="from_pretrained"):
         LayoutLMv2Model("some/folder")
     config = tiny.config()
@@ -312,7 +314,7 @@ def _assert_head(model: Any, head: str, expected: dict[str, torch.Tensor], asser
 
 
 def _set_weights_from_names(model: torch.nn.Module) -> None:
-    """The rule by which the full-size reference weights were made: a wave with a phase that the name gives."""
+    """The rule of the full-size reference weights: a wave with a phase from the parameter's name."""
     period = torch.arange(9973, dtype=torch.float64)
     for name, tensor in model.state_dict().items():
         if not tensor.is_floating_point():

@@ -1,4 +1,4 @@
-"""Hidden words are told from the vocabulary by a head that shares the word embeddings."""
+"""A head that shares the word embeddings predicts masked words from the vocabulary."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ def page(tokens: int = 12, rows: int = 2) -> dict[str, torch.Tensor]:
     }
 
 
-def test_the_loss_is_that_of_the_hidden_tokens_alone(masked_model: LayoutLMv2ForMaskedWords) -> None:
+def test_the_loss_is_over_the_masked_tokens_alone(masked_model: LayoutLMv2ForMaskedWords) -> None:
     inputs = page()
     labels = torch.full((2, 12), -100)
     labels[0, 3], labels[1, 7] = 2023, 4242
     with torch.inference_mode():
         every = masked_model(**inputs).logits
-        told = masked_model(**inputs, labels=labels)
+        masked = masked_model(**inputs, labels=labels)
     assert every.shape == (2, 12, 30522)
-    assert torch.allclose(told.logits, torch.stack([every[0, 3], every[1, 7]]), atol=1e-5)
-    wanted = -torch.log_softmax(told.logits, dim=-1)[[0, 1], [2023, 4242]].mean()
-    assert told.loss.item() == pytest.approx(wanted.item(), rel=1e-5)
+    assert torch.allclose(masked.logits, torch.stack([every[0, 3], every[1, 7]]), atol=1e-5)
+    expected = -torch.log_softmax(masked.logits, dim=-1)[[0, 1], [2023, 4242]].mean()
+    assert masked.loss.item() == pytest.approx(expected.item(), rel=1e-5)
 
 
-def test_a_page_can_be_learned_by_heart() -> None:
+def test_the_model_can_overfit_one_page() -> None:
     torch.manual_seed(0)
     model = LayoutLMv2ForMaskedWords(untrained_config("token-classification"))
     inputs = page(rows=1)
@@ -59,7 +59,7 @@ def test_a_page_can_be_learned_by_heart() -> None:
     assert losses[-1] < 0.2 * losses[0]
 
 
-def test_a_head_for_labels_takes_over_what_was_learned(
+def test_a_head_for_labels_starts_from_the_pretrained_weights(
     masked_model: LayoutLMv2ForMaskedWords, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     masked_model.save_pretrained(tmp_path)

@@ -7,7 +7,7 @@ from torch.utils import _pytree
 from model.outputs import BaseModelOutputWithPooling, TokenClassifierOutput
 
 
-def test_a_field_is_had_by_attribute_by_name_and_by_position() -> None:
+def test_a_field_is_accessible_by_attribute_name_and_position() -> None:
     logits = torch.zeros(1, 2, 3)
     output = TokenClassifierOutput(logits=logits)
     assert output.logits is output["logits"] is output[0] is output.to_tuple()[0]
@@ -15,7 +15,7 @@ def test_a_field_is_had_by_attribute_by_name_and_by_position() -> None:
     assert output[:2] == (logits,)
 
 
-def test_what_is_none_has_no_place_in_the_tuple_and_no_key() -> None:
+def test_fields_that_are_none_are_not_in_the_tuple_or_the_keys() -> None:
     output = TokenClassifierOutput(loss=torch.tensor(1.0), logits=torch.zeros(1), attentions=(torch.zeros(2),))
     assert output.keys() == ["loss", "logits", "attentions"]
     assert list(output) == output.keys()

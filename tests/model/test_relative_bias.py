@@ -26,7 +26,7 @@ def tokens() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     return torch.arange(TOKENS)[None], corners.flatten(2), torch.rand(2, TOKENS, generator=generator) > 0.2
 
 
-def test_distances_fall_into_bins_of_single_steps_then_of_growing_width() -> None:
+def test_distances_fall_into_bins_of_one_then_of_growing_width() -> None:
     distances = torch.tensor([-1000, -128, -9, -8, -7, -1, 0, 1, 7, 8, 127, 128, 1000])
     bins = relative_position_bucket(distances, num_buckets=32, max_distance=128)
     assert bins.tolist() == [15, 15, 8, 8, 7, 1, 0, 17, 23, 24, 31, 31, 31]
@@ -53,7 +53,7 @@ def test_the_bias_is_the_sum_of_the_tables_at_each_pair_of_tokens() -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
-def test_hidden_tokens_get_the_least_finite_score(dtype: torch.dtype) -> None:
+def test_hidden_tokens_get_the_lowest_finite_score(dtype: torch.dtype) -> None:
     in_text, by_x, by_y = tables()
     positions, boxes, visible = tokens()
     bias = relative_bias(in_text, (by_x, by_y), positions, boxes, visible, dtype)
@@ -83,7 +83,7 @@ def test_without_tables_the_bias_is_the_mask_alone() -> None:
     assert torch.equal(bias[:, 0, 0] == 0, visible)
 
 
-def test_positions_shared_by_the_batch_give_what_positions_for_every_row_give() -> None:
+def test_positions_shared_by_the_batch_equal_positions_for_every_row() -> None:
     in_text, by_x, by_y = tables()
     positions, boxes, visible = tokens()
     for on_page in (None, (by_x, by_y)):
@@ -92,12 +92,12 @@ def test_positions_shared_by_the_batch_give_what_positions_for_every_row_give() 
         torch.testing.assert_close(shared, each)
 
 
-def test_rows_of_the_bias_start_where_fused_kernels_want_them() -> None:
+def test_rows_of_the_bias_are_aligned_for_fused_kernels() -> None:
     in_text, by_x, by_y = tables()
     bias = relative_bias(in_text, (by_x, by_y), *tokens(), torch.float32)
     assert [stride % 8 for stride in bias.stride()[:-1]] == [0, 0, 0]
     assert bias.stride(-1) == 1
 
 
-def test_a_table_holds_a_number_for_every_head_and_bin_and_saves_nothing_else() -> None:
+def test_a_table_has_one_number_per_head_and_bin_and_saves_nothing_else() -> None:
     assert {name: tuple(value.shape) for name, value in tables()[1].state_dict().items()} == {"weight": (HEADS, 64)}

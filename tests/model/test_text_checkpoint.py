@@ -1,4 +1,4 @@
-"""A text model's weights in a LayoutLMv2: the encoder then computes what the text model computed."""
+"""Weights of a text model in a LayoutLMv2: the encoder then computes the same as the text model."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ VALUES = {"image_feature_pool_shape": [1, 1, 8], "detectron2_config_args": BACKB
 
 
 def text_weights() -> dict[str, torch.Tensor]:
-    """A BERT with random weights, under BERT's names."""
+    """A BERT with random weights and BERT's parameter names."""
     generator = torch.Generator().manual_seed(0)
 
     def random(*shape: int) -> torch.Tensor:
@@ -57,7 +57,7 @@ def text_weights() -> dict[str, torch.Tensor]:
 
 
 def text_encoder(weights: dict[str, torch.Tensor], hidden: torch.Tensor) -> torch.Tensor:
-    """BERT's encoder (Devlin et al., 2019), written out; the biases of the keys are in it."""
+    """BERT's encoder (Devlin et al., 2019), written out, with the biases of the keys."""
     for index in range(LAYERS):
         layer = f"encoder.layer.{index}"
 
@@ -112,15 +112,15 @@ def test_the_encoder_computes_what_the_text_model_computes(text_checkpoint: Path
     model = LayoutLMv2Model(config).eval()
     load_text_checkpoint(model, text_checkpoint)
     hidden = torch.randn(2, 5, HIDDEN, generator=torch.Generator().manual_seed(1))
-    places, boxes = torch.arange(5).expand(2, 5), torch.zeros(2, 5, 4, dtype=torch.int64)
+    position_ids, boxes = torch.arange(5).expand(2, 5), torch.zeros(2, 5, 4, dtype=torch.int64)
     with torch.inference_mode():
-        ours = model.encoder(hidden, places, boxes, torch.ones(2, 5, dtype=torch.bool)).last_hidden_state
+        ours = model.encoder(hidden, position_ids, boxes, torch.ones(2, 5, dtype=torch.bool)).last_hidden_state
         theirs = text_encoder(text_weights(), hidden)
-    # The keys' biases are nowhere in this model with fast_qkv; with separate projections they stay as they were made.
+    # With fast_qkv this model has no biases of the keys; with separate projections they keep their initial values.
     assert torch.allclose(ours, theirs, atol=1e-5)
 
 
-def test_the_names_of_what_was_loaded_are_told_and_all_else_is_untouched(text_checkpoint: Path) -> None:
+def test_the_names_of_loaded_parameters_are_returned_and_all_others_are_unchanged(text_checkpoint: Path) -> None:
     model = LayoutLMv2ForTokenClassification(text_config(text_checkpoint, **VALUES))
     before = {name: value.clone() for name, value in model.state_dict().items()}
     loaded = load_text_checkpoint(model, text_checkpoint)
@@ -130,7 +130,7 @@ def test_the_names_of_what_was_loaded_are_told_and_all_else_is_untouched(text_ch
     assert not any("visual" in name or "position_bias" in name or "classifier" in name for name in loaded)
 
 
-def test_names_with_a_prefix_and_old_names_of_norms_are_taken(text_checkpoint: Path) -> None:
+def test_names_with_a_prefix_and_old_names_of_norms_are_accepted(text_checkpoint: Path) -> None:
     old = {"bert." + name.replace("LayerNorm.weight", "LayerNorm.gamma"): t for name, t in text_weights().items()}
     save_file(old, text_checkpoint / "model.safetensors")
     model = LayoutLMv2Model(text_config(text_checkpoint, **VALUES))
@@ -144,7 +144,7 @@ def test_a_box_is_embedded_in_six_parts_that_share_the_width(text_checkpoint: Pa
     assert 4 * config.coordinate_size + 2 * config.shape_size == config.hidden_size
 
 
-def test_another_kind_of_model_is_refused(text_checkpoint: Path) -> None:
+def test_another_kind_of_model_is_rejected(text_checkpoint: Path) -> None:
     (text_checkpoint / "config.json").write_text('{"model_type": "gpt2"}')
     with pytest.raises(CheckpointError, match="gpt2"):
         text_config(text_checkpoint)
@@ -156,7 +156,7 @@ def test_weights_that_are_missing_or_of_another_shape_are_named(text_checkpoint:
     save_file(
         {**weights, "embeddings.word_embeddings.weight": torch.zeros(7, HIDDEN)}, text_checkpoint / "model.safetensors"
     )
-    with pytest.raises(CheckpointMismatchError, match=r"word_embeddings.*\[7, 24\], wanted \[50, 24\]"):
+    with pytest.raises(CheckpointMismatchError, match=r"word_embeddings.*\[7, 24\], expected \[50, 24\]"):
         load_text_checkpoint(model, text_checkpoint)
     del weights["encoder.layer.1.output.dense.bias"]
     save_file(weights, text_checkpoint / "model.safetensors")

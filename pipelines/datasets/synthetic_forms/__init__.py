@@ -1,4 +1,4 @@
-"""Labelled forms that are drawn by construction: an endless, made-up corpus for token classification."""
+"""Synthetic labelled forms, drawn by program: a corpus of any size for token classification."""
 
 from __future__ import annotations
 

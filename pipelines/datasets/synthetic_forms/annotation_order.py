@@ -1,11 +1,11 @@
-"""Orders in which the blocks of a form are listed, as annotation tools and annotators leave them."""
+"""Orders in which the entities of a form are listed, as annotation tools and annotators leave them."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Sequence
 
-from pipelines.datasets.synthetic_forms.canvas import QUESTION, Block
+from pipelines.datasets.synthetic_forms.canvas import QUESTION, Entity
 
 ORDERS: tuple[tuple[str, float], ...] = (
     ("single words first", 0.8),
@@ -16,61 +16,62 @@ ORDERS: tuple[tuple[str, float], ...] = (
     ("sections", 0.02),
     ("random", 0.03),
 )
-"""Each order with its share of the forms. Most annotated forms list the blocks of a single word first, in one or a few
-passes from the top down, and then all others from the top down: an annotation tool lists the boxes of words first, and
-what the annotator merges comes after them."""
+"""The orders and their shares of the forms. Most annotated forms list the entities of a single word first, in one or a
+few passes from the top down, and then all others from the top down: an annotation tool lists the boxes of words first,
+and appends those that the annotator merges."""
 
 
 def reading_order(
-    blocks: Sequence[Block], links: Sequence[tuple[int, int]], rng: random.Random, order: str = ""
+    entities: Sequence[Entity], links: Sequence[tuple[int, int]], rng: random.Random, order: str = ""
 ) -> list[int]:
-    """The indices of the blocks in one of `ORDERS`, drawn at random where none is named."""
+    """The indices of the entities in one of `ORDERS`, chosen at random if none is named."""
     order = order or rng.choices([name for name, _ in ORDERS], [share for _, share in ORDERS])[0]
-    indices = list(range(len(blocks)))
-    lines = sorted(indices, key=lambda index: (blocks[index].top // 12, blocks[index].left))
+    indices = list(range(len(entities)))
+    lines = sorted(indices, key=lambda index: (entities[index].top // 12, entities[index].left))
     if order == "lines":
         return lines
     if order == "single words first":
-        singles = [index for index in indices if len(blocks[index].words) == 1]
-        others = [index for index in indices if len(blocks[index].words) > 1]
-        return _passes(blocks, singles, rng, rng.choice((1, 2, 3, 4, 5))) + _passes(
-            blocks, others, rng, rng.choice((1, 1, 2, 3))
+        singles = [index for index in indices if len(entities[index].words) == 1]
+        others = [index for index in indices if len(entities[index].words) > 1]
+        return _passes(entities, singles, rng, rng.choice((1, 2, 3, 4, 5))) + _passes(
+            entities, others, rng, rng.choice((1, 1, 2, 3))
         )
     if order == "columns":
         width = rng.uniform(250, 400)
-        return sorted(indices, key=lambda index: (blocks[index].left // width, blocks[index].top))
+        return sorted(indices, key=lambda index: (entities[index].left // width, entities[index].top))
     if order == "kinds":
-        place = {label: rng.random() for label in sorted({block.label for block in blocks})}
-        return sorted(lines, key=lambda index: place[blocks[index].label])
+        rank = {label: rng.random() for label in sorted({entity.label for entity in entities})}
+        return sorted(lines, key=lambda index: rank[entities[index].label])
     if order == "sections":
-        places = {section: rng.random() for section in sorted({block.section for block in blocks})}
-        return sorted(lines, key=lambda index: places[blocks[index].section])
+        ranks = {section: rng.random() for section in sorted({entity.section for entity in entities})}
+        return sorted(lines, key=lambda index: ranks[entities[index].section])
     if order == "pairs":
-        return _pairs(blocks, links, lines)
+        return _pairs(entities, links, lines)
     rng.shuffle(indices)
     return indices
 
 
-def _passes(blocks: Sequence[Block], indices: Sequence[int], rng: random.Random, count: int) -> list[int]:
-    """The blocks in passes down the page, most blocks of a label, and of a section, in the same one."""
+def _passes(entities: Sequence[Entity], indices: Sequence[int], rng: random.Random, count: int) -> list[int]:
+    """The entities in passes down the page, most entities of a label, and of a section, in the same one."""
     by_label = rng.random() < 0.7
     passes: dict[object, int] = {}
     chosen = {}
     for index in indices:
-        group: object = blocks[index].label if by_label else blocks[index].section
+        group: object = entities[index].label if by_label else entities[index].section
         if group not in passes:
             passes[group] = rng.randrange(count)
         chosen[index] = rng.randrange(count) if rng.random() < 0.1 else passes[group]
     direction = -1 if rng.random() < 0.05 else 1
     wander = rng.choice((0.5, 2.0, 5.0, 8.0))
-    height = {index: blocks[index].top + rng.gauss(0, wander) for index in indices}
+    height = {index: entities[index].top + rng.gauss(0, wander) for index in indices}
     tall = rng.choice((6, 10, 14))
     return sorted(
-        indices, key=lambda index: (chosen[index], direction * (height[index] // tall), direction * blocks[index].left)
+        indices,
+        key=lambda index: (chosen[index], direction * (height[index] // tall), direction * entities[index].left),
     )
 
 
-def _pairs(blocks: Sequence[Block], links: Sequence[tuple[int, int]], lines: Sequence[int]) -> list[int]:
+def _pairs(entities: Sequence[Entity], links: Sequence[tuple[int, int]], lines: Sequence[int]) -> list[int]:
     """Every question followed by its answers."""
     answers: dict[int, list[int]] = {}
     for question, answer in links:
@@ -78,7 +79,7 @@ def _pairs(blocks: Sequence[Block], links: Sequence[tuple[int, int]], lines: Seq
     answered = {answer for _, answer in links}
     found: dict[int, None] = {}
     for index in lines:
-        if index not in answered or blocks[index].label == QUESTION:
+        if index not in answered or entities[index].label == QUESTION:
             found.setdefault(index)
             for answer in answers.get(index, ()):
                 found.setdefault(answer)

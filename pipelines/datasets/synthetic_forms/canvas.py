@@ -1,4 +1,4 @@
-"""The sheet on which a form is drawn: it writes text as labelled blocks and keeps where every word stands."""
+"""The canvas of a form: it draws text as labelled entities and records the position of every word."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ Ink = tuple[float, float, float, float]
 
 
 @dataclass
-class Block:
-    """Words of one label that belong together, in pixels of the sheet before it is scanned."""
+class Entity:
+    """Words of one label that belong together; `inks` are their boxes in pixels of the sheet before scanning."""
 
     label: str
     section: int
@@ -36,21 +36,21 @@ class Block:
 
 @dataclass(frozen=True)
 class Style:
-    """How one form looks.
+    """The style of one form.
 
     Attributes:
-        key_face, value_face, title_face: of what is printed, of what is filled in, and of titles.
-        size: of the text in pixels.
+        key_face, value_face, title_face: typefaces of printed text, of filled-in text and of titles.
+        size: of the text, in pixels.
         title_size: of the form's title, in pixels.
-        leading: height of a line, in sizes.
-        separator: behind keys.
-        key_capitals, value_capitals: whether all is in capitals.
+        leading: height of a line, relative to `size`.
+        separator: text after keys.
+        key_capitals, value_capitals: whether keys, values are in capitals.
         bold_keys: whether keys are bold.
         empty: probability that a key has no answer.
-        underlined: probability that a field stands on a line.
-        hand: whether values wander off the line as handwriting does.
-        parted: whether annotators took words apart behind slashes and hyphens, as 9/ 14/ 93.
-        misspelt: probability that a word is spelt as bad OCR spells it.
+        underlined: probability that a field is on a ruled line.
+        hand: whether values leave the baseline as handwriting does.
+        parted: whether words are split after slashes and hyphens, as by annotators: 9/ 14/ 93.
+        misspelt: probability that a word is spelt as by bad OCR.
     """
 
     key_face: Face
@@ -71,7 +71,7 @@ class Style:
 
 
 def draw_style(rng: random.Random, misspelt: float) -> Style:
-    """A style at random."""
+    """A random style."""
     found = faces()
 
     def face(*families: str) -> Face:
@@ -107,9 +107,9 @@ _LOOKALIKES = {
 
 
 def misspell(rng: random.Random, word: str) -> str:
-    """The word with one character taken for another, left out or doubled."""
-    place = rng.randrange(len(word))
-    character = word[place]
+    """The word with one character replaced, left out or doubled."""
+    position = rng.randrange(len(word))
+    character = word[position]
     form = rng.random()
     if form < 0.65:
         changed = _LOOKALIKES.get(character, character)
@@ -117,11 +117,11 @@ def misspell(rng: random.Random, word: str) -> str:
         changed = ""
     else:
         changed = character * 2 if len(word) > 2 else character
-    return word[:place] + changed + word[place + 1 :]
+    return word[:position] + changed + word[position + 1 :]
 
 
 class Canvas:
-    """A blank sheet of 750 by 1000 pixels or so that takes text, lines and links."""
+    """A blank sheet of about 750 by 1000 pixels on which text and lines are drawn."""
 
     def __init__(self, rng: random.Random, style: Style, domain: str, width: int, height: int) -> None:
         self.rng = rng
@@ -132,7 +132,7 @@ class Canvas:
         self.image = Image.new("L", (width, height), 255)
         self.draw = ImageDraw.Draw(self.image)
         self.draw.fontmode = "L"
-        self.blocks: list[Block] = []
+        self.entities: list[Entity] = []
         self.links: list[tuple[int, int]] = []
         self.section = 0
         self.bottom = height * 0.95
@@ -151,7 +151,7 @@ class Canvas:
         return self.style.key_face.at(max(9, self.style.size - step))
 
     def fits(self, y: float, lines: float = 1) -> bool:
-        """Whether some more lines stand above the foot of the sheet."""
+        """Whether `lines` more lines fit above the bottom margin."""
         return y + lines * self.line <= self.bottom
 
     def write(
@@ -166,14 +166,14 @@ class Canvas:
         leading: float | None = None,
         hanging: float | None = None,
     ) -> tuple[int, float, float]:
-        """Writes text as one block, wrapped at a width, and gives its index, its right end and its bottom.
+        """Draw text as one entity, wrapped at a width; returns its index, its right end and its bottom.
 
-        The block's index is -1 where nothing was written, because there was no text or no room. Lines after the
-        first begin at `hanging` where it is given. Lines that go below the foot of the sheet are left out.
+        The index is -1 if nothing was drawn, because there was no text or no room. Lines after the first start at
+        `hanging` if it is given. Lines below the bottom of the sheet are left out.
         """
         width = self.width - 8 - x if width is None else width
         leading = font.size * 1.25 if leading is None else leading
-        block = Block(label, self.section)
+        entity = Entity(label, self.section)
         right = x
         space = font.getlength(" ")
         for number, line in enumerate(_wrapped(text, font, width, space, (hanging is not None and x - hanging) or 0.0)):
@@ -186,41 +186,41 @@ class Canvas:
             baseline = y + font.size * 0.95
             for word, _ in line:
                 for part in _parts(word) if self.style.parted else (word,):
-                    if self._word(block, part, pen, baseline, font):
+                    if self._word(entity, part, pen, baseline, font):
                         right = max(right, pen + font.getlength(part))
                     pen += font.getlength(part)
                 pen += space
             y += leading
-        if not block.words:
+        if not entity.words:
             return -1, right, y
-        self.blocks.append(block)
-        return len(self.blocks) - 1, right, y
+        self.entities.append(entity)
+        return len(self.entities) - 1, right, y
 
-    def _word(self, block: Block, word: str, x: float, baseline: float, font: Font) -> bool:
+    def _word(self, entity: Entity, word: str, x: float, baseline: float, font: Font) -> bool:
         rng = self.rng
-        hand = self.style.hand and block.label == ANSWER
+        hand = self.style.hand and entity.label == ANSWER
         if hand:
             baseline += rng.uniform(-2, 2)
         left, top, right, bottom = font.getbbox(word, anchor="ls")
         if x + right > self.width - 2 or x + left < 1 or baseline + top < 1:
             return False
         self.draw.text((x, baseline), word, fill=rng.randint(0, 70) if hand else 10, font=font, anchor="ls")
-        block.words.append(misspell(rng, word) if rng.random() < self.style.misspelt else word)
+        entity.words.append(misspell(rng, word) if rng.random() < self.style.misspelt else word)
         high, low = min(top, -0.68 * font.size), max(bottom, 0.1 * font.size)
-        block.inks.append((x + left, baseline + high, x + right, baseline + low))
+        entity.inks.append((x + left, baseline + high, x + right, baseline + low))
         return True
 
     def link(self, question: int, answer: int) -> None:
-        """Remembers that a block answers another; either may be -1, for none."""
+        """Record that an entity answers another; either index may be -1, for none."""
         if question >= 0 and answer >= 0:
             self.links.append((question, answer))
 
     def rule(self, x0: float, y0: float, x1: float, y1: float, thick: int = 1) -> None:
-        """A straight line."""
+        """Draw a straight line."""
         self.draw.line((x0, y0, x1, y1), fill=self.rng.choice((0, 20, 60)), width=thick)
 
     def frame(self, x0: float, y0: float, x1: float, y1: float, thick: int = 1) -> None:
-        """A rectangle without a filling."""
+        """Draw the outline of a rectangle."""
         self.draw.rectangle((x0, y0, max(x0, x1), max(y0, y1)), outline=20, width=thick)
 
 
@@ -228,7 +228,7 @@ _PART = re.compile(r"[^/-]*[/-]|[^/-]+")
 
 
 def _parts(word: str) -> tuple[str, ...]:
-    """A word taken apart behind its slashes and hyphens; whole where a part would hold no letter or digit."""
+    """A word split after its slashes and hyphens; whole if a part would have no letter or digit."""
     parts = tuple(_PART.findall(word))
     return parts if all(any(character.isalnum() for character in part) for part in parts) else (word,)
 

@@ -1,4 +1,4 @@
-"""A key and its value: the piece of which most sections of a form are made."""
+"""A key and its value: the building block of most sections of a form."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def key_text(canvas: Canvas, text: str, separator: str | None = None) -> str:
 
 
 def value_text(canvas: Canvas, kind: str) -> str:
-    """A value of the kind in the capitals of this form; empty as often as the form's style says."""
+    """A value of the kind in the capitals of this form; empty with the probability of the form's style."""
     if canvas.rng.random() < canvas.style.empty:
         return ""
     text = phrases.value(canvas.rng, kind)
@@ -33,9 +33,9 @@ def field(
     separator: str | None = None,
     trailing: str = ANSWER,
 ) -> float:
-    """Draws a key at x and its value behind it or at `value_x`, wrapped before `right`; gives the bottom.
+    """Draw a key at x and its value after it or at `value_x`, wrapped before `right`; returns the bottom.
 
-    A value that would have less than a fifth of the width begins on the line below.
+    A value with less than a fifth of the width left starts on the next line.
     """
     rng, style = canvas.rng, canvas.style
     if len(value.split()) > 8 and right - x < 260 and rng.random() < 0.8:

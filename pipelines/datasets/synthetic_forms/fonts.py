@@ -1,4 +1,4 @@
-"""Fonts for drawn forms: Pillow's own, and those of matplotlib and reportlab where these are installed."""
+"""Fonts for drawn forms: Pillow's own, and those of matplotlib and reportlab if these are installed."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Face:
 
 @lru_cache(maxsize=1)
 def faces() -> dict[str, tuple[Face, ...]]:
-    """The faces found here, by family: typewriter, serif, sans and hand; each has Pillow's own font at least."""
+    """The installed faces by family: typewriter, serif, sans and hand; each has at least Pillow's own font."""
     found = {}
     for family, candidates in _FAMILIES.items():
         there = []

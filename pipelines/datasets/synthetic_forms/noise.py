@@ -1,4 +1,4 @@
-"""What scanning does to a sheet: it turns it, blurs it, breaks strokes, adds specks and borders, and loses contrast."""
+"""Scanning noise: rotation, blur, broken strokes, specks, borders, and low contrast."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFilter
 
 
 def turned(image: Image.Image, degrees: float) -> tuple[Image.Image, tuple[float, float, float, float]]:
-    """The sheet turned about its middle, and the matrix (a, b, c, d) by which offsets from the middle are turned."""
+    """The sheet rotated around its centre, and the matrix (a, b, c, d) that rotates offsets from the centre."""
     angle = math.radians(degrees)
     matrix = (math.cos(angle), math.sin(angle), -math.sin(angle), math.cos(angle))
     if not degrees:

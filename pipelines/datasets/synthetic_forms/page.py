@@ -1,4 +1,4 @@
-"""A whole drawn form: sections down the sheet, its blocks in an order that a human annotator might leave, scanned."""
+"""A whole drawn form: sections down the sheet, entities in an annotator's order, and scanning noise."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from PIL import Image
 from pipelines.datasets.synthetic_forms import sections_key_value as sections
 from pipelines.datasets.synthetic_forms import sections_office as office_sections
 from pipelines.datasets.synthetic_forms import sections_table as more_sections
-from pipelines.datasets.synthetic_forms import stamps as marks
+from pipelines.datasets.synthetic_forms import stamps
 from pipelines.datasets.synthetic_forms import vocabulary as words
 from pipelines.datasets.synthetic_forms.annotation_order import reading_order
 from pipelines.datasets.synthetic_forms.canvas import OTHER, Canvas, draw_style
@@ -22,7 +22,7 @@ Section = Callable[[Canvas, float, float, float], float]
 
 
 def side_by_side(canvas: Canvas, left: float, right: float, top: float) -> float:
-    """Two narrow sections beside each other, each with a title or neither."""
+    """Two narrow sections side by side, both with titles or both without."""
     middle = (left + right) / 2
     titled = canvas.rng.random() < 0.6
     kinds = ("key_rows", "key_rows", "ledger", "table", "answer_paragraph", "underlined_rows", "address_block")
@@ -71,14 +71,14 @@ _WEIGHTS = {
 
 @dataclass(frozen=True)
 class DrawOptions:
-    """What to vary.
+    """The variation of drawn forms.
 
     Attributes:
-        kinds: names of `SECTIONS` to draw from; none for all.
-        misspelt: probability that a word is spelt as bad OCR spells it.
-        skew: most degrees by which a page is turned.
-        noise: whether pages are scanned; if not, they are clean and straight.
-        jitter: most thousandths by which a side of a box is off.
+        kinds: names of `SECTIONS` to choose from; empty for all.
+        misspelt: probability that a word is spelt as by bad OCR.
+        skew: the largest rotation of a page, in degrees.
+        noise: whether pages have scanning noise; without it they are clean and straight.
+        jitter: the largest error of a box's sides, in thousandths of the page.
     """
 
     kinds: tuple[str, ...] = ()
@@ -98,12 +98,12 @@ class DrawnForm:
     """A drawn form.
 
     Attributes:
-        words: in the order of the blocks; the words of a block stand together.
+        words: in the order of the entities; the words of an entity follow each other.
         boxes: one a word, x0 y0 x1 y1 from 0 to 1000, ordered.
         labels: one a word: O, or B- or I- with HEADER, QUESTION or ANSWER.
         image: the scanned sheet, mode "L".
-        links: for each answer that belongs to a question, the first and last word of both, the last included.
-        blocks: first word, word after the last, and header, question, answer or other.
+        links: for each linked question and answer, the first and last word (inclusive) of both.
+        entities: first word, word after the last, and header, question, answer or other.
         sections: names of the kinds of section on the page, from the top.
         width, height: of the image in pixels.
     """
@@ -113,14 +113,14 @@ class DrawnForm:
     labels: tuple[str, ...]
     image: Image.Image
     links: tuple[tuple[int, int, int, int], ...]
-    blocks: tuple[tuple[int, int, str], ...]
+    entities: tuple[tuple[int, int, str], ...]
     sections: tuple[str, ...]
     width: int
     height: int
 
 
 def draw_form(seed: int, options: DrawOptions | None = None) -> DrawnForm:
-    """Draws a form; the same seed gives the same form wherever the same fonts and the same Pillow are installed."""
+    """Draw a form. Equal seeds give equal forms if the installed fonts and Pillow are equal."""
     options = options or DrawOptions()
     rng = random.Random(f"drawn form {seed}")
     height = 1000
@@ -138,41 +138,41 @@ def _fill(canvas: Canvas, options: DrawOptions) -> tuple[str, ...]:
     y = canvas.height * rng.uniform(0.03, 0.1)
     canvas.bottom = canvas.height * rng.choice((0.65, 0.85, 0.92, 0.92, 0.94, 0.94))
     if rng.random() < 0.15:
-        marks.fax_line(canvas)
+        stamps.fax_line(canvas)
     if rng.random() < 0.3:
         y = more_sections.letterhead(canvas, left, right, y)
     if rng.random() < 0.93:
-        y = (marks.stacked_title if rng.random() < 0.35 else more_sections.title)(canvas, left, right, y)
+        y = (stamps.stacked_title if rng.random() < 0.35 else more_sections.title)(canvas, left, right, y)
     kinds = options.kinds or tuple(SECTIONS)
     weights = [_WEIGHTS[kind] for kind in kinds]
     first = rng.random()
-    wanted = rng.choices(kinds, weights, k=rng.choice((4, 5, 6, 7, 8, 9, 10, 12)))
+    chosen = rng.choices(kinds, weights, k=rng.choice((4, 5, 6, 7, 8, 9, 10, 12)))
     if not options.kinds and first < 0.3:
-        wanted[0] = "memo_head" if first < 0.15 else "fax_head"
+        chosen[0] = "memo_head" if first < 0.15 else "fax_head"
     gap = canvas.line * rng.choice((0.4, 0.8, 1.2, 2.0, 3.0))
     drawn: list[str] = []
-    most = rng.choice((60, 100, 135, 165, 190, 230, 280, 350))
-    for number, kind in enumerate(wanted, 1):
+    max_words = rng.choice((60, 100, 135, 165, 190, 230, 280, 350))
+    for number, kind in enumerate(chosen, 1):
         canvas.section = number
-        used = sum(len(block.words) for block in canvas.blocks)
-        if drawn and (not canvas.fits(y, 3) or used > most):
+        used = sum(len(entity.words) for entity in canvas.entities)
+        if drawn and (not canvas.fits(y, 3) or used > max_words):
             break
         if number > 1 and rng.random() < 0.38 and kind not in ("side_by_side", "note"):
             y = more_sections.section_title(canvas, left, right, y)
         y = SECTIONS[kind](canvas, left, right, y) + gap
         drawn.append(kind)
-    canvas.section = len(wanted) + 1
+    canvas.section = len(chosen) + 1
     more_sections.foot(canvas, left, right)
     if rng.random() < 0.25:
-        marks.vertical_number(canvas)
+        stamps.vertical_number(canvas)
     if rng.random() < 0.1:
-        marks.received_stamp(canvas)
+        stamps.received_stamp(canvas)
     return tuple(drawn)
 
 
 def _finished(canvas: Canvas, drawn: tuple[str, ...], options: DrawOptions) -> DrawnForm:
     rng = canvas.rng
-    order = reading_order(canvas.blocks, canvas.links, rng)
+    order = reading_order(canvas.entities, canvas.links, rng)
     degrees = rng.gauss(0, options.skew / 3) if options.noise and rng.random() < 0.5 else 0.0
     degrees = min(options.skew, max(-options.skew, degrees))
     image, matrix = turned(canvas.image, degrees)
@@ -180,25 +180,25 @@ def _finished(canvas: Canvas, drawn: tuple[str, ...], options: DrawOptions) -> D
     found: list[str] = []
     boxes: list[Box] = []
     labels: list[str] = []
-    blocks: list[tuple[int, int, str]] = []
+    entities: list[tuple[int, int, str]] = []
     spans: dict[int, tuple[int, int]] = {}
     for index in order:
-        block = canvas.blocks[index]
+        entity = canvas.entities[index]
         start = len(found)
-        found += block.words
-        for ink in block.inks:
+        found += entity.words
+        for ink in entity.inks:
             boxes.append(_box(ink, matrix, canvas, options.jitter))
-        inside = [block.label] if block.label == OTHER else [f"B-{block.label}", f"I-{block.label}"]
-        labels += [inside[0], *[inside[-1]] * (len(block.words) - 1)]
+        inside = [entity.label] if entity.label == OTHER else [f"B-{entity.label}", f"I-{entity.label}"]
+        labels += [inside[0], *[inside[-1]] * (len(entity.words) - 1)]
         spans[index] = (start, len(found) - 1)
-        blocks.append((start, len(found), "other" if block.label == OTHER else block.label.lower()))
+        entities.append((start, len(found), "other" if entity.label == OTHER else entity.label.lower()))
     return DrawnForm(
         words=tuple(found),
         boxes=tuple(boxes),
         labels=tuple(labels),
         image=image,
         links=tuple((*spans[question], *spans[answer]) for question, answer in canvas.links),
-        blocks=tuple(blocks),
+        entities=tuple(entities),
         sections=drawn,
         width=canvas.width,
         height=canvas.height,
@@ -208,7 +208,7 @@ def _finished(canvas: Canvas, drawn: tuple[str, ...], options: DrawOptions) -> D
 def _box(
     ink: tuple[float, float, float, float], matrix: tuple[float, float, float, float], canvas: Canvas, jitter: int
 ) -> Box:
-    """The upright box about a turned word, in thousandths, each side moved at random, outwards more than inwards."""
+    """The upright box around a rotated word, in thousandths; each side is moved at random, mostly outwards."""
     a, b, c, d = matrix
     across, down = canvas.width / 2, canvas.height / 2
     x, y = (ink[0] + ink[2]) / 2 - across, (ink[1] + ink[3]) / 2 - down

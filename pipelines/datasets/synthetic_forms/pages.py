@@ -1,4 +1,4 @@
-"""Drawn forms as labelled pages with their pictures as PNG."""
+"""Drawn forms as labelled pages with PNG images."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ LABELS = bio_labels((HEADER, QUESTION, ANSWER))
 
 
 def drawn_pages(seeds: Iterable[int], options: DrawOptions | None = None) -> Iterator[tuple[LabelledPage, bytes]]:
-    """For each seed a page and its PNG; the page's `uri` is empty, for whoever writes the picture to fill in."""
+    """For each seed a page and its PNG file; the `uri` of the page is empty."""
     for seed in seeds:
         form = draw_form(seed, options)
-        picture = io.BytesIO()
-        form.image.save(picture, "PNG")
-        yield _page(seed, form), picture.getvalue()
+        content = io.BytesIO()
+        form.image.save(content, "PNG")
+        yield _page(seed, form), content.getvalue()
 
 
 def _page(seed: int, form: DrawnForm) -> LabelledPage:

@@ -99,41 +99,43 @@ def copies(canvas: Canvas, left: float, right: float, top: float) -> float:
         rng.choice((phrases.name, phrases.name, phrases.department, phrases.company))(rng)
         for _ in range(rng.randint(1, 6))
     ]
-    return _lines(canvas, lines, x, right, top, question, one_block=rng.random() < 0.4)
+    return _lines(canvas, lines, x, right, top, question, one_entity=rng.random() < 0.4)
 
 
 def listed_answers(canvas: Canvas, left: float, right: float, top: float) -> float:
-    """A key over a list of short answers, each its own block."""
+    """A key over a list of short answers, each its own entity."""
     rng = canvas.rng
     text, kind = phrases.key(rng, canvas.domain)
     question, _, low = canvas.write(key_text(canvas, text), left, top, QUESTION, canvas.key_font(), right - left)
     kind = kind if kind in ("phrase", "name", "company", "measure") else "phrase"
     mark = rng.choice(("", "", "{}. ", "({}) ", "- "))
     lines = [mark.format(number) + phrases.value(rng, kind) for number in range(1, rng.randint(3, 7))]
-    return _lines(canvas, lines, left + rng.choice((0, 20, 60)), right, low + 2, question, one_block=rng.random() < 0.2)
+    return _lines(
+        canvas, lines, left + rng.choice((0, 20, 60)), right, low + 2, question, one_entity=rng.random() < 0.2
+    )
 
 
 def _lines(
-    canvas: Canvas, lines: list[str], x: float, right: float, top: float, question: int, one_block: bool
+    canvas: Canvas, lines: list[str], x: float, right: float, top: float, question: int, one_entity: bool
 ) -> float:
     """Writes lines as answers of a question, merged into one where asked."""
-    y, block = top, -1
+    y, entity = top, -1
     for line in lines:
         if not canvas.fits(y):
             break
         index, _, y = canvas.write(line, x, y, ANSWER, canvas.value_font(), right - x)
-        if one_block and block >= 0 and index >= 0:
-            added = canvas.blocks.pop()
-            canvas.blocks[block].words += added.words
-            canvas.blocks[block].inks += added.inks
+        if one_entity and entity >= 0 and index >= 0:
+            added = canvas.entities.pop()
+            canvas.entities[entity].words += added.words
+            canvas.entities[entity].inks += added.inks
         elif index >= 0:
-            block = index
+            entity = index
             canvas.link(question, index)
     return max(y, top + canvas.line)
 
 
 def ruled_answer(canvas: Canvas, left: float, right: float, top: float) -> float:
-    """An answer on ruled lines that begins behind its key: what stands on the key's line is a block of its own."""
+    """An answer on ruled lines that begins behind its key: the part on the key's line is a separate entity."""
     rng = canvas.rng
     text, _ = phrases.key(rng, canvas.domain)
     key, font = canvas.key_font(), canvas.value_font()

@@ -213,16 +213,16 @@ def address_block(canvas: Canvas, left: float, right: float, top: float) -> floa
         x, y = (end + 10, top) if rng.random() < 0.6 else (left, low)
     font = canvas.value_font() if keyed else canvas.text_font()
     width = max([font.getlength(line) for line in lines]) + 2
-    block = -1
+    entity = -1
     for line in lines:
         index, _, y = canvas.write(line, x, y, ANSWER if keyed else OTHER, font, width)
-        if block >= 0 and index >= 0:
-            added = canvas.blocks.pop()
-            canvas.blocks[block].words += added.words
-            canvas.blocks[block].inks += added.inks
+        if entity >= 0 and index >= 0:
+            added = canvas.entities.pop()
+            canvas.entities[entity].words += added.words
+            canvas.entities[entity].inks += added.inks
         else:
-            block = index
-    canvas.link(question, block)
+            entity = index
+    canvas.link(question, entity)
     return y
 
 
@@ -318,7 +318,7 @@ def foot(canvas: Canvas, left: float, right: float) -> None:
 def _strays(canvas: Canvas, left: float, right: float) -> None:
     """Marks beside the form that belong to nothing: initials, numbers, stamped words and handwritten remarks."""
     rng = canvas.rng
-    taken = [ink for block in canvas.blocks for ink in block.inks]
+    taken = [ink for entity in canvas.entities for ink in entity.inks]
     font = rng.choice((canvas.style.title_face, canvas.style.key_face, *faces()["hand"])).at(rng.randint(10, 20))
     wanted = rng.choice((0, 0, 0, 0, 1, 1, 1, 2, 4))
     for _ in range(wanted * 3):

@@ -1,11 +1,11 @@
-"""What stands about a form and is no answer: vertical numbers, fax lines, stamps; titles of several lines."""
+"""Text around a form that is no answer: vertical numbers, fax lines, stamps; titles of several lines."""
 
 from __future__ import annotations
 
 from PIL import Image, ImageDraw
 
 from pipelines.datasets.synthetic_forms import phrases
-from pipelines.datasets.synthetic_forms.canvas import ANSWER, HEADER, OTHER, QUESTION, Block, Canvas
+from pipelines.datasets.synthetic_forms.canvas import ANSWER, HEADER, OTHER, QUESTION, Canvas, Entity
 
 
 def vertical_number(canvas: Canvas) -> None:
@@ -20,11 +20,11 @@ def vertical_number(canvas: Canvas) -> None:
     x = round(canvas.width * rng.uniform(0.9, 0.96))
     y = round(canvas.height * rng.uniform(0.55, 0.97)) - strip.height
     area = (x - 3, y - 3, x + strip.width + 3, y + strip.height + 3)
-    taken = (ink for block in canvas.blocks for ink in block.inks)
+    taken = (ink for entity in canvas.entities for ink in entity.inks)
     if any(area[0] < b[2] and area[2] > b[0] and area[1] < b[3] and area[3] > b[1] for b in taken):
         return
     canvas.image.paste(strip, (x, y))
-    canvas.blocks.append(Block(OTHER, canvas.section, [text], [(x, y, x + strip.width, y + strip.height)]))
+    canvas.entities.append(Entity(OTHER, canvas.section, [text], [(x, y, x + strip.width, y + strip.height)]))
 
 
 def fax_line(canvas: Canvas) -> None:
@@ -49,7 +49,7 @@ def received_stamp(canvas: Canvas) -> None:
     word = rng.choice(("RECEIVED", "RECEIVED", "APPROVED", "PAID", "ENTERED", "FILED", "CANCELLED"))
     x, y = canvas.width * rng.uniform(0.5, 0.8), canvas.height * rng.uniform(0.04, 0.9)
     area = (x - 4, y - 4, x + font.getlength(word) + 40, y + font.size * 3.2)
-    taken = (ink for block in canvas.blocks for ink in block.inks)
+    taken = (ink for entity in canvas.entities for ink in entity.inks)
     if any(area[0] < b[2] and area[2] > b[0] and area[1] < b[3] and area[3] > b[1] for b in taken):
         return
     keyed = rng.random() < 0.5
@@ -78,9 +78,9 @@ def stacked_title(canvas: Canvas, left: float, right: float, top: float) -> floa
         index, _, y = canvas.write(line, left, y, HEADER, canvas.style.title_face.at(size, bold), right - left, align)
         y += gap
         if whole >= 0 and index >= 0:
-            added = canvas.blocks.pop()
-            canvas.blocks[whole].words += added.words
-            canvas.blocks[whole].inks += added.inks
+            added = canvas.entities.pop()
+            canvas.entities[whole].words += added.words
+            canvas.entities[whole].inks += added.inks
         elif index >= 0:
             whole = index
     return y + canvas.line * rng.uniform(0.3, 1.0)

@@ -1,1 +1,1 @@
-"""What the field measures: entities, fields, answers, classes; `scores` chooses by corpus and task."""
+"""The metrics: entities, fields, answers, classes. `scores` chooses one by data set and task."""

@@ -13,21 +13,23 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from rapidfuzz.distance import Levenshtein
+
 from pipelines.schema import Row
 
 THRESHOLD = 0.5
-"""An answer that differs in half of its characters or more is another answer, and no misread one."""
+"""An answer that differs in half of its characters or more is a different answer, not a misread one."""
 
 
 @dataclass(frozen=True)
 class AnsweredQuestion:
-    """A question of a document with what is true and what was answered.
+    """A question of a document, its true answers and the predicted one.
 
     Attributes:
-        question: in words.
-        true: wordings that count as right; none where the document does not say.
-        text: the answer, None for "no answer".
-        score: of the answer, 0-1; -1 where no page of the document could be read.
+        question: its text.
+        true: wordings that count as right; empty if the document has no answer.
+        text: the predicted answer, None for "no answer".
+        score: of the prediction, 0-1; -1 if no page of the document could be read.
         page_index: of the page that the answer is from.
     """
 
@@ -39,35 +41,26 @@ class AnsweredQuestion:
 
     @property
     def similarity(self) -> float:
-        """0-1; "no answer" is right (1) where the document does not say, unless it could not be read at all."""
+        """0-1. If the document has no answer, "no answer" is right (1), unless no page could be read."""
         if not self.true:
             return float(not self.text and self.score >= 0)
         return answer_similarity(self.text, self.true)
 
     @property
     def is_exact(self) -> bool:
-        """Whether the answer is one of the true ones but for case and white space."""
+        """Whether the answer equals a true one, without regard to case and white space."""
         if not self.true:
             return self.similarity == 1
         return self.text is not None and _comparable(self.text) in map(_comparable, self.true)
 
 
 def edit_distance(first: str, second: str) -> int:
-    """The fewest insertions, deletions and replacements of characters that turn one into the other (Levenshtein)."""
-    if len(first) < len(second):
-        first, second = second, first
-    previous = list(range(len(second) + 1))
-    for row, character in enumerate(first, start=1):
-        current = [row]
-        for column, other in enumerate(second, start=1):
-            replaced = previous[column - 1] + (character != other)
-            current.append(min(replaced, previous[column] + 1, current[-1] + 1))
-        previous = current
-    return previous[-1]
+    """The Levenshtein distance: the fewest insertions, deletions and replacements of characters between two texts."""
+    return Levenshtein.distance(first, second)
 
 
 def answer_similarity(text: str | None, true: Sequence[str]) -> float:
-    """The best thresholded similarity of an answer to any of the true ones, 0-1; 0 without an answer."""
+    """The best similarity of an answer to any of the true ones, with the threshold applied: 0-1; 0 for no answer."""
     given = _comparable(text or "")
     if not given:
         return 0.0
@@ -85,28 +78,28 @@ def _comparable(text: str) -> str:
 def answered_questions(rows: Iterable[Row]) -> list[AnsweredQuestion]:
     """Each question of each document once, with the best-scored answer over the document's pages.
 
-    Scores are comparable between pages; on a tie the first page wins, as in `answers/*.parquet` of the batch job. A
-    wording that any page lists as true counts. A page that failed answers nothing.
+    Scores are comparable between pages; on a tie the first page wins, as in `answers/*.parquet` of the batch job. The
+    true answers of all pages count. A failed page answers nothing.
 
     Args:
         rows: page rows with `questions` and `answers` in the same order.
     """
     found: dict[tuple[str, str, int], AnsweredQuestion] = {}
     for row in rows:
-        asked: dict[str, int] = {}
+        occurrences: dict[str, int] = {}
         answers = row.get("answers") or [None] * len(row.get("questions") or ())
         for question, answer in zip(row.get("questions") or (), answers, strict=True):
             text = question["text"]
-            asked[text] = asked.get(text, -1) + 1
-            key = row["document_id"], text, asked[text]
-            here = AnsweredQuestion(
+            occurrences[text] = occurrences.get(text, -1) + 1
+            key = row["document_id"], text, occurrences[text]
+            on_page = AnsweredQuestion(
                 question=text,
                 true=tuple(question["answers"] or ()),
                 text=answer["text"] if answer else None,
                 score=answer["score"] if answer else -1.0,
                 page_index=row["page_index"],
             )
-            found[key] = _better(found[key], here) if key in found else here
+            found[key] = _better(found[key], on_page) if key in found else on_page
     return list(found.values())
 
 
@@ -117,8 +110,8 @@ def _better(one: AnsweredQuestion, other: AnsweredQuestion) -> AnsweredQuestion:
 
 
 def score_answers(answered: Sequence[AnsweredQuestion]) -> dict[str, Any]:
-    """`anls` and `exact_match` (0-1, means over questions), `questions`, how many are `unanswerable`, and how many got
-    `no_answer`."""
+    """`anls` and `exact_match` (0-1, means over questions), and the numbers of `questions`, of `unanswerable` ones and
+    of those with `no_answer` predicted."""
     count = max(1, len(answered))
     return {
         "anls": sum(question.similarity for question in answered) / count,

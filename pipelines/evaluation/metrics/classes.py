@@ -7,18 +7,18 @@ from collections.abc import Sequence
 from typing import Any
 
 NO_PREDICTION = "(no prediction)"
-"""The column of the confusion matrix for pages that failed."""
+"""The column of the confusion matrix for failed pages."""
 
 
 def score_classes(true: Sequence[str], predicted: Sequence[str | None]) -> dict[str, Any]:
-    """How many pages got their class.
+    """Accuracy and F1 of page classes.
 
     Args:
         true: one class a page.
-        predicted: likewise; None for a page that failed, which is wrong.
+        predicted: one class a page; None for a failed page, which counts as wrong.
 
     Returns:
-        `accuracy` and `macro_f1` (0-1; the latter is the plain mean over the classes that are true or predicted
+        `accuracy` and `macro_f1` (0-1; the latter is the unweighted mean over the classes that are true or predicted
         anywhere), `by_label` with `precision`, `recall`, `f1` and `support`, and `confusion`: counts by true class,
         then by predicted one.
     """

@@ -1,8 +1,8 @@
-"""Entities of labelled words: precision, recall and F1 as seqeval counts them, and what became of each entity.
+"""Entities of labelled words: precision, recall and F1 as seqeval counts them, and the verdict on each entity.
 
-An entity is right if its kind, its first and its last word are (CoNLL-2000's rule; the default, "non-strict" mode of
-seqeval, by which FUNSD's and CORD's published figures are computed: Xu et al. 2021, section 4.2). A kind is what
-follows the prefix of a label: `QUESTION` of `B-QUESTION`.
+An entity is right if its kind, its first word and its last word are right (CoNLL-2000's rule; the default, "non-strict"
+mode of seqeval, by which FUNSD's and CORD's published figures are computed: Xu et al. 2021, section 4.2). The kind is
+the part of a label after its prefix: `QUESTION` of `B-QUESTION`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Verdict = Literal["right", "label", "boundary", "missed", "spurious", "fragment"
 
 
 class Span(NamedTuple):
-    """An entity by its place: kind, first word, last word (included)."""
+    """An entity by its position: kind, first word, last word (inclusive)."""
 
     kind: str
     first: int
@@ -31,12 +31,12 @@ class Span(NamedTuple):
 
 @dataclass(frozen=True)
 class Match:
-    """What became of a true entity, or what a predicted one amounts to.
+    """The verdict on a true entity, or on a predicted one that matches none.
 
     Attributes:
-        verdict: "right"; "label": read as another kind; "boundary": the right kind, other words; "missed": none of its
-            words was read as an entity; "spurious": predicted where there is nothing; "fragment": a further predicted
-            entity on the words of a true one.
+        verdict: "right"; "label": predicted as another kind; "boundary": the right kind, other words; "missed": none of
+            its words is predicted to be in an entity; "spurious": predicted where there is no entity; "fragment": a
+            further predicted entity on the words of a true one.
         true: None for "spurious" and "fragment".
         predicted: None for "missed"; for "label" and "boundary" the one that shares most words.
     """
@@ -57,12 +57,12 @@ def _plain(label: str | None) -> str:
 
 
 def page_labels(row: Row) -> tuple[Labels, Labels] | None:
-    """The true and the predicted labels of a page, one a word; None where the corpus does not label its words.
+    """The true and the predicted labels of a page, one a word; None if the corpus does not label its words.
 
-    A page that failed, and a word without a prediction, count as predicted `O`: all that was there is missed.
+    The words of a failed page, and words without a prediction, count as predicted `O`.
 
     Raises:
-        ValueError: the page has not one true label a word.
+        ValueError: the page's number of true labels is not that of its words.
     """
     if row.get("true_labels") is None:
         return None
@@ -77,7 +77,7 @@ def page_labels(row: Row) -> tuple[Labels, Labels] | None:
 
 
 def entity_spans(labels: Labels) -> list[Span]:
-    """The entities of a sequence of BIO labels, in order, as seqeval finds them: an `I-` without a `B-` begins one."""
+    """The entities of a sequence of BIO labels, in order, as seqeval finds them: an `I-` without a `B-` starts one."""
     from seqeval.metrics.sequence_labeling import get_entities
 
     return [Span(*entity) for entity in get_entities(labels)]
@@ -88,10 +88,10 @@ def score_entities(true: Sequence[Labels], predicted: Sequence[Labels]) -> dict[
 
     Args:
         true: BIO labels of each page.
-        predicted: likewise, of the same lengths.
+        predicted: BIO labels of each page, of the same lengths.
 
     Returns:
-        `precision`, `recall`, `f1` (0-1, over all entities; 0 where nothing is divided by nothing), `support` (true
+        `precision`, `recall`, `f1` (0-1, over all entities; 0 for 0/0), `support` (true
         entities) and `by_label` with the same four for each kind that is true or predicted anywhere.
     """
     if not true:
@@ -99,7 +99,7 @@ def score_entities(true: Sequence[Labels], predicted: Sequence[Labels]) -> dict[
     from seqeval.metrics.sequence_labeling import precision_recall_fscore_support
 
     with warnings.catch_warnings():
-        # one-letter kinds aside, `plain_labels` leaves nothing to warn of; divisions by zero are 0 by request
+        # the only warnings are of one-letter kinds; a division by zero is 0 as requested
         warnings.simplefilter("ignore")
         overall = precision_recall_fscore_support(true, predicted, average="micro", zero_division=0)
         by_kind = precision_recall_fscore_support(true, predicted, average=None, zero_division=0)
@@ -114,7 +114,7 @@ def _figures(figures: Sequence[Any]) -> dict[str, Any]:
 
 
 def compare_entities(true: Labels, predicted: Labels) -> list[Match]:
-    """What became of each entity of a page: the true ones in order, then predicted ones that answer to none."""
+    """The verdict on each entity of a page: the true ones in order, then predicted ones that match none."""
     true_spans, predicted_spans = entity_spans(true), entity_spans(predicted)
     right = set(true_spans) & set(predicted_spans)
     owner: dict[int, Span] = {
@@ -141,7 +141,7 @@ def compare_entities(true: Labels, predicted: Labels) -> list[Match]:
 
 
 def count_mistakes(matches: Iterable[Match]) -> list[dict[str, Any]]:
-    """Like mistakes together, the most frequent first: `verdict`, `true`, `predicted` (kinds or None), `count`."""
+    """Mistakes by `verdict`, `true` and `predicted` kind (or None), each with its `count`, the most frequent first."""
     counts = Counter(
         (match.verdict, match.true and match.true.kind, match.predicted and match.predicted.kind)
         for match in matches

@@ -16,33 +16,33 @@ from pipelines.schema import Row
 
 Pair = tuple[str, str]
 NormaliseValue = Callable[[str, str], str | None]
-"""From a key and the words that were read to the value as the corpus writes it; None or "" where they make none."""
+"""From a key and the words of an entity to the value as the corpus writes it; None or "" if there is no such value."""
 
 NEAR_WORDS = 3
-"""Words between two pieces of one field that is broken by a line end or by a word read as something else."""
+"""The most words between two pieces of one field, which a line end or a wrong prediction may break."""
 
 
 def field_key(kind: str) -> str:
-    """The corpus's key of a kind of entity: `EFFECTIVE_DATE` is `effective_date`."""
+    """The key of a kind of entity: `effective_date` for `EFFECTIVE_DATE`."""
     return kind.lower()
 
 
 def normalize_sroie(value: str) -> str:
-    """A field of a receipt for comparison: white space collapsed, nothing else.
+    """A field of a receipt for comparison, with white space collapsed.
 
-    The protocol compares strings exactly. Words come out of the box files split at white space and are joined by single
-    spaces, so how wide a gap the ground truth has cannot be known, and is no mistake; case and punctuation are.
+    The protocol compares strings exactly. The words of the box files are split at white space and joined by single
+    spaces, so the width of a gap in the ground truth cannot be known and is no mistake; case and punctuation count.
     """
     return " ".join(value.split())
 
 
 def lenient_text(value: str) -> str:
-    """The same without regard to case, white space and punctuation: tells misread from misfound fields apart."""
+    """A field without case, white space and punctuation, to tell misread fields from wrong ones."""
     return "".join(character for character in value.casefold() if character.isalnum())
 
 
 def normalize_kleister(key: str, value: str) -> Pair:
-    """A pair of Kleister-NDA for comparison: upper-cased, `_` for spaces and colons, as in `expected.tsv`."""
+    """A pair of Kleister-NDA for comparison: upper case, with `_` for spaces and colons, as in `expected.tsv`."""
     return key, "_".join(value.replace(":", " ").replace("_", " ").split()).upper()
 
 
@@ -51,8 +51,8 @@ def best_fields(entities: Iterable[Row], joined: frozenset[str]) -> dict[str, st
 
     Args:
         entities: `entities` of a page row, in the order of the words.
-        joined: keys whose value can stand in several lines: entities of the kind that stand near the best-scored one
-            are pieces of the same value, and are joined in the order of the words.
+        joined: keys whose value may span several lines: entities of that kind near the best-scored one are pieces of
+            the same value, and are joined in the order of the words.
     """
     by_key: dict[str, list[Row]] = defaultdict(list)
     for entity in entities:
@@ -79,8 +79,8 @@ def document_values(pages: Iterable[Row], several_values: frozenset[str], normal
 
     Args:
         pages: page rows of one document; failed ones have no entities.
-        several_values: keys that may repeat: every distinct value counts. Of the others the best-scored one does.
-        normalise: gives values as the corpus writes them.
+        several_values: keys that may repeat: every distinct value counts. Of other keys only the best-scored one does.
+        normalise: from words to a value as the corpus writes it.
     """
     several: set[Pair] = set()
     best: dict[str, tuple[float, str]] = {}
@@ -98,16 +98,15 @@ def document_values(pages: Iterable[Row], several_values: frozenset[str], normal
 
 
 def score_pairs(true: Mapping[str, Sequence[Pair]], predicted: Mapping[str, Sequence[Pair]]) -> dict[str, Any]:
-    """Precision, recall and F1 over the pairs of documents; a pair counts as often as it stands on both sides.
+    """Precision, recall and F1 over the pairs of documents; repeated pairs count as often as both sides have them.
 
     Args:
         true: pairs by document, ready for comparison.
-        predicted: likewise; a document that is not there predicts nothing.
+        predicted: pairs by document; a document that is missing predicts nothing.
 
     Returns:
         `precision`, `recall`, `f1` (0-1), `support` (true pairs), `predicted`, `right`, and `by_key`: the same for
-        each key, with `accuracy`, the share of documents that have the key of which all its values and no others were
-        found.
+        each key, with `accuracy`: of the documents that have the key, the share with exactly its values predicted.
     """
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     for document in true.keys() | predicted.keys():

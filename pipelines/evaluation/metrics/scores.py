@@ -1,4 +1,4 @@
-"""The figures of a labelled corpus: which metric, by corpus and task, over whole pages and documents."""
+"""The figures of a labelled corpus: chooses the metric by data set and task, and scores whole pages and documents."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from pipelines.evaluation.metrics.fields import (
 from pipelines.schema import Row, Task
 
 LINES_JOINED = frozenset({"company", "address"})
-"""Fields of a receipt that can stand in several lines."""
+"""Fields of a receipt that may span several lines."""
 
 SEVERAL_VALUES = frozenset({"party"})
 """Keys of a contract that may have more than one value."""
@@ -39,7 +39,7 @@ class Scores:
     """The figures of one split.
 
     Attributes:
-        main: the one by which checkpoints are compared, 0-1, higher is better.
+        main: the figure by which checkpoints are compared, 0-1, higher is better.
         main_name: its name in `values`.
         values: all figures, ready for JSON.
     """
@@ -51,7 +51,7 @@ class Scores:
 
 @dataclass
 class _Pages:
-    """What is kept of the rows while they pass, and what was counted."""
+    """Counts of the rows that have passed."""
 
     counts: dict[str, int] = field(
         default_factory=lambda: {
@@ -75,19 +75,20 @@ class _Pages:
 
 
 def score_pages(dataset: str, task: Task, rows: Iterable[Row]) -> Scores:
-    """The figures of a labelled corpus from its page rows, each seen once and none kept.
+    """The figures of a labelled corpus from its page rows, which are read once and not kept.
 
-    What failed or has no prediction counts as missed; nothing is left out but what the corpus says nothing of, and that
-    is counted in `pages_without_truth`.
+    Failed pages and words without a prediction count as missed. Only pages without ground truth are left out; they are
+    counted in `pages_without_truth`.
 
     Args:
         dataset: a name of `pipelines.datasets.registry`: decides what is compared ("sroie": fields of receipts,
             "kleister-nda": values of contracts, others: entities).
         task: what the model was asked.
-        rows: with the columns of `page_schema(task)` and the truth: `true_labels`, `true_label`, `questions`, `keys`.
+        rows: with the columns of `page_schema(task)`, and the ground truth: `true_labels`, `true_label`, `questions`,
+            `keys`.
 
     Raises:
-        ValueError: a page has not one true label a word.
+        ValueError: a page's number of true labels is not that of its words.
     """
     if task == "question-answering":
         return _score_questions(rows)
@@ -123,7 +124,7 @@ def _score_classes(rows: Iterable[Row]) -> Scores:
 
 
 class _Entities:
-    """Labels of the pages seen, for the figures of entities."""
+    """The labels of the pages so far, for the figures of entities."""
 
     def __init__(self) -> None:
         self.true: list[Labels] = []
@@ -183,14 +184,17 @@ def _score_contracts(rows: Iterable[Row]) -> Scores:
 
     entities = _Entities()
     keys: dict[str, tuple[Pair, ...]] = {}
-    seen: dict[str, list[Row]] = {}
+    pages: dict[str, list[Row]] = {}
     for row in rows:
         entities.add(row, has_keys=bool(row.get("keys")))
         keys.setdefault(row["document_id"], _keys(row))
-        seen.setdefault(row["document_id"], []).append({"entities": row.get("entities")})
+        pages.setdefault(row["document_id"], []).append({"entities": row.get("entities")})
     values = score_pairs(
         {document: [normalize_kleister(*pair) for pair in pairs] for document, pairs in keys.items()},
-        {document: document_values(pages, SEVERAL_VALUES, normalise_value) for document, pages in seen.items()},
+        {
+            document: document_values(of_document, SEVERAL_VALUES, normalise_value)
+            for document, of_document in pages.items()
+        },
     )
     return Scores(values["f1"], "f1", {**values, "entities": entities.values(), **entities.counts()})
 

@@ -13,7 +13,14 @@ import pytesseract
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from model.ocr.engine import OcrEngine, OcrOptions, OcrUnavailableError, normalise_boxes, told_resolution, working_size
+from model.ocr.engine import (
+    OcrEngine,
+    OcrOptions,
+    OcrUnavailableError,
+    normalise_boxes,
+    tesseract_resolution,
+    working_size,
+)
 
 TEXT = ["Purchase order 4711", "Delivery date: 12 March 2024", "Total amount due 1,250.00"]
 WORDS = " ".join(TEXT).split()
@@ -55,7 +62,7 @@ def program() -> Iterator[OcrEngine]:
     [(500, 660, 15), (760, 1000, 20), (1700, 2200, 42), (3400, 4400, 84)],
     ids=["60 dpi", "90 dpi", "200 dpi", "400 dpi"],
 )
-def test_text_is_read_at_any_resolution_and_its_boxes_lie_where_it_was_drawn(
+def test_text_is_read_at_any_resolution_with_the_boxes_of_its_ink(
     engine: OcrEngine, width: int, height: int, size: int
 ) -> None:
     image, truth = drawn(width, height, size)
@@ -66,13 +73,13 @@ def test_text_is_read_at_any_resolution_and_its_boxes_lie_where_it_was_drawn(
         all(abs(a - b) <= tolerance for a, b in zip(box, ink, strict=True))
         for box, ink in zip(result.boxes, truth, strict=True)
     ]
-    assert near.count(False) <= 1, (result.boxes, truth)  # at 60 dpi Tesseract itself gives half a box for "12"
+    assert near.count(False) <= 1, (result.boxes, truth)  # at 60 dpi Tesseract returns half a box for "12"
     assert all(0.5 < confidence <= 1 for confidence in result.confidences)
 
 
 @pytest.mark.parametrize("size", [32, 50, 60, 80])
 def test_large_letters_keep_their_ascenders(engine: OcrEngine, size: int) -> None:
-    """Told too low a resolution, Tesseract reads "enoug" and "severa" of letters of these sizes."""
+    """With too low a resolution, Tesseract reads "enoug" and "severa" in letters of these sizes."""
     words = ["words", "enough", "for", "several", "threads", "to", "share"]
     image = Image.new("L", (26 * size, 2000), 255)
     for row in range(4):
@@ -81,7 +88,7 @@ def test_large_letters_keep_their_ascenders(engine: OcrEngine, size: int) -> Non
     assert engine.read(image).words == words * 4
 
 
-def test_boxes_lie_inside_the_image_even_where_text_is_cut_off(engine: OcrEngine) -> None:
+def test_boxes_lie_inside_the_image_even_if_text_is_cut_off(engine: OcrEngine) -> None:
     image, _ = drawn()
     cut = image.crop((140, 170, 700, 420))
     result = engine.read(cut)
@@ -90,7 +97,7 @@ def test_boxes_lie_inside_the_image_even_where_text_is_cut_off(engine: OcrEngine
         assert 0 <= x0 < x1 <= cut.width and 0 <= y0 < y1 <= cut.height
 
 
-def test_grey_and_colour_read_alike(engine: OcrEngine) -> None:
+def test_grey_and_colour_images_read_the_same(engine: OcrEngine) -> None:
     assert engine.read(drawn(mode="RGB")[0]).words == engine.read(drawn(mode="L")[0]).words == WORDS
 
 
@@ -104,7 +111,7 @@ def test_tiny_and_stretched_images_have_no_words(engine: OcrEngine, size: tuple[
     assert engine.read(Image.new("L", size, 255)).words == []
 
 
-def test_an_image_too_large_for_tesseract_is_refused_where_it_may_not_be_reduced() -> None:
+def test_an_image_too_large_for_tesseract_is_rejected_if_it_may_not_be_reduced() -> None:
     with (
         OcrEngine(OcrOptions.plain("tesserocr")) as plain,
         pytest.raises(ValueError, match="set reduce_to_pixels"),
@@ -112,7 +119,7 @@ def test_an_image_too_large_for_tesseract_is_refused_where_it_may_not_be_reduced
         plain.read(Image.new("L", (40000, 4), 255))
 
 
-def test_a_page_reads_the_same_whatever_was_read_before(engine: OcrEngine) -> None:
+def test_the_result_does_not_depend_on_earlier_pages(engine: OcrEngine) -> None:
     image, _ = drawn()
     first = engine.read(image)
     engine.read(drawn(760, 1000, 20)[0])
@@ -142,7 +149,7 @@ def test_a_forms_rows_are_read_from_label_to_value(engine: OcrEngine) -> None:
     assert engine.read(image).words == " ".join(f"{label} {value}" for label, value in rows).split()
 
 
-def test_plain_settings_give_exactly_the_words_of_the_plain_pytesseract_call(program: OcrEngine) -> None:
+def test_plain_settings_return_exactly_the_words_of_a_plain_pytesseract_call(program: OcrEngine) -> None:
     image, _ = drawn(760, 1000, 20)
     table = pytesseract.image_to_data(image, output_type=pytesseract.Output.DICT)
     rows = [i for i, text in enumerate(table["text"]) if text.strip()]
@@ -158,7 +165,7 @@ def test_plain_settings_give_exactly_the_words_of_the_plain_pytesseract_call(pro
 
 
 @pytest.mark.parametrize("options", [OcrOptions.plain(), OcrOptions()], ids=["plain", "default"])
-def test_both_engines_read_a_clean_page_alike(options: OcrOptions) -> None:
+def test_both_engines_read_a_clean_page_the_same(options: OcrOptions) -> None:
     image, _ = drawn()
     with (
         OcrEngine(replace(options, engine="tesserocr")) as library,
@@ -167,7 +174,9 @@ def test_both_engines_read_a_clean_page_alike(options: OcrOptions) -> None:
         assert library.read(image).words == program.read(image).words == WORDS
 
 
-def test_without_tesserocr_the_program_reads(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+def test_without_tesserocr_the_program_is_used(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setitem(sys.modules, "tesserocr", None)  # importing it now raises ImportError
     with OcrEngine() as engine:
         assert engine.read(drawn()[0]).words == WORDS
@@ -214,7 +223,7 @@ print(len(words), before, most, os.environ.get("OMP_THREAD_LIMIT"))
     assert printed[3] == "None"  # torch's later children are not held back
 
 
-def test_the_program_is_started_with_one_thread_and_the_environment_is_left_alone(
+def test_the_program_is_started_with_one_thread_and_the_environment_is_restored(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: OcrEngine
 ) -> None:
     seen = tmp_path / "seen"
@@ -230,25 +239,25 @@ def test_the_program_is_started_with_one_thread_and_the_environment_is_left_alon
 
 
 @pytest.mark.parametrize("engine_name", ["tesserocr", "pytesseract"])
-def test_a_language_that_is_not_installed_names_its_package(engine_name: EngineName) -> None:
+def test_the_error_for_a_missing_language_names_its_package(engine_name: EngineName) -> None:
     options = replace(OcrOptions(language="eng+chi_xyz"), engine=engine_name)
     with pytest.raises(OcrUnavailableError, match=r"chi_xyz.*apt-get install tesseract-ocr-chi-xyz"):
         OcrEngine(options)
 
 
-def test_a_folder_without_the_data_is_named(tmp_path: Path) -> None:
+def test_the_error_for_a_folder_without_data_names_the_folder(tmp_path: Path) -> None:
     with pytest.raises(OcrUnavailableError, match=str(tmp_path)):
         OcrEngine(OcrOptions(tessdata=str(tmp_path)))
 
 
-def test_a_missing_program_names_its_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_error_for_a_missing_program_names_its_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(pytesseract.pytesseract, "tesseract_cmd", str(tmp_path / "tesseract"))
     with pytest.raises(OcrUnavailableError, match="apt-get install tesseract-ocr"):
         OcrEngine(OcrOptions.plain("pytesseract"))
 
 
 @pytest.mark.parametrize("engine_name", ["tesserocr", "pytesseract"])
-def test_a_page_that_takes_longer_than_its_time_is_a_timeout_and_the_next_is_read(engine_name: EngineName) -> None:
+def test_a_page_over_its_time_limit_is_a_timeout_and_the_next_is_read(engine_name: EngineName) -> None:
     image = Image.new("L", (2000, 2500), 255)
     font = ImageFont.load_default(size=30)
     for row in range(40):
@@ -259,7 +268,7 @@ def test_a_page_that_takes_longer_than_its_time_is_a_timeout_and_the_next_is_rea
         assert engine.read(drawn()[0], time_limit_seconds=120).words == WORDS
 
 
-def test_a_closed_engine_says_so() -> None:
+def test_reading_with_a_closed_engine_is_an_error() -> None:
     engine = OcrEngine()
     engine.close()
     engine.close()
@@ -267,7 +276,7 @@ def test_a_closed_engine_says_so() -> None:
         engine.read(drawn()[0])
 
 
-def test_small_pages_are_enlarged_and_large_ones_reduced_to_a_bound() -> None:
+def test_small_pages_are_enlarged_and_large_ones_reduced_within_limits() -> None:
     options = OcrOptions(enlarge_to_pixels=1500, most_enlargement=2.0, reduce_to_pixels=3000)
     assert working_size(750, 1000, options) == (1125, 1500)
     assert working_size(1000, 750, options) == (1500, 1125)
@@ -278,16 +287,16 @@ def test_small_pages_are_enlarged_and_large_ones_reduced_to_a_bound() -> None:
     assert working_size(100, 60000, OcrOptions.plain()) == (100, 60000)
 
 
-def test_larger_pages_are_told_to_have_a_higher_resolution() -> None:
+def test_larger_pages_get_a_higher_resolution() -> None:
     options = OcrOptions(enlarge_to_pixels=2000, resolution_dpi=250)
-    assert told_resolution(1500, 2000, options) == 250
-    assert told_resolution(3000, 1500, options) == 375
-    assert told_resolution(100, 50, options) == 250
-    assert told_resolution(30000, 50, options) == 2400
-    assert told_resolution(3000, 1500, OcrOptions.plain()) == 0
+    assert tesseract_resolution(1500, 2000, options) == 250
+    assert tesseract_resolution(3000, 1500, options) == 375
+    assert tesseract_resolution(100, 50, options) == 250
+    assert tesseract_resolution(30000, 50, options) == 2400
+    assert tesseract_resolution(3000, 1500, OcrOptions.plain()) == 0
 
 
-def test_words_of_little_confidence_are_dropped_and_counted() -> None:
+def test_words_of_low_confidence_are_dropped_and_counted() -> None:
     image, _ = drawn()
     with OcrEngine(OcrOptions(minimum_confidence=1.0, minimum_symbol_confidence=1.0)) as strict:
         result = strict.read(image)
@@ -308,12 +317,12 @@ def test_words_of_little_confidence_are_dropped_and_counted() -> None:
         ({"enlarge_to_pixels": 2000, "reduce_to_pixels": 1000}, "below"),
     ],
 )
-def test_options_that_make_no_sense_are_refused(settings: dict[str, object], message: str) -> None:
+def test_invalid_options_are_rejected(settings: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         OcrOptions(**settings)  # type: ignore[arg-type]
 
 
-def test_boxes_are_normalised_as_the_reference_does() -> None:
+def test_boxes_are_normalised_as_in_the_reference() -> None:
     assert normalise_boxes([(0, 0, 50, 100), (57, 1, 99, 2)], 100, 200) == [[0, 0, 500, 500], [570, 5, 990, 10]]
 
 

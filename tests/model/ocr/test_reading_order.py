@@ -14,7 +14,7 @@ def line_of_words(x: float, y: float, count: int, width: float = 50, height: flo
 
 
 def two_columns(lines: int = 12) -> list[Box]:
-    """Left column first: the order in which it is to be read."""
+    """Left column first, the expected reading order."""
     left = [box for row in range(lines) for box in line_of_words(50, 100 + 18 * row, 5)]
     right = [box for row in range(lines) for box in line_of_words(370, 107 + 18 * row, 5)]
     return left + right
@@ -35,7 +35,7 @@ def test_no_words_have_an_empty_order() -> None:
     assert reading_order([]) == []
 
 
-def test_every_index_comes_once() -> None:
+def test_every_index_occurs_once() -> None:
     boxes = [tuple(random.Random(i).uniform(0, 100) for _ in range(4)) for i in range(200)]
     assert sorted(reading_order(boxes)) == list(range(200))  # inverted boxes included
 
@@ -62,7 +62,7 @@ def test_a_title_over_two_columns_comes_first_and_a_footer_last() -> None:
     assert restored(page) == page
 
 
-def test_a_line_across_two_columns_closes_the_columns_above_it() -> None:
+def test_a_line_across_two_columns_ends_the_columns_above_it() -> None:
     above = two_columns()
     across = line_of_words(50, 340, 11)
     below = [(x0, y0 + 270, x1, y1 + 270) for x0, y0, x1, y1 in two_columns()]
@@ -84,7 +84,7 @@ def test_a_tables_rows_are_read_cell_by_cell() -> None:
     assert restored(page) == page
 
 
-def test_a_page_askew_keeps_its_lines() -> None:
+def test_a_skewed_page_keeps_its_lines() -> None:
     slope = 0.015  # almost one degree: over the line, the text sinks by most of a line's distance
     page = [
         (x0, y0 + slope * x0, x1, y1 + slope * x0)
@@ -94,7 +94,7 @@ def test_a_page_askew_keeps_its_lines() -> None:
     assert restored(page) == page
 
 
-def test_a_tall_box_does_not_swallow_the_lines_beside_it() -> None:
+def test_a_tall_box_does_not_absorb_the_lines_beside_it() -> None:
     logo: Box = (10, 100, 60, 220)
     lines = [box for row in range(6) for box in line_of_words(100, 100 + 20 * row, 5)]
     order = restored([logo, *lines])
@@ -109,7 +109,7 @@ def test_the_unit_of_the_boxes_does_not_matter(scale: float) -> None:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_the_order_given_does_not_matter(seed: int) -> None:
+def test_the_order_of_the_input_does_not_matter(seed: int) -> None:
     page = [*line_of_words(150, 60, 7), *two_columns()]
     assert restored(page, seed) == page
 

@@ -48,21 +48,21 @@ def tesseract_is(version: str) -> bool:
 needs_tesseract = pytest.mark.skipif(not tesseract_is(""), reason="tesseract is not installed")
 
 
-# -- What the reference implementation answers -------------------------------------------------------------------------
+# -- Equality with the reference implementation ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_pillow_pictures_equal_the_reference_exactly(shared_directory: Path, name: str) -> None:
-    pictures = LayoutLMv2ImageProcessorPil(apply_ocr=False)(page_image(shared_directory, name))["pixel_values"]
+def test_pillow_images_equal_the_reference_exactly(shared_directory: Path, name: str) -> None:
+    images = LayoutLMv2ImageProcessorPil(apply_ocr=False)(page_image(shared_directory, name))["pixel_values"]
     with np.load(TEXT_FIXTURES / "images.npz") as expected:
-        np.testing.assert_array_equal(pictures[0], expected[f"{name}:pil"])
+        np.testing.assert_array_equal(images[0], expected[f"{name}:pil"])
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_tensor_pictures_equal_the_reference_within_one_level(shared_directory: Path, name: str) -> None:
-    pictures = LayoutLMv2ImageProcessor(apply_ocr=False)(page_image(shared_directory, name))["pixel_values"]
+def test_tensor_images_equal_the_reference_within_one_level(shared_directory: Path, name: str) -> None:
+    images = LayoutLMv2ImageProcessor(apply_ocr=False)(page_image(shared_directory, name))["pixel_values"]
     with np.load(TEXT_FIXTURES / "images.npz") as expected:
-        difference = pictures[0].numpy().astype(int) - expected[f"{name}:tensor"].astype(int)
+        difference = images[0].numpy().astype(int) - expected[f"{name}:tensor"].astype(int)
     assert np.abs(difference).max() <= 1
 
 
@@ -74,20 +74,20 @@ def test_words_and_boxes_equal_the_reference_exactly(shared_directory: Path, pag
     assert boxes == page["boxes"]
 
 
-# -- Pictures ----------------------------------------------------------------------------------------------------------
+# -- Images ------------------------------------------------------------------------------------------------------------
 
 
 @BOTH
-def test_channels_come_out_as_blue_green_red_in_224_by_224(processor_class: type[LayoutLMv2ImageProcessor]) -> None:
-    picture = Image.new("RGB", (30, 50), (10, 20, 30))
-    pixels = processor_class(apply_ocr=False)(picture, return_tensors="np")["pixel_values"]
+def test_the_output_is_blue_green_red_of_224_by_224(processor_class: type[LayoutLMv2ImageProcessor]) -> None:
+    image = Image.new("RGB", (30, 50), (10, 20, 30))
+    pixels = processor_class(apply_ocr=False)(image, return_tensors="np")["pixel_values"]
     assert pixels.shape == (1, 3, 224, 224)
     assert pixels.dtype == np.uint8
     assert [set(channel.ravel()) for channel in pixels[0]] == [{30}, {20}, {10}]
 
 
 @BOTH
-def test_every_form_of_one_picture_gives_the_same(processor_class: type[LayoutLMv2ImageProcessor]) -> None:
+def test_every_input_type_of_one_image_gives_the_same_result(processor_class: type[LayoutLMv2ImageProcessor]) -> None:
     processor = processor_class(apply_ocr=False)
     array = colours()
     expected = processor(Image.fromarray(array), return_tensors="pt")["pixel_values"]
@@ -107,28 +107,28 @@ def test_every_form_of_one_picture_gives_the_same(processor_class: type[LayoutLM
 
 @BOTH
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "CMYK", "YCbCr", "I", "I;16", "F"])
-def test_pictures_of_any_mode_become_three_channels(processor_class: type[LayoutLMv2ImageProcessor], mode: str) -> None:
+def test_images_of_any_mode_become_three_channels(processor_class: type[LayoutLMv2ImageProcessor], mode: str) -> None:
     black = Image.new("L", (40, 40), 0)
     black.paste(255, (0, 0, 40, 20))
-    picture = black.convert("RGB").convert(mode) if mode in ("LA", "CMYK", "YCbCr", "P") else black.convert(mode)
-    pixels = processor_class(apply_ocr=False, do_resize=False)(picture, return_tensors="np")["pixel_values"][0]
+    image = black.convert("RGB").convert(mode) if mode in ("LA", "CMYK", "YCbCr", "P") else black.convert(mode)
+    pixels = processor_class(apply_ocr=False, do_resize=False)(image, return_tensors="np")["pixel_values"][0]
     assert pixels.shape == (3, 40, 40)
     assert pixels[:, :20].min() >= 250
     assert pixels[:, 20:].max() <= 5
 
 
-def test_sixteen_bit_greys_keep_their_shades() -> None:
+def test_sixteen_bit_grey_levels_are_preserved() -> None:
     deep = Image.fromarray(np.array([[0, 0x4000, 0x8000, 0xFFFF]], dtype=np.uint16))
     pixels = LayoutLMv2ImageProcessor(apply_ocr=False, do_resize=False)(deep)["pixel_values"][0]
     assert pixels[0].tolist() == [[0, 64, 128, 255]]
 
 
 @BOTH
-def test_transparent_parts_are_white_like_paper(processor_class: type[LayoutLMv2ImageProcessor]) -> None:
-    picture = Image.new("RGBA", (8, 8), (0, 0, 0, 0))
+def test_transparent_pixels_become_white(processor_class: type[LayoutLMv2ImageProcessor]) -> None:
+    image = Image.new("RGBA", (8, 8), (0, 0, 0, 0))
     processor = processor_class(apply_ocr=False, do_resize=False)
-    assert int(np.asarray(processor(picture)["pixel_values"][0]).min()) == 255
-    assert int(np.asarray(processor(np.asarray(picture))["pixel_values"][0]).min()) == 255
+    assert int(np.asarray(processor(image)["pixel_values"][0]).min()) == 255
+    assert int(np.asarray(processor(np.asarray(image))["pixel_values"][0]).min()) == 255
 
 
 @BOTH
@@ -142,16 +142,16 @@ def test_floats_keep_their_scale(processor_class: type[LayoutLMv2ImageProcessor]
     assert np.abs(unit * 255 - whole).max() <= 1
 
 
-def test_without_resizing_pictures_keep_their_size_and_lists_stay_lists() -> None:
-    pictures = [colours(20, 30), colours(40, 50)]
-    tensors = LayoutLMv2ImageProcessor(apply_ocr=False, do_resize=False)(pictures)["pixel_values"]
-    arrays = LayoutLMv2ImageProcessorPil(apply_ocr=False, do_resize=False)(pictures)["pixel_values"]
-    assert [tuple(picture.shape) for picture in tensors] == [(3, 20, 30), (3, 40, 50)]
-    assert all(isinstance(picture, np.ndarray) for picture in arrays)
-    np.testing.assert_array_equal(arrays[0], pictures[0].transpose(2, 0, 1)[::-1])
+def test_without_resizing_images_keep_their_size_and_lists_stay_lists() -> None:
+    images = [colours(20, 30), colours(40, 50)]
+    tensors = LayoutLMv2ImageProcessor(apply_ocr=False, do_resize=False)(images)["pixel_values"]
+    arrays = LayoutLMv2ImageProcessorPil(apply_ocr=False, do_resize=False)(images)["pixel_values"]
+    assert [tuple(image.shape) for image in tensors] == [(3, 20, 30), (3, 40, 50)]
+    assert all(isinstance(image, np.ndarray) for image in arrays)
+    np.testing.assert_array_equal(arrays[0], images[0].transpose(2, 0, 1)[::-1])
 
 
-def test_a_call_can_replace_the_processors_settings() -> None:
+def test_a_call_can_override_the_processors_settings() -> None:
     processor = LayoutLMv2ImageProcessorPil(apply_ocr=False)
     assert processor(colours(), size=50, return_tensors="pt")["pixel_values"].shape == (1, 3, 50, 50)
     assert processor(colours(), size=(20, 30), return_tensors="pt")["pixel_values"].shape == (1, 3, 20, 30)
@@ -163,40 +163,42 @@ def test_a_call_can_replace_the_processors_settings() -> None:
 @pytest.mark.parametrize(
     ("images", "settings", "error", "message"),
     [
-        ("page.png", {}, TypeError, "no image"),
+        ("page.png", {}, TypeError, "is not an image"),
         ([], {}, ValueError, "no images"),
         (np.zeros((5, 5, 5), np.uint8), {}, ValueError, "neither first nor last"),
         (np.zeros((2, 2, 2, 2, 2), np.uint8), {}, ValueError, "two or three dimensions"),
         (np.full((4, 4, 3), 300, np.int32), {}, ValueError, "from 300 to 300"),
-        (np.full((4, 4, 3), 0.5, np.float32) * 9, {}, ValueError, "takes floats only"),
+        (np.full((4, 4, 3), 0.5, np.float32) * 9, {}, ValueError, "floats must be in 0-1"),
         (np.zeros((4, 4, 3), np.uint8), {"size": {"shortest_edge": 5}}, ValueError, "height and width"),
-        (np.zeros((4, 4, 3), np.uint8), {"size": 0}, ValueError, "no picture"),
+        (np.zeros((4, 4, 3), np.uint8), {"size": 0}, ValueError, "pixels is empty"),
         (np.zeros((4, 4, 3), np.uint8), {"return_tensors": "tf"}, ValueError, "return_tensors='tf'"),
         (np.zeros((3, 4, 3), np.uint8), {"input_data_format": "HWC"}, ValueError, "channels_first"),
         (Image.new("L", (4, 4)), {"do_convert_rgb": False}, ValueError, "mode L"),
         ([colours(4, 4), colours(5, 5)], {"do_resize": False, "return_tensors": "pt"}, ValueError, "unequal size"),
     ],
 )
-def test_misuse_is_refused_with_the_way_out(images: Any, settings: Any, error: type[Exception], message: str) -> None:
+def test_invalid_calls_are_rejected_with_a_remedy(
+    images: Any, settings: Any, error: type[Exception], message: str
+) -> None:
     with pytest.raises(error, match=message):
         LayoutLMv2ImageProcessorPil(apply_ocr=False)(images, **settings)
 
 
-def test_torch_refuses_filters_that_only_pillow_has() -> None:
-    with pytest.raises(ValueError, match="LayoutLMv2ImageProcessorPil has them all"):
+def test_the_torch_version_rejects_filters_that_only_pillow_has() -> None:
+    with pytest.raises(ValueError, match="LayoutLMv2ImageProcessorPil supports all"):
         LayoutLMv2ImageProcessor(apply_ocr=False, resample=Image.Resampling.HAMMING)(colours())
-    pictures = LayoutLMv2ImageProcessorPil(apply_ocr=False, resample=Image.Resampling.HAMMING)(colours())
-    assert pictures["pixel_values"][0].shape == (3, 224, 224)
+    images = LayoutLMv2ImageProcessorPil(apply_ocr=False, resample=Image.Resampling.HAMMING)(colours())
+    assert images["pixel_values"][0].shape == (3, 224, 224)
 
 
-def test_the_shape_of_an_ambiguous_array_can_be_told() -> None:
+def test_the_layout_of_an_ambiguous_array_can_be_specified() -> None:
     array = np.zeros((3, 10, 3), np.uint8)
     array[..., 0] = 200
     processor = LayoutLMv2ImageProcessor(apply_ocr=False, do_resize=False)
     assert processor(array)["pixel_values"][0].shape == (3, 10, 3)
-    told = processor(array, input_data_format="channels_last")["pixel_values"][0]
-    assert told.shape == (3, 3, 10)
-    assert told[2].unique().tolist() == [200]
+    last = processor(array, input_data_format="channels_last")["pixel_values"][0]
+    assert last.shape == (3, 3, 10)
+    assert last[2].unique().tolist() == [200]
 
 
 # -- OCR ---------------------------------------------------------------------------------------------------------------
@@ -204,7 +206,7 @@ def test_the_shape_of_an_ambiguous_array_can_be_told() -> None:
 
 @needs_tesseract
 @BOTH
-def test_ocr_gives_the_words_and_where_they_are(processor_class: type[LayoutLMv2ImageProcessor]) -> None:
+def test_ocr_returns_words_and_boxes(processor_class: type[LayoutLMv2ImageProcessor]) -> None:
     features = processor_class()(printed_page())
     assert features["words"] == [["Invoice", "number", "Total", "amount"]]
     x0, y0, x1, y1 = features["boxes"][0][0]
@@ -219,21 +221,21 @@ def test_a_blank_page_has_no_words() -> None:
 
 
 @needs_tesseract
-def test_metadata_does_not_change_what_is_read(tmp_path: Path) -> None:
+def test_metadata_does_not_change_the_text(tmp_path: Path) -> None:
     printed_page().save(tmp_path / "page.png", dpi=(40, 40))
     with Image.open(tmp_path / "page.png") as page:
         assert apply_tesseract(page) == apply_tesseract(printed_page())
 
 
 @needs_tesseract
-def test_language_and_options_reach_tesseract() -> None:
+def test_language_and_options_are_passed_to_tesseract() -> None:
     with pytest.raises(pytesseract.TesseractError, match="nowhere"):
         LayoutLMv2ImageProcessor(ocr_lang="nowhere")(printed_page())
     only_digits = LayoutLMv2ImageProcessor(tesseract_config="-c tessedit_char_whitelist=0123456789")(printed_page())
     assert all(character.isdigit() for word in only_digits["words"][0] for character in word)
 
 
-def test_tesseract_runs_on_one_thread_and_the_environment_is_left_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tesseract_runs_on_one_thread_and_the_environment_is_restored(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OMP_THREAD_LIMIT", raising=False)
     seen: list[str | None] = []
     together = threading.Barrier(4)
@@ -253,7 +255,7 @@ def test_tesseract_runs_on_one_thread_and_the_environment_is_left_as_it_was(monk
     assert "OMP_THREAD_LIMIT" not in os.environ
 
 
-def test_a_thread_limit_of_the_users_own_is_there_again_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_users_own_thread_limit_is_restored(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_THREAD_LIMIT", "3")
     seen: list[str] = []
 
@@ -271,7 +273,7 @@ def test_a_thread_limit_of_the_users_own_is_there_again_afterwards(monkeypatch: 
 
 
 @BOTH
-def test_what_is_saved_loads_again(tmp_path: Path, processor_class: type[LayoutLMv2ImageProcessor]) -> None:
+def test_saved_files_load_again(tmp_path: Path, processor_class: type[LayoutLMv2ImageProcessor]) -> None:
     processor = processor_class(apply_ocr=False, size=100, resample=3, ocr_lang="deu", other_settings={"note": "kept"})
     (path,) = processor.save_pretrained(tmp_path)
     saved = json.loads(Path(path).read_text())
@@ -291,7 +293,7 @@ def test_what_is_saved_loads_again(tmp_path: Path, processor_class: type[LayoutL
     assert processor_class.from_pretrained(tmp_path, apply_ocr=True).apply_ocr is True
 
 
-def test_older_and_newer_files_of_the_reference_load(tmp_path: Path) -> None:
+def test_files_of_older_and_newer_reference_versions_load(tmp_path: Path) -> None:
     older = {"apply_ocr": False, "do_resize": True, "feature_extractor_type": "LayoutLMv2FeatureExtractor", "size": 224}
     (tmp_path / "preprocessor_config.json").write_text(json.dumps(older))
     assert LayoutLMv2ImageProcessor.from_pretrained(tmp_path).size == {"height": 224, "width": 224}

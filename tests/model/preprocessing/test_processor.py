@@ -30,7 +30,7 @@ def processor(tokenizer: LayoutLMv2Tokenizer) -> LayoutLMv2Processor:
 
 
 class ReadsTwoWords(LayoutLMv2ImageProcessorPil):
-    """Stands for an image processor with OCR: it "reads" the same words on every page."""
+    """A fake image processor with OCR that returns the same words for every page."""
 
     def preprocess(self, images: Any, return_tensors: str | None = None, **settings: Any) -> BatchEncoding:  # type: ignore[override]
         features = super().preprocess(images, return_tensors, apply_ocr=False, **settings)
@@ -48,7 +48,7 @@ def plain_page(grey: int = 128) -> Image.Image:
     return Image.new("RGB", (60, 80), (grey, grey, grey))
 
 
-# -- What the reference implementation answers -------------------------------------------------------------------------
+# -- Equality with the reference implementation ------------------------------------------------------------------------
 
 USES: dict[str, tuple[bool, dict[str, Any]]] = {
     "1 image, ocr": (True, {}),
@@ -61,7 +61,7 @@ USES: dict[str, tuple[bool, dict[str, Any]]] = {
 
 @pytest.mark.parametrize("use", USES)
 @pytest.mark.parametrize("return_tensors", ["np", "pt"])
-def test_the_five_uses_give_exactly_the_references_arrays(
+def test_the_five_uses_return_exactly_the_references_arrays(
     shared_directory: Path, tokenizer: LayoutLMv2Tokenizer, use: str, return_tensors: str
 ) -> None:
     apply_ocr, call = USES[use]
@@ -89,15 +89,13 @@ def test_words_alone_and_with_labels(processor: LayoutLMv2Processor) -> None:
     assert labelled["labels"].tolist() == [[-100, 3, 4, -100]]
 
 
-def test_words_read_by_ocr_are_used_as_words(
-    processor: LayoutLMv2Processor, reading_processor: LayoutLMv2Processor
-) -> None:
+def test_words_from_ocr_are_used(processor: LayoutLMv2Processor, reading_processor: LayoutLMv2Processor) -> None:
     read = reading_processor(plain_page(), return_tensors="pt")
     given = processor(plain_page(), WORDS, boxes=BOXES, return_tensors="pt")
     assert all(torch.equal(read[name], given[name]) for name in given)
 
 
-def test_a_question_goes_before_the_words(
+def test_the_question_precedes_the_words(
     processor: LayoutLMv2Processor, reading_processor: LayoutLMv2Processor
 ) -> None:
     read = reading_processor(plain_page(), "Who?", return_tensors="pt")
@@ -107,13 +105,13 @@ def test_a_question_goes_before_the_words(
     assert processor.batch_decode(given["input_ids"], skip_special_tokens=True) == ["who? hello world"]
 
 
-def test_a_batch_has_one_picture_a_page(reading_processor: LayoutLMv2Processor) -> None:
+def test_a_batch_has_one_image_per_page(reading_processor: LayoutLMv2Processor) -> None:
     batch = reading_processor([plain_page(10), plain_page(20)], ["Who?", "When?"], return_tensors="pt", padding=True)
     assert batch["image"][:, 0, 0, 0].tolist() == [10, 20]
     assert batch["input_ids"].shape[0] == 2
 
 
-def test_every_window_has_the_picture_of_its_page(processor: LayoutLMv2Processor) -> None:
+def test_every_window_has_the_image_of_its_page(processor: LayoutLMv2Processor) -> None:
     long, short = ["word"] * 40, ["word"] * 3
     batch = processor(
         [plain_page(10), plain_page(20)],
@@ -128,10 +126,10 @@ def test_every_window_has_the_picture_of_its_page(processor: LayoutLMv2Processor
         return_tensors="pt",
     )
     assert batch["overflow_to_sample_mapping"].tolist() == [0, 0, 0, 0, 1]
-    assert [int(picture[0, 0, 0]) for picture in batch["image"]] == [10, 10, 10, 10, 20]
+    assert [int(image[0, 0, 0]) for image in batch["image"]] == [10, 10, 10, 10, 20]
 
 
-# -- Misuse ------------------------------------------------------------------------------------------------------------
+# -- Errors ------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -140,10 +138,10 @@ def test_every_window_has_the_picture_of_its_page(processor: LayoutLMv2Processor
         ({"text": WORDS, "boxes": BOXES}, "cannot provide bounding boxes"),
         ({"text": WORDS, "word_labels": [1, 2]}, "cannot provide word labels"),
         ({"return_overflowing_tokens": True}, "return_offsets_mapping=True"),
-        ({"text": ["Who?", "When?"]}, "2 does not match batch length of `text_pair`: 1|words for 1|1 pictures"),
+        ({"text": ["Who?", "When?"]}, "2 does not match batch length of `text_pair`: 1|words for 1|1 images"),
     ],
 )
-def test_what_contradicts_ocr_is_refused(
+def test_arguments_that_contradict_ocr_are_rejected(
     reading_processor: LayoutLMv2Processor, call: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
@@ -155,11 +153,11 @@ def test_what_contradicts_ocr_is_refused(
     [
         (plain_page(), {}, "words .* and their boxes"),
         (plain_page(), {"text": WORDS}, "words .* and their boxes"),
-        ([plain_page(), plain_page()], {"text": WORDS, "boxes": BOXES}, "2 pictures .* 1 pages"),
-        (plain_page(), {"text": [WORDS, WORDS], "boxes": [BOXES, BOXES]}, "1 pictures .* 2 pages"),
+        ([plain_page(), plain_page()], {"text": WORDS, "boxes": BOXES}, "2 images .* 1 pages"),
+        (plain_page(), {"text": [WORDS, WORDS], "boxes": [BOXES, BOXES]}, "1 images .* 2 pages"),
     ],
 )
-def test_pages_without_words_or_pictures_are_refused(
+def test_pages_without_words_or_images_are_rejected(
     processor: LayoutLMv2Processor, images: Any, call: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
@@ -169,7 +167,7 @@ def test_pages_without_words_or_pictures_are_refused(
 # -- Files -------------------------------------------------------------------------------------------------------------
 
 
-def test_what_is_saved_loads_again(tmp_path: Path, processor: LayoutLMv2Processor) -> None:
+def test_saved_files_load_again(tmp_path: Path, processor: LayoutLMv2Processor) -> None:
     names = {Path(path).name for path in processor.save_pretrained(tmp_path)}
     assert {"preprocessor_config.json", "tokenizer_config.json", "tokenizer.json", "vocab.txt"} <= names
     again = LayoutLMv2Processor.from_pretrained(tmp_path, LayoutLMv2ImageProcessorPil)
@@ -180,7 +178,7 @@ def test_what_is_saved_loads_again(tmp_path: Path, processor: LayoutLMv2Processo
     assert LayoutLMv2Processor.from_pretrained(tmp_path, apply_ocr=True).image_processor.apply_ocr is True
 
 
-def test_without_arguments_it_reads_words_and_has_the_shipped_vocabulary() -> None:
+def test_by_default_it_applies_ocr_and_has_the_included_vocabulary() -> None:
     processor = LayoutLMv2Processor()
     assert isinstance(processor.image_processor, LayoutLMv2ImageProcessor)
     assert processor.image_processor.apply_ocr is True

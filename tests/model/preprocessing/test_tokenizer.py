@@ -26,11 +26,11 @@ def boxes_for(words: list[str]) -> list[list[int]]:
     return [[index % 1000, 1, 1000, 2] for index in range(len(words))]
 
 
-# -- What the reference implementation answers -------------------------------------------------------------------------
+# -- Equality with the reference implementation ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("case", REFERENCE_CALLS, ids=lambda case: case["name"])
-def test_calls_give_exactly_what_the_reference_implementation_gives(case: dict[str, Any]) -> None:
+def test_results_equal_those_of_the_reference_implementation_exactly(case: dict[str, Any]) -> None:
     tokenizer = LayoutLMv2Tokenizer(**case["init"])
     if "raises" in case:
         with pytest.raises(Exception, match=case["message"]) as caught:
@@ -57,7 +57,7 @@ def test_windows_overlap_by_the_stride_and_lose_no_word(tokenizer: LayoutLMv2Tok
     assert encoding["overflow_to_sample_mapping"] == [0] * len(ids)
 
 
-def test_word_ids_and_sequence_ids_tell_the_question_from_the_words(tokenizer: LayoutLMv2Tokenizer) -> None:
+def test_word_ids_and_sequence_ids_distinguish_the_question_from_the_words(tokenizer: LayoutLMv2Tokenizer) -> None:
     encoding = tokenizer("Total due?", ["Invoice", "42"], boxes=boxes_for(["", ""]))
     assert encoding.tokens() == ["[CLS]", "total", "due", "?", "[SEP]", "in", "##vo", "##ice", "42", "[SEP]"]
     assert encoding.word_ids() == [None, 0, 1, 1, None, 0, 0, 0, 1, None]
@@ -92,7 +92,7 @@ words_strategy = st.lists(st.text(max_size=12), max_size=30)
 
 @settings(max_examples=60, deadline=None)
 @given(words=words_strategy, data=st.data())
-def test_every_token_carries_the_box_and_label_of_its_word_and_no_word_is_lost(words: list[str], data: Any) -> None:
+def test_every_token_has_the_box_and_label_of_its_word_and_no_word_is_lost(words: list[str], data: Any) -> None:
     tokenizer = SHARED
     number = st.integers(0, 1000)
     boxes = data.draw(st.lists(st.lists(number, min_size=4, max_size=4), min_size=len(words), max_size=len(words)))
@@ -128,7 +128,7 @@ def test_every_token_carries_the_box_and_label_of_its_word_and_no_word_is_lost(w
 
 @settings(max_examples=40, deadline=None)
 @given(pages=st.lists(words_strategy, min_size=1, max_size=3))
-def test_a_batch_gives_what_its_pages_give_alone(pages: list[list[str]]) -> None:
+def test_a_batch_equals_its_pages_encoded_separately(pages: list[list[str]]) -> None:
     batch = SHARED(pages, boxes=[boxes_for(page) for page in pages])
     alone = [SHARED(page, boxes=boxes_for(page)) for page in pages]
     assert dict(batch) == {name: [one[name] for one in alone] for name in alone[0]}
@@ -136,7 +136,7 @@ def test_a_batch_gives_what_its_pages_give_alone(pages: list[list[str]]) -> None
 
 @settings(max_examples=40, deadline=None)
 @given(words=words_strategy)
-def test_the_pieces_of_a_word_are_those_of_the_word_alone(words: list[str]) -> None:
+def test_the_pieces_of_a_word_do_not_depend_on_other_words(words: list[str]) -> None:
     together = SHARED(words, boxes=boxes_for(words), add_special_tokens=False)["input_ids"]
     alone = [SHARED([word], boxes=[[0, 0, 1, 1]], add_special_tokens=False)["input_ids"] for word in words]
     assert together == [token for ids in alone for token in ids]
@@ -156,7 +156,9 @@ def test_the_pieces_of_a_word_are_those_of_the_word_alone(words: list[str]) -> N
         ("do_not_pad", {}, [3, 5]),
     ],
 )
-def test_padding_strategies(tokenizer: LayoutLMv2Tokenizer, padding: Any, options: Any, lengths: list[int]) -> None:
+def test_padding_strategies_set_the_length(
+    tokenizer: LayoutLMv2Tokenizer, padding: Any, options: Any, lengths: list[int]
+) -> None:
     encoding = tokenizer(
         [["a"], ["a", "b", "c"]], boxes=[[[1] * 4], [[1] * 4] * 3], padding=padding, return_length=True, **options
     )
@@ -165,13 +167,13 @@ def test_padding_strategies(tokenizer: LayoutLMv2Tokenizer, padding: Any, option
     assert [sum(mask) for mask in encoding["attention_mask"]] == [3, 5]
 
 
-def test_a_bare_max_length_truncates_and_false_does_not(tokenizer: LayoutLMv2Tokenizer) -> None:
+def test_max_length_alone_truncates_unless_truncation_is_false(tokenizer: LayoutLMv2Tokenizer) -> None:
     words = ["a"] * 20
     assert len(tokenizer(words, boxes=boxes_for(words), max_length=10)["input_ids"]) == 10
     assert len(tokenizer(words, boxes=boxes_for(words), max_length=10, truncation=False)["input_ids"]) == 22
 
 
-def test_truncation_can_cut_at_the_left() -> None:
+def test_truncation_can_cut_on_the_left() -> None:
     tokenizer = LayoutLMv2Tokenizer(truncation_side="left")
     assert tokenizer(["a", "b", "c"], boxes=boxes_for(["", "", ""]), max_length=4).tokens() == [
         "[CLS]",
@@ -181,7 +183,7 @@ def test_truncation_can_cut_at_the_left() -> None:
     ]
 
 
-def test_only_the_asked_for_entries_are_returned(tokenizer: LayoutLMv2Tokenizer) -> None:
+def test_only_the_requested_entries_are_returned(tokenizer: LayoutLMv2Tokenizer) -> None:
     encoding = tokenizer(
         ["a"],
         boxes=[[1] * 4],
@@ -205,7 +207,7 @@ def test_tensors_and_arrays_are_int64_with_a_batch_axis(tokenizer: LayoutLMv2Tok
     assert all(np.array_equal(arrays[name], tensors[name].numpy()) for name in tensors)
 
 
-def test_boxes_and_labels_may_be_arrays_and_tensors(tokenizer: LayoutLMv2Tokenizer) -> None:
+def test_boxes_and_labels_can_be_arrays_and_tensors(tokenizer: LayoutLMv2Tokenizer) -> None:
     words, boxes, labels = ["a", "b"], [[1, 2, 3, 4], [5, 6, 7, 8]], [1, 2]
     expected = dict(tokenizer(words, boxes=boxes, word_labels=labels))
     assert dict(tokenizer(words, boxes=np.array(boxes), word_labels=np.array(labels))) == expected
@@ -213,7 +215,7 @@ def test_boxes_and_labels_may_be_arrays_and_tensors(tokenizer: LayoutLMv2Tokeniz
     assert dict(tokenizer(tuple(words), boxes=[np.array(box) for box in boxes], word_labels=tuple(labels))) == expected
 
 
-def test_pad_brings_encodings_to_one_length(tokenizer: LayoutLMv2Tokenizer) -> None:
+def test_pad_pads_encodings_to_one_length(tokenizer: LayoutLMv2Tokenizer) -> None:
     short = tokenizer(["a"], boxes=[[1] * 4], word_labels=[5])
     long = tokenizer(["a", "b", "c"], boxes=[[1] * 4] * 3, word_labels=[5, 6, 7])
     batch = tokenizer.pad([short, long], return_tensors="pt")
@@ -229,7 +231,7 @@ def test_pad_brings_encodings_to_one_length(tokenizer: LayoutLMv2Tokenizer) -> N
     assert left["labels"] == [-100, -100, -100, 5, -100]
 
 
-# -- Misuse ------------------------------------------------------------------------------------------------------------
+# -- Errors ------------------------------------------------------------------------------------------------------------
 
 BOX = [1, 2, 3, 4]
 
@@ -244,9 +246,9 @@ BOX = [1, 2, 3, 4]
         ({"text": [["a"], ["b"]], "boxes": [[BOX]]}, ValueError, "words for 2, boxes for 1"),
         ({"text": [["a"], ["b", "c"]], "boxes": [[BOX], [BOX]]}, ValueError, "example 1: .* 2 words, 1 boxes"),
         ({"text": ["q", "r"], "text_pair": [["a"]], "boxes": [[BOX]]}, ValueError, "2 does not match .* 1"),
-        ({"text": "words as text", "boxes": [BOX]}, ValueError, "have to be list"),
-        ({"text": 3, "text_pair": ["a"], "boxes": [BOX]}, ValueError, "has to be a question"),
-        ({"text": "q", "text_pair": "words", "boxes": [BOX]}, ValueError, "have to be list"),
+        ({"text": "words as text", "boxes": [BOX]}, ValueError, "must be list"),
+        ({"text": 3, "text_pair": ["a"], "boxes": [BOX]}, ValueError, "must be a question"),
+        ({"text": "q", "text_pair": "words", "boxes": [BOX]}, ValueError, "must be list"),
         ({"text": ["a", 7], "boxes": [BOX] * 2}, TypeError, "word 1 of example 0 is int"),
         ({"text": ["a", None], "boxes": [BOX] * 2}, TypeError, "word 1 of example 0 is NoneType"),
         ({"text": ["a", "\ud800"], "boxes": [BOX] * 2}, TypeError, "word 1 of example 0 has half a surrogate pair"),
@@ -280,14 +282,14 @@ BOX = [1, 2, 3, 4]
         ),
     ],
 )
-def test_misuse_is_refused_with_the_way_out(
+def test_invalid_calls_are_rejected_with_a_remedy(
     tokenizer: LayoutLMv2Tokenizer, call: dict[str, Any], error: type[Exception], message: str
 ) -> None:
     with pytest.raises(error, match=message):
         tokenizer(**call)
 
 
-def test_a_refused_call_leaves_no_trace_in_the_next(tokenizer: LayoutLMv2Tokenizer) -> None:
+def test_a_rejected_call_does_not_affect_the_next(tokenizer: LayoutLMv2Tokenizer) -> None:
     with pytest.raises(ValueError, match="only_second"):
         tokenizer(["a"] * 9, boxes=[BOX] * 9, truncation="only_second", max_length=5)
     assert len(tokenizer(["a"] * 9, boxes=[BOX] * 9)["input_ids"]) == 11

@@ -24,7 +24,7 @@ def tokenizer() -> LayoutLMv2Tokenizer:
 # -- Tokens, ids and text ----------------------------------------------------------------------------------------------
 
 
-def test_tokens_ids_and_text_convert_into_one_another(tokenizer: LayoutLMv2Tokenizer) -> None:
+def test_tokens_ids_and_text_convert_into_each_other(tokenizer: LayoutLMv2Tokenizer) -> None:
     assert tokenizer.tokenize("Hello worldliness") == ["hello", "world", "##liness"]
     ids = tokenizer.convert_tokens_to_ids(["hello", "no such token"])
     assert ids == [7592, tokenizer.unk_token_id]
@@ -36,7 +36,7 @@ def test_tokens_ids_and_text_convert_into_one_another(tokenizer: LayoutLMv2Token
     assert tokenizer.convert_tokens_to_string(["world", "##liness"]) == "worldliness"
 
 
-def test_the_shipped_vocabulary_is_berts(tokenizer: LayoutLMv2Tokenizer) -> None:
+def test_the_included_vocabulary_is_berts(tokenizer: LayoutLMv2Tokenizer) -> None:
     assert tokenizer.vocab_size == len(tokenizer) == len(tokenizer.get_vocab()) == 30522
     assert tokenizer.all_special_tokens == ["[UNK]", "[SEP]", "[PAD]", "[CLS]", "[MASK]"]
     assert tokenizer.all_special_ids == [100, 102, 0, 101, 103]
@@ -60,7 +60,7 @@ def test_special_tokens_that_a_vocabulary_lacks_are_added_at_its_end() -> None:
 # -- Files -------------------------------------------------------------------------------------------------------------
 
 
-def test_what_is_saved_loads_again_with_every_setting(tmp_path: Path) -> None:
+def test_a_saved_tokenizer_loads_with_every_setting(tmp_path: Path) -> None:
     tokenizer = LayoutLMv2Tokenizer(
         do_lower_case=False,
         strip_accents=True,
@@ -85,11 +85,11 @@ def test_what_is_saved_loads_again_with_every_setting(tmp_path: Path) -> None:
     }
     assert dict(again(**call)) == dict(tokenizer(**call))
     assert len(again) == len(tokenizer) == 30524
-    # The settings of the last call are none of the tokenizer's own.
+    # The settings of the last call are not the tokenizer's own.
     assert Tokenizer.from_file(str(tmp_path / "tokenizer.json")).truncation is None
 
 
-def test_a_checkpoint_may_hold_a_vocabulary_only(tmp_path: Path, tokenizer: LayoutLMv2Tokenizer) -> None:
+def test_a_checkpoint_can_contain_only_a_vocabulary(tmp_path: Path, tokenizer: LayoutLMv2Tokenizer) -> None:
     tokenizer.save_pretrained(tmp_path)
     for name in ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"):
         (tmp_path / name).unlink()
@@ -98,7 +98,7 @@ def test_a_checkpoint_may_hold_a_vocabulary_only(tmp_path: Path, tokenizer: Layo
     assert again.model_max_length == 512
 
 
-def test_a_checkpoint_may_hold_tokenizer_json_and_its_configuration_only(
+def test_a_checkpoint_can_contain_only_tokenizer_json_and_its_configuration(
     tmp_path: Path, tokenizer: LayoutLMv2Tokenizer
 ) -> None:
     tokenizer.save_pretrained(tmp_path)
@@ -117,7 +117,7 @@ def test_a_checkpoint_may_hold_tokenizer_json_and_its_configuration_only(
     assert LayoutLMv2Tokenizer.from_pretrained(tmp_path, do_lower_case=True).do_lower_case is True
 
 
-def test_a_folder_without_a_tokenizer_is_named(tmp_path: Path) -> None:
+def test_the_error_for_a_folder_without_a_tokenizer_names_the_folder(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"neither tokenizer\.json nor vocab\.txt"):
         LayoutLMv2Tokenizer.from_pretrained(tmp_path)
     with pytest.raises(FileNotFoundError, match="no vocabulary file"):
@@ -134,7 +134,7 @@ def test_tokenizer_and_encoding_survive_pickling(tokenizer: LayoutLMv2Tokenizer)
     assert pickle.loads(pickle.dumps(encoding)).word_ids() == encoding.word_ids()
 
 
-def test_threads_with_different_options_do_not_mix(tokenizer: LayoutLMv2Tokenizer) -> None:
+def test_threads_with_different_options_do_not_interfere(tokenizer: LayoutLMv2Tokenizer) -> None:
     words = ["word"] * 100
     wrong: list[tuple[int, int]] = []
 
@@ -155,7 +155,7 @@ def test_threads_with_different_options_do_not_mix(tokenizer: LayoutLMv2Tokenize
 # -- The returned mapping ----------------------------------------------------------------------------------------------
 
 
-def test_an_encoding_is_a_mapping_with_attributes_slices_and_devices(tokenizer: LayoutLMv2Tokenizer) -> None:
+def test_an_encoding_is_a_mapping_with_attributes_slices_and_to_device(tokenizer: LayoutLMv2Tokenizer) -> None:
     encoding = tokenizer([["a"], ["b"]], boxes=[[BOX], [BOX]], return_tensors="pt")
     assert encoding.input_ids is encoding["input_ids"]
     assert encoding[1].tokens == ["[CLS]", "b", "[SEP]"]

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.pipelines.batch.execution import execution, in_process_extraction
+from tests.pipelines.batch.execution import execution
 
-__all__ = ["execution", "few_samples", "in_process_extraction"]
+__all__ = ["execution", "few_samples"]
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,7 @@ from pipelines.batch.listing import list_documents
 from pipelines.batch.options import RunOptions
 from pipelines.batch.ownership import OutputClaimedError
 from pipelines.extract import ExtractOptions
-from pipelines.runtime.pools import plan_pools
+from pipelines.runtime.cluster import Cluster
 from pipelines.schema import Row
 from pipelines.storage.files import Storage, StoredObject
 
@@ -38,7 +38,7 @@ def options(samples_directory: Path, tmp_path: Path) -> RunOptions:
 def discover(options: RunOptions, run_id: str = "20260101T000000-000001") -> RetrySummary:
     Path(options.output).mkdir(exist_ok=True)
     Path(options.output, "run.json").write_text(json.dumps({"run_id": run_id}))
-    return discover_documents(Storage(), options, plan_pools(2, 0), run_id)
+    return discover_documents(Storage(), options, Cluster(None), run_id)
 
 
 def documents(options: RunOptions) -> list[Row]:
@@ -159,5 +159,5 @@ def test_a_run_whose_output_another_run_has_claimed_writes_nothing(options: RunO
     Path(options.output).mkdir()
     Path(options.output, "run.json").write_text('{"run_id": "20260101T000000-000009"}')
     with pytest.raises(OutputClaimedError):
-        discover_documents(Storage(), options, plan_pools(2, 0), "20260101T000000-000001")
+        discover_documents(Storage(), options, Cluster(None), "20260101T000000-000001")
     assert documents(options) == []

@@ -24,7 +24,7 @@ from pipelines.batch.options import RunOptions
 from pipelines.batch.run import run
 from pipelines.extract import ExtractOptions
 from pipelines.storage.files import Storage, join_uri
-from tests.pipelines.batch.execution import InProcessExtraction, extract_in_process
+from tests.pipelines.batch.execution import extract_in_process
 from tests.pipelines.batch.output_rows import rows_of, without_clock
 from tests.s3_proxy import Mode, start_s3_proxy
 from tests.s3_server import S3Server
@@ -70,13 +70,11 @@ def few(samples_directory: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 
 @pytest.fixture(scope="module")
-def few_undisturbed(
-    few: Path, in_process_extraction: InProcessExtraction, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
+def few_undisturbed(few: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The output of an undisturbed run over them, in this process."""
     output = tmp_path_factory.mktemp("few-undisturbed")
     with pytest.MonkeyPatch.context() as patch:
-        extract_in_process(patch, in_process_extraction)
+        extract_in_process(patch)
         assert run(RunOptions((str(few),), str(output), TOKENS, report_pages=0))["status"] == "done"
     return output
 
@@ -148,7 +146,6 @@ def assert_files_are_whole(output: Path) -> None:
 def test_a_run_goes_on_where_a_killed_driver_stopped(
     few: Path,
     few_undisturbed: Path,
-    in_process_extraction: InProcessExtraction,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -161,7 +158,7 @@ def test_a_run_goes_on_where_a_killed_driver_stopped(
     assert_files_are_whole(output)
     assert json.loads((output / "run.json").read_text())["status"] == "running"
     written = len(rows_of(output, "pages"))
-    extract_in_process(monkeypatch, in_process_extraction)
+    extract_in_process(monkeypatch)
     record = run(Options((str(few),), str(output), model="untrained", report_pages=0).run_options())
     assert record["status"] == "done" and 0 < record["pages_this_run"] <= record["pages"]["expected"] - written
     assert_as_undisturbed(output, few_undisturbed)

@@ -14,7 +14,7 @@ from pipelines.batch.listing import list_documents, listed_row
 from pipelines.batch.opening import open_documents
 from pipelines.batch.options import RunOptions
 from pipelines.extract import ExtractOptions
-from pipelines.runtime.pools import plan_pools
+from pipelines.runtime.cluster import Cluster
 from pipelines.schema import DOCUMENTS, Row
 from pipelines.stages.count_pages import ListingOptions
 from pipelines.storage.files import Storage
@@ -65,10 +65,10 @@ def test_the_driver_and_ray_data_give_the_same_rows_in_the_order_of_the_listing(
     monkeypatch.setattr(opening, "MAX_DRIVER_DOCUMENTS", len(listed) - 1)
     with monkeypatch.context() as patch:
         patch.setattr(opening, "open_in_driver", refuse)
-        on_cluster = list(open_documents(listed, options, plan_pools(2, 0)))
+        on_cluster = list(open_documents(listed, options, Cluster(None)))
     monkeypatch.setattr(opening, "MAX_DRIVER_DOCUMENTS", len(listed))
     monkeypatch.setattr(opening, "open_on_cluster", refuse)
-    in_driver = list(open_documents(listed, options, plan_pools(2, 0)))
+    in_driver = list(open_documents(listed, options, Cluster(None)))
     assert in_driver == on_cluster
     assert [row["uri"] for row in in_driver] == [row["uri"] for row in listed]
     assert {Path(row["uri"]).name: row["error_kind"] or row["pages_selected"] for row in in_driver} == {
@@ -92,14 +92,14 @@ def test_documents_of_many_bytes_are_left_to_the_cluster(
     monkeypatch.setattr(opening, "MAX_DRIVER_BYTES", sum(row["size_bytes"] for row in listed) - 1)
     monkeypatch.setattr(opening, "open_in_driver", refuse)
     monkeypatch.setattr(opening, "open_on_cluster", record)
-    assert open_documents(listed, options, plan_pools(2, 0)) == listed
+    assert open_documents(listed, options, Cluster(None)) == listed
 
 
 @pytest.mark.parametrize("end", [lambda rows: rows.close(), list], ids=["given up", "read to the end"])
 def test_the_driver_leaves_no_process_behind(
     listed: list[Row], options: RunOptions, end: Callable[[object], object]
 ) -> None:
-    rows = open_documents(listed, options, plan_pools(2, 0))
+    rows = open_documents(listed, options, Cluster(None))
     assert next(rows)["status"] == "failed"
     assert parsers()
     end(rows)

@@ -20,7 +20,7 @@ from pipelines.runtime.pools import plan_pools
 from pipelines.schema import PAGE_TO_DO, page_schema
 from pipelines.stages.rasterize import RasterizeOptions
 from pipelines.storage.files import Storage, join_uri
-from tests.pipelines.batch.execution import InProcessExtraction, extract_in_process
+from tests.pipelines.batch.execution import extract_in_process
 from tests.pipelines.batch.metrics import missing_metrics
 from tests.pipelines.batch.output_rows import rows_of, without_clock
 
@@ -97,12 +97,11 @@ def test_another_run_gives_the_same_rows(
     place: str,
     few_samples: Path,
     first_run: tuple[Path, dict[str, Any]],
-    in_process_extraction: InProcessExtraction,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     if place == "in this process":
-        extract_in_process(monkeypatch, in_process_extraction)
+        extract_in_process(monkeypatch)
     run(RunOptions((str(few_samples),), str(tmp_path), TOKENS))
     for table in ("documents", "pages"):
         assert without_clock(rows_of(tmp_path, table)) == without_clock(rows_of(first_run[0], table))

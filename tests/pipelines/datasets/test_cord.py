@@ -135,8 +135,8 @@ def test_an_unknown_category_is_told_and_counts_as_other(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("content", "image", "reason"),
     [
-        ("{", True, "it is no JSON"),
-        ({"ground_truth": "{"}, True, "it is no JSON"),
+        ("{", True, "it is not JSON"),
+        ({"ground_truth": "{"}, True, "it is not JSON"),
         ({"ground_truth": 7}, True, "7 stands where an object with 'valid_line' is expected"),
         ({"valid_line": [{"words": []}]}, True, "'category' is missing"),
         (annotation(("menu.nm", [{"text": "a", "quad": {"x1": 3}}])), True, "null in [3, null, null, null]"),

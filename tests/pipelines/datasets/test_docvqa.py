@@ -205,7 +205,7 @@ def test_questions_that_cannot_be_read_at_all_are_refused(tmp_path: Path) -> Non
     with pytest.raises(ValueError, match=r"no val_v1\.0\.json .* DocVQA is laid out as train_v1\.0\.json"):
         read(tmp_path, "dev")
     (tmp_path / "train_v1.0.json").write_text('{"data": 7}')
-    with pytest.raises(ValueError, match="no JSON with a list `data` of questions"):
+    with pytest.raises(ValueError, match="not JSON with a list `data` of questions"):
         read(tmp_path)
 
 

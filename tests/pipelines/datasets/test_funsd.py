@@ -100,7 +100,7 @@ def test_links_that_lead_nowhere_are_told_and_cost_nothing_else(tmp_path: Path) 
     write_form(tmp_path / "testing_data", "one", form)
     (page,), (issue,) = read(tmp_path)
     assert [(question.text, question.answers) for question in page.questions] == [("Name", ("Ann",))]
-    assert "3 links that are no pair of the form's blocks count for nothing" in issue
+    assert "3 links that are no pair of the form's blocks are ignored" in issue
 
 
 def test_a_file_that_is_no_image_is_named(tmp_path: Path) -> None:
@@ -140,7 +140,7 @@ def test_broken_boxes_are_repaired_and_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "image", "reason"),
     [
-        ("{", True, "left out: it is no JSON: Expecting property name"),
+        ("{", True, "left out: it is not JSON: Expecting property name"),
         ("[" * 100_000, True, "left out: it is nested too deeply"),
         ('{"forms": []}', True, "left out: 'form' is missing"),
         ("[]", True, "left out: [] stands where an object with 'form' is expected"),

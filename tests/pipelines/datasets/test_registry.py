@@ -47,12 +47,12 @@ def test_problems_are_kept_counted_and_the_first_of_them_named_in_the_log(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     draw_corpus(tmp_path, forms=1, test_forms=1)
-    broken = [break_form(tmp_path, f"broken-{number}") for number in range(PROBLEMS_SHOWN + 2)]
+    broken = [break_form(tmp_path, f"broken-{number:02d}") for number in range(PROBLEMS_SHOWN + 2)]
     with caplog.at_level(logging.WARNING):
         corpus = read_corpus("funsd", str(tmp_path), "test", "token-classification")
     assert len(corpus.pages) == 1
     assert [issue.uri for issue in corpus.problems] == broken
-    assert isinstance(corpus.problems[0], AnnotationIssue) and "no JSON" in corpus.problems[0].message
+    assert isinstance(corpus.problems[0], AnnotationIssue) and "not JSON" in corpus.problems[0].message
     (record,) = caplog.records
     lines = record.getMessage().splitlines()
     assert lines[0] == f"funsd, split test: {len(broken)} annotations are not as they should be"

@@ -171,7 +171,7 @@ def test_text_in_another_encoding_is_read(tmp_path: Path) -> None:
     ("lines", "keys", "image", "reason"),
     [
         (LINES, KEYS, False, "no image of this name"),
-        (LINES, "{", True, "no JSON"),
+        (LINES, "{", True, "not JSON"),
         (LINES, "[]", True, "holds no object"),
         (LINES, '{"name": "x"}', True, "has none of the fields company, date, address, total"),
         ([], KEYS, True, "no line of text could be read"),

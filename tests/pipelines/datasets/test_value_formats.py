@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from pipelines.datasets.value_formats import (
     company_variants,
     find_dates,
-    find_lengths,
+    find_durations,
     read_date,
-    read_length,
+    read_duration,
     split_company,
 )
 
@@ -99,18 +99,18 @@ def test_every_date_is_read_in_every_form(day: date) -> None:
     ],
 )
 def test_lengths_of_time_are_read(text: str, amount: str, unit: str) -> None:
-    assert read_length(text) == (Decimal(amount), unit)
+    assert read_duration(text) == (Decimal(amount), unit)
 
 
 def test_lengths_are_found_within_a_text_with_their_place() -> None:
     text = "for a period of two (2) years, or the 12-month term; no yearly fee, section 3.2 years"
-    found = find_lengths(text)
+    found = find_durations(text)
     assert [text[one.start : one.end] for one in found] == ["two (2) years", "12-month", "3.2 years"]
 
 
 @pytest.mark.parametrize("text", ["years", "a period", "seven", "stone years", "7 yearly"])
 def test_what_is_no_length_of_time_is_none(text: str) -> None:
-    assert read_length(text) is None
+    assert read_duration(text) is None
 
 
 @pytest.mark.parametrize(

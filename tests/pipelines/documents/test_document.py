@@ -1,4 +1,4 @@
-"""Documents: told by their content, opened once, and refused in words where they cannot be read."""
+"""Documents: recognized by their content, opened once, and rejected with a clear message if they cannot be read."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_a_pdf_behind_other_bytes_opens() -> None:
         assert document.page_count == 1
 
 
-def test_a_pdf_without_pages_is_empty_whatever_was_opened_before_it() -> None:
+def test_a_pdf_without_pages_is_empty_even_after_the_error_of_another_pdf() -> None:
     with pytest.raises(ProcessingError, match="damaged"):
         Document(b"%PDF-1.7 and no more")
     with pytest.raises(ProcessingError, match="no pages") as caught:
@@ -43,7 +43,7 @@ def test_a_pdf_without_pages_is_empty_whatever_was_opened_before_it() -> None:
     assert caught.value.kind == "empty"
 
 
-def test_a_password_is_asked_for_in_words(samples_directory: Path) -> None:
+def test_a_pdf_with_a_password_is_encrypted(samples_directory: Path) -> None:
     with pytest.raises(ProcessingError, match="password") as caught:
         Document((samples_directory / "form-with-password.pdf").read_bytes())
     assert caught.value.kind == "encrypted"
@@ -62,7 +62,7 @@ def test_a_truncated_pdf_is_unreadable(samples_directory: Path, share: float) ->
     assert caught.value.kind == "unreadable"
 
 
-def test_the_sample_that_was_cut_short_is_unreadable(samples_directory: Path) -> None:
+def test_the_truncated_sample_is_unreadable(samples_directory: Path) -> None:
     with pytest.raises(ProcessingError) as caught:
         Document((samples_directory / "agreement-cut-short.pdf").read_bytes())
     assert caught.value.kind == "unreadable"
@@ -77,7 +77,7 @@ def test_the_frames_of_a_tiff_are_its_pages() -> None:
             assert document.frame(index).getpixel((3, 3)) == 50 * index
 
 
-def test_a_frame_stays_what_it_was_when_another_is_read() -> None:
+def test_a_frame_is_unchanged_when_another_is_read() -> None:
     frames = [Image.new("L", (8, 8), level) for level in (10, 200)]
     with Document(encode(frames[0], "TIFF", save_all=True, append_images=frames[1:])) as document:
         first = document.frame(0)
@@ -94,7 +94,7 @@ def test_an_animated_png_is_one_page() -> None:
 @pytest.mark.parametrize("file_format", ["JPEG", "PNG", "TIFF"])
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_an_images_orientation_is_applied(file_format: str, orientation: int) -> None:
-    """A picture with one dark corner, stored in each of the eight ways, is always seen the same."""
+    """An image with one dark corner, stored in each of the eight orientations, always has the same upright frame."""
     upright = Image.new("L", (48, 32), 255)
     upright.paste(0, (0, 0, 16, 8))
     undo = {
@@ -120,24 +120,24 @@ def test_an_images_orientation_is_applied(file_format: str, orientation: int) ->
 
 
 @pytest.mark.parametrize("is_packed", [False, True])
-def test_an_orientation_in_a_comment_is_applied_and_large_comments_are_not_read(is_packed: bool) -> None:
-    told = '<x:xmpmeta xmlns:x="adobe:ns:meta/"><tiff:Orientation>6</tiff:Orientation></x:xmpmeta>'
-    comments = PngInfo()
-    comments.add_text("Comment", "x" * 70_000_000)
-    comments.add_itxt("XML:com.adobe.xmp", told, zip=is_packed)
-    with Document(encode(Image.new("L", (48, 32)), "PNG", pnginfo=comments)) as document:
+def test_an_orientation_in_a_text_chunk_is_applied_and_large_text_chunks_are_not_read(is_packed: bool) -> None:
+    xmp = '<x:xmpmeta xmlns:x="adobe:ns:meta/"><tiff:Orientation>6</tiff:Orientation></x:xmpmeta>'
+    chunks = PngInfo()
+    chunks.add_text("Comment", "x" * 70_000_000)
+    chunks.add_itxt("XML:com.adobe.xmp", xmp, zip=is_packed)
+    with Document(encode(Image.new("L", (48, 32)), "PNG", pnginfo=chunks)) as document:
         assert document.frame_size(0) == document.frame(0).size == (32, 48)
 
 
-def test_an_orientation_comment_that_is_a_bomb_costs_no_picture() -> None:
-    comments = PngInfo()
-    comments.add_itxt("XML:com.adobe.xmp", " " * 50_000_000, zip=True)
-    with Document(encode(Image.new("L", (48, 32)), "PNG", pnginfo=comments)) as document:
+def test_an_image_with_a_decompression_bomb_in_a_text_chunk_opens() -> None:
+    chunks = PngInfo()
+    chunks.add_itxt("XML:com.adobe.xmp", " " * 50_000_000, zip=True)
+    with Document(encode(Image.new("L", (48, 32)), "PNG", pnginfo=chunks)) as document:
         assert document.frame(0).size == (48, 32)
 
 
 @pytest.mark.parametrize("compression", ["raw", "group4", "tiff_lzw", "jpeg"])
-def test_a_broken_first_directory_costs_no_other_frame(compression: str, tmp_path: Path) -> None:
+def test_a_damaged_first_directory_does_not_affect_other_frames(compression: str, tmp_path: Path) -> None:
     frames = [Image.new("1" if compression == "group4" else "L", (64, 32), 1) for _ in range(3)]
     data = bytearray(encode(frames[0], "TIFF", save_all=True, append_images=frames[1:], compression=compression))
     first = int.from_bytes(data[4:8], "little")
@@ -162,13 +162,13 @@ def test_a_truncated_image_is_unreadable(file_format: str) -> None:
 
 
 @pytest.mark.parametrize("head", [b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe0", b"II*\x00\x08\x00\x00\x00"])
-def test_an_image_that_is_a_head_alone_is_unreadable(head: bytes) -> None:
+def test_an_image_with_only_a_header_is_unreadable(head: bytes) -> None:
     with pytest.raises(ProcessingError) as caught, Document(head + b"\x01\x02\x03") as document:
         document.frame(0)
     assert caught.value.kind == "unreadable"
 
 
-def test_an_image_of_too_many_pixels_is_refused_before_it_is_decoded() -> None:
+def test_an_image_with_too_many_pixels_is_rejected_before_it_is_decoded() -> None:
     data = encode(Image.new("1", (3000, 2000)), "PNG")
     with Document(data, max_image_pixels=6_000_000) as document:
         assert document.frame(0).size == (3000, 2000)
@@ -178,14 +178,14 @@ def test_an_image_of_too_many_pixels_is_refused_before_it_is_decoded() -> None:
         assert caught.value.kind == "too_large"
 
 
-def test_a_page_that_is_not_there_is_an_index_error() -> None:
+def test_a_page_that_does_not_exist_is_an_index_error() -> None:
     with Document(ONE_PAGE) as document:
         for index in (1, -1):
             with pytest.raises(IndexError, match="1 pages"):
                 document.pdf_page(index)
 
 
-def test_one_broken_page_leaves_the_others() -> None:
+def test_a_damaged_page_does_not_affect_the_others() -> None:
     data = draw_pdf(DrawnPage(show("First", 50, 100)), DrawnPage(show("Second", 50, 100)))
     broken = data.replace(b"/Kids [5 0 R", b"/Kids [9 9 R", 1)
     with Document(broken) as document:
@@ -196,7 +196,7 @@ def test_one_broken_page_leaves_the_others() -> None:
         assert document.pdf_page(1).get_textpage().get_text_range() == "Second"
 
 
-def test_the_file_for_other_programs_goes_with_the_document() -> None:
+def test_the_temporary_file_is_deleted_with_the_document() -> None:
     with Document(ONE_PAGE) as document:
         path = document.path()
         assert path.read_bytes() == ONE_PAGE

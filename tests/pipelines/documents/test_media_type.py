@@ -1,4 +1,4 @@
-"""Kinds of files: told by their first bytes, and what is not read is named."""
+"""Media types: detected from the first bytes; unsupported formats are named."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def encode(image: Image.Image, file_format: str, **options: object) -> bytes:
         (encode(Image.new("L", (4, 4)), "TIFF", big_tiff=True), TIFF),
     ],
 )
-def test_the_type_is_told_by_the_first_bytes(data: bytes, media_type: str) -> None:
+def test_the_type_is_detected_from_the_first_bytes(data: bytes, media_type: str) -> None:
     assert detect_media_type(data[:1024]) == media_type
 
 
@@ -57,13 +57,13 @@ def test_the_type_is_told_by_the_first_bytes(data: bytes, media_type: str) -> No
         (bytes(range(7, 256)), "unknown binary data"),
     ],
 )
-def test_what_is_not_supported_is_named(data: bytes, looks_like: str) -> None:
+def test_unsupported_formats_are_named(data: bytes, looks_like: str) -> None:
     with pytest.raises(ProcessingError, match=looks_like) as caught:
         detect_media_type(data)
     assert caught.value.kind == "unsupported"
 
 
-def test_a_file_of_no_bytes_is_empty() -> None:
+def test_a_file_without_bytes_is_empty() -> None:
     with pytest.raises(ProcessingError) as caught:
         detect_media_type(b"")
     assert caught.value.kind == "empty"

@@ -1,4 +1,4 @@
-"""Page pictures: upright, bounded, grey for OCR and small in colour for the model."""
+"""Page images: upright, bounded, grey for OCR and small in colour for the model."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ def grey_of(data: bytes, options: RenderOptions = OPTIONS) -> npt.NDArray[np.uin
     return np.asarray(image)
 
 
-def picture_of(data: bytes, options: RenderOptions = OPTIONS) -> npt.NDArray[np.uint8]:
+def model_image_of(data: bytes, options: RenderOptions = OPTIONS) -> npt.NDArray[np.uint8]:
     with Document(data) as document:
-        picture = render_model_image(document, 0, options)
-    assert (picture.shape, picture.dtype) == ((3, 224, 224), np.uint8)
-    return picture
+        image = render_model_image(document, 0, options)
+    assert (image.shape, image.dtype) == ((3, 224, 224), np.uint8)
+    return image
 
 
 # Sizes
 
 
-def test_a_pdf_page_has_the_size_of_its_resolution() -> None:
+def test_the_size_of_a_pdf_page_follows_the_resolution() -> None:
     with Document(draw_pdf(DrawnPage(media_box=(0, 0, 612, 792)))) as document:
         assert page_size(document, 0, RenderOptions(dpi=200)) == PageSize(1700, 2200)
         assert page_size(document, 0, RenderOptions(dpi=72)) == PageSize(612, 792)
@@ -66,7 +66,7 @@ def test_no_page_image_has_more_pixels_than_allowed(side: tuple[int, int], max_p
         size = page_size(document, 0, options)
     assert size.width * size.height <= max_pixels
     assert grey_of(data, options).size <= max_pixels
-    if min(side) > 100:  # a sliver of a page is kept at least one pixel wide
+    if min(side) > 100:  # a very narrow page stays at least one pixel wide
         assert size.width * size.height >= 0.97 * max_pixels
         assert size.width / size.height == pytest.approx(side[0] / side[1], rel=0.02)
 
@@ -77,22 +77,22 @@ def test_no_side_is_longer_than_ocr_can_take() -> None:
     assert size.height == MAX_SIDE
 
 
-def test_a_page_of_one_point_still_has_a_picture() -> None:
+def test_a_page_of_one_point_has_an_image() -> None:
     data = draw_pdf(DrawnPage(media_box=(0, 0, 1, 1)))
     assert grey_of(data, RenderOptions(dpi=10)).size >= 1
-    assert picture_of(data).min() == 255
+    assert model_image_of(data).min() == 255
 
 
-def test_an_image_keeps_its_own_pixels() -> None:
+def test_an_image_keeps_its_own_resolution() -> None:
     assert grey_of(encode(Image.new("L", (123, 45), 200))).shape == (45, 123)
 
 
-def test_a_large_image_is_brought_down() -> None:
+def test_a_large_image_is_scaled_down() -> None:
     shape = grey_of(encode(Image.new("L", (400, 100), 200)), RenderOptions(max_pixels=10_000)).shape
     assert shape == (50, 200)
 
 
-def test_a_fax_with_oblong_pixels_is_made_square() -> None:
+def test_a_fax_with_oblong_pixels_is_scaled_to_square_pixels() -> None:
     data = encode(Image.new("1", (204, 98), 1), "TIFF", dpi=(204, 98))
     assert grey_of(data).shape == (204, 204)
 
@@ -100,7 +100,7 @@ def test_a_fax_with_oblong_pixels_is_made_square() -> None:
 @pytest.mark.parametrize(
     "options", [{"dpi": 5}, {"dpi": 9999}, {"max_pixels": 10}, {"rasterizer": "ghostscript"}], ids=str
 )
-def test_options_that_make_no_sense_are_refused_by_name(options: dict[str, object]) -> None:
+def test_invalid_options_are_rejected_by_name(options: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=next(iter(options))):
         RenderOptions(**options)  # type: ignore[arg-type]
 
@@ -109,8 +109,8 @@ def test_options_that_make_no_sense_are_refused_by_name(options: dict[str, objec
 
 
 @pytest.mark.parametrize("rotate", [0, 90, 180, 270])
-def test_a_rotated_page_comes_out_as_its_viewer_shows_it(rotate: int) -> None:
-    """A dark square stands at the top left of the unrotated page and goes round clockwise."""
+def test_a_rotated_page_is_rendered_as_a_viewer_shows_it(rotate: int) -> None:
+    """The dark square at the top left of the unrotated page moves clockwise."""
     grey = grey_of(draw_pdf(DrawnPage("20 220 60 60 re f", rotate=rotate)), RenderOptions(dpi=72))
     assert grey.shape == ((300, 400) if rotate in (0, 180) else (400, 300))
     expected = {0: (20, 20), 90: (300 - 80, 20), 180: (400 - 80, 300 - 80), 270: (20, 400 - 80)}[rotate]
@@ -119,14 +119,14 @@ def test_a_rotated_page_comes_out_as_its_viewer_shows_it(rotate: int) -> None:
     assert (columns.max() + 1 - columns.min(), rows.max() + 1 - rows.min()) == (60, 60)
 
 
-def test_a_photo_is_turned_as_its_exif_orientation_says(samples_directory: Path) -> None:
+def test_the_exif_orientation_of_a_photo_is_applied(samples_directory: Path) -> None:
     data = (samples_directory / "receipt-photo.jpg").read_bytes()
     stored = Image.open(io.BytesIO(data))
     assert stored.size == (1800, 1080)
     grey = grey_of(data)
     assert grey.shape == (1800, 1080)
-    turned = np.asarray(stored.transpose(Image.Transpose.ROTATE_270).convert("L"))
-    assert np.array_equal(grey, turned)
+    rotated = np.asarray(stored.transpose(Image.Transpose.ROTATE_270).convert("L"))
+    assert np.array_equal(grey, rotated)
 
 
 # Colours and depths
@@ -147,31 +147,31 @@ def test_every_mode_becomes_grey_and_colour(file_format: str, mode: str) -> None
     image = Image.fromarray(black_white).convert("RGB").convert(mode)
     data = encode(image, file_format)
     assert np.abs(grey_of(data).astype(int) - black_white)[:, [0, 10, 50, 63]].max() <= 12
-    picture = picture_of(data)
-    assert picture[:, :, :60].max() <= 25
-    assert picture[:, :, -60:].min() >= 230
+    model_image = model_image_of(data)
+    assert model_image[:, :, :60].max() <= 25
+    assert model_image[:, :, -60:].min() >= 230
 
 
 @pytest.mark.parametrize("file_format", ["PNG", "TIFF"])
-def test_16_bits_are_brought_to_8_without_clipping(file_format: str) -> None:
+def test_16_bits_are_reduced_to_8_without_clipping(file_format: str) -> None:
     image = Image.fromarray(RAMP.astype(np.uint16) * 257)
     assert np.abs(grey_of(encode(image, file_format)).astype(int) - RAMP).max() <= 1
 
 
-def test_floating_point_levels_are_brought_to_8_bits() -> None:
+def test_floating_point_levels_are_reduced_to_8_bits() -> None:
     grey = grey_of(encode(Image.fromarray((RAMP / 255).astype(np.float32)), "TIFF"))
     assert np.abs(grey.astype(int) - RAMP).max() <= 1
 
 
-def test_what_is_transparent_is_white() -> None:
+def test_transparent_pixels_become_white() -> None:
     image = Image.new("RGBA", (40, 20), (0, 0, 0, 0))
     image.paste((0, 0, 0, 255), (0, 0, 20, 20))
     grey = grey_of(encode(image))
     assert (grey[:, :20] == 0).all() and (grey[:, 20:] == 255).all()
-    assert picture_of(encode(image))[:, :, -50:].min() == 255
+    assert model_image_of(encode(image))[:, :, -50:].min() == 255
 
 
-def test_a_transparent_palette_colour_is_white() -> None:
+def test_a_transparent_palette_colour_becomes_white() -> None:
     image = Image.new("P", (40, 20), 1)
     image.putpalette([0, 0, 0, 60, 60, 60])
     image.paste(0, (0, 0, 20, 20))
@@ -179,28 +179,28 @@ def test_a_transparent_palette_colour_is_white() -> None:
     assert (grey[:, :20] == 0).all() and (grey[:, 20:] == 255).all()
 
 
-def test_the_picture_is_blue_green_red() -> None:
+def test_the_channels_of_the_model_image_are_blue_green_red() -> None:
     image = Image.new("RGB", (50, 50), (250, 130, 10))
-    assert picture_of(encode(image))[:, 100, 100].tolist() == [10, 130, 250]
+    assert model_image_of(encode(image))[:, 100, 100].tolist() == [10, 130, 250]
     content = "1 0.5 0 rg 0 0 400 300 re f"
-    assert picture_of(draw_pdf(DrawnPage(content)))[:, 100, 100].tolist() == pytest.approx([0, 128, 255], abs=1)
+    assert model_image_of(draw_pdf(DrawnPage(content)))[:, 100, 100].tolist() == pytest.approx([0, 128, 255], abs=1)
 
 
-def test_an_images_picture_is_a_plain_bilinear_resize() -> None:
+def test_the_model_image_of_an_image_is_a_plain_bilinear_resize() -> None:
     noise = np.random.default_rng(0).integers(0, 255, (500, 300, 3), np.uint8)
     plain = np.asarray(Image.fromarray(noise).resize((224, 224), Image.Resampling.BILINEAR))
-    assert np.array_equal(picture_of(encode(Image.fromarray(noise))), plain.transpose(2, 0, 1)[::-1])
+    assert np.array_equal(model_image_of(encode(Image.fromarray(noise))), plain.transpose(2, 0, 1)[::-1])
 
 
 # PDFs
 
 
 @pytest.mark.parametrize("name", ["supplier-form.pdf", "supplier-form-scanned.pdf", "delivery-schedule-rotated.pdf"])
-def test_a_pdfs_picture_is_close_to_that_of_its_full_resolution(samples_directory: Path, name: str) -> None:
+def test_the_model_image_of_a_pdf_is_close_to_one_from_full_resolution(samples_directory: Path, name: str) -> None:
     with Document((samples_directory / name).read_bytes()) as document:
-        picture = render_model_image(document, 0, OPTIONS).astype(float)
+        model_image = render_model_image(document, 0, OPTIONS).astype(float)
         full = render_grey(document, 0, OPTIONS).resize((224, 224), Image.Resampling.BILINEAR)
-    blue, green, red = picture
+    blue, green, red = model_image
     grey = 0.299 * red + 0.587 * green + 0.114 * blue
     assert np.abs(grey - np.asarray(full, float)).mean() < 3
 
@@ -212,7 +212,7 @@ def test_a_grey_page_equals_the_colour_page_in_grey(samples_directory: Path) -> 
     assert np.abs(grey - np.asarray(colour, float)).mean() < 1.5
 
 
-def test_what_is_filled_into_a_form_is_drawn() -> None:
+def test_the_content_of_form_fields_is_rendered() -> None:
     empty = grey_of(draw_pdf(DrawnPage(show("Name:", 20, 108))))
     filled = grey_of(draw_pdf(DrawnPage(show("Name:", 20, 108), field_value="Ferdinand")))
     field = np.s_[empty.shape[0] * 170 // 300 : empty.shape[0] * 200 // 300, empty.shape[1] // 4 :]
@@ -220,7 +220,7 @@ def test_what_is_filled_into_a_form_is_drawn() -> None:
     assert (filled[field] < 128).sum() > 200
 
 
-def test_a_picture_leaves_the_page_as_it_was() -> None:
+def test_rendering_the_model_image_does_not_change_the_page() -> None:
     with Document(draw_pdf(DrawnPage(show("Hello", 50, 100)))) as document:
         before = np.asarray(render_grey(document, 0, OPTIONS))
         render_model_image(document, 0, OPTIONS)
@@ -240,19 +240,19 @@ def test_a_damaged_image_is_unreadable() -> None:
 @needs_poppler
 @pytest.mark.parametrize("rotate", [0, 90])
 @pytest.mark.parametrize("crop_box", [None, (50, 40, 351, 281)])
-def test_pdf2image_draws_the_same_page(rotate: int, crop_box: tuple[float, float, float, float] | None) -> None:
+def test_pdf2image_renders_the_same_image(rotate: int, crop_box: tuple[float, float, float, float] | None) -> None:
     page = DrawnPage("60 200 80 60 re f 0.5 g 200 60 m 300 60 l 250 200 l f", crop_box=crop_box, rotate=rotate)
     data = draw_pdf(page)
     ours = grey_of(data)
     theirs = grey_of(data, RenderOptions(rasterizer="pdf2image"))
     assert theirs.shape == ours.shape
     assert np.abs(ours.astype(float) - theirs).mean() < 1
-    difference = picture_of(data).astype(float) - picture_of(data, RenderOptions(rasterizer="pdf2image"))
+    difference = model_image_of(data).astype(float) - model_image_of(data, RenderOptions(rasterizer="pdf2image"))
     assert np.abs(difference).mean() < 1
 
 
 @needs_poppler
-def test_pdf2image_draws_the_page_that_is_asked_for(samples_directory: Path) -> None:
+def test_pdf2image_renders_the_requested_page(samples_directory: Path) -> None:
     with Document((samples_directory / "supplier-form-scanned.pdf").read_bytes()) as document:
         for index in (2, 0):
             ours, theirs = (
@@ -262,7 +262,7 @@ def test_pdf2image_draws_the_page_that_is_asked_for(samples_directory: Path) -> 
             assert np.abs(ours - theirs).mean() < 1.5
 
 
-def test_without_pdftoppm_the_way_out_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_pdftoppm_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     with Document(draw_pdf(DrawnPage())) as document, pytest.raises(ProcessingError, match="poppler-utils"):
         render_grey(document, 0, RenderOptions(rasterizer="pdf2image"))

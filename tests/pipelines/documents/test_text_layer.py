@@ -1,4 +1,4 @@
-"""The text layer: words, tight boxes on the page as displayed, and when it can be believed."""
+"""The text layer: words, tight boxes on the page as displayed, and when it is trusted."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def words_of(content: str, **page: object) -> list[str]:
 
 
 def ink_box(page: DrawnPage) -> Box:
-    """Where the only dark thing on a page is, as fractions of its picture."""
+    """The box of the only dark object on a page, as fractions of its image."""
     with Document(draw_pdf(page)) as document:
         grey = np.asarray(render_grey(document, 0, RenderOptions(dpi=288)))
     rows, columns = np.nonzero(grey < 128)
@@ -67,7 +67,7 @@ def test_words_end_at_a_wide_gap_without_a_space() -> None:
     assert words_of("BT /F1 12 Tf 20 200 Td [(Total) -4000 (12.50)] TJ ET") == ["Total", "12.50"]
 
 
-def test_characters_set_very_far_apart_are_words_of_their_own() -> None:
+def test_characters_spaced_very_widely_are_separate_words() -> None:
     assert words_of("BT /F1 12 Tf 30 Tc 20 200 Td (123) Tj ET") == ["1", "2", "3"]
 
 
@@ -79,7 +79,7 @@ def test_a_line_of_leader_dots_stays_whole() -> None:
     assert words_of(show("Contents of this page ........ 7", 20, 200, 12))[4:] == ["........", "7"]
 
 
-def test_single_letters_on_lines_of_upside_down_text_are_apart() -> None:
+def test_single_letters_on_lines_of_upside_down_text_are_separate_words() -> None:
     lines = "".join(
         f"BT /F1 12 Tf -1 0 0 -1 200 {150 + 24 * row} Tm ({letter}) Tj ET\n" for row, letter in enumerate("abc")
     )
@@ -99,16 +99,16 @@ def test_a_hyphen_at_a_lines_end_ends_the_word() -> None:
     assert words_of(content) == ["an", "exam-", "ple", "of", "it"]
 
 
-def test_a_hyphen_at_the_end_of_a_very_short_line_does_too() -> None:
+def test_a_hyphen_at_the_end_of_a_very_short_line_ends_the_word() -> None:
     assert words_of(show("ab-", 20, 200, 12) + show("cd", 20, 190.5, 12)) == ["ab-", "cd"]
 
 
-def test_a_hyphen_within_a_line_does_not() -> None:
+def test_a_hyphen_within_a_line_does_not_end_the_word() -> None:
     assert words_of(show("a well-known fact", 20, 200, 12)) == ["a", "well-known", "fact"]
 
 
-def test_lines_that_pdfium_takes_for_columns_are_not_torn_into_letters() -> None:
-    """On a page of two lines set letter by letter it sees vertical writing and breaks the line after each letter."""
+def test_lines_that_pdfium_takes_for_columns_are_not_split_into_letters() -> None:
+    """On a page of two lines set letter by letter, PDFium detects vertical writing and breaks the line after each."""
     widths = {
         "i": 0.222,
         "l": 0.222,
@@ -135,7 +135,7 @@ def test_ligatures_are_spelled_out() -> None:
     assert words_of(show("o~ce", 20, 200), to_unicode={"~": "\ufb03", "o": "o", "c": "c", "e": "e"}) == ["office"]
 
 
-def test_characters_beyond_the_basic_plane_are_whole() -> None:
+def test_characters_beyond_the_basic_plane_are_not_split() -> None:
     assert words_of(show("aXb", 20, 200), to_unicode={"X": "\U0001d54f", "a": "a", "b": "b"}) == ["a\U0001d54fb"]
 
 
@@ -143,17 +143,17 @@ def test_accents_are_composed() -> None:
     assert words_of(show("caXe", 20, 200), to_unicode={"X": "e\u0301", "c": "c", "a": "a", "e": "s"}) == ["ca\u00e9s"]
 
 
-def test_bullets_and_check_boxes_of_symbol_fonts_are_what_they_look_like() -> None:
+def test_bullets_and_check_boxes_of_symbol_fonts_become_the_characters_they_show() -> None:
     words = words_of(show("X Y", 20, 200), to_unicode={"X": "\uf0b7", "Y": "\uf0fe", " ": " "})
     assert words == ["\u2022", "\u2611"]
 
 
-def test_no_word_holds_control_characters() -> None:
+def test_words_contain_no_control_characters() -> None:
     words = words_of(show("aXb cYd", 20, 200), to_unicode={"X": "\x07", "Y": "\u200b", **{c: c for c in "abcd "}})
     assert words == ["ab", "cd"]
 
 
-def test_what_is_filled_into_a_form_belongs_to_the_layer() -> None:
+def test_the_content_of_form_fields_belongs_to_the_layer() -> None:
     page = DrawnPage(show("Name:", 20, 108, 16), field_value="Ferdinand")
     layer = layer_of(page)
     assert layer.words == ["Name:", "Ferdinand"]
@@ -193,7 +193,7 @@ def test_a_box_is_where_the_ink_is(media_box: Box, crop_box: Box | None, rotate:
         (270, (280 - 200, 350 - 120)),
     ],
 )
-def test_a_box_touches_the_baselines_start_turned_with_the_page(rotate: int, corner: tuple[float, float]) -> None:
+def test_a_box_starts_at_the_baseline_rotated_with_the_page(rotate: int, corner: tuple[float, float]) -> None:
     page = DrawnPage(WORD, crop_box=(50, 40, 350, 280), rotate=rotate)
     width, height = (300, 240) if rotate in (0, 180) else (240, 300)
     x0, y0, x1, y1 = layer_of(page).boxes[0]
@@ -206,7 +206,7 @@ def test_boxes_are_tight_around_the_ink_not_line_high() -> None:
     assert (y1 - y0) * 300 == pytest.approx(0.55 * 40, abs=2)  # the x-height and its overshoot
 
 
-def test_writing_turned_on_the_page_is_boxed_where_it_stands() -> None:
+def test_the_box_of_rotated_text_is_where_the_ink_is() -> None:
     page = DrawnPage("BT /F1 24 Tf 0 1 -1 0 200 100 Tm (UPWARDS) Tj ET")
     layer = layer_of(page)
     assert layer.words == ["UPWARDS"]
@@ -219,13 +219,13 @@ def test_words_off_the_page_are_left_out() -> None:
     assert layer.words == ["here"]
 
 
-def test_a_word_over_the_edge_is_cut_to_the_page() -> None:
+def test_the_box_of_a_word_over_the_edge_is_clipped_to_the_page() -> None:
     layer = layer_of(DrawnPage(show("WIDEWORD", 300, 100)))
     assert layer.boxes[0][0] == pytest.approx(0.75, abs=0.02)
     assert layer.boxes[0][2] == 1.0
 
 
-def test_text_of_no_size_gives_no_words() -> None:
+def test_text_of_size_zero_has_no_words() -> None:
     assert words_of(show("visible", 100, 100) + show("nothing", 100, 50, 0.0)) == ["visible"]
 
 
@@ -301,7 +301,7 @@ def test_a_page_on_which_nothing_is_drawn_is_blank_and_trusted() -> None:
     )
 
 
-def test_a_picture_without_text_is_not_trusted() -> None:
+def test_an_image_without_text_is_not_trusted() -> None:
     assert reason_against(LayerFacts(0, 0, 0, [], 0, 0, PageContent(0.3, 1))) == "no text layer"
 
 
@@ -320,7 +320,7 @@ def test_damaged_characters_are_not_trusted() -> None:
     assert "81 of 1600 characters have no meaning" in reason_against(replace(GOOD, damaged=81))
 
 
-def test_signs_without_letters_are_not_trusted() -> None:
+def test_symbols_without_letters_are_not_trusted() -> None:
     assert "letters or digits" in reason_against(replace(GOOD, words=["%&/", "$#!", "word", "<>|"] * 20))
 
 
@@ -343,20 +343,20 @@ def test_a_scan_with_a_full_layer_is_trusted() -> None:
     assert judge(replace(GOOD, content=PageContent(image_cover=1.0, drawings=1)))[0]
 
 
-def test_a_few_words_beside_a_smaller_picture_are_trusted() -> None:
+def test_a_few_words_beside_a_smaller_image_are_trusted() -> None:
     assert judge(replace(GOOD, words=PROSE, bands=3, content=PageContent(image_cover=0.4, drawings=1)))[0]
 
 
-def test_letters_that_spell_no_language_are_not_trusted() -> None:
+def test_letters_with_few_vowels_are_not_trusted() -> None:
     scrambled = [word.translate(str.maketrans("aeiouy", "xzkqwv")) for word in PROSE] * 20
     assert "vowels" in reason_against(replace(GOOD, words=scrambled))
 
 
-def test_words_torn_into_letters_are_not_trusted() -> None:
+def test_words_split_into_letters_are_not_trusted() -> None:
     assert "torn apart" in reason_against(replace(GOOD, words=list("".join(PROSE * 20))))
 
 
-def test_words_run_together_are_not_trusted() -> None:
+def test_joined_words_are_not_trusted() -> None:
     assert "run together" in reason_against(replace(GOOD, words=["".join(PROSE)] * 20))
 
 
@@ -389,7 +389,7 @@ def test_a_page_of_lines_and_boxes_alone_is_blank() -> None:
     assert layer_of(DrawnPage("20 20 m 380 20 l S 30 30 200 100 re S")).blank
 
 
-def test_letters_drawn_as_shapes_are_not_blank() -> None:
+def test_a_page_with_letters_drawn_as_paths_is_not_blank() -> None:
     layer = layer_of(DrawnPage("20 20 m 25 60 30 60 35 20 c 33 20 l 30 50 27 50 24 20 c h 26 35 m 32 35 l f"))
     assert (layer.trusted, layer.blank) == (False, False)
 
@@ -416,14 +416,14 @@ def test_an_invisible_layer_over_a_scan_is_trusted() -> None:
     assert layer.words[:3] == ["The", "quick", "brown"]
 
 
-def test_a_font_that_says_nothing_of_its_meaning_goes_to_ocr() -> None:
+def test_a_font_without_a_unicode_mapping_goes_to_ocr() -> None:
     private = {character: chr(0xE000 + ord(character)) for character in "abcdefghijklmnopqrstuvwxyzTN"}
     layer = layer_of(DrawnPage(prose_lines(280), to_unicode=private))
     assert not layer.trusted
     assert "have no meaning" in layer.reason
 
 
-def test_a_font_with_a_wrong_meaning_goes_to_ocr() -> None:
+def test_a_font_with_a_wrong_unicode_mapping_goes_to_ocr() -> None:
     shifted = dict(zip("abcdefghijklmnopqrstuvwxyz", "zxcvbnmlkjhgfdsqpwrttrwqpl", strict=True))
     layer = layer_of(DrawnPage(prose_lines(280), to_unicode=shifted))
     assert not layer.trusted

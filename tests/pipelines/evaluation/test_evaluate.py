@@ -14,17 +14,10 @@ from seqeval.metrics import f1_score
 from model import LayoutLMv2ForTokenClassification
 from model.untrained import FORM_LABELS, untrained_config
 from pipelines.datasets.types import Corpus, LabelledPage, Question
-from pipelines.evaluation.evaluate import (
-    EmptyCorpusError,
-    EvaluateOptions,
-    MissingPagesError,
-    WorstPages,
-    check_labels,
-    check_scores,
-    evaluate,
-    prediction_schema,
-)
+from pipelines.evaluation.corpus import EmptyCorpusError, MissingPagesError, check_labels, check_scores
+from pipelines.evaluation.evaluate import WorstPages, evaluate, prediction_schema
 from pipelines.evaluation.metrics.scores import score_pages
+from pipelines.evaluation.options import EvaluateOptions
 from tests.drawn_form import Block, labelled_words, write_form
 
 FORM: list[Block] = [
@@ -169,6 +162,6 @@ def test_only_the_worst_pages_are_kept_while_all_pass() -> None:
         for number in range(100)
     ]
     worst = WorstPages(3, "token-classification")
-    assert list(worst.watch(rows)) == rows
+    assert list(worst.observe(rows)) == rows
     assert [row["uri"] for row in worst.rows] == ["0", "30", "60"]
     assert [row["uri"] for row in worst.failed] == ["9", "19", "29"]

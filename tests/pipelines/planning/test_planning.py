@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pipelines.planning.corpus_sample import CorpusSample, mean_seconds
 from pipelines.planning.fleet import Fleet, NodeType, Prices, Workload
 from pipelines.planning.search import Limits, Planner
-from pipelines.planning.shared_cores import SharedProcessor
+from pipelines.planning.shared_cores import SharedCores
 from pipelines.planning.simulation import Outcome, simulate
 from pipelines.planning.stage_costs import (
     SHIPPED,
@@ -32,7 +32,7 @@ def hours(workload: Workload, fleet: Fleet, prices: Prices = CALM, figures: Stag
 
 def test_work_on_a_shared_processor_is_slowed_down_only_by_what_it_shares() -> None:
     environment = simpy.Environment()
-    processor = SharedProcessor(environment, cores=2)
+    processor = SharedCores(environment, count=2)
     ends: dict[str, float] = {}
 
     def worker(name: str, begin: float, seconds: float, demand: float) -> simpy.events.ProcessGenerator:

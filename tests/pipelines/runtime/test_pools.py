@@ -35,23 +35,23 @@ def test_each_cpu_reads_and_each_gpu_infers() -> None:
     assert (pools.read_actors, pools.infer_actors, pools.infer_gpus) == (16, 2, 1.0)
 
 
-def test_sizes_that_are_asked_for_are_taken() -> None:
+def test_requested_sizes_are_used() -> None:
     pools = plan_pools(8, 0, read_workers=3, model_workers=2)
     assert (pools.read_actors, pools.infer_actors, pools.infer_threads) == (3, 2, 4)
 
 
 @pytest.mark.parametrize("arguments", [{"read_workers": 0}, {"model_workers": 0}])
-def test_a_stage_without_workers_is_refused(arguments: dict[str, int]) -> None:
+def test_a_stage_without_workers_is_rejected(arguments: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="at least one worker"):
         plan_pools(2, 0, **arguments)
 
 
-def test_a_cluster_without_cpus_is_refused() -> None:
+def test_a_cluster_without_cpus_is_rejected() -> None:
     with pytest.raises(ValueError, match="0 CPUs"):
         plan_pools(0, 0)
 
 
-def test_small_jobs_are_cut_finer_and_large_ones_into_even_blocks() -> None:
+def test_blocks_of_small_jobs_are_smaller_and_those_of_large_jobs_full() -> None:
     pools = plan_pools(2, 0)
     assert pages_per_block(3, pools) == 1
     assert pages_per_block(40, pools) == 5
@@ -59,30 +59,30 @@ def test_small_jobs_are_cut_finer_and_large_ones_into_even_blocks() -> None:
 
 
 @pytest.mark.parametrize(("pages", "readers"), [(1, 2), (20_001, 2), (3_000_000, 2), (3_000_000, 320)])
-def test_rounds_are_bounded_and_as_long_as_each_other(pages: int, readers: int) -> None:
+def test_rounds_are_bounded_and_equally_long(pages: int, readers: int) -> None:
     size = pages_per_round(pages, plan_pools(readers, 0))
     assert size <= (MAX_PAGES_PER_ROUND if readers > 100 else MIN_PAGES_PER_ROUND)
     rounds = -(-pages // size)
-    assert pages - size * (rounds - 1) > size - rounds, "the last one is not a short one"
+    assert pages - size * (rounds - 1) > size - rounds, "the last round is not short"
     assert pages_per_round(10, plan_pools(readers, 0), most=4) == 4
 
 
 @pytest.mark.parametrize(("seconds", "pages"), [(0.0, 32), (0.5, 32), (0.04, 50), (0.001, MAX_PAGES_PER_BLOCK)])
-def test_later_blocks_are_longer_where_pages_are_light(seconds: float, pages: int) -> None:
+def test_later_blocks_are_longer_if_pages_are_fast(seconds: float, pages: int) -> None:
     assert pages_per_later_block(32, seconds) == pages
 
 
-def test_no_actor_waits_without_a_block() -> None:
+def test_there_are_no_more_actors_than_blocks() -> None:
     pools = cap_pools(plan_pools(16, 4), blocks=3)
     assert (pools.read_actors, pools.infer_actors) == (3, 3)
 
 
 def node(*, alive: bool = True, pool: str | None = None, **resources: float) -> dict[str, object]:
-    """A node as Ray tells of it."""
+    """A node as `ray.nodes` returns it."""
     return {"Alive": alive, "Labels": {} if pool is None else {POOL_LABEL: pool}, "Resources": resources}
 
 
-def test_pools_of_a_cluster_that_grows_have_a_least_a_first_and_a_most() -> None:
+def test_pools_of_an_autoscaling_cluster_have_a_minimum_an_initial_size_and_a_maximum() -> None:
     pools = cap_pools(plan_autoscaling_pools(on_gpus=True, read_workers=64, model_workers=3), blocks=40)
     reading, model = pools.read_strategy(), pools.infer_strategy()
     assert (reading.min_size, reading.initial_size, reading.max_size) == (1, 10, 40)
@@ -90,19 +90,19 @@ def test_pools_of_a_cluster_that_grows_have_a_least_a_first_and_a_most() -> None
     assert pools.read_labels == {POOL_LABEL: "ocr"} and pools.infer_labels is None and pools.infer_gpus == 1
 
 
-def test_without_gpus_the_model_stays_with_the_readers_and_all_fits_on_a_core() -> None:
+def test_without_gpus_the_model_runs_beside_the_readers_and_all_fits_on_a_core() -> None:
     pools = plan_autoscaling_pools(on_gpus=False)
     assert pools.infer_labels == pools.read_labels and pools.infer_gpus == 0
     assert pools.read_cpus + pools.infer_cpus + pools.task_cpus <= 1
 
 
-def test_a_cluster_that_does_not_grow_has_fixed_pools_without_labels() -> None:
+def test_a_fixed_cluster_has_fixed_pools_without_labels() -> None:
     pools = plan_pools(8, 0)
     assert (pools.read_strategy().min_size, pools.read_strategy().max_size) == (8, 8)
     assert pools.read_labels is None and pools.infer_labels is None
 
 
-def test_what_no_node_has_is_named() -> None:
+def test_unmet_requirements_are_named() -> None:
     pools = plan_autoscaling_pools(on_gpus=True)
     head, reader, gpu = node(CPU=0.0), node(pool="ocr", CPU=16.0, memory=2e10), node(CPU=4.0, GPU=1.0, memory=1e10)
     assert unmet_requirements(pools, [head, reader, gpu]) == []
@@ -114,10 +114,10 @@ def test_what_no_node_has_is_named() -> None:
     assert "0.7 GB of memory" in reading and "2 GB of memory" in model
     assert unmet_requirements(plan_autoscaling_pools(on_gpus=False), [head, reader]) == []
     [model] = unmet_requirements(plan_autoscaling_pools(on_gpus=False), [head, node(pool="ocr", CPU=16.0, memory=1e9)])
-    assert "2 GB of memory on a node of reading" in model
+    assert "2 GB of memory on a node for reading" in model
 
 
 @pytest.mark.parametrize("arguments", [{"read_workers": 0}, {"model_workers": 0}])
-def test_a_growing_stage_without_workers_is_refused_too(arguments: dict[str, int]) -> None:
+def test_an_autoscaling_stage_without_workers_is_rejected(arguments: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="at least one worker"):
         plan_autoscaling_pools(on_gpus=True, **arguments)

@@ -7,7 +7,7 @@ from pipelines.serving.errors import RequestError
 
 
 class Clock:
-    """Time that passes when it is told to."""
+    """Time that passes when a test says so."""
 
     def __init__(self) -> None:
         self.now = 100.0
@@ -18,19 +18,19 @@ class Clock:
 
 def refusal(admission: Admission) -> RequestError:
     with pytest.raises(RequestError) as refused:
-        admission.enter()
+        admission.acquire()
     return refused.value
 
 
-def test_places_are_given_back_once_and_the_refusal_says_when_to_come_again() -> None:
+def test_slots_are_released_once_and_a_refusal_says_when_to_come_again() -> None:
     admission = Admission(2, seconds=10)
-    first, _ = admission.enter(), admission.enter()
+    first, _ = admission.acquire(), admission.acquire()
     error = refusal(admission)
     assert error.status == 429 and error.headers()["Retry-After"] == "1"
-    first.leave()
-    first.leave()
+    first.release()
+    first.release()
     assert admission.in_flight == 1
-    admission.enter()
+    admission.acquire()
     assert admission.in_flight == 2
 
 
@@ -44,7 +44,7 @@ def test_a_request_that_would_wait_for_more_than_half_its_time_is_refused() -> N
     for page in pages[:2]:
         page.__enter__()
     assert admission.expected_seconds == pytest.approx(4)
-    admission.enter()
+    admission.acquire()
     for page in pages[2:]:
         page.__enter__()
     assert admission.expected_seconds == pytest.approx(10)

@@ -9,7 +9,7 @@ from pipelines.serving.keys import ApiKeys, read_keys
 
 def test_each_of_several_keys_opens_and_nothing_else_does() -> None:
     keys = ApiKeys.of(["first", "second"])
-    assert keys.are_wanted
+    assert keys.are_required
     for header in ("Bearer first", "bearer second", "Bearer  first "):
         assert keys.admit(header), header
     for header in (
@@ -29,7 +29,7 @@ def test_each_of_several_keys_opens_and_nothing_else_does() -> None:
 
 def test_without_keys_all_are_let_in() -> None:
     keys = read_keys(" , ", None)
-    assert not keys.are_wanted and keys.admit(None) and keys.admit("Bearer anything")
+    assert not keys.are_required and keys.admit(None) and keys.admit("Bearer anything")
 
 
 def test_a_file_adds_keys_and_may_have_comments(tmp_path: Path) -> None:

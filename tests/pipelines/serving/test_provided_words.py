@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 
 from pipelines.serving.errors import RequestError
-from pipelines.serving.provided_words import MAX_WORDS, GivenWords, parse_words
+from pipelines.serving.provided_words import MAX_WORDS, ProvidedWords, parse_words
 
 
-def test_words_and_their_boxes_are_taken() -> None:
+def test_words_and_their_boxes_are_parsed() -> None:
     given = parse_words('["Invoice", "No. 17"]', "[[0, 0, 1000, 20], [5, 5, 5, 5]]")
-    assert given == GivenWords(["Invoice", "No. 17"], [[0, 0, 1000, 20], [5, 5, 5, 5]])
-    assert parse_words("[]", "[]") == GivenWords([], []), "a page without words is one, too"
+    assert given == ProvidedWords(["Invoice", "No. 17"], [[0, 0, 1000, 20], [5, 5, 5, 5]])
+    assert parse_words("[]", "[]") == ProvidedWords([], []), "a page may have no words"
     assert parse_words(None, None) is None
 
 
@@ -22,14 +22,14 @@ def test_words_and_their_boxes_are_taken() -> None:
         ('["a"]', None, "come together"),
         (None, "[[0, 0, 1, 1]]", "come together"),
         ('["a", "b"]', "[[0, 0, 1, 1]]", "2 words and 1 boxes"),
-        ("a, b", "[]", "words is no JSON"),
-        ("[" * 100_000, "[]", "words is no JSON"),
+        ("a, b", "[]", "words is not JSON"),
+        pytest.param("[" * 100_000, "[]", "words is not JSON", id="nested too deep"),
         ('{"a": 1}', "[]", "send a JSON list"),
-        ('["a", 7]', "[[0, 0, 1, 1], [0, 0, 1, 1]]", r"words\[1\] is no word: 7"),
-        ('["a", " "]', "[[0, 0, 1, 1], [0, 0, 1, 1]]", r"words\[1\] is no word"),
+        ('["a", 7]', "[[0, 0, 1, 1], [0, 0, 1, 1]]", r"words\[1\] is not a word: 7"),
+        ('["a", " "]', "[[0, 0, 1, 1], [0, 0, 1, 1]]", r"words\[1\] is not a word"),
     ],
 )
-def test_what_are_no_words_is_refused_with_the_reason(words: str | None, boxes: str | None, reason: str) -> None:
+def test_malformed_words_are_refused_with_the_reason(words: str | None, boxes: str | None, reason: str) -> None:
     with pytest.raises(RequestError, match=reason) as refused:
         parse_words(words, boxes)
     assert refused.value.status == 400
@@ -42,7 +42,7 @@ def test_what_are_no_words_is_refused_with_the_reason(words: str | None, boxes: 
         *([0.0, 0, 1, 1], [True, 0, 1, 1], ["0", 0, 1, 1], None, {}, "0011", [[[[]]]], [float("nan"), 0, 1, 1]),
     ],
 )
-def test_what_is_no_box_is_refused_with_its_place(box: Any) -> None:
+def test_a_malformed_box_is_refused_with_its_position(box: Any) -> None:
     with pytest.raises(RequestError, match=r"boxes\[1\] is .*from 0 to 1000"):
         parse_words('["a", "b"]', json.dumps([[0, 0, 1, 1], box]))
 
@@ -55,6 +55,6 @@ def test_too_many_words_are_refused() -> None:
         parse_words(json.dumps(["a," * 60_000]), "[[0, 0, 1, 1]]")
 
 
-def test_words_that_no_encoding_takes_are_mended() -> None:
+def test_characters_that_cannot_be_encoded_are_replaced() -> None:
     given = parse_words('["\\ud800x"]', "[[0, 0, 1, 1]]")
     assert given is not None and given.words == ["?x"]

@@ -37,14 +37,14 @@ def infer(task: Task = "token-classification", **options: object) -> Infer:
 
 
 def as_on_a_gpu(stage: Infer) -> Infer:
-    """The same stage, with windows of several pages in a batch."""
+    """The same stage, with batches across pages."""
     stage.answer = stage.batch_by_batch
     return stage
 
 
 @pytest.mark.parametrize("way", [as_on_a_gpu, lambda stage: stage], ids=["in batches", "page by page"])
 @pytest.mark.parametrize("task", TASKS)
-def test_windows_answer_as_the_model_does_alone(task: Task, way: Callable[[Infer], Infer]) -> None:
+def test_logits_of_a_window_equal_those_of_the_model_on_it_alone(task: Task, way: Callable[[Infer], Infer]) -> None:
     rows = [page(count, task, seed) for seed, count in enumerate((5, 700, 60, 0))]
     stage = way(infer(task))
     for row, result in zip(rows, stage(rows), strict=True):
@@ -64,16 +64,16 @@ def test_windows_answer_as_the_model_does_alone(task: Task, way: Callable[[Infer
             np.testing.assert_allclose(logits, expected.numpy().reshape(-1), atol=1e-4)
 
 
-def test_windows_of_like_length_are_batched_and_none_is_left_out() -> None:
+def test_windows_of_similar_length_are_batched_and_none_is_left_out() -> None:
     lengths = [512, 12, 300, 17, 512, 20, 290, 9]
     rows = [{"windows": [{"input_ids": [0] * length}]} for length in lengths]
-    places = [WindowPosition(page, 0) for page in range(len(lengths))]
-    batches = plan_batches(rows, places, batch_tokens=1024)
-    assert sorted(place for batch in batches for place in batch) == places
-    assert [[lengths[place.page] for place in batch] for batch in batches] == [[512, 512], [300, 290, 20], [17, 12, 9]]
+    windows = [WindowPosition(page, 0) for page in range(len(lengths))]
+    batches = plan_batches(rows, windows, batch_tokens=1024)
+    assert sorted(window for batch in batches for window in batch) == windows
+    assert [[lengths[page] for page, _ in batch] for batch in batches] == [[512, 512], [300, 290, 20], [17, 12, 9]]
 
 
-def test_a_window_larger_than_the_batch_goes_alone() -> None:
+def test_a_window_larger_than_the_batch_limit_is_a_batch_of_its_own() -> None:
     rows = [{"windows": [{"input_ids": [0] * 512}, {"input_ids": [0] * 512}]}]
     assert len(plan_batches(rows, [WindowPosition(0, 0), WindowPosition(0, 1)], batch_tokens=100)) == 2
 
@@ -81,14 +81,14 @@ def test_a_window_larger_than_the_batch_goes_alone() -> None:
 def test_windows_of_one_page_are_batched_and_the_longest_batch_comes_first() -> None:
     pages = [[9], [512, 12], [300], [512, 512, 512]]
     rows = [{"windows": [{"input_ids": [0] * length} for length in lengths]} for lengths in pages]
-    places = [WindowPosition(page, window) for page, lengths in enumerate(pages) for window in range(len(lengths))]
-    batches = plan_page_batches(rows, places, batch_tokens=1024)
-    told = [[pages[place.page][place.window] for place in batch] for batch in batches]
-    assert told == [[512, 512], [512, 12], [512], [300], [9]]
-    assert all(len({place.page for place in batch}) == 1 for batch in batches)
+    windows = [WindowPosition(page, window) for page, lengths in enumerate(pages) for window in range(len(lengths))]
+    batches = plan_page_batches(rows, windows, batch_tokens=1024)
+    lengths_of_batches = [[pages[page][window] for page, window in batch] for batch in batches]
+    assert lengths_of_batches == [[512, 512], [512, 12], [512], [300], [9]]
+    assert all(len({page for page, _ in batch}) == 1 for batch in batches)
 
 
-def test_batches_are_padded_to_their_longest_window_and_no_further() -> None:
+def test_batches_are_padded_to_their_longest_window_and_not_to_the_maximum() -> None:
     rows = [page(5), page(40)]
     tensors = collate([row["windows"][0] for row in rows], pad_token_id=0)
     longest = max(len(row["windows"][0]["input_ids"]) for row in rows)
@@ -97,7 +97,7 @@ def test_batches_are_padded_to_their_longest_window_and_no_further() -> None:
     assert tensors["bbox"].shape == (*tensors["input_ids"].shape, 4)
 
 
-def test_the_backbone_sees_a_page_once_for_all_its_windows_in_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_backbone_runs_once_for_all_windows_of_a_page_in_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     stage = as_on_a_gpu(infer("question-answering", batch_tokens=100_000))
     seen: list[int] = []
     visual = stage.model.layoutlmv2.visual
@@ -110,7 +110,7 @@ def test_the_backbone_sees_a_page_once_for_all_its_windows_in_a_batch(monkeypatc
 
 
 @pytest.mark.parametrize("way", [as_on_a_gpu, lambda stage: stage], ids=["in batches", "page by page"])
-def test_a_page_that_the_model_cannot_take_fails_alone(way: Callable[[Infer], Infer]) -> None:
+def test_a_page_with_invalid_input_fails_alone(way: Callable[[Infer], Infer]) -> None:
     rows = [page(5, seed=0), page(5, seed=1), page(5, seed=2)]
     rows[1]["windows"][0]["bbox"] = np.full_like(rows[1]["windows"][0]["bbox"], 5000)
     results = list(way(infer())(rows))
@@ -118,14 +118,14 @@ def test_a_page_that_the_model_cannot_take_fails_alone(way: Callable[[Infer], In
     assert results[1]["error_kind"] == "internal" and "bbox" in results[1]["error"]
 
 
-def test_failed_pages_pass_untouched() -> None:
+def test_failed_pages_pass_through() -> None:
     failed = {"status": "failed", "error_kind": "timeout", "error": "slow", "windows": None, "model_image": None}
     (result,) = infer()([failed])
     assert result["status"] == "failed" and result["error"] == "slow" and result["window_logits"] is None
 
 
 @pytest.mark.parametrize("threads", [1, 3, 8])
-def test_threads_of_a_cpu_give_the_same_answers_in_the_same_order(threads: int) -> None:
+def test_results_and_their_order_do_not_depend_on_the_number_of_threads(threads: int) -> None:
     rows = [page(count, seed=seed) for seed, count in enumerate((5, 700, 60, 0, 5))]
     (first,) = infer(threads=2)(rows[:1])
     results = list(infer(threads=threads)(rows))
@@ -134,7 +134,7 @@ def test_threads_of_a_cpu_give_the_same_answers_in_the_same_order(threads: int) 
     np.testing.assert_allclose(results[0]["window_logits"][0], first["window_logits"][0], atol=1e-4)
 
 
-def test_a_page_on_a_cpu_gives_the_same_bits_whatever_stands_beside_it() -> None:
+def test_logits_of_a_page_on_a_cpu_are_bitwise_independent_of_the_other_pages() -> None:
     rows = [page(count, seed=seed) for seed, count in enumerate((30, 700, 60))]
     stage = infer(threads=1)
     alone = [next(stage([row])) for row in rows]
@@ -144,6 +144,6 @@ def test_a_page_on_a_cpu_gives_the_same_bits_whatever_stands_beside_it() -> None
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float32"])
-def test_lower_precision_gives_finite_logits(dtype: str) -> None:
+def test_logits_are_finite_in_every_precision(dtype: str) -> None:
     (result,) = infer(dtype=dtype)([page(100)])
     assert np.isfinite(result["window_logits"][0]).all()

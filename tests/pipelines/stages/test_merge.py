@@ -57,7 +57,7 @@ def test_a_page_without_words_has_empty_lists() -> None:
     assert (result["labels"], result["scores"], result["entities"], result["status"]) == ([], [], [], "ok")
 
 
-def test_a_class_is_the_mean_of_the_windows() -> None:
+def test_the_class_of_a_page_comes_from_the_mean_logits_of_its_windows() -> None:
     row = {**page([0], [[0]], ["a"]), "window_logits": [[2.0, 0.0], [0.0, 1.0]]}
     result = merge(row, MergeOptions("sequence-classification", ("form", "letter")))
     assert result["label"] == "form"
@@ -67,19 +67,19 @@ def test_a_class_is_the_mean_of_the_windows() -> None:
     assert result["score"] == pytest.approx(dict(result["label_scores"])["form"])
 
 
-def test_labels_of_a_multi_label_classifier_stand_for_themselves() -> None:
+def test_scores_of_a_multi_label_classifier_are_independent() -> None:
     row = {**page([0], [[0]], ["a"]), "window_logits": [[2.0, 1.0]]}
     result = merge(row, MergeOptions("sequence-classification", ("form", "letter"), several_labels=True))
     assert dict(result["label_scores"]) == pytest.approx({"form": 1 / (1 + np.exp(-2)), "letter": 1 / (1 + np.exp(-1))})
 
 
-def test_a_page_of_which_the_model_says_no_number_fails() -> None:
+def test_a_page_with_nan_logits_fails() -> None:
     row = page([0], [[np.nan, 0, 0]], ["a"])
     result = merge(row, MergeOptions("token-classification", LABELS))
     assert (result["status"], result["error_kind"]) == ("failed", "internal") and "NaN" in result["error"]
 
 
-def test_answers_come_in_the_order_of_the_questions_also_where_nothing_was_asked_of_the_page() -> None:
+def test_answers_are_in_the_order_of_the_questions_even_if_a_question_has_no_window() -> None:
     row = page(
         [-1, -1, -1, 0, 1, -1], [[0, 0], [0, 0], [0, 0], [5, 5], [1, 1], [0, 0]], ["Anna", "Berg"], question_index=1
     )
@@ -91,7 +91,7 @@ def test_answers_come_in_the_order_of_the_questions_also_where_nothing_was_asked
     assert result["answers"][0]["score"] == 0.0 and result["answers"][1]["boxes"] == [[0, 0, 9, 9]]
 
 
-def test_failed_pages_keep_their_reason_and_nothing_else() -> None:
+def test_failed_pages_keep_their_error_and_nothing_else() -> None:
     row = {
         **IDENTITY,
         "status": "failed",

@@ -1,4 +1,4 @@
-"""The sandbox: what a page does to its process costs that page alone."""
+"""The sandbox: a page that crashes, hangs or fills its process fails alone."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.pipelines.batch.misbehaving_stages import DieOnce, Misbehave, NoStage
 
 LIMITS = PageLimits(seconds=60, megabytes=300)
 QUICK = PageLimits(seconds=3, megabytes=300)
-"""For pages that are to take too long."""
+"""For pages that are expected to exceed the time limit."""
 
 
 def sandbox(limits: PageLimits = LIMITS, schema: pa.Schema = PAGE_IMAGE) -> Sandbox:
@@ -47,7 +47,7 @@ def wait_until_dead(pid: int) -> bool:
     return False
 
 
-def test_good_pages_share_one_process_and_keep_their_identity() -> None:
+def test_valid_pages_share_one_process_and_keep_their_identity() -> None:
     rows = list(sandbox()([page("fine", index) for index in range(3)]))
     assert [(row["status"], row["document_id"], row["page_index"]) for row in rows] == [
         ("ok", "d", index) for index in range(3)
@@ -71,7 +71,7 @@ def test_good_pages_share_one_process_and_keep_their_identity() -> None:
         ("refuse:", "encrypted", "password"),
     ],
 )
-def test_a_page_that_misbehaves_is_a_failed_row_and_the_next_one_is_not(uri: str, kind: str, reason: str) -> None:
+def test_a_page_that_misbehaves_is_a_failed_row_and_its_neighbours_are_not(uri: str, kind: str, reason: str) -> None:
     before, bad, after = sandbox(QUICK if kind == "timeout" else LIMITS)(
         [page("fine", 0), page(uri, 1), page("fine", 2)]
     )
@@ -80,70 +80,70 @@ def test_a_page_that_misbehaves_is_a_failed_row_and_the_next_one_is_not(uri: str
     assert reason in bad["error"]
     if kind in ("crashed", "timeout"):
         assert after["width"] != before["width"] and not is_alive(before["width"])
-        assert bad["seconds"]["rasterize"] > 0, "what it cost is told"
+        assert bad["seconds"]["rasterize"] > 0, "the time it took is recorded"
 
 
-def test_what_the_parent_holds_is_not_held_against_a_page() -> None:
+def test_memory_of_the_parent_does_not_count_against_a_page() -> None:
     held = bytearray(os.urandom(1 << 20)) * 400
     (row,) = sandbox()([page("null:")])
-    assert row["error_kind"] == "crashed", f"{len(held)} bytes are this process's own"
+    assert row["error_kind"] == "crashed", f"{len(held)} bytes belong to the parent process"
 
 
-def test_a_page_that_dies_of_what_an_earlier_one_did_is_read_in_a_new_process() -> None:
+def test_a_page_that_dies_because_of_an_earlier_one_is_retried_in_a_new_process() -> None:
     poison, victim, after = sandbox()([page("poison:"), page("victim:"), page("victim:")])
     assert [row["status"] for row in (poison, victim, after)] == ["ok", "ok", "ok"]
     assert victim["width"] != poison["width"] and after["width"] == victim["width"]
 
 
-def test_a_process_that_keeps_too_much_memory_is_replaced() -> None:
+def test_a_process_that_retains_too_much_memory_is_replaced() -> None:
     one, two = sandbox(PageLimits(seconds=60, megabytes=500))([page("hoard:260"), page("fine")])
     assert (one["status"], two["status"]) == ("ok", "ok") and one["width"] != two["width"]
 
 
 @pytest.mark.parametrize(("times", "status"), [(1, "ok"), (2, "ok"), (3, "failed")])
-def test_a_page_whose_process_is_killed_from_outside_is_tried_again(times: int, status: str, tmp_path: Path) -> None:
+def test_a_page_whose_process_is_killed_from_outside_is_retried(times: int, status: str, tmp_path: Path) -> None:
     (tmp_path / "kills").write_text("kill\n" * times)
     (row,) = sandbox()([page(f"killed:{tmp_path / 'kills'}")])
     assert row["status"] == status
     assert status == "ok" or (row["error_kind"] == "out_of_memory" and "SIGKILL" in row["error"])
 
 
-def test_rows_that_failed_before_pass_by() -> None:
+def test_failed_rows_pass_through() -> None:
     failed = {**page("null:"), "status": "failed", "error_kind": "not_found", "error": "gone"}
     assert list(sandbox()([failed])) == [failed]
 
 
-def test_a_process_that_cannot_start_is_an_error_with_its_reason() -> None:
+def test_a_process_that_cannot_start_is_an_error_with_the_cause() -> None:
     broken = Sandbox((NoStage,), PAGE_IMAGE, PAGE_TO_DO, LIMITS)
     with pytest.raises(SandboxError, match="the tessdata is gone"):
         list(broken([page("fine")]))
 
 
-def test_a_process_that_is_killed_while_it_starts_is_started_again(tmp_path: Path) -> None:
+def test_a_process_that_is_killed_during_its_start_is_restarted(tmp_path: Path) -> None:
     stage = Sandbox((partial(DieOnce, tmp_path / "mark"),), PAGE_IMAGE, PAGE_TO_DO, LIMITS)
     (row,) = stage([page("fine")])
     assert row["status"] == "ok"
 
 
-def test_what_a_page_started_ends_with_it(tmp_path: Path) -> None:
+def test_child_processes_of_a_page_end_when_it_times_out(tmp_path: Path) -> None:
     (row,) = sandbox(QUICK)([page(f"child:{tmp_path / 'pid'}")])
     assert row["error_kind"] == "timeout"
     assert wait_until_dead(int((tmp_path / "pid").read_text()))
 
 
-def test_what_a_page_started_ends_when_it_crashes(tmp_path: Path) -> None:
+def test_child_processes_of_a_page_end_when_it_crashes(tmp_path: Path) -> None:
     (row,) = sandbox()([page(f"orphan:{tmp_path / 'pid'}")])
     assert row["error_kind"] == "crashed"
     assert wait_until_dead(int((tmp_path / "pid").read_text()))
 
 
-def test_the_memory_of_what_a_page_started_is_the_pages(tmp_path: Path) -> None:
+def test_memory_of_child_processes_counts_against_the_page(tmp_path: Path) -> None:
     (row,) = sandbox()([page(f"child fills:{tmp_path / 'pid'}")])
     assert row["error_kind"] == "out_of_memory"
     assert wait_until_dead(int((tmp_path / "pid").read_text()))
 
 
-def test_a_tight_limit_does_not_cost_a_process_a_page(samples_directory: Path) -> None:
+def test_a_tight_limit_does_not_replace_the_process_after_each_page(samples_directory: Path) -> None:
     form = str(samples_directory / "supplier-form.pdf")
     stage = Sandbox(
         (partial(Rasterize, RasterizeOptions()), Observe), PAGE_IMAGE, PAGE_TO_DO, PageLimits(megabytes=300)
@@ -179,19 +179,17 @@ def test_the_process_ends_with_a_parent_that_is_killed(uri: str) -> None:
 
 
 @pytest.mark.parametrize(("values", "option"), [({"seconds": 0}, "time"), ({"megabytes": 50}, "memory")])
-def test_limits_that_no_page_could_meet_are_refused(values: dict[str, float], option: str) -> None:
+def test_limits_that_no_page_can_meet_are_rejected(values: dict[str, float], option: str) -> None:
     with pytest.raises(ValueError, match=f"--page-{option}-limit"):
         PageLimits(**values)  # type: ignore[arg-type]
 
 
-def test_a_page_that_is_not_wanted_any_more_is_ended_and_the_next_one_goes_on() -> None:
+def test_a_page_that_is_no_longer_needed_is_aborted_and_the_next_one_is_processed() -> None:
     reader = sandbox(PageLimits(seconds=60, megabytes=300))
     (first,) = reader([page("fine")])
     until = time.monotonic() + 0.3
-    reader.should_continue = lambda: time.monotonic() < until
     started = time.monotonic()
-    (given_up,) = reader([page("hang")])
+    (given_up,) = reader([page("hang")], lambda: time.monotonic() < until)
     assert (given_up["status"], given_up["error_kind"]) == ("failed", "timeout")
     assert time.monotonic() - started < 30 and not is_alive(first["width"])
-    reader.should_continue = lambda: True
     assert next(iter(reader([page("fine")])))["status"] == "ok"

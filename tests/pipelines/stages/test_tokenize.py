@@ -39,7 +39,7 @@ def test_each_token_has_the_box_of_its_word() -> None:
     assert pieces > 1 and boxes[1 : 1 + pieces] == [[0, 0, 0, 10]] * pieces
 
 
-def test_a_long_page_becomes_windows_that_share_the_stride() -> None:
+def test_a_long_page_becomes_windows_that_overlap_by_the_stride() -> None:
     windows = windows_of([str(index) for index in range(10)] * 200, max_length=512, stride=128)
     assert [len(window["input_ids"]) for window in windows][:-1] == [512] * (len(windows) - 1)
     assert [window["first_token"] for window in windows] == [index * (510 - 128) for index in range(len(windows))]
@@ -55,14 +55,14 @@ def test_no_token_of_a_page_is_lost(words: list[str]) -> None:
     seen: dict[int, int] = {}
     for window in windows:
         for offset, word in enumerate(word for word in window["word_indices"] if word >= 0):
-            place = window["first_token"] + offset
-            assert seen.setdefault(place, word) == word
+            position = window["first_token"] + offset
+            assert seen.setdefault(position, word) == word
     if len(whole) < 510:
-        assert [seen[place] for place in sorted(seen)] == whole
+        assert [seen[position] for position in sorted(seen)] == whole
         assert sorted(seen) == list(range(len(whole)))
 
 
-def test_each_question_stands_whole_in_each_of_its_windows() -> None:
+def test_each_window_of_a_question_holds_the_whole_question() -> None:
     questions = ("What is the total?", "Who signed?")
     windows = windows_of(["word"] * 600, task="question-answering", questions=questions)
     assert {window["question_index"] for window in windows} == {0, 1}
@@ -76,14 +76,14 @@ def test_each_question_stands_whole_in_each_of_its_windows() -> None:
     assert {word for window in windows for word in window["word_indices"]} == set(range(-1, 600))
 
 
-def test_a_page_without_words_is_still_shown_to_a_classifier() -> None:
+def test_a_page_without_words_has_a_window_for_classification_only() -> None:
     assert windows_of([]) == []
     assert windows_of([], task="question-answering", questions=("Why?",)) == []
     (window,) = windows_of([], task="sequence-classification")
     assert window["word_indices"] == [-1, -1]
 
 
-def test_failed_pages_pass() -> None:
+def test_failed_pages_pass_through() -> None:
     failed = {"status": "failed", "error_kind": "timeout", "error": "slow"}
     assert list(Tokenize(TOKENIZER, TokenizeOptions())([failed])) == [{**failed, "windows": None}]
 
@@ -91,6 +91,6 @@ def test_failed_pages_pass() -> None:
 @pytest.mark.parametrize(
     ("questions", "reason"), [((), "at least one"), (("  ",), "empty"), (("why " * 300,), "too little of a window")]
 )
-def test_questions_that_cannot_be_asked_are_refused(questions: tuple[str, ...], reason: str) -> None:
+def test_questions_that_cannot_be_asked_are_rejected(questions: tuple[str, ...], reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         check_questions(TOKENIZER, TokenizeOptions("question-answering", questions))

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.training.batch_plan import BatchOptions, BatchPlan, micro_batches_for_rank
+from pipelines.training.batch_plan import BatchPlan, micro_batches_for_rank
 from pipelines.training.example_cache import ExampleIndex, PagePosition
+from pipelines.training.options import BatchOptions
 
 
 def index_of(lengths: list[int], targets: list[int] | None = None) -> ExampleIndex:

@@ -20,9 +20,9 @@ from pipelines.stages.base import rows_to_table
 from pipelines.stages.model_loader import MODEL_CLASSES, load_tokenizer
 from pipelines.stages.ray_data import StageRunner
 from pipelines.storage.files import Storage
-from pipelines.training import dataloader as training_feed
+from pipelines.training import dataloader
 from pipelines.training.augment import AugmentOptions
-from pipelines.training.batch_plan import BatchOptions, BatchPlan
+from pipelines.training.batch_plan import BatchPlan
 from pipelines.training.dataloader import (
     PLANNED,
     DataLoaderOptions,
@@ -40,6 +40,7 @@ from pipelines.training.example_cache import (
     read_index,
     write_example_block,
 )
+from pipelines.training.options import BatchOptions
 from pipelines.training.page_mixing import PageMixingOptions
 from tests.pipelines.datasets.drawn_corpus import TINY, draw_corpus
 
@@ -89,7 +90,7 @@ def batches(
 def test_the_feed_gives_each_worker_its_micro_batches_in_order_from_any_step(
     workers: int, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(training_feed, "WINDOWS_PER_DATASET", 12)  # three steps a Dataset
+    monkeypatch.setattr(dataloader, "WINDOWS_PER_DATASET", 12)  # three steps a Dataset
     options = options_of("token-classification", augment=AugmentOptions(mask_words=0.3))
     plan = BatchPlan(examples(data, tmp_path, "token-classification"), BatchOptions(4, 2))
     for rank in range(workers):

@@ -49,8 +49,8 @@ def test_every_page_is_there_in_the_order_of_the_corpus(corpus: Corpus, folder: 
     reader = ExampleReader(Storage())
     assert len(index.pages) == len(corpus.pages) == 6 and not index.failed
     tokenizer = load_tokenizer("untrained")
-    for number, (micro_batch_index, labelled) in enumerate(zip(index.pages, corpus.pages, strict=True)):
-        row = reader.read(index.files[micro_batch_index.file], micro_batch_index.row_group)
+    for number, (position, labelled) in enumerate(zip(index.pages, corpus.pages, strict=True)):
+        row = reader.read(index.files[position.file], position.row_group)
         assert set(row) == set(COUNTED_EXAMPLE.names)
         assert row["document_id"] == labelled.document_id
         assert row["words"] == list(labelled.words or ()) and row["true_labels"] == list(labelled.labels or ())

@@ -7,14 +7,8 @@ import torch
 from torch import nn
 
 from model import LayoutLMv2Config, LayoutLMv2ForTokenClassification
-from pipelines.training.optimizer import (
-    AverageWeights,
-    OptimizerOptions,
-    freeze,
-    make_optimizer,
-    schedule,
-    set_learning_rates,
-)
+from pipelines.training.optimizer import AverageWeights, freeze, make_optimizer, schedule, set_learning_rates
+from pipelines.training.options import OptimizerOptions
 from pipelines.training.trainer import seed_of, unused_parameters
 from tests.pipelines.datasets.drawn_corpus import TINY
 

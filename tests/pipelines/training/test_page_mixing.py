@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.training.page_mixing import LabelledWords, PageMixingOptions, blocks_of, mix_pages
+from pipelines.training.page_mixing import LabelledWords, PageMixingOptions, fields_of, mix_pages
 
 
 def page(name: str, grey: int) -> LabelledWords:
@@ -32,15 +32,15 @@ def remixed(seed: int, **options: float) -> LabelledWords:
 
 
 def test_blocks_are_entities_and_lines_of_running_text() -> None:
-    blocks = blocks_of(ONE)
-    assert [block.name for block in blocks] == ["HEADER", *["QUESTION", "ANSWER"] * 10, "", ""]
-    assert blocks[-2].words == ("one-running", "one-text")
+    fields = fields_of(ONE)
+    assert [field.name for field in fields] == ["HEADER", *["QUESTION", "ANSWER"] * 10, "", ""]
+    assert fields[-2].words == ("one-running", "one-text")
 
 
 def test_two_entities_of_one_kind_that_touch_are_two_blocks() -> None:
     labels = ["B-ANSWER", "B-ANSWER", "I-ANSWER", None]
-    blocks = blocks_of(LabelledWords(list("abcd"), [(0, 0, 9, 9)] * 4, labels, ONE.model_image))
-    assert [block.words for block in blocks] == [("a",), ("b", "c"), ("d",)]
+    fields = fields_of(LabelledWords(list("abcd"), [(0, 0, 9, 9)] * 4, labels, ONE.model_image))
+    assert [field.words for field in fields] == [("a",), ("b", "c"), ("d",)]
 
 
 def test_no_option_leaves_the_page_as_it_is() -> None:
@@ -59,8 +59,8 @@ def test_no_option_leaves_the_page_as_it_is() -> None:
 def test_whatever_the_options_the_labels_are_those_of_whole_blocks(seed: int, **options: float) -> None:
     result = remixed(seed, **options)
     assert len(result.words) == len(result.boxes) == len(result.labels) > 0
-    shapes = {(block.boxes, block.labels) for source in (ONE, TWO) for block in blocks_of(source)}
-    assert {(block.boxes, block.labels) for block in blocks_of(result)} <= shapes
+    shapes = {(field.boxes, field.labels) for source in (ONE, TWO) for field in fields_of(source)}
+    assert {(field.boxes, field.labels) for field in fields_of(result)} <= shapes
 
 
 def test_a_spliced_page_has_the_top_of_one_and_the_rest_of_the_other_in_words_and_picture() -> None:
@@ -76,10 +76,10 @@ def test_a_spliced_page_has_the_top_of_one_and_the_rest_of_the_other_in_words_an
 def test_exchanged_texts_come_from_blocks_of_the_same_label_and_length() -> None:
     result = remixed(0, exchange=1)
     assert result.boxes == ONE.boxes and result.labels == ONE.labels
-    own = {block.name: set() for block in blocks_of(TWO)}
-    for block in blocks_of(TWO):
-        own[block.name].add(block.words)
-    assert all(block.words in own[block.name] for block in blocks_of(result))
+    own = {field.name: set() for field in fields_of(TWO)}
+    for field in fields_of(TWO):
+        own[field.name].add(field.words)
+    assert all(field.words in own[field.name] for field in fields_of(result))
 
 
 def test_digits_change_and_nothing_else() -> None:

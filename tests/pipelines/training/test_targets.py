@@ -43,8 +43,7 @@ def test_the_first_piece_of_each_word_has_its_label_and_all_else_is_ignored() ->
     (window,) = row["windows"]
     targets = token_targets(row, 0, IDS)
     labelled = {
-        window["word_indices"][micro_batch_index]: int(targets[micro_batch_index])
-        for micro_batch_index in (targets != IGNORED_TARGET).nonzero()[0]
+        window["word_indices"][token]: int(targets[token]) for token in (targets != IGNORED_TARGET).nonzero()[0]
     }
     assert labelled == {0: 1, 1: 2, 3: 0, 4: 1}
     assert (targets != IGNORED_TARGET).sum() == 4 and len(window["input_ids"]) > 4 + 2
@@ -55,16 +54,14 @@ def test_a_window_that_begins_within_a_word_ignores_the_rest_of_it() -> None:
     row = page(max_length=9, stride=3)
     assert len(row["windows"]) > 2
     pieces = [
-        (window["first_token"] + sum(word >= 0 for word in window["word_indices"][:micro_batch_index]), int(target))
+        (window["first_token"] + sum(word >= 0 for word in window["word_indices"][:token]), int(target))
         for index, window in enumerate(row["windows"])
-        for micro_batch_index, target in enumerate(token_targets(row, index, IDS))
+        for token, target in enumerate(token_targets(row, index, IDS))
         if target != IGNORED_TARGET
     ]
     whole = page()
     expected = {
-        micro_batch_index - 1: int(target)
-        for micro_batch_index, target in enumerate(token_targets(whole, 0, IDS))
-        if target != IGNORED_TARGET
+        token - 1: int(target) for token, target in enumerate(token_targets(whole, 0, IDS)) if target != IGNORED_TARGET
     }
     assert dict(pieces) == expected, "every labelled place of the page, with its label, and no other place"
     assert count_targets(row, "token-classification") == [

@@ -1,4 +1,4 @@
-"""The orders in which a form's blocks are listed."""
+"""The orders in which a form's entities are listed."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from itertools import pairwise
 import pytest
 
 from pipelines.datasets.synthetic_forms.annotation_order import ORDERS, reading_order
-from pipelines.datasets.synthetic_forms.canvas import ANSWER, HEADER, QUESTION, Block
+from pipelines.datasets.synthetic_forms.canvas import ANSWER, HEADER, QUESTION, Entity
 
 
-def block(label: str, left: float, top: float, *words: str) -> Block:
-    return Block(label, 0, list(words), [(left, top, left + 30, top + 12)] * len(words))
+def entity(label: str, left: float, top: float, *words: str) -> Entity:
+    return Entity(label, 0, list(words), [(left, top, left + 30, top + 12)] * len(words))
 
 
 BLOCKS = (
-    block(HEADER, 300, 10, "Travel", "Report"),
-    block(QUESTION, 50, 100, "Name:"),
-    block(QUESTION, 50, 200, "Home", "Address:"),
-    block(ANSWER, 400, 200, "12", "Oak", "Road"),
-    block(ANSWER, 400, 100, "Novak"),
+    entity(HEADER, 300, 10, "Travel", "Report"),
+    entity(QUESTION, 50, 100, "Name:"),
+    entity(QUESTION, 50, 200, "Home", "Address:"),
+    entity(ANSWER, 400, 200, "12", "Oak", "Road"),
+    entity(ANSWER, 400, 100, "Novak"),
 )
 LINKS = ((1, 4), (2, 3))
 
 
 @pytest.mark.parametrize("order", [name for name, _ in ORDERS])
-def test_every_order_lists_each_block_once(order: str) -> None:
+def test_every_order_lists_each_entity_once(order: str) -> None:
     assert sorted(reading_order(BLOCKS, LINKS, random.Random(1), order)) == [0, 1, 2, 3, 4]
 
 
@@ -39,7 +39,7 @@ def test_pairs_put_each_answer_behind_its_question() -> None:
     assert all(found.index(answer) == found.index(question) + 1 for question, answer in LINKS)
 
 
-def test_kinds_keep_blocks_of_a_label_together() -> None:
+def test_kinds_keep_entities_of_a_label_together() -> None:
     labels = [BLOCKS[index].label for index in reading_order(BLOCKS, LINKS, random.Random(1), "kinds")]
     assert sum(before != after for before, after in pairwise(labels)) == 2
 

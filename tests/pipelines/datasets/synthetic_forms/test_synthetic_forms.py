@@ -53,10 +53,10 @@ def test_every_word_has_one_box_and_one_label() -> None:
         assert form.image.mode == "L"
 
 
-def test_labels_are_valid_and_every_block_begins_with_b() -> None:
+def test_labels_are_valid_and_every_entity_begins_with_b() -> None:
     for form in forms():
         assert set(form.labels) <= set(LABELS)
-        for start, end, kind in form.blocks:
+        for start, end, kind in form.entities:
             inside = form.labels[start:end]
             if kind == "other":
                 assert set(inside) == {"O"}
@@ -64,9 +64,9 @@ def test_labels_are_valid_and_every_block_begins_with_b() -> None:
                 assert inside == (f"B-{kind.upper()}", *[f"I-{kind.upper()}"] * (end - start - 1))
 
 
-def test_blocks_cover_all_words_in_order_without_a_gap() -> None:
+def test_entities_cover_all_words_in_order_without_a_gap() -> None:
     for form in forms():
-        starts, ends = [start for start, _, _ in form.blocks], [end for _, end, _ in form.blocks]
+        starts, ends = [start for start, _, _ in form.entities], [end for _, end, _ in form.entities]
         assert starts == [0, *ends[:-1]]
         assert ends[-1] == len(form.words)
 
@@ -92,7 +92,7 @@ def test_boxes_of_scanned_and_turned_forms_hold_ink_too() -> None:
 
 def test_links_lead_from_a_whole_question_to_a_whole_answer() -> None:
     for form in forms():
-        spans = {(start, end - 1): kind for start, end, kind in form.blocks}
+        spans = {(start, end - 1): kind for start, end, kind in form.entities}
         for first, last, start, end in form.links:
             assert spans[first, last] == "question"
             assert spans[start, end] == "answer"

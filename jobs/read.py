@@ -1,0 +1,117 @@
+"""Read documents at once, in this process and without Ray, and print what is found on their pages.
+
+The rows are those of the batch job. Exit status: 0 every page was read, 1 a document or a page failed (the others are
+printed), 2 the options make no sense, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+
+import tyro
+
+from jobs.cli import DONE, FAILED, describe_failure, parse_options, require_positive, run_job
+from jobs.reading_options import ReadingOptions
+from jobs.tables import Format, findings, words, write_json, write_table
+from model.checkpoint_source import BUNDLED_FORMS
+from pipelines.errors import ProcessingError
+from pipelines.options import ExtractOptions, check_options
+from pipelines.schema import Row, Task
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """What is read and how it is printed: a class of its own, for `--help` begins with it."""
+
+    files: tyro.conf.Positional[tuple[str, ...]]
+    """PDF, PNG, JPEG or TIFF files, or s3://bucket/key."""
+    format: Format = "table"
+    """table for people, csv, markdown, or json: whole rows as the batch job writes them."""
+    show: Literal["findings", "words"] = "findings"
+    """findings: entities, classes or answers; words: every word with its box. JSON holds both."""
+    pages: str | None = None
+    """Pages to read, such as 1-3,7, counted from 1; by default all."""
+    model: str = BUNDLED_FORMS
+    """Folder, hub id or s3:// URI of a LayoutLMv2 checkpoint that was fine-tuned for the task. The default comes with
+    this package and finds entities of forms; "untrained" is a small one with random weights for any task."""
+    task: Task = "token-classification"
+    """What the model is asked of each page."""
+    questions: tuple[str, ...] = ()
+    """Questions for question-answering, asked of every document."""
+
+
+@dataclass(frozen=True)
+class Options(ReadingOptions, ReadOptions):
+    """Options of `python -m jobs.read`."""
+
+    def checked(self) -> ExtractOptions:
+        """The options of the pipeline.
+
+        Raises:
+            ValueError: they make no sense.
+            CheckpointError: the model cannot be read.
+            OcrUnavailableError: Tesseract, or the data of a language, is not installed.
+        """
+        if not self.files:
+            raise ValueError("name a file to read: python -m jobs.read invoice.png")
+        require_positive(self, ("dpi", "max_page_megapixels", "page_time_limit_seconds", "batch_tokens"))
+        extract = self.extract_options(self.model, self.task, self.questions)
+        check_options(extract)
+        return extract
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the job; returns the exit status."""
+    options = parse_options(Options, __doc__, arguments)
+    return run_job(options.checked, partial(read, options), interrupted="interrupted")
+
+
+def read(options: Options, extract: ExtractOptions) -> int:
+    """Read the files and print what is on their pages; returns the exit status."""
+    from pipelines.read import read_pages
+    from pipelines.runtime.progress import Progress
+
+    documents, chosen = choose_pages(options, extract)
+    rows: list[Row] = []
+    with Progress(len(chosen), "pages") as progress:
+        for row in read_pages(chosen, extract):
+            rows.append(row)
+            progress.add(1, int(row["status"] == "failed"))
+    failed = [row for row in rows if row["status"] == "failed"]
+    for row in failed:
+        reason = f"{row['error_kind']}: {row['error']}"
+        print(f"error: {row['uri']}, page {row['page_index'] + 1}: {reason}", file=sys.stderr)
+    if options.format == "json":
+        write_json(sys.stdout, documents, rows, extract.task)
+    else:
+        table = words(rows) if options.show == "words" else findings(rows, extract.task)
+        write_table(sys.stdout, options.format, table)
+    return FAILED if failed or len(documents) < len(options.files) else DONE
+
+
+def choose_pages(options: Options, extract: ExtractOptions) -> tuple[list[Row], list[tuple[Row, int]]]:
+    """The documents that can be opened, and (document, page index) of each page to read; the others are said."""
+    from pipelines.read import open_document
+    from pipelines.serving.page_ranges import parse_page_ranges
+
+    documents: list[Row] = []
+    chosen: list[tuple[Row, int]] = []
+    for path in options.files:
+        try:
+            document = open_document(path, extract)
+            count = document["page_count"]
+            indices = range(count) if options.pages is None else parse_page_ranges(options.pages, count)
+        except (ProcessingError, ValueError) as error:
+            print(f"error: {path}: {describe_failure(error)}", file=sys.stderr)
+            continue
+        documents.append(document)
+        chosen += [(document, index) for index in indices]
+    return documents, chosen
+
+
+if __name__ == "__main__":
+    sys.exit(main())

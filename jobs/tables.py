@@ -1,0 +1,118 @@
+"""Rows of pages as tables and JSON for a terminal or another program."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import IO, Any, Literal
+
+from pipelines.schema import DOCUMENTS, Row, Task, page_schema
+from pipelines.serving.row_json import row_json
+
+Format = Literal["table", "json", "csv", "markdown"]
+
+BOX_COLUMNS = ("x0", "y0", "x1", "y1")
+"""Of a box, 0-1000 of the page's width and height."""
+
+MAX_TEXT_WIDTH = 60
+"""Characters of a text in a table for people; csv and json hold all of it."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Lines with the same columns; numbers stay numbers."""
+
+    columns: tuple[str, ...]
+    lines: list[tuple[Any, ...]]
+
+
+def findings(rows: Sequence[Row], task: Task) -> Table:
+    """What the model found: a line an entity, a class, or an answer (also where there is none)."""
+    if task == "token-classification":
+        lines = [
+            (*_page(row), entity["label"], entity["text"], _score(entity["score"]), *entity["box"])
+            for row in rows
+            for entity in row["entities"] or ()
+        ]
+        return Table(("file", "page", "label", "text", "score", *BOX_COLUMNS), lines)
+    if task == "sequence-classification":
+        lines = [(*_page(row), row["label"], _score(row["score"])) for row in rows if row["status"] == "ok"]
+        return Table(("file", "page", "label", "score"), lines)
+    lines = [
+        (*_page(row), answer["question"], answer["text"] or "", _score(answer["score"]))
+        for row in rows
+        for answer in row["answers"] or ()
+    ]
+    return Table(("file", "page", "question", "text", "score"), lines)
+
+
+def words(rows: Sequence[Row]) -> Table:
+    """A line a word; the confidence is empty for words of a text layer."""
+    lines = []
+    for row in rows:
+        texts = row["words"] or ()
+        confidences = row["word_confidences"] or [None] * len(texts)
+        for text, box, confidence in zip(texts, row["boxes"] or (), confidences, strict=True):
+            lines.append((*_page(row), text, "" if confidence is None else _score(confidence), *box))
+    return Table(("file", "page", "word", "confidence", *BOX_COLUMNS), lines)
+
+
+def write_table(out: IO[str], style: Format, table: Table) -> None:
+    """Write a table as csv, as Markdown, or aligned for people."""
+    if style == "csv":
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(table.columns)
+        writer.writerows(table.lines)
+    elif style == "markdown":
+        out.write(_markdown_line(table.columns) + _markdown_line("---" for _ in table.columns))
+        out.writelines(_markdown_line(str(value) for value in line) for line in table.lines)
+    else:
+        _write_aligned(out, table)
+
+
+def write_json(out: IO[str], documents: Sequence[Row], rows: Sequence[Row], task: Task) -> None:
+    """Write `{"documents": [...], "pages": [...]}` with the columns of the batch job's tables."""
+    listed = [
+        json.loads(row_json({**document, "pages_selected": document["page_count"]}, DOCUMENTS))
+        for document in documents
+    ]
+    pages = [json.loads(row_json(row, page_schema(task))) for row in rows]
+    json.dump({"documents": listed, "pages": pages}, out, ensure_ascii=False, indent=1)
+    out.write("\n")
+
+
+def _page(row: Row) -> tuple[str, int]:
+    return PurePosixPath(row["uri"]).name, row["page_index"] + 1
+
+
+def _score(value: float) -> float:
+    return round(value, 3)
+
+
+def _markdown_line(values: Any) -> str:
+    return "| " + " | ".join(value.replace("|", "\\|").replace("\n", " ") for value in values) + " |\n"
+
+
+def _write_aligned(out: IO[str], table: Table) -> None:
+    lines = [tuple(_for_people(value) for value in line) for line in table.lines]
+    widths = [max(len(line[index]) for line in [table.columns, *lines]) for index in range(len(table.columns))]
+    numeric = [
+        bool(lines) and all(isinstance(line[index], (int, float)) for line in table.lines)
+        for index in range(len(table.columns))
+    ]
+    for line in [table.columns, tuple("-" * width for width in widths), *lines]:
+        cells = (
+            f"{value:>{width}}" if right else f"{value:<{width}}"
+            for value, width, right in zip(line, widths, numeric, strict=True)
+        )
+        out.write("  ".join(cells).rstrip() + "\n")
+
+
+def _for_people(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.3f}"
+    text = str(value)
+    return text if len(text) <= MAX_TEXT_WIDTH else text[: MAX_TEXT_WIDTH - 1] + "…"

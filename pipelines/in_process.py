@@ -1,0 +1,93 @@
+"""The same pipeline in this process, for a few pages: starting Ray would take longer than reading them.
+
+    pages to do -> [ fetch -> ( rasterize -> ocr ) -> tokenize ] -> infer -> merge -> rows
+                     a thread and a sandbox for each reader         this thread
+
+Square brackets run in threads, round ones in a sandbox. The model is loaded while the first pages are read.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from queue import SimpleQueue
+
+import pyarrow as pa
+
+from pipelines.extract import make_infer, make_page_reader, make_tokenize, merge_options
+from pipelines.options import ExtractOptions
+from pipelines.schema import INFERRED, TOKENIZED, page_schema
+from pipelines.stages.base import StageRunner, rows_to_table
+from pipelines.stages.fetch import Fetch
+from pipelines.stages.merge import Merge
+
+
+class BlockReader:
+    """The stages before the model, with a sandbox of their own; one block at a time."""
+
+    def __init__(self, options: ExtractOptions, should_continue: Callable[[], bool]) -> None:
+        """`should_continue`: a page that is being read ends as failed once this returns False."""
+        self._fetch, self._sandbox, self._tokenize = Fetch(), make_page_reader(options), make_tokenize(options)
+        self._should_continue = should_continue
+
+    def __call__(self, block: pa.Table) -> pa.Table:
+        fetched = self._fetch(block.to_pylist())
+        return rows_to_table(self._tokenize(self._sandbox(fetched, self._should_continue)), TOKENIZED)
+
+    def close(self) -> None:
+        """End the sandbox's process."""
+        self._sandbox.close()
+
+
+def extract_blocks(
+    blocks: Sequence[pa.Table], options: ExtractOptions, readers: int | None = None
+) -> Iterator[pa.Table]:
+    """From blocks of pages to blocks of rows, in their order: the rows that `extract_pages` gives.
+
+    All blocks are read ahead of the model where it is slower, with 150 kB a page; give no more than some hundred pages.
+
+    Args:
+        blocks: tables of `PAGE_TO_DO`, a page or more each.
+        options: what is done.
+        readers: sandboxes that read pages at the same time; None is one a core.
+
+    Raises:
+        SandboxError: a sandbox cannot be started.
+        CheckpointError: the model cannot be read.
+    """
+    if not blocks:
+        return
+    stopped = threading.Event()
+    readers = min(readers or available_cores(), len(blocks))
+    all_readers = [BlockReader(options, lambda: not stopped.is_set()) for _ in range(readers)]
+    idle: SimpleQueue[BlockReader] = SimpleQueue()
+    for reader in all_readers:
+        idle.put(reader)
+
+    def read(block: pa.Table) -> pa.Table:
+        reader = idle.get()
+        try:
+            return reader(block)
+        finally:
+            idle.put(reader)
+
+    pool = ThreadPoolExecutor(readers, thread_name_prefix="reads")
+    try:
+        reading = pool.map(read, blocks)
+        infer = StageRunner((partial(make_infer, options, available_cores()),), INFERRED)
+        merge = StageRunner((partial(Merge, merge_options(options)),), page_schema(options.task))
+        for tokenized in reading:
+            yield merge(infer(tokenized))
+    finally:
+        stopped.set()
+        pool.shutdown(cancel_futures=True)
+        for reader in all_readers:
+            reader.close()
+
+
+def available_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0))

@@ -1,0 +1,68 @@
+"""What is done with a page, as options: the same for the batch job, the training data and the endpoint.
+
+This file loads neither Ray nor PyTorch, so that a job can explain or refuse its options at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from model import LayoutLMv2Tokenizer
+from model.ocr.engine import OcrEngine, OcrOptions
+from pipelines.schema import Task
+from pipelines.stages.infer import InferOptions
+from pipelines.stages.model_loader import check_task, load_tokenizer
+from pipelines.stages.rasterize import RasterizeOptions
+from pipelines.stages.sandbox_protocol import PageLimits
+from pipelines.stages.tokenize import TokenizeOptions, check_questions
+
+
+@dataclass(frozen=True)
+class ExtractOptions:
+    """What is done with a page, whoever asks: the batch job, the training data or the endpoint.
+
+    Attributes:
+        model: folder, hub id or s3:// URI of a checkpoint.
+        task: what the model is asked of each page.
+        questions: for question answering.
+        stride: tokens that neighbouring windows of a long page share.
+        limits: what reading one page may cost.
+    """
+
+    model: str
+    task: Task = "token-classification"
+    questions: tuple[str, ...] = ()
+    stride: int = 128
+    limits: PageLimits = field(default_factory=PageLimits)
+    rasterize: RasterizeOptions = field(default_factory=RasterizeOptions)
+    ocr: OcrOptions = field(default_factory=OcrOptions)
+    infer: InferOptions = field(default_factory=InferOptions)
+
+
+def check_options(options: ExtractOptions) -> None:
+    """Refuse what cannot work, before anything is started.
+
+    Raises:
+        ValueError: questions without their task or the other way round, a question or a stride too long, a model
+            for another task.
+        CheckpointError: the model cannot be read.
+        OcrUnavailableError: Tesseract, or the data of a language, is not installed.
+    """
+    if options.task != "question-answering" and options.questions:
+        raise ValueError(f"--questions are for --task question-answering, and the task is {options.task}")
+    check_task(options.model, options.task)
+    tokenizer = load_tokenizer(options.model)
+    windows = tokenize_options(options, tokenizer)
+    if options.task == "question-answering":
+        check_questions(tokenizer, windows)
+    if options.rasterize.text != "layer":
+        OcrEngine(options.ocr).close()
+    if not 0 <= options.stride < windows.max_length // 2:
+        raise ValueError(f"--stride is {options.stride}; it must be from 0 to {windows.max_length // 2 - 1}")
+
+
+def tokenize_options(options: ExtractOptions, tokenizer: LayoutLMv2Tokenizer) -> TokenizeOptions:
+    """The windows are as long as the model was made for."""
+    return TokenizeOptions(
+        options.task, options.questions, max_length=tokenizer.model_max_length, stride=options.stride
+    )

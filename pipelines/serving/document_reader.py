@@ -1,0 +1,172 @@
+"""The document reader: opens uploaded documents and reads their pages, with the stages of the batch job.
+
+An uploaded document is a temporary file, under a name of our own, while its request is in progress; only sandboxes open
+it. `Fetch` is left out, so nothing that a client sends is ever used as a path or an address.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from pipelines.extract import make_page_counter, make_page_reader, make_previewer, make_tokenize, tokenize_options
+from pipelines.schema import EMPTY_RESULT, Row, mark_failed
+from pipelines.serving.options import PREVIEW_SIDE, ServeOptions
+from pipelines.serving.page_ranges import parse_page_ranges
+from pipelines.serving.probe import probe_document
+from pipelines.serving.provided_words import ProvidedWords
+from pipelines.serving.upload_files import UploadFiles
+from pipelines.stages.count_pages import ListingOptions, pending_document
+from pipelines.stages.tokenize import Tokenize, check_questions
+
+logger = logging.getLogger(__name__)
+
+ShouldContinue = Callable[[], bool]
+"""Called several times a second while a sandbox works; once it returns False, the row fails (`timeout`)."""
+
+
+@dataclass(frozen=True)
+class ReadRequest:
+    """A request about an uploaded document.
+
+    Attributes:
+        upload_id: unique to the request.
+        listed: the document's row of `LISTED`.
+        model: by name.
+        questions: asked of each page.
+        pages: ranges, see `parse_page_ranges`; None for all pages.
+        previews: whether to add a picture of each page.
+        words: of the only page requested, which then needs no reading.
+    """
+
+    upload_id: str
+    listed: Row
+    model: str
+    questions: tuple[str, ...] = ()
+    pages: str | None = None
+    previews: bool = False
+    words: ProvidedWords | None = None
+
+
+@dataclass(frozen=True)
+class OpenResult:
+    """A document that was opened.
+
+    Attributes:
+        row: of `DOCUMENTS`; failed if the document cannot be opened.
+        pages: rows of `PAGE_TO_DO` in order, with `given_words` and `given_boxes` if the request provides words; empty
+            if nothing can be answered.
+        refusal: why the request makes no sense for this document; None if it does.
+    """
+
+    row: Row
+    pages: list[Row]
+    refusal: str | None = None
+
+
+NO_PAGE: Row = {
+    **EMPTY_RESULT,
+    **{"document_id": "", "uri": "", "media_type": "", "page_index": 0, "page_count": 0, "path": None},
+    **{"status": "ok", "error_kind": None, "error": None, "seconds": None},
+}
+"""A row of no document."""
+
+
+class DocumentReader:
+    """Opens documents and reads their pages, one at a time; used from one thread, apart from `drop`."""
+
+    def __init__(self, options: ServeOptions) -> None:
+        self._options = options
+        self._files = UploadFiles()
+        self._page_reader = make_page_reader(options.extract_of(options.models[0]))
+        self._page_counter = make_page_counter(ListingOptions(), options.extract.limits)
+        self._previewer = make_previewer(PREVIEW_SIDE, options.extract.limits)
+        self._tokenizers: dict[str, Tokenize] = {}
+
+    def open(self, request: ReadRequest, content: bytes, should_continue: ShouldContinue = lambda: True) -> OpenResult:
+        """Open a document and count its pages."""
+        with self._files.open(request.upload_id, content) as path:
+            (row,) = self._page_counter([{**pending_document(request.listed), "path": str(path)}], should_continue)
+        if row["status"] == "failed":
+            return OpenResult(row, [])
+        count = row["page_count"]
+        try:
+            indices = range(count) if request.pages is None else parse_page_ranges(request.pages, count)
+            self._check_questions(request)
+            if request.words is not None and len(indices) != 1:
+                raise ValueError(f"words belong to one page, and {len(indices)} pages are requested; use pages")
+        except ValueError as error:
+            return OpenResult(row, [], str(error))
+        page = {name: row[name] for name in ("document_id", "uri", "media_type", "page_count")}
+        if request.words is not None:
+            page |= {"given_words": request.words.words, "given_boxes": request.words.boxes}
+        pages = [{**page, "page_index": index} for index in indices]
+        return OpenResult({**row, "pages_selected": len(pages)}, pages)
+
+    def read_page(
+        self, request: ReadRequest, page: Row, content: bytes, should_continue: ShouldContinue = lambda: True
+    ) -> Row:
+        """A page's row of `TOKENIZED`, with `questions`, `preview_requested` and `preview` (a JPEG or None).
+
+        Args:
+            page: of `OpenResult.pages`.
+        """
+        preview = None
+        try:
+            with self._files.open(request.upload_id, content) as path:
+                (row,) = self._page_reader([{**page, "path": str(path)}], should_continue)
+                row["questions"] = [{"text": question} for question in request.questions]
+                (row,) = self._tokenize(request.model)([row])
+                if request.previews:
+                    (previewed,) = self._previewer([{**page, "path": str(path)}], should_continue)
+                    preview = previewed.get("preview")
+        except Exception as error:  # such as a full disk: the page fails, and the request continues
+            logger.exception("a page cannot be read")
+            row = mark_failed(page, error)
+        return {**row, "preview": preview, "preview_requested": request.previews}
+
+    def open_and_read(
+        self, request: ReadRequest, content: bytes, should_continue: ShouldContinue = lambda: True
+    ) -> tuple[OpenResult, Row | None]:
+        """Open a document, read its first selected page (None if there is none) and drop its file."""
+        try:
+            result = self.open(request, content, should_continue)
+            if not result.pages:
+                return result, None
+            return result, self.read_page(request, result.pages[0], content, should_continue)
+        finally:
+            self._files.drop(request.upload_id)
+
+    def drop(self, upload_id: str) -> None:
+        """Remove a document's file; from any thread."""
+        self._files.drop(upload_id)
+
+    def release(self) -> None:
+        """Close the document that was read last: the sandbox keeps it open until a row of another one comes."""
+        if self._page_reader.is_running:
+            list(self._page_reader([NO_PAGE]))
+
+    def warm_up(self) -> None:
+        """Read a page, so that the processes and the tokenizer are ready for the first request.
+
+        Raises:
+            RuntimeError: the page cannot be read.
+        """
+        content, listed = probe_document()
+        model = self._options.models[0].name
+        _, row = self.open_and_read(ReadRequest(listed["document_id"], listed, model, ("When?",)), content)
+        if row is None or row["status"] != "ok":
+            raise RuntimeError(f"the probe page cannot be read: {row and row['error']}")
+
+    def _check_questions(self, request: ReadRequest) -> None:
+        served = self._options.model_named(request.model)
+        if served.task == "question-answering":
+            extract = replace(self._options.extract_of(served), questions=request.questions)
+            tokenizer = self._tokenize(request.model).tokenizer
+            check_questions(tokenizer, tokenize_options(extract, tokenizer))
+
+    def _tokenize(self, model: str) -> Tokenize:
+        if model not in self._tokenizers:
+            self._tokenizers[model] = make_tokenize(self._options.extract_of(self._options.model_named(model)))
+        return self._tokenizers[model]

@@ -1,0 +1,140 @@
+"""Response models: the JSON of the endpoint's responses, for its OpenAPI description.
+
+They describe and never serialise: rows become JSON in `row_json`, and are sent as they are.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, Field
+
+from pipelines.errors import ERROR_KINDS, ErrorKind
+from pipelines.schema import Task
+from pipelines.serving.errors import BAD_REQUEST, OVERLOADED, UNAUTHORISED
+
+Coordinate = Annotated[int, Field(ge=0, le=1000)]
+
+Box = Annotated[
+    list[Coordinate],
+    Field(min_length=4, max_length=4, description="x0, y0, x1, y1 in thousandths of the page's width and height."),
+]
+
+Status = Literal["ok", "failed"]
+
+
+class DocumentRow(BaseModel):
+    """The document: the columns of `documents/*.parquet`."""
+
+    document_id: str
+    uri: str = Field(description="The name of the uploaded file.")
+    size_bytes: int | None
+    etag: str | None
+    media_type: str | None
+    page_count: int | None
+    pages_selected: int
+    status: Status
+    error_kind: ErrorKind | None
+    error: str | None
+
+
+class Entity(BaseModel):
+    """Consecutive words with one label."""
+
+    label: str
+    text: str
+    box: Box
+    score: float
+    first_word: int
+    last_word: int
+
+
+class Answer(BaseModel):
+    """The best answer to a question on one page; without one, `text` is null."""
+
+    question: str
+    text: str | None
+    score: float | None
+    boxes: list[Box] | None
+    first_word: int | None
+    last_word: int | None
+
+
+class Seconds(BaseModel):
+    """Time spent on a page."""
+
+    rasterize: float
+    ocr: float
+    infer: float
+
+
+class PageRow(BaseModel):
+    """A page: the columns of `pages/*.parquet`, among them those of its model's task."""
+
+    document_id: str
+    uri: str
+    page_index: int = Field(description="Counted from 0.")
+    page_count: int
+    width: int | None = Field(description="Of the page image, in pixels.")
+    height: int | None = Field(description="Of the page image, in pixels.")
+    text_source: Literal["layer", "ocr", "none", "given"] | None
+    words: list[str] | None
+    boxes: list[Box] | None = Field(description="One a word.")
+    word_confidences: list[float | None] | None = Field(description="One a word, by OCR; null if OCR did not read it.")
+    labels: list[str | None] | None = Field(default=None, description="Token classification: one a word.")
+    scores: list[float | None] | None = Field(default=None, description="Token classification: one a word.")
+    entities: list[Entity] | None = Field(default=None, description="Token classification.")
+    label: str | None = Field(default=None, description="Sequence classification.")
+    score: float | None = Field(default=None, description="Sequence classification.")
+    label_scores: dict[str, float] | None = Field(default=None, description="Sequence classification.")
+    answers: list[Answer] | None = Field(default=None, description="Question answering: one a question.")
+    status: Status
+    error_kind: ErrorKind | None
+    error: str | None
+    model: str | None = Field(description="The name of the model and the hash of its weights.")
+    seconds: Seconds | None
+    preview: str | None = Field(default=None, description="If requested: a JPEG in base64.")
+
+
+class ExtractResponse(BaseModel):
+    """A document and its pages."""
+
+    document: DocumentRow
+    pages: list[PageRow]
+
+
+class ErrorResponse(BaseModel):
+    """Why a request is refused."""
+
+    error_kind: str = Field(json_schema_extra={"enum": [*ERROR_KINDS, BAD_REQUEST, UNAUTHORISED, OVERLOADED]})
+    error: str = Field(description="The reason in words.")
+
+
+class Model(BaseModel):
+    """A model that is served."""
+
+    name: str
+    task: Task
+    labels: list[str] = Field(description="In the order of its logits; empty for question answering.")
+    default: bool
+
+
+class Limits(BaseModel):
+    """Upper bounds of a request."""
+
+    upload_megabytes: float
+    pages: int
+    questions: int
+
+
+class ModelsResponse(BaseModel):
+    """The models that are served, and the limits of a request."""
+
+    models: list[Model]
+    limits: Limits
+
+
+class HealthResponse(BaseModel):
+    """Pages are answered."""
+
+    status: Literal["ok"]

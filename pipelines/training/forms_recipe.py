@@ -1,0 +1,224 @@
+"""The recipe of the model that comes with this package, from a text model and forms: three runs of `finetune`.
+
+words:  predict hidden words, on pages of all corpora given, labels unseen
+drawn:  headers, questions and answers on forms that are drawn by program
+forms:  the same on FUNSD's forms, mixed with one another
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from pipelines.datasets.preprocess import PreprocessOptions
+from pipelines.storage.files import normalise_uri
+from pipelines.training.augment import AugmentOptions
+from pipelines.training.finetune import finetune
+from pipelines.training.initialization import ModelInit, check_init, choose_init
+from pipelines.training.options import BatchOptions, FinetuneOptions, OptimizerOptions, TrainingOptions
+from pipelines.training.page_mixing import PageMixingOptions
+from pipelines.training.recipe_pages import write_drawn_pages, write_unlabelled_pages
+
+logger = logging.getLogger(__name__)
+
+SIZES: dict[str, Any] = {
+    "attention_probs_dropout_prob": 0.0,
+    "image_feature_pool_shape": [7, 7, 64],
+    "detectron2_config_args": {
+        "MODEL.BACKBONE.NAME": "build_resnet_fpn_backbone",
+        "MODEL.BACKBONE.FREEZE_AT": 0,
+        "MODEL.FPN.IN_FEATURES": ["res2", "res3", "res4", "res5"],
+        "MODEL.FPN.OUT_CHANNELS": 64,
+        "MODEL.PIXEL_STD": [57.375, 57.12, 58.395],
+        "MODEL.RESNETS.DEPTH": 50,
+        "MODEL.RESNETS.OUT_FEATURES": ["res2", "res3", "res4", "res5"],
+        "MODEL.RESNETS.RES2_OUT_CHANNELS": 64,
+        "MODEL.RESNETS.STEM_OUT_CHANNELS": 16,
+        "MODEL.RESNETS.WIDTH_PER_GROUP": 16,
+        "MODEL.RESNETS.STRIDE_IN_1X1": False,
+    },
+}
+"""What the text model does not decide: a ResNet-50 pyramid of a quarter of the usual width, 1.7 million parameters.
+Dropout in the attention would cost a third of the time on a CPU."""
+
+MOVED = AugmentOptions(shift=60.0, scale=0.15, jitter=2)
+"""How every window is changed, beside its words."""
+
+_COMMON = TrainingOptions(
+    dtype="bfloat16",
+    checkpoint_every=50,
+    optimizer=OptimizerOptions(learning_rate=3e-4, new_parts_learning_rate=1e-3, freeze_word_embeddings=True),
+)
+WORDS = replace(_COMMON, objective="masked-words", augment=replace(MOVED, mask_words=0.25))
+DRAWN = replace(
+    _COMMON,
+    optimizer=replace(_COMMON.optimizer, average_weights=0.99),
+    augment=replace(MOVED, mask_words=0.15),
+)
+FORMS = replace(
+    _COMMON,
+    optimizer=replace(_COMMON.optimizer, learning_rate=2e-4, average_weights=0.99),
+    augment=replace(MOVED, mask_words=0.2),
+    page_mixing=PageMixingOptions(splice=0.5, reorder=0.3, exchange=0.3, digits=0.5, drop=0.05),
+)
+"""How each step trains; `step_options` adds for how long."""
+
+FORMS_STEPS = 300
+
+
+@dataclass(frozen=True)
+class RecipeOptions:
+    """What the recipe is made from.
+
+    Attributes:
+        text_model: folder, hub id or s3:// URI of the BERT-like text model to start from.
+        output: folder for the runs and the result.
+        funsd, sroie, kleister_nda: folder or prefix of each corpus; None leaves it out.
+        split: of FUNSD, "train" or "train+dev"; the latter leaves no dev forms to measure on.
+        drawn_forms: forms to draw.
+        words_steps, drawn_steps, forms_steps: updates of the weights in each step; 0 leaves the step out.
+        batch_size: windows of one update.
+        workers: processes that train together.
+        seed: of everything that is drawn at random.
+    """
+
+    text_model: str
+    output: str
+    funsd: str | None = None
+    sroie: str | None = None
+    kleister_nda: str | None = None
+    split: str = "train"
+    drawn_forms: int = 6000
+    words_steps: int = 500
+    drawn_steps: int = 1200
+    forms_steps: int = FORMS_STEPS
+    batch_size: int = 8
+    workers: int = 1
+    seed: int = 0
+
+    @property
+    def corpora(self) -> dict[str, str]:
+        """The corpora that are given, by the name of the data set."""
+        named = {"funsd": self.funsd, "sroie": self.sroie, "kleister-nda": self.kleister_nda}
+        return {name: data for name, data in named.items() if data}
+
+
+def train_forms_model(options: RecipeOptions) -> Path:
+    """Run the whole recipe on the connected Ray cluster; an interrupted one continues. Returns the result's folder.
+
+    Raises:
+        The errors of `finetune`.
+    """
+    output = Path(normalise_uri(options.output))
+    output.mkdir(parents=True, exist_ok=True)
+    step = partial(step_options, batch_size=options.batch_size, workers=options.workers, seed=options.seed)
+    start = text_start(output, options.text_model)
+    if options.words_steps:
+        pages = output / "words-pages"
+        write_unlabelled_pages(pages, options.corpora)
+        words = step(
+            output / "words",
+            start,
+            WORDS,
+            "labelled-pages",
+            str(pages),
+            options.words_steps,
+            train_split="all",
+        )
+        start = run_step(words)
+    if options.drawn_steps:
+        pages = output / f"drawn-pages-{options.drawn_forms}-{options.seed}"
+        write_drawn_pages(pages, options.drawn_forms, options.seed)
+        drawn = step(
+            output / "drawn",
+            start,
+            DRAWN,
+            "labelled-pages",
+            str(pages),
+            options.drawn_steps,
+            evaluations=4,
+        )
+        start = run_step(drawn)
+    if options.forms_steps:
+        assert options.funsd is not None, "checked by the job"
+        forms = step(
+            output / f"forms-{options.split}",
+            start,
+            FORMS,
+            "funsd",
+            options.funsd,
+            options.forms_steps,
+            evaluations=6,
+            train_split=options.split,
+            dev_split="dev" if options.split == "train" else "",
+        )
+        start = run_step(forms)
+    return bundle(Path(start.source), output / "bundle")
+
+
+def text_start(output: Path, text_model: str) -> ModelInit:
+    """The text model as a start; the sizes of what is new are written to `output`."""
+    sizes = output / "sizes.json"
+    sizes.write_text(json.dumps(SIZES, indent=2) + "\n")
+    return choose_init(None, text_model, str(sizes))
+
+
+def step_options(
+    output: Path,
+    start: ModelInit,
+    training: TrainingOptions,
+    dataset: str,
+    data: str,
+    steps: int,
+    *,
+    evaluations: int | None = None,
+    train_split: str = "train",
+    dev_split: str = "dev",
+    batch_size: int = 8,
+    workers: int = 1,
+    seed: int = 0,
+) -> FinetuneOptions:
+    """One step of the recipe.
+
+    Args:
+        evaluations: how often the model is evaluated on the dev split, at even distances; None is once an epoch.
+
+    Raises:
+        ValueError: the workers cannot share the batches evenly.
+    """
+    batches = BatchOptions(batch_size, max(1, batch_size // workers), seed)
+    batches.check(workers)
+    every = None if evaluations is None else max(1, steps // evaluations)
+    return FinetuneOptions(
+        data=normalise_uri(data),
+        output=str(output),
+        start=start,
+        preprocess=PreprocessOptions(dataset, training.task, tokenizer=""),
+        training=replace(training, steps=steps, seed=seed, batches=batches, evaluate_every=every),
+        train_split=train_split,
+        dev_split=dev_split if training.objective == "labels" else "",
+        workers=workers,
+    )
+
+
+def run_step(options: FinetuneOptions) -> ModelInit:
+    """Run a step; returns the start of the next one, its result."""
+    logger.info("step of the recipe: %s", Path(options.output).name)
+    check_init(options.start, options.training.task)
+    return choose_init(finetune(options)["model"], None, None)
+
+
+def bundle(trained: Path, folder: Path) -> Path:
+    """Write a trained model as it is shipped, with weights in float16 and its vocabulary; returns `folder`."""
+    import torch
+
+    from model import LayoutLMv2ForTokenClassification, LayoutLMv2Tokenizer
+
+    model = LayoutLMv2ForTokenClassification.from_pretrained(trained)
+    model.to(torch.float16).save_pretrained(folder)
+    LayoutLMv2Tokenizer.from_pretrained(trained).save_pretrained(folder)
+    return folder

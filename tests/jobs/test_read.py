@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from jobs.read import main
+from jobs.tables import Table, write_table
+
+
+def printed(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    """Exit status, stdout and stderr of the job, run in this process."""
+    status = main(arguments)
+    out, err = capsys.readouterr()
+    return status, out, err
+
+
+@pytest.fixture(scope="module")
+def forms(samples_directory: Path) -> tuple[str, str]:
+    """A scanned page, and a PDF of three pages of which one is asked for."""
+    return str(samples_directory / "invoice.png"), str(samples_directory / "supplier-form.pdf")
+
+
+def test_a_table_has_a_line_an_entity_with_its_file_page_and_box(
+    forms: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, out, _ = printed(capsys, *forms, "--pages", "1")
+    lines = out.splitlines()
+    assert status == 0
+    assert lines[0].split() == ["file", "page", "label", "text", "score", "x0", "y0", "x1", "y1"]
+    [total] = [line for line in lines if "2,289.12" in line]
+    assert total.split()[:4] == ["invoice.png", "1", "ANSWER", "2,289.12"]
+    assert any(line.startswith("supplier-form.pdf") for line in lines)
+    assert len({line.find("ANSWER") for line in lines if "  ANSWER" in line}) == 1, "columns are aligned"
+
+
+def test_json_holds_whole_rows_of_documents_and_pages(
+    forms: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, out, _ = printed(capsys, forms[1], "--pages", "2-3", "--format", "json", "--model", "untrained")
+    told = json.loads(out)
+    assert status == 0
+    [document] = told["documents"]
+    assert (document["page_count"], document["media_type"]) == (3, "application/pdf")
+    assert [page["page_index"] for page in told["pages"]] == [1, 2]
+    assert all(page["status"] == "ok" and len(page["words"]) == len(page["labels"]) for page in told["pages"])
+
+
+def test_csv_of_words_has_every_word_with_its_confidence_and_box(
+    forms: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, out, _ = printed(capsys, forms[0], "--format", "csv", "--show", "words", "--model", "untrained")
+    rows = list(csv.DictReader(io.StringIO(out)))
+    assert [row["word"] for row in rows[:3]] == ["Quillfeather", "&", "Sons,"]
+    assert all(0 <= float(row["confidence"]) <= 1 and int(row["x0"]) < int(row["x1"]) for row in rows)
+
+
+def test_answers_and_classes_are_lines_of_their_own(forms: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+    asked = ("--task", "question-answering", "--questions", "What is the total?", "When?")
+    _, out, _ = printed(capsys, forms[0], "--model", "untrained", "--format", "csv", *asked)
+    assert [row["question"] for row in csv.DictReader(io.StringIO(out))] == ["What is the total?", "When?"]
+    _, out, _ = printed(
+        capsys, forms[0], "--model", "untrained", "--format", "csv", "--task", "sequence-classification"
+    )
+    [row] = csv.DictReader(io.StringIO(out))
+    assert row["label"] in ("form", "receipt", "contract", "letter") and 0 < float(row["score"]) <= 1
+
+
+def test_a_file_that_cannot_be_opened_is_said_and_the_others_are_printed(
+    forms: tuple[str, str], samples_directory: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    secret, missing = samples_directory / "form-with-password.pdf", tmp_path / "nothing.pdf"
+    status, out, err = printed(capsys, str(secret), str(missing), forms[0], "--model", "untrained", "--format", "json")
+    assert status == 1
+    assert f"error: {secret}: encrypted: " in err and f"error: {missing}: not_found: " in err
+    assert [page["status"] for page in json.loads(out)["pages"]] == ["ok"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ((), "name a file"),
+        (("x.png", "--dpi", "0"), "--dpi is 0"),
+        (("x.png", "--stride", "300"), "--stride is 300"),
+        (("x.png", "--task", "question-answering", "--model", "untrained"), "at least one question"),
+    ],
+)
+def test_options_that_make_no_sense_end_with_status_2_and_the_reason(
+    arguments: tuple[str, ...], reason: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, _, err = printed(capsys, *arguments)
+    assert status == 2 and reason in err
+
+
+def test_pages_that_a_document_does_not_have_are_said_and_the_others_are_printed(
+    forms: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, out, err = printed(capsys, *forms, "--pages", "1,3", "--model", "untrained", "--format", "json")
+    assert status == 1 and f"error: {forms[0]}: " in err and "the document has 1 page" in err
+    assert [page["page_index"] for page in json.loads(out)["pages"]] == [0, 2]
+
+
+def test_markdown_escapes_what_would_end_a_cell() -> None:
+    out = io.StringIO()
+    write_table(out, "markdown", Table(("text", "page"), [("a|b\nc", 1)]))
+    assert out.getvalue() == "| text | page |\n| --- | --- |\n| a\\|b c | 1 |\n"
+
+
+def test_a_table_for_people_shortens_long_texts() -> None:
+    out = io.StringIO()
+    write_table(out, "table", Table(("text", "score"), [("x" * 200, 0.5)]))
+    assert len(out.getvalue().splitlines()[-1]) < 80 and out.getvalue().endswith("…  0.500\n")

@@ -1,0 +1,91 @@
+"""A small run does without Ray: same output, same promises, and Ray is connected only if there is more to do."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from pipelines.batch import page_writer
+from pipelines.batch.options import RunOptions
+from pipelines.batch.run import run
+from pipelines.options import ExtractOptions
+
+UNTRAINED = ExtractOptions("untrained")
+
+
+class Connected(Exception):
+    """Raised in place of connecting to Ray."""
+
+
+def connect() -> None:
+    raise Connected
+
+
+@pytest.fixture
+def corpus(samples_directory: Path, tmp_path: Path) -> Path:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for name in ("invoice.png", "supplier-form.pdf", "agreement-cut-short.pdf"):
+        shutil.copy(samples_directory / name, folder)
+    return folder
+
+
+def test_a_few_pages_are_done_without_connecting_to_ray(corpus: Path, tmp_path: Path) -> None:
+    record = run(RunOptions((str(corpus),), str(tmp_path / "out"), UNTRAINED), connect)
+    assert record["status"] == "done"
+    assert (record["documents"]["ok"], record["documents"]["failed"]) == (2, 1)
+    assert (record["pages"]["ok"], record["pages"]["missing"]) == (4, 0)
+    assert record["pools"]["read_actors"] >= 1 and record["pools"]["infer_gpus"] == 0
+    assert (tmp_path / "out" / "report.html").exists()
+
+
+def test_the_same_run_again_has_nothing_to_do_and_goes_on_with_what_is_missing(corpus: Path, tmp_path: Path) -> None:
+    options = RunOptions((str(corpus),), str(tmp_path / "out"), UNTRAINED)
+    run(options, connect)
+    files = sorted((tmp_path / "out" / "pages").iterdir())
+    files[0].unlink()
+    record = run(options, connect)
+    assert (record["pages"]["ok"], record["pages"]["missing"]) == (4, 0)
+    assert 0 < record["pages_this_run"] < 4
+    assert run(options, connect)["pages_this_run"] == 0
+
+
+def test_more_pages_connect_to_ray(corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(page_writer, "MAX_PAGES_IN_PROCESS", 3)
+    with pytest.raises(Connected):
+        run(RunOptions((str(corpus),), str(tmp_path / "out"), UNTRAINED), connect)
+
+
+def test_several_workers_of_the_model_connect_to_ray(corpus: Path, tmp_path: Path) -> None:
+    with pytest.raises(Connected):
+        run(RunOptions((str(corpus),), str(tmp_path / "out"), UNTRAINED, model_workers=2), connect)
+
+
+def test_ctrl_c_ends_at_once_and_the_same_command_goes_on(samples_directory: Path, tmp_path: Path) -> None:
+    folder, output = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    for number in range(12):
+        shutil.copy(samples_directory / "invoice.png", folder / f"{number:02d}.png")
+    command = [sys.executable, "-m", "jobs.extract", "--input", str(folder), "--output", str(output)]
+    command += ["--model", "untrained", "--text", "ocr"]
+    environment = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
+    job = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment)
+    deadline = time.monotonic() + 120
+    while not list(output.glob("pages/*.parquet")):
+        assert job.poll() is None and time.monotonic() < deadline, "no page was written"
+        time.sleep(0.02)
+    job.send_signal(signal.SIGINT)
+    told, _ = job.communicate(timeout=60)
+    assert job.returncode == 130 and "the same command goes on" in told, told
+    written = sum(pq.read_metadata(path).num_rows for path in output.glob("pages/*.parquet"))
+    assert 0 < written < 12
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=True, env=environment)
+    assert f"12 pages: 12 ok, 0 failed, 0 missing; {12 - written} in this run" in done.stdout

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+import ray.data
+
+from pipelines.extract import extract_pages
+from pipelines.in_process import extract_blocks
+from pipelines.options import ExtractOptions
+from pipelines.read import read_document
+from pipelines.runtime.pools import plan_pools
+from pipelines.schema import PAGE_TO_DO, Row
+from pipelines.stages.rasterize import RasterizeOptions
+from pipelines.stages.sandbox_protocol import PageLimits
+
+UNTRAINED = ExtractOptions("untrained")
+
+
+def block_of(*pages: tuple[Path, int], media_type: str = "application/pdf") -> pa.Table:
+    """Pages to do: (file, page index) of each."""
+    rows = [
+        {"document_id": path.stem, "uri": str(path), "media_type": media_type, "page_index": index, "page_count": 3}
+        for path, index in pages
+    ]
+    return pa.Table.from_pylist(rows, schema=PAGE_TO_DO)
+
+
+def without_seconds(table: pa.Table) -> list[Row]:
+    return table.drop_columns("seconds").to_pylist()
+
+
+@pytest.mark.xdist_group("ray")
+@pytest.mark.usefixtures("ray_cluster")
+def test_rows_are_those_of_the_pipeline_on_ray(samples_directory: Path) -> None:
+    form, locked = samples_directory / "supplier-form.pdf", samples_directory / "form-with-password.pdf"
+    blocks = [block_of((form, 0), (form, 2)), block_of((locked, 0)), block_of((form, 1))]
+    here = pa.concat_tables(extract_blocks(blocks, UNTRAINED))
+    pools = plan_pools(2, 0)
+    on_ray = pa.concat_tables(
+        extract_pages(ray.data.from_blocks(blocks), UNTRAINED, pools).iter_batches(
+            batch_size=None, batch_format="pyarrow"
+        )
+    )
+    order = [("document_id", "ascending"), ("page_index", "ascending")]
+    assert without_seconds(here.sort_by(order)) == without_seconds(on_ray.sort_by(order))
+    assert here.schema == on_ray.schema
+
+
+def test_blocks_come_in_their_order_and_a_failed_page_costs_itself_alone(samples_directory: Path) -> None:
+    form = samples_directory / "supplier-form.pdf"
+    blocks = [block_of((form, 2)), block_of((form, 7)), block_of((form, 0))]
+    tables = list(extract_blocks(blocks, UNTRAINED, readers=2))
+    assert [table["page_index"].to_pylist() for table in tables] == [[2], [7], [0]]
+    assert [table["status"][0].as_py() for table in tables] == ["ok", "failed", "ok"]
+
+
+def test_no_blocks_load_nothing() -> None:
+    assert list(extract_blocks([], ExtractOptions("no such model", rasterize=RasterizeOptions(text="layer")))) == []
+
+
+def test_giving_up_ends_the_pages_that_are_being_read(samples_directory: Path) -> None:
+    """A caller that closes the generator, as Ctrl-C does, waits for no page."""
+    options = ExtractOptions("untrained", limits=PageLimits(seconds=600), rasterize=RasterizeOptions(text="ocr"))
+    form = samples_directory / "supplier-form-scanned.pdf"
+    tables = extract_blocks([block_of((form, index % 3)) for index in range(40)], options, readers=2)
+    assert next(tables).num_rows == 1
+    tables.close()  # type: ignore[attr-defined]
+    with pytest.raises(StopIteration):
+        next(tables)
+
+
+def test_read_document_gives_the_pages_that_are_asked_for(samples_directory: Path) -> None:
+    rows = read_document(str(samples_directory / "supplier-form.pdf"), UNTRAINED, pages=[2, 0])
+    assert [row["page_index"] for row in rows] == [2, 0]
+    assert all(row["status"] == "ok" and row["text_source"] == "layer" for row in rows)
+
+
+def test_read_document_refuses_pages_that_are_not_there(samples_directory: Path) -> None:
+    with pytest.raises(ValueError, match="pages 0 to 2, and not 3"):
+        read_document(str(samples_directory / "supplier-form.pdf"), UNTRAINED, pages=[0, 3])
