@@ -1,4 +1,4 @@
 """Files in folders and S3 buckets, and Parquet tables in them.
 
-Begin with `files.py`: one `Storage` reads, writes, lists and deletes under both kinds of URI.
+Begin with `files.py`: `Storage` handles both kinds of URI, through `local.py` and `s3.py`.
 """

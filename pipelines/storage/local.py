@@ -1,0 +1,105 @@
+"""Files in folders. Errors are `ProcessingError`s: `not_found`, `access_denied`, `unsupported`, else `unreadable`.
+
+File names may hold bytes that are not UTF-8; a listed URI has them as %XX.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pipelines.errors import ProcessingError
+from pipelines.storage.uris import StoredObject
+
+_UNDECODED = re.compile("[\udc80-\udcff]")
+_ESCAPED = re.compile("%([89A-F][0-9A-F])")
+_TEMPORARY_SUFFIX = ".partial"
+
+
+def list_folder(folder: str) -> Iterator[StoredObject]:
+    """The files under a folder, or the one of that name, lazily, in the order of their names.
+
+    Links are followed, each folder is visited once, and temporary files of `write_file` are left out.
+    """
+    with translated_errors(folder):
+        if not Path(folder).is_dir():
+            Path(folder).stat()
+            yield _stored_file(Path(folder))
+            return
+        os.scandir(folder).close()
+    visited: set[str] = set()
+    for parent, folders, names in os.walk(folder, followlinks=True, onerror=_raise_translated):
+        real = os.path.realpath(parent)
+        if real in visited:
+            folders.clear()
+            continue
+        visited.add(real)
+        folders.sort()
+        for name in sorted(names):
+            if not (name.startswith(".") and name.endswith(_TEMPORARY_SUFFIX)):
+                yield _stored_file(Path(parent, name))
+
+
+def regular_file(uri: str) -> Path:
+    """The path of a listed URI.
+
+    Raises:
+        ProcessingError: `unsupported`, it is a folder, pipe, socket or device.
+    """
+    path = Path(uri)
+    if not path.exists() and _ESCAPED.search(uri):
+        path = Path(_ESCAPED.sub(lambda escaped: chr(0xDC00 + int(escaped[1], 16)), uri))
+    if path.exists() and not path.is_file():
+        raise ProcessingError("unsupported", f"{uri}: not a regular file")
+    return path
+
+
+def openable_file(uri: str) -> Path | None:
+    """The path of a file that other programs can open; None where its name is not UTF-8."""
+    with translated_errors(uri):
+        path = regular_file(uri)
+        path.open("rb").close()
+    return None if _UNDECODED.search(str(path)) else path
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a file atomically; its folder is made if need be."""
+    with translated_errors(str(path)):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}{_TEMPORARY_SUFFIX}")
+        try:
+            partial.write_bytes(content)
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def translated_errors(uri: str) -> Iterator[None]:
+    """Raise `ProcessingError` for an `OSError` of the block."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise ProcessingError("not_found", f"{uri}: no such file or folder") from error
+    except PermissionError as error:
+        raise ProcessingError("access_denied", f"{uri}: this user may not access it") from error
+    except OSError as error:
+        raise ProcessingError("unreadable", f"{uri}: {error.strerror or error}") from error
+
+
+def _stored_file(path: Path) -> StoredObject:
+    uri = _UNDECODED.sub(lambda byte: f"%{ord(byte[0]) - 0xDC00:02X}", str(path))
+    try:
+        status = path.stat()
+    except OSError:  # a broken link, a loop of links, a file that vanished: listed, and reported when it is read
+        return StoredObject(uri, 0, "")
+    return StoredObject(uri, status.st_size, f"{status.st_size:x}-{status.st_mtime_ns:x}")
+
+
+def _raise_translated(error: OSError) -> None:
+    with translated_errors(str(error.filename)):
+        raise error
