@@ -45,8 +45,8 @@ def check_shapes(
         )
     for other, (tensor, sizes) in others.items():
         if tensor is not None and tuple(tensor.shape) != (batch, tokens, *sizes):
-            expected = [batch, tokens, *sizes]
-            raise ValueError(f"{other} has shape {list(tensor.shape)}; expected {expected} to match {name}")
+            shape = (batch, tokens, *sizes)
+            raise ValueError(f"{other} has shape {list(tensor.shape)}; expected {list(shape)} to match {name}")
     return batch, tokens
 
 
