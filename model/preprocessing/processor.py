@@ -169,4 +169,4 @@ class LayoutLMv2Processor:
 
 def _check_counts(images: int, pages: int) -> None:
     if images != pages:
-        raise ValueError(f"there are {images} images, but words or questions for {pages} pages")
+        raise ValueError(f"there are {images} images but words or questions for {pages} pages")

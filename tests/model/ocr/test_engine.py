@@ -189,7 +189,7 @@ import os, sys, threading
 import torch
 torch.ones(512, 512) @ torch.ones(512, 512)
 from PIL import Image, ImageDraw, ImageFont
-from model.ocr import OcrEngine
+from model.ocr.engine import OcrEngine
 image = Image.new("L", (1600, 1600), 255)
 font = ImageFont.load_default(size=40)
 for row in range(12):
