@@ -103,7 +103,7 @@ def test_help_explains_every_option_with_its_default(capsys: pytest.CaptureFixtu
     with pytest.raises(SystemExit) as caught:
         main(["--help"])
     assert caught.value.code == 0
-    told = capsys.readouterr().out
+    printed = capsys.readouterr().out
     for name in Options.__dataclass_fields__:
-        assert f"--{name.replace('_', '-')}" in told
-    assert "dots per inch" in told and "(default: 200)" in told
+        assert f"--{name.replace('_', '-')}" in printed
+    assert "dots per inch" in printed and "(default: 200)" in printed

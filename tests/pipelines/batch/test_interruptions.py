@@ -272,7 +272,7 @@ def test_a_server_that_fails_for_a_while_is_waited_for(
             time.sleep(0.5)
         printed, _ = job.communicate(timeout=240)
     assert job.returncode == 0, printed
-    assert disturbed, "nothing was asked of the server while it failed"
+    assert disturbed, "no request reached the server while it failed"
     assert_as_undisturbed(output, undisturbed)
 
 
