@@ -2,17 +2,17 @@
 
     python -m benchmarks.listing --documents 1000000
 
-A folder of so many one-page documents and an output that holds all their pages but some are made by this script. Then,
-each in a process of its own:
+The script makes a folder of one-page documents, and an output that has all their pages except a few. Then, each in a
+process of its own:
 
-- `list`: the listing is gone through, as an input is;
-- `resume`: what a run does before its first page: the listing is compared with what was promised, and the pages
-  to do are found;
-- `arrow`: the same question asked in the plain way, the peer: the tables `documents` and `pages` read whole and a left
-  anti-join of PyArrow between them, beside the listing held as a list;
-- `open`: the first `--open` documents are opened in a new output, with Ray.
+- `list`: reads the listing, as a run reads an input;
+- `resume`: what a run does before its first page: compares the listing with the documents of the output, and finds the
+  pages to do;
+- `arrow`: answers the same question in the plain way, for comparison: reads the tables `documents` and `pages` whole,
+  holds the listing as a list, and joins the tables with PyArrow's left anti-join;
+- `open`: opens the first `--open` documents in a new output, with Ray.
 
-Memory is what the process held at most beyond what it held when it began to work, in MB.
+Memory is the peak of the process minus what it held when it began to work, in MB.
 """
 
 from __future__ import annotations
@@ -55,19 +55,19 @@ class Options:
     """Options of `python -m benchmarks.listing`."""
 
     documents: int = 1_000_000
-    """Of the whole corpus, a page each."""
+    """Documents of the corpus, a page each."""
     left: int = 100
     """Pages that are still to do."""
     open: int = 20_000
     """Documents that are opened with Ray."""
     folder: str | None = None
-    """Where corpus and output are kept; by default they are made anew and removed."""
+    """Where corpus and output are kept; by default they are made and removed."""
     step: str | None = None
-    """Only this one, in this process: list, resume, arrow or open."""
+    """Run only this step, in this process: list, resume, arrow or open."""
 
 
 def make_corpus(folder: Path, options: Options) -> None:
-    """Documents, and the output of a run over them that was interrupted."""
+    """Make documents, and the output of an interrupted run over them."""
     sample = folder / "page.png"
     Image.new("1", (64, 64), 1).save(sample)
     content, storage = sample.read_bytes(), Storage()
@@ -104,8 +104,8 @@ def make_corpus(folder: Path, options: Options) -> None:
             write_table(storage, f"{folder}/out/pages/part-{RUN}-{number + start:08d}.parquet", table)
 
 
-def own(output: str) -> None:
-    """The output is this run's: the run makes sure of that."""
+def claim(output: str) -> None:
+    """Claim the output for this run, which checks that it owns it."""
     Path(output).mkdir(exist_ok=True)
     Path(output, "run.json").write_text(json.dumps({"run_id": RUN}))
 
@@ -116,21 +116,21 @@ def run_options(folder: str, output: str, limit: int | None = None) -> RunOption
 
 
 def do_list(folder: str, options: Options) -> int:
-    """Go through the listing."""
+    """Read the listing."""
     return sum(1 for _ in list_documents([f"{folder}/in"], Storage()))
 
 
 def do_resume(folder: str, options: Options) -> int:
     """Find the pages to do as a run does."""
     storage, output = Storage(), f"{folder}/out"
-    own(output)
+    claim(output)
     discover_documents(storage, run_options(folder, "out"), Cluster(None), RUN)
     done = read_pages_done(storage, output, read_document_index(storage, output))
     return sum(1 for _ in pages_to_do(storage, output, done))
 
 
 def do_arrow(folder: str, options: Options) -> int:
-    """Find them with whole tables."""
+    """Find the pages to do with whole tables."""
     storage = Storage()
     listing = list(list_documents([f"{folder}/in"], storage))
     documents = pa.concat_tables(pq.read_table(file) for file in table_files(storage, f"{folder}/out", "documents"))
@@ -144,10 +144,10 @@ def do_open(folder: str, options: Options) -> int:
     """Open documents in a new output."""
     with tempfile.TemporaryDirectory(dir=folder) as output:
         set_data_context()
-        own(output)
-        asked = run_options(folder, Path(output).name, limit=options.open)
-        discover_documents(Storage(), asked, Cluster(None), RUN)
-        return int(read_document_index(Storage(), asked.output).pages.sum())
+        claim(output)
+        run = run_options(folder, Path(output).name, limit=options.open)
+        discover_documents(Storage(), run, Cluster(None), RUN)
+        return int(read_document_index(Storage(), run.output).pages.sum())
 
 
 STEPS: dict[str, Callable[[str, Options], int]] = {
@@ -159,21 +159,21 @@ STEPS: dict[str, Callable[[str, Options], int]] = {
 
 
 def measured(step: str, folder: str, options: Options) -> str:
-    """A row of the table: documents or pages, seconds, MB."""
+    """Run a step and return its row of the table: documents or pages, seconds, MB."""
     if step == "open":
         ray.init(log_to_driver=False)
-    at_first = psutil.Process().memory_info().rss
+    rss_before = psutil.Process().memory_info().rss
     Path("/proc/self/clear_refs").write_text("5")  # the peak counts from here
     started = time.monotonic()
     count = STEPS[step](folder, options)
     seconds = time.monotonic() - started
     status = Path("/proc/self/status").read_text()
     (peak,) = (int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM"))
-    return f"| {step} | {count:,} | {seconds:.1f} | {(peak - at_first) / 1e6:.0f} |"
+    return f"| {step} | {count:,} | {seconds:.1f} | {(peak - rss_before) / 1e6:.0f} |"
 
 
 def steps_in_processes(folder: str, options: Options) -> Iterator[str]:
-    """Each step in a process of its own."""
+    """The rows of all steps, each from a process of its own."""
     for step in STEPS:
         command = [sys.executable, "-m", "benchmarks.listing", "--step", step, "--folder", folder]
         command += ["--documents", str(options.documents), "--left", str(options.left), "--open", str(options.open)]

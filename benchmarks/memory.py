@@ -2,10 +2,9 @@
 
     python -m benchmarks.memory --pages 100000
 
-Documents of 5,000 light pages with a text layer, made by this script, go through `jobs.extract`; every few seconds the
-memory of its processes is read, by what they do. A row of the table is a tenth of the job: the most that each kind of
-process held meanwhile, over all of its kind. `object store` is Ray's shared memory, counted once; let nothing else use
-Ray then.
+The script makes documents of 5,000 light pages with a text layer and extracts them with `jobs.extract`; every few
+seconds it reads the memory of the job's processes, by kind. A row of the table is a tenth of the job: the peak of each
+kind, summed over its processes. `object store` is Ray's shared memory, counted once: nothing else may use Ray then.
 """
 
 from __future__ import annotations
@@ -43,33 +42,33 @@ class Options:
     """Options of `python -m benchmarks.memory`."""
 
     pages: int = 100_000
-    """Of the whole corpus."""
+    """Pages of the corpus."""
     pages_per_document: int = 5_000
-    """Of each document."""
+    """Pages of a document."""
     every_seconds: float = 2.0
-    """Between two looks at the memory."""
+    """Seconds between two readings of the memory."""
     model: str | None = None
-    """What `jobs.extract` is given as --model; by default a tiny one, for it is the pipeline that is watched."""
+    """Value of --model for `jobs.extract`; by default a tiny one, because the pipeline is what is measured."""
 
 
 @dataclass
-class Watched:
-    """How far the job is, and the most memory by tenth of it and kind of process, in MB."""
+class MemoryPeaks:
+    """How far the job is, and the peak of memory by tenth of the job and kind of process, in MB."""
 
     done: int = 0
     total: int = 0
-    most: dict[int, dict[str, float]] = field(default_factory=dict)
+    by_tenth: dict[int, dict[str, float]] = field(default_factory=dict)
 
-    def see(self, memory: dict[str, float]) -> None:
-        """Take a look into account."""
+    def add(self, memory: dict[str, float]) -> None:
+        """Add a reading."""
         tenth = min(9, 10 * self.done // max(1, self.total))
-        held = self.most.setdefault(tenth, {})
+        held = self.by_tenth.setdefault(tenth, {})
         for kind, megabytes in memory.items():
             held[kind] = max(held.get(kind, 0.0), megabytes)
 
 
 def write_tiny_model(folder: Path) -> None:
-    """A checkpoint with random weights that takes little time of anybody."""
+    """Write a small, fast checkpoint with random weights."""
     backbone = {
         "MODEL.RESNETS.DEPTH": 50,
         "MODEL.RESNETS.STEM_OUT_CHANNELS": 8,
@@ -86,7 +85,7 @@ def write_tiny_model(folder: Path) -> None:
 
 
 def write_document(path: Path, pages: int) -> None:
-    """A PDF of small pages with a line of text each."""
+    """Write a PDF of small pages with a line of text each."""
     canvas = Canvas(str(path), pagesize=(200, 100))
     for page in range(pages):
         canvas.drawString(20, 50, f"{path.stem} page {page + 1} of {pages}")
@@ -100,22 +99,22 @@ def memory_of(driver: psutil.Process) -> dict[str, float]:
     held = {"driver": (own.rss - own.shared) / _MEGA}
     for process in driver.children(recursive=True):
         try:
-            told, memory = " ".join(process.cmdline()), process.memory_info()
+            command, memory = " ".join(process.cmdline()), process.memory_info()
         except psutil.Error:
             continue  # it has just ended
-        kind = next((kind for kind, word in KINDS.items() if word in told), "other")
+        kind = next((kind for kind, word in KINDS.items() if word in command), "other")
         held[kind] = held.get(kind, 0.0) + (memory.rss - memory.shared) / _MEGA
     held["object store"] = shutil.disk_usage("/dev/shm").used / _MEGA
     return held
 
 
-def watch(process: subprocess.Popen[str], watched: Watched, every_seconds: float) -> None:
-    """Look until the job ends."""
+def watch(process: subprocess.Popen[str], peaks: MemoryPeaks, every_seconds: float) -> None:
+    """Read the memory until the job ends."""
     driver = psutil.Process(process.pid)
     while process.poll() is None:
-        if watched.total:
+        if peaks.total:
             try:
-                watched.see(memory_of(driver))
+                peaks.add(memory_of(driver))
             except psutil.NoSuchProcess:
                 return
         time.sleep(every_seconds)
@@ -135,21 +134,21 @@ def main() -> None:
         command += ["--model", options.model or f"{folder}/tiny"]
         started = time.monotonic()
         process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        watched = Watched()
-        watcher = threading.Thread(target=watch, args=(process, watched, options.every_seconds))
+        peaks = MemoryPeaks()
+        watcher = threading.Thread(target=watch, args=(process, peaks, options.every_seconds))
         watcher.start()
         assert process.stderr is not None and process.stdout is not None
         for line in process.stderr:
-            told = _PROGRESS.search(line)
-            if told:
-                watched.done, watched.total = int(told[1]), int(told[2])
+            progress = _PROGRESS.search(line)
+            if progress:
+                peaks.done, peaks.total = int(progress[1]), int(progress[2])
         summary = process.stdout.read()
         watcher.join()
         minutes = (time.monotonic() - started) / 60
     print(summary)
     kinds = ["driver", *KINDS, "object store", "other"]
     print("| MB | " + " | ".join(kinds) + " |\n|" + "---|" * (len(kinds) + 1))
-    for tenth, held in sorted(watched.most.items()):
+    for tenth, held in sorted(peaks.by_tenth.items()):
         cells = " | ".join(f"{held.get(kind, 0):.0f}" for kind in kinds)
         print(f"| {10 * tenth}-{10 * (tenth + 1)}% of the pages | {cells} |")
     print(f"\n{options.pages:,} pages in {minutes:.1f} minutes")

@@ -50,17 +50,18 @@ class ProcessingError(JobError):
 def describe_error(error: BaseException) -> tuple[ErrorKind, str]:
     """The kind and the message under which an exception goes into a row.
 
-    Foreseen reasons carry theirs; anything else is `internal` (or `out_of_memory`) with the place it came from.
+    A `ProcessingError` has its own; anything else is `internal` (or `out_of_memory`) with the file and the line that
+    raised it.
     """
     if isinstance(error, ProcessingError):
         return error.kind, _printable(error.message)
     out_of_memory = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"  # PyTorch's
     kind: ErrorKind = "out_of_memory" if out_of_memory else "internal"
     frames = traceback.extract_tb(error.__traceback__)
-    place = f" ({frames[-1].filename.rsplit('/', 1)[-1]}:{frames[-1].lineno})" if frames else ""
-    return kind, _printable(f"{type(error).__name__}: {error}{place}")
+    position = f" ({frames[-1].filename.rsplit('/', 1)[-1]}:{frames[-1].lineno})" if frames else ""
+    return kind, _printable(f"{type(error).__name__}: {error}{position}")
 
 
 def _printable(text: str) -> str:
-    """Text that any encoding takes: file names can hold bytes that are no UTF-8."""
+    """Text without surrogates, which file names that are not UTF-8 contain and UTF-8 cannot encode."""
     return text.encode("utf-8", "replace").decode()

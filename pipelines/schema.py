@@ -1,4 +1,4 @@
-"""The page row: what every stage takes and gives, and the Arrow schemas of what is written.
+"""The page row that every stage receives and returns, and the Arrow schemas of what is written.
 
 A row is a plain dictionary with the column names below, one row a page from the listing to the result. A stage
 that fails on a page marks the row (`status`, `error_kind`, `error`) and passes it on; later stages leave it alone.
@@ -19,19 +19,19 @@ TASKS: tuple[Task, ...] = get_args(Task)
 Row = dict[str, Any]
 
 MODEL_IMAGE_SHAPE = (3, 224, 224)
-"""What the model sees of a page: uint8, blue-green-red."""
+"""Channels, height and width of the model's image of a page: uint8, blue-green-red."""
 
 
 def mark_failed(row: Row, error: BaseException) -> Row:
-    """`row` as a failed one: the reason kept, everything that was computed for it dropped."""
+    """`row` as a failed one: with the reason, and without what was computed for it."""
     kind, message = describe_error(error)
     kept = {name: row.get(name) for name in ("width", "height", "model", "seconds")}
     return {**row, **EMPTY_RESULT, **kept, "status": "failed", "error_kind": kind, "error": message}
 
 
-def page_questions(row: Row, asked: Sequence[str]) -> Sequence[str]:
-    """What is asked of a page: the same of all pages, or else what a labelled page itself brings."""
-    return asked or [question["text"] for question in row.get("questions") or ()]
+def page_questions(row: Row, questions: Sequence[str]) -> Sequence[str]:
+    """`questions`, which are asked of all pages, or else those that the row of a labelled page has itself."""
+    return questions or [question["text"] for question in row.get("questions") or ()]
 
 
 SECONDS = pa.struct([("rasterize", pa.float32()), ("ocr", pa.float32()), ("infer", pa.float32())])
@@ -46,7 +46,7 @@ PAGE_TO_DO = pa.schema(
         pa.field("page_count", pa.int32(), nullable=False),
     ]
 )
-"""A page that the listing promised; `page_index` counts from 0."""
+"""A page that a document is expected to have; `page_index` counts from 0."""
 
 _STATUS = [
     pa.field("status", pa.string(), nullable=False),
@@ -64,13 +64,13 @@ _READ = [
 ]
 
 PAGE_IMAGE = pa.schema([*PAGE_TO_DO, *_READ, *_STATUS, ("seconds", SECONDS), ("model_image", pa.binary())])
-"""After `ocr` (and, with the column `page_image`, after `rasterize`): words, boxes and the model's picture."""
+"""After `ocr` (and, with the column `page_image`, after `rasterize`): words, boxes and the model's image."""
 
 RASTERIZED = PAGE_IMAGE.append(pa.field("page_image", pa.binary()))
 """`page_image`: height x width grey bytes where the page still has to be read by OCR, else null."""
 
 PAGE = pa.schema([PAGE_TO_DO.field(name) for name in ("document_id", "uri", "page_index")])
-"""What a row is about, and nothing else."""
+"""The identity of a page and its document."""
 
 PREVIEWED = pa.schema([*PAGE, *_STATUS, ("preview", pa.binary())])
 """`preview`: a JPEG of the page for people to look at."""
@@ -158,7 +158,7 @@ LISTED = pa.schema(
         pa.field("etag", pa.string()),
     ]
 )
-"""A document as it is listed."""
+"""A listed document."""
 
 DOCUMENTS = pa.schema(
     [
@@ -169,7 +169,7 @@ DOCUMENTS = pa.schema(
         *_STATUS,
     ]
 )
-"""The columns of `documents/*.parquet`. `pages_selected` is what the caps left of `page_count`; 0 for a failed one."""
+"""The columns of `documents/*.parquet`. `pages_selected` is what the limits left of `page_count`; 0 if failed."""
 
 ANSWERS = pa.schema(
     [
@@ -187,7 +187,7 @@ the document could be read."""
 
 
 def page_key(row: Mapping[str, Any]) -> PageKey:
-    """What tells a page's row from all others."""
+    """The identity of a page's row."""
     return row["document_id"], row["page_index"]
 
 

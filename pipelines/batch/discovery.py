@@ -81,7 +81,7 @@ class _Round:
         rows: of `DOCUMENTS`, to be written.
         replaced: changed documents among them, whose old pages and rows are removed.
         dropped: changed documents for which no page is left under the limit; their pages and rows are removed.
-        added_pages: pages that the output expects more than before; negative for fewer.
+        added_pages: how many more pages the output expects than before; may be negative.
         retried: documents among `rows` that had failed before.
         supersedes: some of `rows` have an older row of the same document.
     """
@@ -188,7 +188,7 @@ def _write_round(storage: Storage, output: str, run_id: str, number: int, opened
     """Write the rows of a round, in the order that loses nothing when the run dies in between."""
     outdated = opened.replaced | opened.dropped
     if outdated:
-        logger.info("%d documents have changed and are read anew", len(opened.replaced))
+        logger.info("%d documents have changed and are read again", len(opened.replaced))
         forget_documents(storage, output, outdated, tables=("pages",))
     if opened.rows:
         check_ownership(storage, output, run_id)

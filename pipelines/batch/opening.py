@@ -17,9 +17,9 @@ from pipelines.stages.sandbox import Sandbox
 DOCUMENTS_PER_BLOCK = 16
 
 MAX_DRIVER_DOCUMENTS, MAX_DRIVER_BYTES = 64, 256_000_000
-"""The driver opens up to this many documents itself: an execution of Ray Data takes several seconds to start its
-actors, in which one process opens hundreds of documents. Large ones are left to the cluster, which fetches several at a
-time."""
+"""The driver opens up to this many documents and bytes itself: an execution of Ray Data takes several seconds to start
+its actors, in which one process opens hundreds of documents. Large documents are left to the cluster, which fetches
+several at a time."""
 
 
 def open_documents(listed: Sequence[Row], options: RunOptions, cluster: Cluster) -> Generator[Row, None, None]:

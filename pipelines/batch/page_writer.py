@@ -35,8 +35,8 @@ from pipelines.storage.tables import write_table
 logger = logging.getLogger(__name__)
 
 MAX_PAGES_IN_PROCESS = 200
-"""A Ray that a job starts for itself costs some 15 s of CPU before the first page, in its own processes and in the
-imports of its workers; so many pages are done in this process, with the same parallelism on one machine."""
+"""Up to this many pages are extracted in this process, with the same parallelism on one machine: a Ray that a job
+starts for itself costs some 15 s of CPU before the first page, in its own processes and in its workers' imports."""
 
 OWNERSHIP_CHECK_SECONDS = 10.0
 """How often a run checks whether another one has claimed its output."""

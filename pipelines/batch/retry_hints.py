@@ -27,7 +27,7 @@ def advice(kind: ErrorKind, limits: PageLimits, max_document_bytes: int, *, of_d
     """
     if kind == "too_large" and of_documents:
         megabytes = f"{2 * max_document_bytes / 1_000_000:g}"
-        words = "Raise the limit, or put a smaller copy in the file's place."
+        words = "Raise the limit, or replace the file with a smaller copy."
         return Advice(words, ("--max-document-megabytes", megabytes))
     return _ADVICE[kind](limits)
 
@@ -50,20 +50,20 @@ def _same(words: str, *options: str) -> Callable[[PageLimits], Advice]:
 
 
 _ADVICE: dict[ErrorKind, Callable[[PageLimits], Advice]] = {
-    "unreadable": _same("Put an intact copy in the file's place; if S3 was out of reach, just try again."),
-    "encrypted": _same("Put a copy without a password in the file's place."),
-    "empty": _same("Nothing to read; put the right file in its place."),
+    "unreadable": _same("Replace the file with an intact copy; if S3 was out of reach, just try again."),
+    "encrypted": _same("Replace the file with a copy without a password."),
+    "empty": _same("There is nothing to read; replace it with the right file."),
     "unsupported": _same("Convert it to PDF, PNG, JPEG or TIFF."),
-    "too_large": _same("The picture has more pixels than are read: put one that is scaled down in its place."),
+    "too_large": _same("The image has more pixels than the limit; replace it with one that is scaled down."),
     "timeout": lambda limits: Advice(
         "Give such pages more time.", ("--page-time-limit-seconds", f"{4 * limits.seconds:g}")
     ),
     "out_of_memory": lambda limits: Advice(
         "Give such pages more memory.", ("--page-memory-limit-megabytes", str(2 * limits.megabytes))
     ),
-    "crashed": _same("Another renderer may take what crashes this one.", "--rasterizer", "pdf2image"),
-    "not_found": _same("The file went away after it was listed; put it back."),
-    "access_denied": _same("Give this user, or these credentials, the right to read it."),
+    "crashed": _same("Another renderer may read what crashes this one.", "--rasterizer", "pdf2image"),
+    "not_found": _same("The file disappeared after it was listed; put it back."),
+    "access_denied": _same("Give this user, or these credentials, permission to read it."),
     "ocr_failed": _same("Tesseract's own program may read what the library does not.", "--ocr-engine", "pytesseract"),
-    "internal": _same("This is a defect of this program: please report it with the message."),
+    "internal": _same("This is a bug in this program; please report it with the message."),
 }

@@ -1,4 +1,4 @@
-"""Progress told to people: a bar in a terminal, a line of figures every few seconds elsewhere."""
+"""Progress for people to read: a bar in a terminal, elsewhere a logged line of figures every few seconds."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ logger = logging.getLogger(__name__)
 
 LOG_INTERVAL_SECONDS = 10.0
 SETTLED_SECONDS = 1.0
-"""So long after the first units the start of the workers is left out of the rate; before, it says too little."""
+"""Once this time has passed since the first units, the rate leaves out the start of the workers; before, there are too
+few units for a rate."""
 
 
 class Progress:
     """Counts units of work. As a context manager it closes the bar, or logs the last figures, if any."""
 
     def __init__(self, total: int | None, unit: str, *, interval_seconds: float = LOG_INTERVAL_SECONDS) -> None:
-        """`unit` is a plural ("pages"); as long as there is no `total`, no share and no remaining time is told."""
+        """`unit` is a plural ("pages"); without a `total` no share and no remaining time are shown."""
         self.total, self.unit, self.interval_seconds = total, unit, interval_seconds
         self.done = self.failed = 0
         self._started = self._logged = time.monotonic()
@@ -42,7 +43,7 @@ class Progress:
             logger.info(self.line())
 
     def expect(self, total: int) -> None:
-        """So many units in all: it was not known before."""
+        """Set the total, which was not known before."""
         self.total = total
         if self._bar is not None:
             self._bar.total = total
@@ -63,7 +64,7 @@ class Progress:
 
     @property
     def rate(self) -> float:
-        """Units a second since the first were done, so that the start of workers does not count; 0 before that."""
+        """Units a second since the first were done, so that the start of the workers does not count; 0 before that."""
         if self._first is None:
             return 0.0
         began, first = self._first

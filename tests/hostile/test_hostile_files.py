@@ -50,8 +50,8 @@ class Reader:
         return row
 
     def pages(self, path: Path, media_type: str, count: int, indices: list[int]) -> list[Row]:
-        asked = {"document_id": "d", "uri": str(path), "media_type": media_type, "page_count": count}
-        return list(self.read(self.fetch({**asked, "page_index": index} for index in indices)))
+        page = {"document_id": "d", "uri": str(path), "media_type": media_type, "page_count": count}
+        return list(self.read(self.fetch({**page, "page_index": index} for index in indices)))
 
     def close(self) -> None:
         self.count.close()
@@ -73,7 +73,7 @@ def quick_reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
 
 
 def pages_to_read(file: HostileFile, count: int) -> list[int]:
-    """All of a document that is short; of a long one the first, the last, and those that are told apart."""
+    """All pages of a short document; of a long one the first, the last, and those with an expectation of their own."""
     if count <= 20:
         return list(range(count))
     special = {*file.page_errors, *file.may_fail, *file.words, 0, 1, count // 2, count - 1}

@@ -30,15 +30,23 @@ def run_job(*arguments: str, **environment: str) -> subprocess.CompletedProcess[
 
 
 @pytest.mark.xdist_group("ray")
-def test_the_command_reads_a_folder_and_says_what_it_did(samples_directory: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "workers",
+    [
+        pytest.param(("--read-workers", "1"), id="in its own process"),
+        pytest.param(("--model-workers", "2"), id="on a Ray that it starts", marks=pytest.mark.slow),
+    ],
+)
+def test_the_command_reads_a_folder_and_says_what_it_did(
+    workers: tuple[str, str], samples_directory: Path, tmp_path: Path
+) -> None:
     done = run_job(
         "--input",
         str(samples_directory / "invoice.png"),
         str(samples_directory / "supplier-form.pdf"),
         "--output",
         str(tmp_path / "out"),
-        "--read-workers",
-        "1",
+        *workers,
     )
     assert done.returncode == 0, done.stderr
     assert "2 documents: 2 ok, 0 failed" in done.stdout
@@ -103,7 +111,7 @@ def test_help_explains_every_option_with_its_default(capsys: pytest.CaptureFixtu
     with pytest.raises(SystemExit) as caught:
         main(["--help"])
     assert caught.value.code == 0
-    told = capsys.readouterr().out
+    printed = capsys.readouterr().out
     for name in Options.__dataclass_fields__:
-        assert f"--{name.replace('_', '-')}" in told
-    assert "dots per inch" in told and "(default: 200)" in told
+        assert f"--{name.replace('_', '-')}" in printed
+    assert "dots per inch" in printed and "(default: 200)" in printed

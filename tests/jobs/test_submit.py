@@ -54,15 +54,15 @@ def test_submitted_followed_stopped_and_submitted_again(
     there = len(list(output.glob("pages/*.parquet")))
     assert there
 
-    told, _ = ray_job(head, "submit", "--working-dir", ".", "--", *job).communicate(timeout=240)
-    assert "succeeded" in told, told
-    assert re.search(r"\d+ pages are there already, \d+ to do", told)
-    assert f"{PAGES} pages: {PAGES} ok, 0 failed, 0 missing" in told
+    printed, _ = ray_job(head, "submit", "--working-dir", ".", "--", *job).communicate(timeout=240)
+    assert "succeeded" in printed, printed
+    assert re.search(r"\d+ pages are there already, \d+ to do", printed)
+    assert f"{PAGES} pages: {PAGES} ok, 0 failed, 0 missing" in printed
     assert len(list(output.glob("pages/*.parquet"))) > there
 
 
 def test_who_has_no_token_is_turned_away(head: RunningHead) -> None:
     asking = ray_job(head, "list", token=False)
-    told, _ = asking.communicate(timeout=60)
+    printed, _ = asking.communicate(timeout=60)
     assert asking.returncode != 0
-    assert "uthenticat" in told or "401" in told or "403" in told
+    assert "uthenticat" in printed or "401" in printed or "403" in printed

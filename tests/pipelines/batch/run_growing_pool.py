@@ -1,4 +1,4 @@
-"""A program: blocks that take the model long, then some that take reading long, on two GPUs that Ray is told of.
+"""A program: blocks that are slow in the model, then blocks that are slow to read, on two GPUs that Ray only assumes.
 
 Its last line is the number of model actors from beginning to end, without repetitions, as JSON.
 """

@@ -76,13 +76,13 @@ def test_nodes_come_for_the_job_one_is_lost_and_all_leave(corpus: Path, tmp_path
             reading = workers_of(ocr()), workers_of(cluster.node_processes("gpu"))
             lost = ocr()[0]
             lost.kill()
-            told, _ = job.communicate(timeout=200)
+            printed, _ = job.communicate(timeout=200)
         finally:
             job.kill()
-        assert job.returncode == 0, told
+        assert job.returncode == 0, printed
         (readers, _), (readers_on_gpus, models) = reading
         assert readers >= 1 and (readers_on_gpus, models) == (0, 1), "reading stays off the nodes with GPUs"
-        assert f"{PAGES} pages: {PAGES} ok, 0 failed, 0 missing" in told
+        assert f"{PAGES} pages: {PAGES} ok, 0 failed, 0 missing" in printed
         wait_until(lambda: not ocr() and not cluster.node_processes("gpu"), 60, "all nodes leave")
     record = json.loads((output / "run.json").read_text())
     assert record["status"] == "done" and record["pages"]["twice"] == 0
@@ -97,10 +97,10 @@ def test_a_job_that_has_no_place_says_within_a_minute_what_is_missing(corpus: Pa
         job = start_job(cluster, corpus, tmp_path / "out", "--read-workers", "1")
         assert job.stdout is not None
         try:
-            told = next(line for line in job.stdout if "still waiting" in line)
+            printed = next(line for line in job.stdout if "still waiting" in line)
         finally:
             job.kill()
-    assert "the model: a node with 1 GPU" in told and "reading" not in told
+    assert "the model: a node with 1 GPU" in printed and "reading" not in printed
 
 
 def test_the_pool_of_models_grows_when_pages_queue_and_shrinks_when_they_do_not() -> None:

@@ -138,7 +138,7 @@ def test_pages_that_a_changed_document_gives_up_are_free_for_others_and_document
     write_forms(folder, samples_directory, **{"0": 3, "1": 2})
     fewer = replace(options, limit=4)
     discover(fewer, "20260101T000000-000003")
-    assert pages_by_name(fewer) == {"0": 1, "2": 1, "3": 2}, "3 + 2 pages are promised of others: 1 is left"
+    assert pages_by_name(fewer) == {"0": 1, "2": 1, "3": 2}, "other documents have 1 + 2 pages: 1 is left"
 
 
 def test_a_retry_at_the_limit_leaves_everything_as_it_was(options: RunOptions, samples_directory: Path) -> None:

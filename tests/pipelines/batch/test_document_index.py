@@ -16,10 +16,10 @@ def table(*rows: tuple[str, int, str, str, int]) -> pa.Table:
 
 def test_of_several_rows_of_a_document_the_last_counts() -> None:
     first = table(("b", 5, "x", "failed", 0), ("a", 1, "x", "ok", 3), ("b", 5, "y", "failed", 0))
-    flags = DocumentIndex.of([first, table(("b", 6, "y", "ok", 2))])
-    assert (flags.identities.tolist(), flags.pages.tolist()) == ([b"a", b"b"], [3, 2])
-    assert (flags.failed.tolist(), flags.superseded, len(flags)) == ([False, False], 2, 2)
-    assert flags.versions.tolist() == [version(1, "x"), version(6, "y")]
+    index = DocumentIndex.of([first, table(("b", 6, "y", "ok", 2))])
+    assert (index.identities.tolist(), index.pages.tolist()) == ([b"a", b"b"], [3, 2])
+    assert (index.failed.tolist(), index.superseded, len(index)) == ([False, False], 2, 2)
+    assert index.versions.tolist() == [version(1, "x"), version(6, "y")]
 
 
 def test_a_version_changes_with_the_size_and_with_the_etag() -> None:
@@ -28,22 +28,22 @@ def test_a_version_changes_with_the_size_and_with_the_etag() -> None:
 
 
 def test_documents_are_found_in_any_order_and_unknown_ones_are_not() -> None:
-    flags = DocumentIndex.of([table(("b", 1, "e", "ok", 1), ("a", 1, "e", "ok", 1))])
-    assert flags.positions(["b", "c", "a", "", "aa", "a"]).tolist() == [1, -1, 0, -1, -1, 0]
-    assert flags.positions([]).tolist() == []
+    index = DocumentIndex.of([table(("b", 1, "e", "ok", 1), ("a", 1, "e", "ok", 1))])
+    assert index.positions(["b", "c", "a", "", "aa", "a"]).tolist() == [1, -1, 0, -1, -1, 0]
+    assert index.positions([]).tolist() == []
 
 
-def test_of_nothing_nothing_is_known() -> None:
-    flags = DocumentIndex.of([])
-    assert (len(flags), flags.superseded, flags.positions(["a"]).tolist()) == (0, 0, [-1])
+def test_an_empty_index_knows_no_document() -> None:
+    index = DocumentIndex.of([])
+    assert (len(index), index.superseded, index.positions(["a"]).tolist()) == (0, 0, [-1])
 
 
 def test_a_document_takes_few_bytes_whatever_its_etag() -> None:
     tables = [table(*((f"{number:016x}", number, "e" * 100, "ok", 1) for number in range(20_000)))]
     tracemalloc.start()
     try:
-        flags = DocumentIndex.of(tables)
+        index = DocumentIndex.of(tables)
         held, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert len(flags) == 20_000 and held < 40 * len(flags)
+    assert len(index) == 20_000 and held < 40 * len(index)

@@ -127,20 +127,20 @@ def read_damaged_files(samples: Path, folder: Path, count: int) -> Counter[str]:
     limits = PageLimits(seconds=20, megabytes=800)
     render = RenderOptions(dpi=70, max_pixels=2_000_000)
     rasterize = partial(Rasterize, RasterizeOptions(text="auto", render=render))
-    told: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     reader = Sandbox((rasterize,), PAGE_IMAGE, PAGE_TO_DO, limits)
     for row in reader(damaged_files(samples, folder, count)):
         kind = row["error_kind"] or "ok"
         assert kind in FORESEEN | {"ok"}, (row["uri"], row["error"])
-        told[kind] += 1
+        counts[kind] += 1
     reader.close()
-    return told
+    return counts
 
 
 def test_damaged_files_end_as_pages_or_as_foreseen_failures(samples_directory: Path, tmp_path: Path) -> None:
-    told = read_damaged_files(samples_directory, tmp_path, 80)
-    assert told["ok"] and told["unreadable"], told
-    assert told.total() == 160
+    counts = read_damaged_files(samples_directory, tmp_path, 80)
+    assert counts["ok"] and counts["unreadable"], counts
+    assert counts.total() == 160
 
 
 @pytest.mark.slow
@@ -148,9 +148,9 @@ def test_thousands_of_damaged_files_leave_nothing_behind(samples_directory: Path
     read_damaged_files(samples_directory, tmp_path, 200)
     gc.collect()
     files, memory = len(os.listdir("/proc/self/fd")), resident_bytes()
-    told = read_damaged_files(samples_directory, tmp_path, 4000)
+    counts = read_damaged_files(samples_directory, tmp_path, 4000)
     gc.collect()
-    print(told)
+    print(counts)
     assert len(os.listdir("/proc/self/fd")) <= files
     assert resident_bytes() < memory + 50_000_000
 

@@ -54,7 +54,7 @@ def test_inputs_that_overlap_give_each_document_once(samples_directory: Path, tm
     assert len(list(list_documents([str(tmp_path), odd], Storage()))) == 1
 
 
-def test_an_input_that_holds_nothing_is_told_before_any_document_is_given(
+def test_an_empty_input_is_an_error_before_the_first_document_is_listed(
     samples_directory: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(ProcessingError, match=f"no documents under {tmp_path}"):
@@ -63,11 +63,11 @@ def test_an_input_that_holds_nothing_is_told_before_any_document_is_given(
 
 def test_documents_get_their_type_by_content_and_their_pages(samples_directory: Path) -> None:
     rows = count(samples_directory)
-    told = {name: (row["media_type"], row["page_count"], row["pages_selected"]) for name, row in rows.items()}
-    assert told["supplier-form.pdf"] == ("application/pdf", 3, 3)
-    assert told["fax-two-pages.tiff"] == ("image/tiff", 2, 2)
-    assert told["receipt-photo.jpg"] == ("image/jpeg", 1, 1)
-    assert told["invoice.png"] == ("image/png", 1, 1)
+    found = {name: (row["media_type"], row["page_count"], row["pages_selected"]) for name, row in rows.items()}
+    assert found["supplier-form.pdf"] == ("application/pdf", 3, 3)
+    assert found["fax-two-pages.tiff"] == ("image/tiff", 2, 2)
+    assert found["receipt-photo.jpg"] == ("image/jpeg", 1, 1)
+    assert found["invoice.png"] == ("image/png", 1, 1)
 
 
 def test_what_cannot_be_opened_is_a_row_with_its_reason(samples_directory: Path, tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ LAYER = replace(TOKENS, rasterize=RasterizeOptions(text="layer"))
 
 
 def options(inputs: Sequence[Path], output: Path, extract: ExtractOptions = TOKENS, **others: Any) -> RunOptions:
-    return RunOptions(tuple(map(str, inputs)), str(output), extract, report_pages=0, **others)
+    return RunOptions(tuple(map(str, inputs)), str(output), extract, report_pages=0, read_workers=1, **others)
 
 
 @pytest.fixture(scope="module")

@@ -49,7 +49,7 @@ def kept(
     }
     for name, content in made.items():
         (inputs / name).write_bytes(content)
-    options = RunOptions((str(inputs),), str(folder / "out"), TOKENS, SMALL, command=COMMAND)
+    options = RunOptions((str(inputs),), str(folder / "out"), TOKENS, SMALL, command=COMMAND, read_workers=1)
     record = run(options)
     shutil.copytree(folder, folder.with_name("kept"))
     return folder, options, record

@@ -8,13 +8,13 @@ from pipelines.stages.sandbox_protocol import PageLimits
 
 
 @pytest.mark.parametrize("kind", ERROR_KINDS)
-def test_every_kind_of_failure_has_a_way_out(kind: str) -> None:
-    told = advice(kind, PageLimits(), 1_000_000_000)  # type: ignore[arg-type]
-    assert told.words.endswith((".", ". "))
+def test_every_kind_of_failure_has_a_hint(kind: str) -> None:
+    hint = advice(kind, PageLimits(), 1_000_000_000)  # type: ignore[arg-type]
+    assert hint.words.endswith((".", ". "))
 
 
 @pytest.mark.parametrize(
-    ("command", "options", "wanted"),
+    ("command", "options", "expected"),
     [
         (["extract", "--input", "a", "b"], [], "extract --input a b --retry-failed"),
         (["extract", "--overwrite", "--input", "a"], [], "extract --input a --retry-failed"),
@@ -24,9 +24,9 @@ def test_every_kind_of_failure_has_a_way_out(kind: str) -> None:
     ],
 )
 def test_the_command_is_the_same_with_what_it_said_before_replaced(
-    command: list[str], options: list[str], wanted: str
+    command: list[str], options: list[str], expected: str
 ) -> None:
-    assert retry_command(command, options) == wanted
+    assert retry_command(command, options) == expected
 
 
 def test_limits_are_raised_from_those_that_the_run_had() -> None:
@@ -37,5 +37,5 @@ def test_limits_are_raised_from_those_that_the_run_had() -> None:
     assert advice("too_large", limits, 2_000, of_documents=True).options == ("--max-document-megabytes", "0.004")
 
 
-def test_no_option_is_named_that_would_not_help() -> None:
+def test_no_option_is_suggested_that_would_not_help() -> None:
     assert not advice("too_large", PageLimits(), 10**9).options, "it is the page's pixels that are too many"

@@ -1,4 +1,4 @@
-"""A small run does without Ray: same output, same promises, and Ray is connected only if there is more to do."""
+"""A small run does without Ray: the same output and guarantees, and Ray is connected only if there is more to do."""
 
 from __future__ import annotations
 
@@ -83,8 +83,8 @@ def test_ctrl_c_ends_at_once_and_the_same_command_goes_on(samples_directory: Pat
         assert job.poll() is None and time.monotonic() < deadline, "no page was written"
         time.sleep(0.02)
     job.send_signal(signal.SIGINT)
-    told, _ = job.communicate(timeout=60)
-    assert job.returncode == 130 and "the same command goes on" in told, told
+    printed, _ = job.communicate(timeout=60)
+    assert job.returncode == 130 and "the same command goes on" in printed, printed
     written = sum(pq.read_metadata(path).num_rows for path in output.glob("pages/*.parquet"))
     assert 0 < written < 12
     done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=True, env=environment)

@@ -15,7 +15,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return times
 
 
-def test_the_line_tells_done_failed_rate_and_time_left(clock: list[float]) -> None:
+def test_the_line_shows_done_failed_rate_and_time_left(clock: list[float]) -> None:
     progress = Progress(40, "pages")
     clock.append(110.0)
     progress.add(4)
@@ -35,7 +35,7 @@ def test_the_start_of_workers_does_not_count(clock: list[float]) -> None:
     assert progress.rate == 10.0
 
 
-def test_what_comes_all_at_once_is_measured_from_the_beginning(clock: list[float]) -> None:
+def test_units_that_come_all_at_once_are_measured_from_the_beginning(clock: list[float]) -> None:
     progress = Progress(10, "documents")
     clock.append(104.0)
     progress.add(1)
@@ -51,11 +51,13 @@ def test_off_a_terminal_a_line_is_logged_every_few_seconds_and_at_the_end(
         for seconds in (103.0, 111.0, 112.0):
             clock.append(seconds)
             progress.add(1)
-    told = [record.message.split(" (")[0] for record in caplog.records]
-    assert told == ["documents 2/3", "documents 3/3"]
+    lines = [record.message.split(" (")[0] for record in caplog.records]
+    assert lines == ["documents 2/3", "documents 3/3"]
 
 
-def test_a_total_may_become_known_on_the_way_and_nothing_done_is_not_told(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_total_may_become_known_later_and_nothing_done_logs_no_line(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     with caplog.at_level(logging.INFO):
         with Progress(None, "documents") as progress:
             progress.add(2)

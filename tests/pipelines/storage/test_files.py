@@ -222,7 +222,7 @@ def test_a_name_that_is_no_utf8_is_listed_and_read(tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(b"x")
     (stored,) = Storage().list(str(tmp_path))
     assert stored.uri == f"{tmp_path}/caf%E9 100%E9.pdf"
-    with pytest.raises(ProcessingError):  # what stood there already as %E9 and what was a byte cannot be told apart
+    with pytest.raises(ProcessingError):  # a %E9 in the name and an escaped byte look the same
         Storage().read(stored.uri)
     (tmp_path / os.fsdecode(b"na\xefve.pdf")).write_bytes(b"y")
     assert Storage().read(f"{tmp_path}/na%EFve.pdf") == b"y"
