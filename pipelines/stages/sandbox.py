@@ -141,9 +141,9 @@ class _Process:
         self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
         self._schema = spec.schema
         self.answered = 0
-        self._most_bytes = 0
+        self._peak_bytes = 0
         # A forked process inherits its parent's peak memory (ru_maxrss) until its own exceeds it.
-        self._most_of_parent = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        self._parent_peak_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "pipelines.stages.sandbox_worker", str(theirs.fileno())],
@@ -164,8 +164,8 @@ class _Process:
         if answer != READY:
             self.end()
             self._stderr.seek(max(0, self._stderr.seek(0, os.SEEK_END) - _STDERR_BYTES))
-            told = self._stderr.read().decode("utf-8", "replace").strip()
-            raise SandboxError(f"the process that reads pages does not start: {told or 'it says nothing'}")
+            output = self._stderr.read().decode("utf-8", "replace").strip()
+            raise SandboxError(f"the process that reads pages does not start: {output or 'it printed nothing'}")
 
     def process_row(self, row: Row, limits: PageLimits, should_continue: Callable[[], bool]) -> Row:
         """Send a row and wait for its result while `should_continue()` holds.
@@ -181,7 +181,7 @@ class _Process:
                 if self._has_ended() and not self._connection.poll():
                     raise self._reason_of_death(limits)
                 if not should_continue():
-                    raise _EndedError(ProcessingError("timeout", "Nobody waits for it any more; it was given up."))
+                    raise _EndedError(ProcessingError("timeout", "The request for it was cancelled."))
                 if time.monotonic() > deadline:
                     raise _timeout(limits)
                 if self.memory_bytes() > limits.megabytes * 1_000_000:
@@ -196,7 +196,7 @@ class _Process:
         except (EOFError, ConnectionError) as error:
             raise self._reason_of_death(limits) from error
         except pa.ArrowException as error:
-            crashed = ProcessingError("crashed", f"The process that read it gave a damaged answer: {error}.")
+            crashed = ProcessingError("crashed", f"The process that read it returned damaged data: {error}.")
             raise _EndedError(crashed) from error
         self.answered += 1
         return table.to_pylist()[0]
@@ -208,7 +208,7 @@ class _Process:
     def memory_bytes(self) -> int:
         """Resident memory of the process and its descendants now, in bytes, shared libraries included."""
         held = _memory_bytes(self._process.pid)
-        self._most_bytes = max(self._most_bytes, held)
+        self._peak_bytes = max(self._peak_bytes, held)
         return held
 
     def _has_ended(self) -> bool:
@@ -219,17 +219,19 @@ class _Process:
         pid, patience = self._process.pid, time.monotonic() + DEATH_SECONDS
         while not self._has_ended():
             if time.monotonic() > patience:
-                return _EndedError(ProcessingError("crashed", "The process that read it hung up without ending."))
+                return _EndedError(
+                    ProcessingError("crashed", "The process that read it closed its connection and did not end.")
+                )
             time.sleep(0.01)
         _kill_group(pid)  # its children; before it is reaped, so that the pid cannot belong to another process
         _, status, usage = os.wait4(pid, 0)
         self._process.returncode = os.waitstatus_to_exitcode(status)
-        told = usage.ru_maxrss * 1024
-        most = told if told > self._most_of_parent else self._most_bytes
-        if most > NEAR_LIMIT * limits.megabytes * 1_000_000:
+        reported = usage.ru_maxrss * 1024
+        peak = reported if reported > self._parent_peak_bytes else self._peak_bytes
+        if peak > NEAR_LIMIT * limits.megabytes * 1_000_000:
             return _out_of_memory(limits)
         if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL:
-            message = "The system killed the process that read it (SIGKILL), most likely for want of memory."
+            message = "The system killed the process that read it (SIGKILL), most likely because memory ran out."
             return _EndedError(ProcessingError("out_of_memory", message), retryable=True)
         if os.WIFSIGNALED(status):
             how = f"was ended by {signal.Signals(os.WTERMSIG(status)).name}"
@@ -263,10 +265,10 @@ def _memory_bytes(pid: int) -> int:
 
 
 def _timeout(limits: PageLimits) -> _EndedError:
-    message = f"Reading it took over {limits.seconds:g} s and was given up; raise --page-time-limit-seconds."
+    message = f"Reading it took over {limits.seconds:g} s and was stopped; raise --page-time-limit-seconds."
     return _EndedError(ProcessingError("timeout", message))
 
 
 def _out_of_memory(limits: PageLimits) -> _EndedError:
-    message = f"Reading it took over {limits.megabytes} MB and was given up; raise --page-memory-limit-megabytes."
+    message = f"Reading it took over {limits.megabytes} MB and was stopped; raise --page-memory-limit-megabytes."
     return _EndedError(ProcessingError("out_of_memory", message))
