@@ -29,7 +29,7 @@ class ReadingOptions:
     ocr_engine: Literal["tesserocr", "pytesseract"] = "tesserocr"
     """Tesseract in the process, or the program through pytesseract."""
     ocr_settings: Literal["measured", "plain"] = "measured"
-    """measured: the resolution, order and filters chosen by benchmarks/ocr.py; plain: Tesseract as it comes."""
+    """measured: the resolution, order and filters chosen by benchmarks/ocr.py; plain: Tesseract with its defaults."""
     rasterizer: Literal["pdfium", "pdf2image"] = "pdfium"
     """What renders PDF pages."""
     max_page_megapixels: float = 20.0
