@@ -79,7 +79,7 @@ class Gateway:
         try:
             return await self._client.reach_all()
         except Exception as error:  # the watch continues; until the state is known, nothing changes
-            logger.warning("the replicas cannot be asked: %s: %s", type(error).__name__, error)
+            logger.warning("the replicas cannot be reached: %s: %s", type(error).__name__, error)
             return True
 
     async def _become_ready(self) -> None:

@@ -45,19 +45,21 @@ from tests.jobs.endpoint import REPOSITORY, Endpoint
 pytestmark = pytest.mark.xdist_group("serve")
 
 QUESTIONS = ("What is the total?", "Who is the supplier?")
-PAGES_PER_DOCUMENT = 2
 VARYING = ("document_id", "uri", "seconds", "etag", "pages_selected")
 
 
-@pytest.fixture(scope="module", params=["in process", pytest.param("on ray", marks=pytest.mark.slow)])
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(2, id="in process"), pytest.param(3, id="on ray", marks=pytest.mark.slow)],
+)
 def batch(
     request: pytest.FixtureRequest, samples_directory: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[list[Row], list[Row]]:
-    """Documents and pages of the samples as the batch job writes them, in this process and on a Ray of its own."""
+    """Documents and their first pages as the batch job writes them: two in this process, three on a Ray of its own."""
     output = tmp_path_factory.mktemp("batch")
     options = ["--input", str(samples_directory), "--output", str(output), "--report-pages", "0"]
-    options += ["--max-pages-per-document", str(PAGES_PER_DOCUMENT)]
-    if request.param == "in process":
+    options += ["--max-pages-per-document", str(request.param)]
+    if request.param == 2:
         assert run_batch_job(options) == 0
     else:
         command = [sys.executable, "-m", "jobs.extract", *options, "--address", "local"]
@@ -128,7 +130,7 @@ def test_every_sample_is_answered_as_by_the_batch_job(
     assert {row["status"] for row in documents} == {"ok", "failed"} and len(documents) == 10
     for document in documents:
         path = samples_directory / Path(document["uri"]).name
-        response = extract(client, path, pages=f"1-{min(PAGES_PER_DOCUMENT, document['page_count'] or 1)}")
+        response = extract(client, path, pages=f"1-{max(1, document['pages_selected'])}")
         if document["status"] == "failed":
             assert response.status_code == 422
             assert response.json() == {"error_kind": document["error_kind"], "error": document["error"]}

@@ -144,12 +144,15 @@ def test_requests_beyond_the_limit_are_shed_and_the_endpoint_recovers(
 
 def test_a_client_that_goes_away_frees_its_slot(endpoint: Endpoint, samples_directory: Path) -> None:
     scan = samples_directory / "supplier-form-scanned.pdf"
-    for _ in range(int(OPTIONS["max-requests"]) + 1):
+    limit, statuses = int(OPTIONS["max-requests"]), []
+    for _ in range(limit + 1):
         with endpoint.client() as leaving:
             headers = {"Accept": "application/x-ndjson"}
             with leaving.stream("POST", "/v1/extract", files=upload(scan), headers=headers) as response:
+                statuses.append(response.status_code)
                 if response.status_code == 200:
                     assert "document" in json.loads(next(response.iter_lines()))
+    assert statuses[:limit] == [200] * limit
     with endpoint.client() as staying:
         assert wait_until(lambda: staying.post("/v1/extract", files=upload(quick_page())).status_code == 200)
 

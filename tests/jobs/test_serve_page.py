@@ -154,6 +154,7 @@ def test_a_row_leads_to_its_entity_which_stands_out_for_a_moment(page: ReadingPa
 
 
 def test_questions_are_answered_beside_the_entities_and_marked_where_they_stand(page: ReadingPage, form: Path) -> None:
+    set_screen(page.chrome, 1280, 900)
     page.read(form, pages="1")
     entities = page.rows()
     page.ask("What is the company?", "Who is the contact?")
@@ -165,7 +166,7 @@ def test_questions_are_answered_beside_the_entities_and_marked_where_they_stand(
     words = page.texts(".answer-words")[0]
     assert words in page.run("return document.querySelector('.mark.answer').getAttribute('aria-label')")
     page.all(".answer-text")[0].click()
-    page.wait(lambda: page.all(".answer.flash-still"))
+    page.wait(lambda: page.all(".answer.flash"))
     assert page.rows() == entities
 
 

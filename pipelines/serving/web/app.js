@@ -78,10 +78,10 @@ function ask(newQuestions) {
   askModel(newQuestions);
 }
 
-function askModel(asked) {
+function askModel(texts) {
   const model = service.answering;
-  for (const page of reading.pages.values()) for (const question of asked) page.answers.delete(question);
-  run({ file: reading.file, model: model.name, pages: selectedPages(), questions: asked });
+  for (const page of reading.pages.values()) for (const question of texts) page.answers.delete(question);
+  run({ file: reading.file, model: model.name, pages: selectedPages(), questions: texts });
 }
 
 async function run(request) {

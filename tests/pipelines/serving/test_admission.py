@@ -34,7 +34,7 @@ def test_slots_are_released_once_and_a_refusal_says_when_to_come_again() -> None
     assert admission.in_flight == 2
 
 
-def test_a_request_that_would_wait_for_more_than_half_its_time_is_refused() -> None:
+def test_a_request_that_would_wait_for_more_than_half_its_time_limit_is_refused() -> None:
     clock = Clock()
     admission = Admission(100, seconds=10, clock=clock)
     for _ in range(30):
@@ -51,7 +51,7 @@ def test_a_request_that_would_wait_for_more_than_half_its_time_is_refused() -> N
     assert refusal(admission).retry_after == 5
 
 
-def test_idle_time_and_pages_that_fail_say_nothing_about_the_pace() -> None:
+def test_idle_time_and_failed_pages_do_not_count_towards_the_pace() -> None:
     clock = Clock()
     admission = Admission(100, seconds=10, clock=clock)
     with admission.page():

@@ -11,19 +11,19 @@ from pipelines.serving.batching import Batching
 
 
 def page(name: str, *tokens: int) -> Row:
-    """A row with windows of so many tokens; none is what a page that failed has."""
+    """A row with windows of these lengths in tokens; without any, that of a page that failed."""
     return {"name": name, "windows": [{"input_ids": [0] * length} for length in tokens] or None}
 
 
 @dataclass
 class Predictor:
-    """A model that is busy until it is told to go on, and keeps what it was asked."""
+    """A model that is busy until it is freed, and records its batches."""
 
-    asked: list[list[str]] = field(default_factory=list)
+    batches: list[list[str]] = field(default_factory=list)
     free: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def answer(self, model: str, rows: list[Row]) -> list[bytes]:
-        self.asked.append([f"{model} {row['name']}" for row in rows])
+        self.batches.append([f"{model} {row['name']}" for row in rows])
         await self.free.wait()
         if any(row["name"] == "broken" for row in rows):
             raise ValueError("no answer to this")
@@ -33,58 +33,58 @@ class Predictor:
 def in_turn(
     batch_tokens: int, *pages: tuple[str, Row], batch_pages: int | None = None
 ) -> tuple[Predictor, list[bytes | BaseException]]:
-    """What the model was asked and answered, when the first page finds it free and the others come meanwhile."""
+    """The model and its answers, when the first page finds it free and the others come while it is busy."""
 
-    async def ask() -> tuple[Predictor, list[bytes | BaseException]]:
+    async def answer_all() -> tuple[Predictor, list[bytes | BaseException]]:
         model = Predictor()
         batching = Batching(model.answer, batch_tokens, batch_pages)
-        asking = []
+        answers = []
         for name, row in pages:
-            asking.append(asyncio.create_task(batching.answer(name, row)))
+            answers.append(asyncio.create_task(batching.answer(name, row)))
             await asyncio.sleep(0)
             await asyncio.sleep(0)
         model.free.set()
-        return model, await asyncio.gather(*asking, return_exceptions=True)
+        return model, await asyncio.gather(*answers, return_exceptions=True)
 
-    return asyncio.run(ask())
+    return asyncio.run(answer_all())
 
 
-def test_a_page_never_waits_for_others_and_those_that_came_meanwhile_go_together() -> None:
+def test_a_page_never_waits_for_others_and_those_that_come_meanwhile_go_together() -> None:
     model, answers = in_turn(4096, *[("m", page(name, 100)) for name in "abcd"])
-    assert model.asked == [["m a"], ["m b", "m c", "m d"]]
+    assert model.batches == [["m a"], ["m b", "m c", "m d"]]
     assert answers == [b"a", b"b", b"c", b"d"]
 
 
-def test_pages_of_like_length_go_with_the_one_that_waited_longest() -> None:
+def test_pages_of_similar_length_go_with_the_one_that_waited_longest() -> None:
     pages = {"first": 1, "long": 500, "short": 20, "longer": 512, "shorter": 10}
     model, answers = in_turn(1024, *[("m", page(name, tokens)) for name, tokens in pages.items()])
-    assert model.asked == [["m first"], ["m long", "m longer"], ["m short", "m shorter"]]
+    assert model.batches == [["m first"], ["m long", "m longer"], ["m short", "m shorter"]]
     assert answers == [name.encode() for name in pages]
 
 
 def test_all_windows_of_a_page_count_padding_included_and_one_that_has_too_many_goes_alone() -> None:
     pages = [("first", [1]), ("huge", [512] * 5), ("three", [300, 10, 10]), ("one", [100])]
     model, _ = in_turn(1024, *[("m", page(name, *tokens)) for name, tokens in pages])
-    assert model.asked == [["m first"], ["m huge"], ["m three"], ["m one"]]
+    assert model.batches == [["m first"], ["m huge"], ["m three"], ["m one"]]
 
 
-def test_no_more_pages_go_together_than_gain_by_it() -> None:
+def test_a_batch_has_no_more_pages_than_allowed() -> None:
     model, _ = in_turn(4096, *[("m", page(name, 9)) for name in "abcdef"], batch_pages=2)
-    assert model.asked == [["m a"], ["m b", "m c"], ["m d", "m e"], ["m f"]]
+    assert model.batches == [["m a"], ["m b", "m c"], ["m d", "m e"], ["m f"]]
 
 
 def test_pages_without_windows_go_along() -> None:
     model, answers = in_turn(1024, ("m", page("first", 1)), ("m", page("failed")), ("m", page("read", 512)))
-    assert model.asked == [["m first"], ["m failed", "m read"]]
+    assert model.batches == [["m first"], ["m failed", "m read"]]
     assert answers[1] == b"failed"
 
 
 def test_a_batch_has_pages_of_one_model() -> None:
     model, _ = in_turn(4096, ("a", page("1", 9)), ("a", page("2", 9)), ("b", page("3", 9)), ("a", page("4", 9)))
-    assert model.asked == [["a 1"], ["a 2", "a 4"], ["b 3"]]
+    assert model.batches == [["a 1"], ["a 2", "a 4"], ["b 3"]]
 
 
-def test_what_a_batch_raises_is_told_to_its_pages_and_the_next_one_is_answered() -> None:
+def test_the_pages_of_a_batch_get_its_exception_and_the_next_one_is_answered() -> None:
     _, answers = in_turn(100, ("m", page("broken", 9)), ("m", page("fine", 9)))
     assert isinstance(answers[0], ValueError)
     assert answers[1] == b"fine"
@@ -99,29 +99,29 @@ def run_briefly(use: Callable[[Batching, Predictor], Awaitable[None]]) -> Predic
     return asyncio.run(run())
 
 
-def test_a_page_whose_caller_has_gone_is_not_begun() -> None:
+def test_a_page_whose_caller_has_gone_is_never_started() -> None:
     async def use(batching: Batching, model: Predictor) -> None:
-        asking = [asyncio.create_task(batching.answer("m", page(name, 9))) for name in "abc"]
+        answers = [asyncio.create_task(batching.answer("m", page(name, 9))) for name in "abc"]
         await asyncio.sleep(0.01)  # the first is with the model
         late = asyncio.create_task(batching.answer("m", page("late", 9)))
-        asking.append(asyncio.create_task(batching.answer("m", page("last", 9))))
+        answers.append(asyncio.create_task(batching.answer("m", page("last", 9))))
         await asyncio.sleep(0.01)
         late.cancel()
         with pytest.raises(asyncio.CancelledError):
             await late
         model.free.set()
-        assert await asyncio.gather(*asking) == [b"a", b"b", b"c", b"last"]
+        assert await asyncio.gather(*answers) == [b"a", b"b", b"c", b"last"]
 
-    assert all("m late" not in batch for batch in run_briefly(use).asked)
+    assert all("m late" not in batch for batch in run_briefly(use).batches)
 
 
-def test_a_caller_that_goes_while_the_model_works_leaves_the_others_their_answers() -> None:
+def test_a_caller_that_leaves_while_the_model_works_does_not_affect_the_others() -> None:
     async def use(batching: Batching, model: Predictor) -> None:
-        asking = [asyncio.create_task(batching.answer("m", page(name, 9))) for name in "ab"]
+        answers = [asyncio.create_task(batching.answer("m", page(name, 9))) for name in "ab"]
         await asyncio.sleep(0.01)
-        asking[0].cancel()
+        answers[0].cancel()
         model.free.set()
-        first, second = await asyncio.gather(*asking, return_exceptions=True)
+        first, second = await asyncio.gather(*answers, return_exceptions=True)
         assert isinstance(first, asyncio.CancelledError) and second == b"b"
         assert await batching.answer("m", page("c", 9)) == b"c"
         assert batching.is_working

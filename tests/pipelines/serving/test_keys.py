@@ -7,7 +7,7 @@ import pytest
 from pipelines.serving.keys import ApiKeys, read_keys
 
 
-def test_each_of_several_keys_opens_and_nothing_else_does() -> None:
+def test_every_key_is_admitted_and_nothing_else_is() -> None:
     keys = ApiKeys.of(["first", "second"])
     assert keys.are_required
     for header in ("Bearer first", "bearer second", "Bearer  first "):
@@ -27,7 +27,7 @@ def test_each_of_several_keys_opens_and_nothing_else_does() -> None:
         assert not keys.admit(header), header
 
 
-def test_without_keys_all_are_let_in() -> None:
+def test_without_keys_everyone_is_admitted() -> None:
     keys = read_keys(" , ", None)
     assert not keys.are_required and keys.admit(None) and keys.admit("Bearer anything")
 
@@ -40,13 +40,13 @@ def test_a_file_adds_keys_and_may_have_comments(tmp_path: Path) -> None:
     assert not keys.admit("Bearer # for the scanner")
 
 
-def test_a_file_without_keys_or_no_file_is_an_error_and_no_open_door(tmp_path: Path) -> None:
+def test_a_file_without_keys_or_a_missing_one_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "empty").write_text("# none yet\n")
     for name in ("empty", "absent"):
         with pytest.raises(ValueError, match="--api-keys-file"):
             read_keys("", str(tmp_path / name))
 
 
-def test_keys_show_in_no_representation() -> None:
+def test_no_representation_shows_a_key() -> None:
     keys = ApiKeys.of(["a-secret"])
     assert "a-secret" not in repr(keys) + str(vars(keys)) and keys.digests[0] not in repr(keys)

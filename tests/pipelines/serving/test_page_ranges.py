@@ -19,7 +19,7 @@ from pipelines.serving.page_ranges import parse_page_ranges
         ("10", [9]),
     ],
 )
-def test_ranges_name_pages_from_one(text: str, pages: list[int]) -> None:
+def test_ranges_count_pages_from_one(text: str, pages: list[int]) -> None:
     assert parse_page_ranges(text, 10) == pages
 
 
@@ -40,13 +40,13 @@ def test_ranges_name_pages_from_one(text: str, pages: list[int]) -> None:
         ("99999999999999999999", "numbers and ranges"),
     ],
 )
-def test_what_names_no_pages_is_refused_with_the_reason(text: str, reason: str) -> None:
+def test_malformed_ranges_are_refused_with_the_reason(text: str, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         parse_page_ranges(text, 10)
 
 
 @given(st.text("0123456789-, x", max_size=12), st.integers(1, 30))
-def test_whatever_is_written_gives_pages_of_the_document_or_a_reason(text: str, count: int) -> None:
+def test_any_text_gives_pages_of_the_document_or_a_reason(text: str, count: int) -> None:
     try:
         pages = parse_page_ranges(text, count)
     except ValueError:

@@ -9,7 +9,7 @@ from pipelines.serving.probe import probe_page
 from pipelines.serving.row_json import page_json_schema, row_json
 
 
-def test_a_page_has_the_columns_of_its_task_with_what_the_stages_gave() -> None:
+def test_a_page_has_the_columns_of_its_task() -> None:
     row = {
         **EMPTY_RESULT,
         **probe_page(),
@@ -17,13 +17,13 @@ def test_a_page_has_the_columns_of_its_task_with_what_the_stages_gave() -> None:
         "score": 0.25,
         "label_scores": [("form", 0.25), ("letter", 0.75)],
     }
-    told = json.loads(row_json(row, page_json_schema("sequence-classification", previews=False)))
-    assert list(told) == page_schema("sequence-classification").names
-    assert told["label_scores"] == {"form": 0.25, "letter": 0.75}
-    assert told["words"] == ["Date:", "1", "March"] and told["boxes"][0] == [100, 300, 300, 700]
+    line = json.loads(row_json(row, page_json_schema("sequence-classification", previews=False)))
+    assert list(line) == page_schema("sequence-classification").names
+    assert line["label_scores"] == {"form": 0.25, "letter": 0.75}
+    assert line["words"] == ["Date:", "1", "March"] and line["boxes"][0] == [100, 300, 300, 700]
 
 
-def test_pictures_are_base64_and_numbers_that_are_none_are_null() -> None:
+def test_bytes_are_base64_and_nan_is_null() -> None:
     schema = pa.schema([("preview", pa.binary()), ("scores", pa.list_(pa.float32())), ("word", pa.string())])
     row = {"preview": b"\xff\xd8", "scores": [0.5, float("nan"), None], "word": "größe \u2028"}
     line = row_json(row, schema)

@@ -19,7 +19,7 @@ def test_a_document_is_written_once_for_its_pages_and_removed_when_it_is_dropped
     assert not path.exists() and len(files) == 0
 
 
-def test_a_document_that_is_forgotten_about_does_not_stay() -> None:
+def test_a_document_that_is_never_dropped_is_removed_after_a_while() -> None:
     files = UploadFiles(idle_seconds=0.05)
     with files.open("a1", b"content") as path:
         time.sleep(0.2)
@@ -30,7 +30,7 @@ def test_a_document_that_is_forgotten_about_does_not_stay() -> None:
     assert not path.exists()
 
 
-def test_the_oldest_make_room() -> None:
+def test_the_oldest_files_make_room() -> None:
     files = UploadFiles()
     paths: list[Path] = []
     for index in range(MAX_FILES + 3):
