@@ -29,7 +29,7 @@ from pipelines.datasets.types import LABELLED_PAGE, BrokenAnnotationError, Corpu
 from pipelines.runtime.pools import Pools, cap_pools, pages_per_block
 from pipelines.runtime.progress import Progress
 from pipelines.schema import PageKey, Row, Task, page_key
-from pipelines.stages.base import StageFactory, rows_to_table
+from pipelines.stages.base import StageFactory, StageRunner, rows_to_table
 from pipelines.stages.model_loader import load_tokenizer
 from pipelines.stages.ray_data import map_blocks, map_stages
 from pipelines.storage.files import Storage, join_uri
@@ -41,6 +41,9 @@ logger = logging.getLogger(__name__)
 RECORD = "examples.json"
 TABLE = "pages"
 PROBLEMS_NAMED = 20
+MAX_PAGES_IN_PROCESS = 8
+"""For so few pages workers would take longer to start than to read them."""
+
 OPEN_FILES = 64
 """Files that a reader keeps open."""
 
@@ -98,15 +101,23 @@ class CountTargets:
 
 
 def prepare_examples(
-    storage: Storage, cache: str, corpus: Corpus, options: PreprocessOptions, pools: Pools, *, strict: bool = False
+    storage: Storage,
+    cache: str,
+    corpus: Corpus,
+    options: PreprocessOptions,
+    pools: Pools,
+    *,
+    strict: bool = False,
+    max_pages_in_process: int = MAX_PAGES_IN_PROCESS,
 ) -> ExampleIndex:
-    """Make the missing examples of a split on the connected Ray cluster, and index all of them.
+    """Make the missing examples of a split, many of them on the connected Ray cluster, and index all.
 
     Pages that cannot be read are logged and left out.
 
     Args:
         cache: folder or prefix of all examples; each corpus, split and set of options has its own folder in it.
         strict: refuse a split with pages that cannot be read.
+        max_pages_in_process: if no more pages than this are missing, they are read in this process.
 
     Raises:
         BrokenAnnotationError: `strict`, and a page cannot be read.
@@ -118,7 +129,8 @@ def prepare_examples(
     cached = _cached_pages(storage, folder)
     missing = [row for row in rows if page_key(row) not in cached]
     if missing:
-        _write_examples(storage, folder, missing, options, pools)
+        write_examples = _write_in_process if len(missing) <= max_pages_in_process else _write_on_ray
+        write_examples(storage, folder, missing, options, pools)
     else:
         logger.info("%s holds all %d pages already", folder, len(rows))
     index = read_index(storage, folder, rows)
@@ -234,17 +246,31 @@ def _cached_pages(storage: Storage, folder: str) -> set[PageKey]:
     return cached
 
 
-def _write_examples(storage: Storage, folder: str, rows: list[Row], options: PreprocessOptions, pools: Pools) -> None:
+def _write_in_process(storage: Storage, folder: str, rows: list[Row], options: PreprocessOptions, _: Pools) -> None:
+    make = StageRunner(_steps(options), COUNTED_EXAMPLE)
+    with Progress(len(rows), "pages") as progress:
+        for row in rows:
+            block = make(rows_to_table([row], LABELLED_PAGE))
+            _report(progress, write_example_block(block, storage, join_uri(folder, TABLE)).to_pylist())
+
+
+def _write_on_ray(storage: Storage, folder: str, rows: list[Row], options: PreprocessOptions, pools: Pools) -> None:
     size = pages_per_block(len(rows), pools)
     blocks = [rows_to_table(rows[start : start + size], LABELLED_PAGE) for start in range(0, len(rows), size)]
-    steps: tuple[StageFactory, ...] = (*example_steps(options), partial(CountTargets, options.task))
     pages, pools = ray.data.from_blocks(blocks), cap_pools(pools, len(blocks))
-    examples = map_stages(pages, steps, COUNTED_EXAMPLE, pools, "read")
+    examples = map_stages(pages, _steps(options), COUNTED_EXAMPLE, pools, "read")
     write = partial(write_example_block, storage=storage, folder=join_uri(folder, TABLE))
-    written = map_blocks(examples, write, pools)
     with Progress(len(rows), "pages") as progress:
-        for summary in written.iter_rows():
-            progress.add(summary["pages"], summary["failed"])
+        _report(progress, map_blocks(examples, write, pools).iter_rows())
+
+
+def _steps(options: PreprocessOptions) -> tuple[StageFactory, ...]:
+    return (*example_steps(options), partial(CountTargets, options.task))
+
+
+def _report(progress: Progress, summaries: Iterable[Row]) -> None:
+    for summary in summaries:
+        progress.add(summary["pages"], summary["failed"])
 
 
 def write_example_block(block: pa.Table, storage: Storage, folder: str) -> pa.Table:

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import ray
 
 from jobs.evaluate import Options, main
 from model.untrained import untrained_config, untrained_model
@@ -44,11 +45,13 @@ def run_job(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.xdist_group("ray")
+@pytest.mark.usefixtures("ray_cluster")
 def test_the_last_line_is_one_json_object_of_figures(forms: Path, tmp_path: Path) -> None:
     (forms / "testing_data" / "annotations" / "form-2.json").write_text('{"form": [')
     done = run_job(
         *("--task", "token-classification", "--dataset", "funsd", "--data", str(forms), "--split", "test"),
-        *("--model", "untrained", "--output", str(tmp_path / "out"), "--predictions"),
+        *("--model", "untrained", "--output", str(tmp_path / "out"), "--predictions", "--read-workers", "1"),
+        *("--address", ray.get_runtime_context().gcs_address),
     )
     assert done.returncode == 0, done.stderr
     *table, report, last = done.stdout.splitlines()

@@ -10,20 +10,22 @@ from safetensors import safe_open
 from jobs.forms_model import main
 from model import LayoutLMv2Config, LayoutLMv2ForTokenClassification
 from pipelines.datasets.registry import read_corpus
+from pipelines.training import recipe_pages
 from pipelines.training.forms_recipe import SIZES
 from pipelines.training.recipe_pages import write_drawn_pages, write_unlabelled_pages
 from tests.pipelines.datasets.drawn_corpus import draw_corpus
 from tests.pipelines.training.text_checkpoint import write_text_checkpoint
 
 
-def test_drawn_forms_are_a_corpus_with_a_part_to_measure_on(tmp_path: Path) -> None:
-    write_drawn_pages(tmp_path, 103, seed=0)
+def test_drawn_forms_are_a_corpus_with_a_part_to_measure_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recipe_pages, "DRAWN_DEV_PAGES", 20)
+    write_drawn_pages(tmp_path, 23, seed=0)
     before = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
-    write_drawn_pages(tmp_path, 103, seed=0)
+    write_drawn_pages(tmp_path, 23, seed=0)
     assert before == {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}, "what is there is not drawn again"
     train = read_corpus("labelled-pages", str(tmp_path), "train", "token-classification")
     dev = read_corpus("labelled-pages", str(tmp_path), "dev", "token-classification")
-    assert (len(train.pages), len(dev.pages)) == (3, 100)
+    assert (len(train.pages), len(dev.pages)) == (3, 20)
     assert set(train.labels) == {"O", *(f"{p}-{n}" for p in "BI" for n in ("HEADER", "QUESTION", "ANSWER"))}
 
 

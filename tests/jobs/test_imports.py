@@ -32,7 +32,13 @@ def test_help_loads_neither_ray_nor_pytorch(job: str) -> None:
 
 @pytest.mark.parametrize(
     ("job", "arguments"),
-    [("read", ("x.png",)), ("extract", ("--input", "x", "--output", "y")), ("serve", ())],
+    [
+        ("read", ("x.png",)),
+        ("extract", ("--input", "x", "--output", "y")),
+        ("serve", ()),
+        ("finetune", ("--dataset", "funsd", "--data", "x", "--output", "y")),
+        ("evaluate", ("--dataset", "funsd", "--data", "x", "--split", "test")),
+    ],
 )
 def test_options_are_refused_without_loading_ray_or_pytorch(job: str, arguments: tuple[str, ...]) -> None:
     assert heavy_modules_of(job, (*arguments, *REFUSED)) == []
