@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -77,7 +78,14 @@ def test_ctrl_c_ends_at_once_and_the_same_command_goes_on(samples_directory: Pat
     command = [sys.executable, "-m", "jobs.extract", "--input", str(folder), "--output", str(output)]
     command += ["--model", "untrained", "--text", "ocr"]
     environment = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
-    job = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment)
+    job = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=environment,
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # a shell's background jobs ignore it
+    )
     deadline = time.monotonic() + 120
     while not list(output.glob("pages/*.parquet")):
         assert job.poll() is None and time.monotonic() < deadline, "no page was written"
