@@ -14,6 +14,7 @@ from tests.jobs.endpoint import LIMITS, Endpoint, start_endpoint, write_untraine
 
 KEY = "a-key-of-the-tests"
 
+
 @pytest.fixture(scope="session")
 def models(tmp_path_factory: pytest.TempPathFactory) -> dict[Task, Path]:
     """Untrained checkpoints of two tasks: their answers are random, but they are answers."""
