@@ -67,7 +67,7 @@ REFUSALS: dict[int, tuple[str, str, str]] = {
     401: ("A key is required.", UNAUTHORISED, "send an API key of this server, as Authorization: Bearer KEY"),
     413: ("The document has too many bytes or pages.", "too_large", "the document has more than the 50 MB taken here"),
     415: ("The document is of an unsupported kind.", "unsupported", "Not a PDF, PNG, JPEG or TIFF: a Word document"),
-    422: ("The document cannot be opened.", "encrypted", "The PDF wants a password before it can be read"),
+    422: ("The document cannot be opened.", "encrypted", "The PDF requires a password to be read"),
     429: ("Too many requests at a time; see Retry-After.", OVERLOADED, "32 requests are being answered"),
     503: ("Not ready, or busy; see Retry-After.", OVERLOADED, "the model has not answered yet"),
 }

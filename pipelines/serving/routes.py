@@ -35,8 +35,6 @@ DESCRIPTION = (
     "{error_kind, error}. Where keys are set, send one as Authorization: Bearer KEY."
 )
 
-MODELS_SUMMARY = "The models that are served, and the limits of a request"
-
 EXTRACT_DESCRIPTION = (
     "Answers JSON {document, pages}, page by page; with Accept: application/x-ndjson a line for the document and then "
     "one for each page as it gets ready. A page that fails is a row with its status, error_kind and error."

@@ -10,18 +10,9 @@ from selenium.webdriver import Chrome
 
 from pipelines.schema import Task
 from tests.chromium import start_chromium
-from tests.jobs.endpoint import Endpoint, start_endpoint, write_untrained
+from tests.jobs.endpoint import LIMITS, Endpoint, start_endpoint, write_untrained
 
 KEY = "a-key-of-the-tests"
-
-OPTIONS = {
-    "max-upload-megabytes": "2",
-    "max-pages": "100",
-    "max-questions": "2",
-    "max-requests": "3",
-    "max-text-replicas": "1",
-}
-"""Narrow limits, so that little is needed to exceed them; everything else is the default."""
 
 
 @pytest.fixture(scope="session")
@@ -37,7 +28,7 @@ def endpoint(models: dict[Task, Path], tmp_path_factory: pytest.TempPathFactory)
     """With a key, narrow limits and a model for each task: the one that comes with the package, `ask` and `kinds`."""
     log = tmp_path_factory.mktemp("serve") / "log"
     named = [f"ask={models['question-answering']}", f"kinds={models['sequence-classification']}"]
-    options = [word for name, value in OPTIONS.items() for word in (f"--{name}", value)]
+    options = [word for name, value in LIMITS.items() for word in (f"--{name}", str(value))]
     with start_endpoint(log, *options, "--model", "layoutlmv2-forms-small", *named, key=KEY) as started:
         yield started
     assert KEY not in log.read_text()

@@ -24,6 +24,15 @@ from tests.autoscaled_cluster import free_port
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
+LIMITS = {
+    "max-upload-megabytes": 2,
+    "max-pages": 100,
+    "max-questions": 2,
+    "max-requests": 3,
+    "max-text-replicas": 1,
+}
+"""Options of the endpoint that the tests share: narrow, so that little is needed to exceed them."""
+
 ANSWER_SECONDS = 120.0
 """The longest that a test waits for an answer."""
 

@@ -48,18 +48,18 @@ QUESTIONS = ("What is the total?", "Who is the supplier?")
 VARYING = ("document_id", "uri", "seconds", "etag", "pages_selected")
 
 
-@pytest.fixture(
-    scope="module",
-    params=[pytest.param(2, id="in process"), pytest.param(3, id="on ray", marks=pytest.mark.slow)],
-)
+PAGES_PER_DOCUMENT = {"in process": 2, "on ray": 3}
+
+
+@pytest.fixture(scope="module", params=["in process", pytest.param("on ray", marks=pytest.mark.slow)])
 def batch(
     request: pytest.FixtureRequest, samples_directory: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[list[Row], list[Row]]:
-    """Documents and their first pages as the batch job writes them: two in this process, three on a Ray of its own."""
+    """Documents and their first pages as the batch job writes them, in this process and on a Ray of its own."""
     output = tmp_path_factory.mktemp("batch")
     options = ["--input", str(samples_directory), "--output", str(output), "--report-pages", "0"]
-    options += ["--max-pages-per-document", str(request.param)]
-    if request.param == 2:
+    options += ["--max-pages-per-document", str(PAGES_PER_DOCUMENT[request.param])]
+    if request.param == "in process":
         assert run_batch_job(options) == 0
     else:
         command = [sys.executable, "-m", "jobs.extract", *options, "--address", "local"]

@@ -14,8 +14,7 @@ import pytest
 from PIL import Image, ImageSequence
 
 from tests.drawn_pdf import DrawnPage, draw_pdf, show
-from tests.jobs.conftest import OPTIONS
-from tests.jobs.endpoint import Endpoint, start_endpoint
+from tests.jobs.endpoint import LIMITS, Endpoint, start_endpoint
 
 pytestmark = pytest.mark.xdist_group("serve")
 
@@ -144,7 +143,7 @@ def test_requests_beyond_the_limit_are_shed_and_the_endpoint_recovers(
 
 def test_a_client_that_goes_away_frees_its_slot(endpoint: Endpoint, samples_directory: Path) -> None:
     scan = samples_directory / "supplier-form-scanned.pdf"
-    limit, statuses = int(OPTIONS["max-requests"]), []
+    limit, statuses = LIMITS["max-requests"], []
     for _ in range(limit + 1):
         with endpoint.client() as leaving:
             headers = {"Accept": "application/x-ndjson"}

@@ -1,6 +1,6 @@
 /** What is drawn over a page's picture: words, entities and answers, for pointer and keyboard. */
 
-import { prefersLessMotion, counted, drawing, element, score } from "./elements.js";
+import { counted, drawing, element, prefersLessMotion, score } from "./elements.js";
 import { lineBoxes } from "./reading.js";
 import { hideTip, showTip } from "./tip.js";
 

@@ -3,7 +3,7 @@
  * three hundred pages stay as light as three.
  */
 
-import { byId, prefersLessMotion, counted, element } from "./elements.js";
+import { byId, counted, element, prefersLessMotion } from "./elements.js";
 import { classBars } from "./classes.js";
 import { explainPage } from "./errors.js";
 import { Overlay } from "./overlay.js";

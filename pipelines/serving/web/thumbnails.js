@@ -1,6 +1,6 @@
 /** Small pictures of the pages, for navigation in long documents. */
 
-import { byId, prefersLessMotion, element } from "./elements.js";
+import { byId, element, prefersLessMotion } from "./elements.js";
 
 export class Thumbnails {
   /** `onchoose(page_index)` is called with the page to go to. */
