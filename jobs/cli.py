@@ -52,7 +52,7 @@ def run_job(check: Callable[[], Checked], work: Callable[[Checked], int], *, int
     Args:
         check: turns the options of the command line into what `work` takes; should not load Ray or PyTorch.
         work: does the job and returns the exit status.
-        interrupted: what the user is told after Ctrl-C.
+        interrupted: message for the user after Ctrl-C.
 
     Returns:
         The exit status: 0 done, 1 failed, 2 the options make no sense, 130 interrupted.

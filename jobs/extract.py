@@ -26,10 +26,10 @@ from pipelines.storage.files import join_uri, normalise_uri
 
 @dataclass(frozen=True)
 class ExtractedOptions:
-    """What is extracted from which documents: a class of its own, for `--help` begins with it."""
+    """What is extracted from which documents: a class of its own, because `--help` begins with it."""
 
     input: tuple[str, ...]
-    """Folders, files or s3://bucket/prefix with PDF, PNG, JPEG and TIFF files; the type is told by content."""
+    """Folders, files or s3://bucket/prefix with PDF, PNG, JPEG and TIFF files; the type is detected by content."""
     output: str
     """Folder or s3://bucket/prefix for documents/, pages/, answers/, run.json and report.html."""
     model: str = BUNDLED_FORMS
@@ -46,7 +46,7 @@ class Options(ReadingOptions, ExtractedOptions):
     """Options of `python -m jobs.extract`."""
 
     device: str = "auto"
-    """cpu, cuda, or auto: a GPU if there is one; on a cluster that grows, auto asks for a GPU node."""
+    """cpu, cuda, or auto: a GPU if there is one; on an autoscaling cluster, auto requests a GPU node."""
     max_pages_per_document: int | None = None
     """Take only the first pages of longer documents."""
     limit: int | None = None
@@ -54,20 +54,21 @@ class Options(ReadingOptions, ExtractedOptions):
     max_document_megabytes: float = 1000.0
     """Larger files are not opened, in millions of bytes."""
     read_workers: int | None = None
-    """Actors that render and read pages; by default one a CPU. On a cluster that grows (see cluster.yaml), the most
-    that there will be, by default 320."""
+    """Workers that render and read pages; by default one a CPU. On an autoscaling cluster (see cluster.yaml), the
+    maximum, by default 320."""
     model_workers: int | None = None
-    """Actors that run the model; by default one a GPU, without one, one for 16 CPUs. On a cluster that grows, the most
-    that there will be, by default 4."""
+    """Workers that run the model; by default one a GPU, or one for 16 CPUs without a GPU. On an autoscaling cluster, the
+    maximum, by default 4."""
     overwrite: bool = False
     """Remove what an earlier run wrote to --output and begin anew."""
     retry_failed: bool = False
-    """Do the failed documents and pages of the earlier run in --output again, for instance with higher limits or --text
-    ocr; the others stay as they are."""
+    """Read the failed documents and pages of the earlier run in --output again, for instance with higher limits or
+    --text ocr; the others stay as they are."""
     report_pages: int = 8
     """Pages that are drawn in report.html."""
     address: str | None = None
-    """Address of a Ray cluster; by default the one this runs in, or a local one is started."""
+    """Address of a Ray cluster; "local" starts one on this machine. By default the cluster that this runs in; outside of
+    one, up to 200 pages are done in this process, and more start a local Ray."""
 
     def run_options(self, command: Sequence[str] = ()) -> RunOptions:
         """The options of the pipeline's run; `command` is the command line that these came from.

@@ -25,7 +25,7 @@ from pipelines.schema import Row, Task
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """What is read and how it is printed: a class of its own, for `--help` begins with it."""
+    """What is read and how it is printed: a class of its own, because `--help` begins with it."""
 
     files: tyro.conf.Positional[tuple[str, ...]]
     """PDF, PNG, JPEG or TIFF files, or s3://bucket/key."""

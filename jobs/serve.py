@@ -55,7 +55,7 @@ NEEDS_QUESTION = "What?"
 
 @dataclass(frozen=True)
 class EndpointOptions:
-    """What is served, and where: a class of its own, for `--help` begins with it."""
+    """What is served, and where: a class of its own, because `--help` begins with it."""
 
     model: tuple[str, ...] = (BUNDLED_FORMS,)
     """[NAME=]SOURCE of each model: folder, hub id or s3:// URI of a checkpoint. Requests name it by NAME, which is the
@@ -90,7 +90,7 @@ class Options(ReadingOptions, EndpointOptions):
     pages_in_flight: int = 4
     """Pages of one request that are worked on at a time."""
     max_requests: int = 32
-    """Requests that are answered at a time, by each front; more are refused with 429."""
+    """Requests that each process that speaks HTTP answers at a time; more are refused with 429."""
     models_in_memory: int = 3
     """Models that a replica holds at a time, if several are served."""
     min_front_replicas: int = 1
@@ -166,7 +166,7 @@ def served_model(named: str, task: Task | None) -> ServedModel:
     """A model as `--model` gives it: `[NAME=]SOURCE`.
 
     Raises:
-        ValueError: it cannot be told what it was fine-tuned for.
+        ValueError: the task that it was fine-tuned for is unknown.
         CheckpointError: it cannot be read.
     """
     name, mark, source = named.partition("=")
@@ -175,8 +175,8 @@ def served_model(named: str, task: Task | None) -> ServedModel:
         name = PurePosixPath(source.rstrip("/")).name
     if not name or not source:
         raise ValueError(f"--model is {named!r}; write SOURCE or NAME=SOURCE")
-    told = task or task_of(source)
-    return ServedModel(name, source, told, model_labels(source, told))
+    task = task or task_of(source)
+    return ServedModel(name, source, task, model_labels(source, task))
 
 
 def task_of(source: str) -> Task:
