@@ -57,8 +57,8 @@ class Options(ReadingOptions, ExtractedOptions):
     """Workers that render and read pages; by default one a CPU. On an autoscaling cluster (see cluster.yaml), the
     maximum, by default 320."""
     model_workers: int | None = None
-    """Workers that run the model; by default one a GPU, or one for 16 CPUs without a GPU. On an autoscaling cluster, the
-    maximum, by default 4."""
+    """Workers that run the model; by default one a GPU, or one for 16 CPUs without a GPU. On an autoscaling cluster,
+    the maximum, by default 4."""
     overwrite: bool = False
     """Remove what an earlier run wrote to --output and begin anew."""
     retry_failed: bool = False
@@ -67,8 +67,8 @@ class Options(ReadingOptions, ExtractedOptions):
     report_pages: int = 8
     """Pages that are drawn in report.html."""
     address: str | None = None
-    """Address of a Ray cluster; "local" starts one on this machine. By default the cluster that this runs in; outside of
-    one, up to 200 pages are done in this process, and more start a local Ray."""
+    """Address of a Ray cluster; "local" starts one on this machine. By default the cluster that this runs in; outside
+    of one, up to 200 pages are done in this process, and more start a local Ray."""
 
     def run_options(self, command: Sequence[str] = ()) -> RunOptions:
         """The options of the pipeline's run; `command` is the command line that these came from.
