@@ -23,6 +23,8 @@ from pipelines.planning.stage_costs import (
 from pipelines.runtime.pools import PAGES_PER_BLOCK
 
 CALM = Prices(NodeType(16, 0.3, 300.0), NodeType(1, 1.0, 300.0), head_price=0.2, idle_seconds=0.0)
+FEW_NODES = {"ocr_nodes": 40, "gpu_nodes": 10}
+"""More than the plans take, and few enough to be searched soon."""
 STORMY = replace(CALM, ocr=replace(CALM.ocr, losses_per_hour=3.0), gpu=replace(CALM.gpu, losses_per_hour=3.0))
 
 
@@ -124,7 +126,7 @@ def planned(workload: Workload, limits: Limits, figures: StageCosts = SHIPPED, p
 
 
 def test_the_plan_meets_the_deadline_and_nothing_cheaper_around_it_does() -> None:
-    planner = planned(Workload(200_000, 0.7, 10), Limits(hours=0.5, model_on="gpu"))
+    planner = planned(Workload(200_000, 0.7, 10), Limits(hours=0.5, model_on="gpu", **FEW_NODES))
     plan = planner.plan()
     assert plan.meets_deadline and plan.best.outcome.hours <= 0.5
     ocr, gpu = plan.best.fleet.ocr, plan.best.fleet.gpu
@@ -135,13 +137,13 @@ def test_the_plan_meets_the_deadline_and_nothing_cheaper_around_it_does() -> Non
 
 
 def test_a_tighter_deadline_takes_more_nodes_and_a_dear_gpu_none() -> None:
-    workload = Workload(200_000, 0.7, 10)
-    tight, loose = (planned(workload, Limits(hours=limit)).plan().best.fleet for limit in (0.25, 1.0))
+    workload = Workload(60_000, 0.7, 10)
+    tight, loose = (planned(workload, Limits(hours=limit, **FEW_NODES)).plan().best.fleet for limit in (0.25, 1.0))
     assert tight.ocr > loose.ocr
     dear = replace(CALM, gpu=replace(CALM.gpu, price=1000.0))
-    assert planned(workload, Limits(hours=1), prices=dear).plan().best.fleet.gpu == 0
+    assert planned(workload, Limits(hours=1, **FEW_NODES), prices=dear).plan().best.fleet.gpu == 0
     cheap = replace(CALM, gpu=replace(CALM.gpu, price=0.01))
-    assert planned(workload, Limits(hours=1), prices=cheap).plan().best.fleet.gpu > 0
+    assert planned(workload, Limits(hours=1, **FEW_NODES), prices=cheap).plan().best.fleet.gpu > 0
 
 
 def test_a_deadline_that_no_fleet_meets_is_told_with_the_fastest() -> None:
