@@ -58,12 +58,15 @@ def measure(command: list[str]) -> Cost:
     Raises:
         RuntimeError: it fails.
     """
+    own = psutil.Process()
+    earlier = {child.pid for child in own.children(recursive=True)}  # of the command before, ended and not yet gone
     started = time.monotonic()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    own = psutil.Process()
     seconds: dict[tuple[int, float], float] = {}
     while process.poll() is None:
         for child in own.children(recursive=True):
+            if child.pid in earlier:
+                continue
             try:
                 times = child.cpu_times()
                 seconds[child.pid, child.create_time()] = times.user + times.system

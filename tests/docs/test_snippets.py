@@ -108,7 +108,7 @@ def test_the_end_of_the_demo_is_what_the_job_prints() -> None:
         "documents": documents,
         "pages": pages,
         "pages_this_run": 46,
-        "pages_per_second": 1.841,
+        "pages_per_second": 2.144,
         "model": "a model",
     }
     assert summary(record, "/home/me/layoutlmv2-ray/demo-output") + "\n" == shown
