@@ -5,6 +5,7 @@ What a run lists, claims, resumes, retries and audits is the same code either wa
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -26,5 +27,8 @@ def execution(request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 def extract_in_process(patch: pytest.MonkeyPatch) -> None:
-    """Make runs extract their pages in this process, though nobody says how to connect to Ray."""
+    """Make runs of any size do their work in this process, though nobody says how to connect to Ray."""
     patch.setattr("pipelines.runtime.cluster.Cluster.is_optional", True)
+    patch.setattr("pipelines.batch.page_writer.MAX_PAGES_IN_PROCESS", sys.maxsize)
+    patch.setattr("pipelines.batch.opening.MAX_DRIVER_DOCUMENTS", sys.maxsize)
+    patch.setattr("pipelines.batch.opening.MAX_DRIVER_BYTES", sys.maxsize)
