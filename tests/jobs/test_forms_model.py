@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+import ray
 from safetensors import safe_open
 
-from jobs.forms_model import main
 from model import LayoutLMv2Config, LayoutLMv2ForTokenClassification
 from pipelines.datasets.registry import read_corpus
 from pipelines.training import recipe_pages
 from pipelines.training.forms_recipe import SIZES
 from pipelines.training.recipe_pages import write_drawn_pages, write_unlabelled_pages
+from tests.conftest import REPOSITORY
 from tests.pipelines.datasets.drawn_corpus import draw_corpus
 from tests.pipelines.training.text_checkpoint import write_text_checkpoint
 
@@ -50,9 +53,12 @@ def test_the_sizes_make_a_model_that_is_small_enough_to_ship() -> None:
 def test_the_whole_recipe_ends_in_a_model_for_forms(tmp_path: Path) -> None:
     data = draw_corpus(tmp_path / "funsd", forms=31)
     steps = ["--words-steps", "2", "--drawn-steps", "2", "--forms-steps", "2", "--drawn-forms", "104"]
-    command = ["--text-model", str(write_text_checkpoint(tmp_path / "text")), "--funsd", str(data)]
-    command += ["--output", str(tmp_path / "run"), *steps]
-    assert main(command) == 0
+    command = [sys.executable, "-m", "jobs.forms_model", "--address", ray.get_runtime_context().gcs_address, *steps]
+    command += ["--text-model", str(write_text_checkpoint(tmp_path / "text")), "--funsd", str(data)]
+    done = subprocess.run(
+        [*command, "--output", str(tmp_path / "run")], cwd=REPOSITORY, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
     model = LayoutLMv2ForTokenClassification.from_pretrained(tmp_path / "run" / "bundle")
     assert model.config.id2label[1] == "B-HEADER" and model.config.num_labels == 7
     with safe_open(tmp_path / "run" / "bundle" / "model.safetensors", "pt") as weights:
