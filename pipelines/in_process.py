@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import takewhile
 from queue import SimpleQueue
 
 import pyarrow as pa
@@ -29,12 +30,14 @@ class BlockReader:
     """The stages before the model, with a sandbox of their own; one block at a time."""
 
     def __init__(self, options: ExtractOptions, should_continue: Callable[[], bool]) -> None:
-        """`should_continue`: a page that is being read ends as failed once this returns False."""
+        """`should_continue`: once it returns False, the page that is being read fails and the rest are left out."""
         self._fetch, self._sandbox, self._tokenize = Fetch(), make_page_reader(options), make_tokenize(options)
         self._should_continue = should_continue
 
     def __call__(self, block: pa.Table) -> pa.Table:
-        fetched = self._fetch(block.to_pylist())
+        # Without this, each page that is left would start a sandbox only to end it.
+        rows = takewhile(lambda _: self._should_continue(), block.to_pylist())
+        fetched = self._fetch(rows)
         return rows_to_table(self._tokenize(self._sandbox(fetched, self._should_continue)), TOKENIZED)
 
     def close(self) -> None:

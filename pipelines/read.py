@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 import pyarrow as pa
 
 from model.checkpoint_source import BUNDLED_FORMS
-from pipelines.batch.listing import document_id
+from pipelines.batch.listing import listed_row
 from pipelines.batch.opening import open_in_driver
 from pipelines.errors import ProcessingError
 from pipelines.extract import count_steps
@@ -59,8 +59,7 @@ def open_document(path: str, options: ExtractOptions) -> Row:
     stored = next(iter(Storage().list(uri)), None)
     if stored is None or stored.uri != uri:
         raise ProcessingError("not_found", f"{path} is not a file")
-    row = {"document_id": document_id(uri), "uri": uri, "size_bytes": stored.size_bytes, "etag": stored.etag}
-    (document,) = open_in_driver([row], count_steps(ListingOptions(), options.limits))
+    (document,) = open_in_driver([listed_row(stored)], count_steps(ListingOptions(), options.limits))
     if document["status"] == "failed":
         raise ProcessingError(document["error_kind"], document["error"])
     return document
