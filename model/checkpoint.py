@@ -81,10 +81,13 @@ def load_pretrained(
     dtype: torch.dtype | str | None = None,
     torch_dtype: torch.dtype | str | None = None,
     ignore_mismatched_sizes: bool = False,
+    device_map: str | int | torch.device | Mapping[str, str | int | torch.device] | None = None,
     cache_dir: str | PathLike[str] | None = None,
     revision: str | None = None,
     token: str | bool | None = None,
     local_files_only: bool = False,
+    force_download: bool = False,
+    subfolder: str | None = None,
     **config_overrides: Any,
 ) -> ModelType:
     """A model in evaluation mode with a checkpoint's weights.
@@ -94,12 +97,14 @@ def load_pretrained(
 
     Args:
         model_class: a subclass of LayoutLMv2PreTrainedModel.
-        source, cache_dir, revision, token, local_files_only: as in `resolve_checkpoint`.
+        source, cache_dir, revision, token, local_files_only, force_download, subfolder: as in `resolve_checkpoint`.
         config: used instead of the checkpoint's.
         dtype: of the model's floating tensors: a torch.dtype or its name; "auto" is the checkpoint's own; None is
             float32 regardless of the checkpoint. `torch_dtype` is its old name.
         ignore_mismatched_sizes: initialize tensors that have another shape in the checkpoint (a classifier for other
             labels) instead of raising.
+        device_map: where to put the model, which is never split: "auto" is the GPU if there is one, else the CPU; or a
+            device's name or number; or {"": device}. None is the CPU.
         config_overrides: replace values of the configuration, such as `num_labels=7`.
 
     Raises:
@@ -107,8 +112,15 @@ def load_pretrained(
         CheckpointMismatchError: its weights belong to another model.
         ValueError, TypeError: the configuration or an override is invalid.
     """
+    device = choose_device(device_map)
     folder = resolve_checkpoint(
-        source, cache_dir=cache_dir, revision=revision, token=token, local_files_only=local_files_only
+        source,
+        cache_dir=cache_dir,
+        revision=revision,
+        token=token,
+        local_files_only=local_files_only,
+        force_download=force_download,
+        subfolder=subfolder,
     )
     config_class: Any = getattr(model_class, "config_class")  # noqa: B009 - nn.Module has no such attribute
     if config is None:
@@ -128,7 +140,34 @@ def load_pretrained(
     model.new_tensors = new_tensors
     _warn_about_differences(matched, model, source)
     _warn_about_pixel_statistics(model, weights, source)
-    return model.to(chosen_dtype).eval()
+    return model.to(device=device, dtype=chosen_dtype).eval()
+
+
+def choose_device(
+    device_map: str | int | torch.device | Mapping[str, str | int | torch.device] | None,
+) -> torch.device | None:
+    """The one device that `device_map` of `load_pretrained` names; None leaves the model on the CPU.
+
+    Raises:
+        ValueError: the name is no device, the device is not there, or the mapping splits the model.
+    """
+    if device_map is None:
+        return None
+    if isinstance(device_map, Mapping):
+        devices = {str(device): device for device in device_map.values()}
+        if len(devices) != 1:
+            raise ValueError(f"device_map has the devices {sorted(devices)}; a model is put on one, as a whole")
+        device_map = next(iter(devices.values()))
+    if device_map in ("auto", "balanced", "balanced_low_0", "sequential"):
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(device_map)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(
+            f"device_map={device_map!r} is not a device of this machine ({_first_line(error)}); use 'auto'"
+        ) from error
+    return device
 
 
 def save_pretrained(model: nn.Module, folder: str | PathLike[str]) -> None:

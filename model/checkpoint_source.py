@@ -7,7 +7,7 @@ import json
 import re
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatch
@@ -28,6 +28,9 @@ OTHER_FILES = (CONFIG_NAME, "preprocessor_config.json", "processor_config.json",
 
 BUNDLED_FORMS = "layoutlmv2-forms-small"
 """The model included in this package: it finds headers, questions and answers on forms."""
+
+SOURCE_OPTIONS = ("cache_dir", "revision", "token", "local_files_only", "force_download", "subfolder")
+"""The keyword arguments of `resolve_checkpoint` that `from_pretrained` of every class takes."""
 
 _HUB_ID = re.compile(r"[A-Za-z0-9_][\w.-]*(/[\w.-]+)?")
 _DENIED = {"403", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "401"}
@@ -55,6 +58,8 @@ def resolve_checkpoint(
     revision: str | None = None,
     token: str | bool | None = None,
     local_files_only: bool = False,
+    force_download: bool = False,
+    subfolder: str | None = None,
     weights: bool = True,
 ) -> Path:
     """The local folder of a checkpoint, downloaded if necessary.
@@ -70,20 +75,22 @@ def resolve_checkpoint(
             a folder for each version of the content (by etag).
         revision, token: for the hub: a branch, tag or commit; an access token.
         local_files_only: use only what the cache has of a hub id, without the network.
+        force_download: download again what the cache already has.
+        subfolder: the folder within the source that holds the checkpoint; None or "" is the source itself.
         weights: False downloads no weights, only the configuration and the tokenizer.
 
     Raises:
         CheckpointError: the checkpoint does not exist, access is denied, or its source is unreachable.
     """
-    text = str(source)
+    text, inner = str(source), (subfolder or "").strip("/")
     if text.startswith("s3://"):
         cache = Path(cache_dir) if cache_dir else Path.home() / ".cache" / "layoutlmv2"
-        return _download_from_s3(text, cache, weights)
+        return _download_from_s3(f"{text}/{inner}" if inner else text, cache, weights, force_download)
     folder = Path(text.removeprefix("file://")).expanduser()
     if folder.is_dir():
-        return folder
+        return _subfolder(folder, inner, source)
     if text == BUNDLED_FORMS:
-        return Path(__file__).parent / "bundled" / BUNDLED_FORMS
+        return _subfolder(Path(__file__).parent / "bundled" / BUNDLED_FORMS, inner, source)
     if folder.exists():
         raise CheckpointError(f"{source} is a file; give the folder that contains it", "not_found")
     if isinstance(source, Path) or not _HUB_ID.fullmatch(text):
@@ -92,8 +99,26 @@ def resolve_checkpoint(
             "microsoft/layoutlmv2-base-uncased, or s3://bucket/prefix",
             "not_found",
         )
-    options = {"cache_dir": cache_dir, "revision": revision, "token": token, "local_files_only": local_files_only}
-    return _download_from_hub(text, options, weights)
+    options = {
+        "cache_dir": cache_dir,
+        "revision": revision,
+        "token": token,
+        "local_files_only": local_files_only,
+        "force_download": force_download,
+    }
+    return _subfolder(_download_from_hub(text, options, inner, weights), inner, source)
+
+
+def split_source_options(arguments: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The keyword arguments of a `from_pretrained` in two: those of `SOURCE_OPTIONS`, and the others."""
+    options = {name: value for name, value in arguments.items() if name in SOURCE_OPTIONS}
+    return options, {name: value for name, value in arguments.items() if name not in SOURCE_OPTIONS}
+
+
+def _subfolder(folder: Path, inner: str, source: str | PathLike[str]) -> Path:
+    if inner and not (folder / inner).is_dir():
+        raise CheckpointError(f"{source} has no folder {inner!r}", "not_found")
+    return folder / inner
 
 
 def read_config_json(source: str | PathLike[str], **options: Any) -> dict[str, Any]:
@@ -177,14 +202,18 @@ def _has_weights(names: Iterable[str], files: tuple[str, ...]) -> bool:
     return any(fnmatch(name, pattern) for name in names for pattern in files)
 
 
-def _download_from_hub(hub_id: str, options: dict[str, Any], weights: bool) -> Path:
+def _download_from_hub(hub_id: str, options: dict[str, Any], inner: str, weights: bool) -> Path:
     from huggingface_hub import errors, snapshot_download
 
+    def download(*files: str) -> Path:
+        patterns = [f"{inner}/{name}" if inner else name for name in (*OTHER_FILES, *files)]
+        return Path(snapshot_download(hub_id, allow_patterns=patterns, **options))
+
     try:
-        patterns = [*OTHER_FILES, *(SAFETENSORS_FILES if weights else ())]
-        folder = Path(snapshot_download(hub_id, allow_patterns=patterns, **options))
-        if weights and not _has_weights((path.name for path in folder.iterdir()), (*SAFETENSORS_FILES, *PICKLE_FILES)):
-            folder = Path(snapshot_download(hub_id, allow_patterns=[*OTHER_FILES, *PICKLE_FILES], **options))
+        folder = download(*(SAFETENSORS_FILES if weights else ()))
+        names = (path.name for path in (folder / inner).glob("*"))
+        if weights and not _has_weights(names, (*SAFETENSORS_FILES, *PICKLE_FILES)):
+            folder = download(*PICKLE_FILES)
         return folder
     except errors.GatedRepoError as error:
         raise CheckpointError(
@@ -219,7 +248,7 @@ class _StoredFile:
     size: int
 
 
-def _download_from_s3(uri: str, cache: Path, weights: bool) -> Path:
+def _download_from_s3(uri: str, cache: Path, weights: bool, force_download: bool) -> Path:
     from filelock import FileLock  # huggingface_hub and torch depend on it
 
     bucket, _, prefix = uri.removeprefix("s3://").partition("/")
@@ -233,10 +262,12 @@ def _download_from_s3(uri: str, cache: Path, weights: bool) -> Path:
             content = hashlib.sha256("".join(f"{file.name} {file.etag}\n" for file in files).encode()).hexdigest()
             name = re.sub(r"[^\w.-]+", "-", f"{bucket}/{prefix}").strip("-")
             target = cache / f"{name[:100]}-{content[:16]}"
-            if target.is_dir():
+            if target.is_dir() and not force_download:
                 return target
             _make_cache(cache)
             with FileLock(f"{target}.lock"):
+                if target.is_dir() and force_download:
+                    shutil.rmtree(target)
                 if target.is_dir():
                     return target
                 partial = Path(tempfile.mkdtemp(prefix=f"{target.name}.partial-", dir=cache))
