@@ -11,6 +11,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from model.auto import AutoConfig as AutoConfig
+    from model.auto import AutoImageProcessor as AutoImageProcessor
+    from model.auto import AutoModel as AutoModel
+    from model.auto import AutoModelForDocumentQuestionAnswering as AutoModelForDocumentQuestionAnswering
+    from model.auto import AutoModelForQuestionAnswering as AutoModelForQuestionAnswering
+    from model.auto import AutoModelForSequenceClassification as AutoModelForSequenceClassification
+    from model.auto import AutoModelForTokenClassification as AutoModelForTokenClassification
+    from model.auto import AutoProcessor as AutoProcessor
+    from model.auto import AutoTokenizer as AutoTokenizer
     from model.config import LayoutLMv2Config as LayoutLMv2Config
     from model.heads import LayoutLMv2ForQuestionAnswering as LayoutLMv2ForQuestionAnswering
     from model.heads import LayoutLMv2ForSequenceClassification as LayoutLMv2ForSequenceClassification
@@ -21,8 +30,18 @@ if TYPE_CHECKING:
     from model.preprocessing.processor import LayoutLMv2Processor as LayoutLMv2Processor
     from model.preprocessing.tokenizer import LayoutLMv2Tokenizer as LayoutLMv2Tokenizer
     from model.preprocessing.tokenizer import LayoutLMv2TokenizerFast as LayoutLMv2TokenizerFast
+    from model.random_seed import set_seed as set_seed
 
 _MODULES = {
+    "AutoConfig": "model.auto",
+    "AutoImageProcessor": "model.auto",
+    "AutoModel": "model.auto",
+    "AutoModelForDocumentQuestionAnswering": "model.auto",
+    "AutoModelForQuestionAnswering": "model.auto",
+    "AutoModelForSequenceClassification": "model.auto",
+    "AutoModelForTokenClassification": "model.auto",
+    "AutoProcessor": "model.auto",
+    "AutoTokenizer": "model.auto",
     "LayoutLMv2Config": "model.config",
     "LayoutLMv2ForQuestionAnswering": "model.heads",
     "LayoutLMv2ForSequenceClassification": "model.heads",
@@ -33,6 +52,7 @@ _MODULES = {
     "LayoutLMv2Processor": "model.preprocessing.processor",
     "LayoutLMv2Tokenizer": "model.preprocessing.tokenizer",
     "LayoutLMv2TokenizerFast": "model.preprocessing.tokenizer",
+    "set_seed": "model.random_seed",
 }
 
 __all__ = list(_MODULES)

@@ -10,9 +10,12 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from model.config_rules import check_config
+from model.hub import Publishable
 
 CONFIG_NAME = "config.json"
 MODEL_TYPE = "layoutlmv2"
+MODEL_TYPES = (MODEL_TYPE, "layoutxlm")
+"""The values of `model_type` that describe this network; LayoutXLM is the same one with another vocabulary."""
 WRITTEN_IF_SET = frozenset(
     [
         "visual_backbone", "chunk_size_feed_forward", "problem_type", "id2label", "label2id", "return_dict",
@@ -61,7 +64,7 @@ def default_detectron2_config() -> dict[str, Any]:
 
 
 @dataclass(init=False, eq=False, repr=False)
-class LayoutLMv2Config:
+class LayoutLMv2Config(Publishable):
     """Every parameter of the reference's configuration, with the same name and default.
 
     Takes keyword arguments only. Unknown names are kept as attributes and written back, as in the reference.
@@ -124,8 +127,8 @@ class LayoutLMv2Config:
 
     def _take(self, values: Mapping[str, Any]) -> None:
         remaining = dict(values)
-        if (model_type := remaining.pop("model_type", MODEL_TYPE)) not in (MODEL_TYPE, "layoutxlm"):
-            raise ValueError(f"model_type is {model_type!r}: this is not a LayoutLMv2 model")
+        if (model_type := remaining.pop("model_type", MODEL_TYPE)) not in MODEL_TYPES:
+            raise ValueError(f"model_type is {model_type!r}; this package has {' and '.join(MODEL_TYPES)}")
         num_labels = remaining.pop("num_labels", None)
         if (torch_dtype := remaining.pop("torch_dtype", None)) is not None and remaining.get("dtype") is None:
             remaining["dtype"] = torch_dtype
@@ -192,7 +195,7 @@ class LayoutLMv2Config:
     def from_dict(cls, values: Mapping[str, Any], **overrides: Any) -> LayoutLMv2Config:
         """The configuration described by `values`, the content of a `config.json`.
 
-        `to_dict` returns these values unchanged, unknown keys included, except for what `overrides` or later
+        `to_diff_dict` returns these values unchanged, unknown keys included, except for what `overrides` or later
         assignments change.
 
         Raises:
@@ -211,17 +214,32 @@ class LayoutLMv2Config:
     def from_pretrained(cls, source: str | Path, **overrides: Any) -> LayoutLMv2Config:
         """Read `config.json` from a folder, a hub id or `s3://bucket/prefix`; `overrides` replace its values.
 
+        `revision`, `subfolder` and the other options of `model.checkpoint_source.resolve_checkpoint` are taken too.
+
         Raises:
             OSError, ValueError, TypeError: the file cannot be read, or `from_dict` rejects it.
         """
-        from model.checkpoint_source import (
-            read_config_json,
-        )  # here, so that a configuration alone needs no network code
+        # Here, so that a configuration alone needs no network code.
+        from model.checkpoint_source import read_config_json, split_source_options
 
-        return cls.from_dict(read_config_json(source), **overrides)
+        options, overrides = split_source_options(overrides)
+        return cls.from_dict(read_config_json(source, **options), **overrides)
+
+    @classmethod
+    def from_json_file(cls, json_file: str | Path) -> LayoutLMv2Config:
+        """The configuration in a JSON file. Raises OSError, and ValueError like the class."""
+        return cls.from_dict(json.loads(Path(json_file).read_text(encoding="utf-8")))
 
     def to_dict(self) -> dict[str, Any]:
-        """The content of `config.json`: plain JSON values. A configuration that was read is returned unchanged."""
+        """Every parameter, and every other key of the file that was read, as plain JSON values."""
+        return {**self.to_diff_dict(), **self._public()}
+
+    def to_diff_dict(self) -> dict[str, Any]:
+        """The content of `config.json`: plain JSON values. A configuration that was read is returned unchanged.
+
+        A new one has every parameter of the model, and those that all kinds of model share (`id2label`, `return_dict`
+        ...) only where they differ from the default, as in the reference.
+        """
         written = copy.deepcopy(self._read)
         for name, value in self._public().items():
             if name not in self._as_read or value != self._as_read[name]:
@@ -232,16 +250,33 @@ class LayoutLMv2Config:
             written["num_labels"] = self.num_labels
         return written
 
-    def to_json_string(self) -> str:
-        """`to_dict` as text, formatted as in the reference."""
-        return json.dumps(self.to_dict(), indent=2, sort_keys=True) + "\n"
+    def to_json_string(self, use_diff: bool = True) -> str:
+        """`to_diff_dict`, or `to_dict` with `use_diff=False`, as text, formatted as in the reference."""
+        values = self.to_diff_dict() if use_diff else self.to_dict()
+        return json.dumps(values, indent=2, sort_keys=True) + "\n"
+
+    def to_json_file(self, json_file_path: str | Path, use_diff: bool = True) -> None:
+        """Write `to_json_string` to a file."""
+        Path(json_file_path).write_text(self.to_json_string(use_diff), encoding="utf-8")
 
     def save_pretrained(self, folder: str | Path) -> None:
         """Write `config.json` into `folder`, which is created if necessary."""
         self.validate()
         path = Path(folder)
         path.mkdir(parents=True, exist_ok=True)
-        (path / CONFIG_NAME).write_text(self.to_json_string(), encoding="utf-8")
+        self.to_json_file(path / CONFIG_NAME)
+
+    def update(self, config_dict: Mapping[str, Any]) -> None:
+        """Set several parameters; they are checked when a model is built (or by `validate`), as any set later.
+
+        `id2label` also sets `label2id`, unless that is given too.
+        """
+        changes = dict(config_dict)
+        if (labels := changes.get("id2label")) is not None:
+            changes["id2label"] = {int(index): label for index, label in labels.items()}
+            changes.setdefault("label2id", _inverse(changes["id2label"]))
+        for name, value in changes.items():
+            setattr(self, name, value)
 
     def replace(self, **changes: Any) -> LayoutLMv2Config:
         """A copy with other values. Raises ValueError like the class."""

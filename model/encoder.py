@@ -115,8 +115,9 @@ class LayoutLMv2Layer(nn.Module):
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
         context, probabilities = self.attention.self(hidden, bias, output_attentions)
         attended = self.attention.output(context, hidden)
-        # Optional chunks of tokens use less memory, with the same result.
-        chunks = attended.split(self.chunk, dim=1) if self.chunk else (attended,)
+        # Optional chunks of tokens use less memory, with the same result; in an export their number would be fixed.
+        in_chunks = self.chunk and not torch.compiler.is_exporting()
+        chunks = attended.split(self.chunk, dim=1) if in_chunks else (attended,)
         results = [self.output(self.intermediate(chunk), chunk) for chunk in chunks]
         return (torch.cat(results, dim=1) if len(results) > 1 else results[0]), probabilities
 

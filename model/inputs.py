@@ -6,10 +6,6 @@ import torch
 
 from model.config import LayoutLMv2Config
 
-BOX_LIMIT = 1000
-"""Boxes are in thousandths of the page's width and height: 0 to 1000, inclusive."""
-
-
 def check_shapes(
     config: LayoutLMv2Config,
     input_ids: torch.Tensor | None,
@@ -65,7 +61,8 @@ def check_values(
 
     Args:
         input_ids, token_type_ids, position_ids: integers [b, t], in the range of their embedding table.
-        bbox: integers [b, t, 4], (x0, y0, x1, y1) with 0 <= x0 <= x1 <= 1000 and 0 <= y0 <= y1 <= 1000.
+        bbox: integers [b, t, 4], (x0, y0, x1, y1) with x0 <= x1 and y0 <= y1, from 0 to
+            `max_2d_position_embeddings` - 1 (the pages of the jobs end at 1000).
 
     Raises:
         ValueError: a value is invalid; the message names the row (index in the batch) and token of the first one.
@@ -85,30 +82,30 @@ def check_values(
         if tensor is not None and tensor.numel()
     ]
     if bbox is not None and bbox.numel():
-        margins.append(_box_margins(bbox).amin())
+        margins.append(_box_margins(bbox, config.max_2d_position_embeddings - 1).amin())
     if not margins or torch.stack([margin.long() for margin in margins]).amin().item() >= 0:
         return
     if bbox is not None:
-        _raise_for_invalid_box(bbox)
+        _raise_for_invalid_box(bbox, config.max_2d_position_embeddings - 1)
     for name, (tensor, size) in indices.items():
         if tensor is not None:
             for row, token in ((tensor < 0) | (tensor >= size)).nonzero()[:1].tolist():
                 raise ValueError(f"{name}[{row}, {token}] is {int(tensor[row, token])}; expected 0 to {size - 1}")
 
 
-def _box_margins(bbox: torch.Tensor) -> torch.Tensor:
+def _box_margins(bbox: torch.Tensor, limit: int) -> torch.Tensor:
     top_left, bottom_right = bbox.long().split(2, dim=-1)
-    return torch.minimum(torch.minimum(top_left, BOX_LIMIT - bottom_right), bottom_right - top_left)
+    return torch.minimum(torch.minimum(top_left, limit - bottom_right), bottom_right - top_left)
 
 
-def _raise_for_invalid_box(bbox: torch.Tensor) -> None:
-    invalid = (_box_margins(bbox) < 0).any(dim=-1).nonzero()
+def _raise_for_invalid_box(bbox: torch.Tensor, limit: int) -> None:
+    invalid = (_box_margins(bbox, limit) < 0).any(dim=-1).nonzero()
     if not len(invalid):
         return
     row, token = invalid[0].tolist()
     box = bbox[row, token].tolist()
-    outside = min(box) < 0 or max(box) > BOX_LIMIT
-    reason = f"outside 0..{BOX_LIMIT}" if outside else "inverted (x0 > x1 or y0 > y1)"
+    outside = min(box) < 0 or max(box) > limit
+    reason = f"outside 0..{limit}" if outside else "inverted (x0 > x1 or y0 > y1)"
     more = f", and {len(invalid) - 1} more are invalid" if len(invalid) > 1 else ""
     raise ValueError(
         f"bbox[{row}, {token}] (row {row} of the batch, token {token}) is {box}, {reason}{more}: boxes are "

@@ -119,7 +119,7 @@ class LayoutLMv2Model(LayoutLMv2PreTrainedModel):
         text = self.embeddings(inputs_embeds, bbox, position_ids, token_type_ids)
         return Embedded(
             hidden=torch.cat([text, visual], dim=1),
-            position_ids=torch.cat([position_ids, visual_positions.expand(len(position_ids), -1)], dim=1),
+            position_ids=torch.cat([position_ids, visual_positions.expand(position_ids.shape[0], -1)], dim=1),
             bbox=torch.cat([bbox, boxes.expand(batch, -1, -1)], dim=1),
             visible=nn.functional.pad(visible == 1, (0, self.visual_tokens), value=True),
             text_tokens=tokens,
@@ -139,7 +139,7 @@ class LayoutLMv2Model(LayoutLMv2PreTrainedModel):
             raise ValueError(
                 f"image is {actual}; expected a tensor (or ImageList) [batch, 3, height, width], BGR, 0..255"
             )
-        rows = len(pixels) if image_of_row is None else len(image_of_row)
+        rows = pixels.shape[0] if image_of_row is None else image_of_row.shape[0]  # len() would fix it in an export
         if rows != batch:
             source = "image" if image_of_row is None else "image_of_row"
             raise ValueError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import OrderedDict
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar, overload
 
@@ -12,42 +12,55 @@ from torch.utils import _pytree
 Tensors = tuple[torch.Tensor, ...]
 
 
-@dataclass(frozen=True)
-class ModelOutput:
-    """Fields in the order of the tuple form. Fields that are None are left out of the tuple and the keys."""
+class ModelOutput(OrderedDict[str, Any]):
+    """A dictionary of the fields that are not None, in the order of the tuple form; also by attribute and position.
+
+    `output.logits`, `output["logits"]` and `output[0]` are the same tensor, and assigning to one form changes all.
+    Entries are never removed (a field set to None leaves the keys): so what one part of a program adds, every part sees.
+    """
 
     def to_tuple(self) -> tuple[Any, ...]:
         """The fields that are not None, in order: the result of a call with `return_dict=False`."""
-        return tuple(value for _, value in self.items())
-
-    def items(self) -> list[tuple[str, Any]]:
-        pairs = [(field.name, getattr(self, field.name)) for field in fields(self)]
-        return [(name, value) for name, value in pairs if value is not None]
-
-    def keys(self) -> list[str]:
-        return [name for name, _ in self.items()]
-
-    def values(self) -> list[Any]:
-        return [value for _, value in self.items()]
-
-    def get(self, name: str, default: Any = None) -> Any:
-        return dict(self.items()).get(name, default)
+        return tuple(self.values())
 
     @overload
     def __getitem__(self, key: str | int) -> Any: ...
     @overload
     def __getitem__(self, key: slice) -> tuple[Any, ...]: ...
     def __getitem__(self, key: str | int | slice) -> Any:
-        return dict(self.items())[key] if isinstance(key, str) else self.to_tuple()[key]
+        return super().__getitem__(key) if isinstance(key, str) else self.to_tuple()[key]
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.keys())
+    def __setitem__(self, name: str, value: Any) -> None:
+        setattr(self, name, value)
+        if name not in self:  # neither a field nor None
+            super().__setitem__(name, value)
 
-    def __len__(self) -> int:
-        return len(self.items())
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        names = [field.name for field in fields(self)]  # type: ignore[arg-type]  # every subclass is a dataclass
+        if name not in names:
+            return
+        if value is None:
+            super().pop(name, None)
+        elif name in self:
+            super().__setitem__(name, value)
+        else:
+            super().__setitem__(name, value)
+            for later in names[names.index(name) + 1 :]:
+                if later in self:
+                    self.move_to_end(later)
 
-    def __contains__(self, name: object) -> bool:
-        return name in self.keys()
+    def __delitem__(self, name: str) -> None:
+        raise TypeError(f"{type(self).__name__} keeps its entries; set {name!r} to None to leave it out")
+
+    def pop(self, *_: Any) -> Any:
+        raise TypeError(f"{type(self).__name__} keeps its entries; copy it with dict(output) to change its keys")
+
+    def update(self, *_: Any, **__: Any) -> None:
+        raise TypeError(f"{type(self).__name__} takes one entry at a time: output[name] = value")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), tuple(getattr(self, field.name) for field in fields(self))  # type: ignore[arg-type]
 
 
 OutputType = TypeVar("OutputType", bound=ModelOutput)
@@ -56,7 +69,7 @@ OutputType = TypeVar("OutputType", bound=ModelOutput)
 def _registered(output_class: type[OutputType]) -> type[OutputType]:
     # DistributedDataParallel finds the tensors of an output through pytrees.
     def flatten(output: OutputType) -> tuple[list[Any], list[str]]:
-        return output.values(), output.keys()
+        return list(output.values()), list(output)
 
     def unflatten(values: Any, names: Any) -> OutputType:
         return output_class(**dict(zip(names, values, strict=True)))
@@ -68,7 +81,7 @@ def _registered(output_class: type[OutputType]) -> type[OutputType]:
 
 
 @_registered
-@dataclass(frozen=True)
+@dataclass(eq=False, repr=False)
 class BaseModelOutputWithPooling(ModelOutput):
     """The output of `LayoutLMv2Model`; s is the number of text and visual tokens, text first.
 
@@ -84,7 +97,7 @@ class BaseModelOutputWithPooling(ModelOutput):
 
 
 @_registered
-@dataclass(frozen=True)
+@dataclass(eq=False, repr=False)
 class TokenClassifierOutput(ModelOutput):
     """loss: scalar, with labels only; logits: [b, text tokens, num_labels]; the rest as for the base model."""
 
@@ -95,7 +108,7 @@ class TokenClassifierOutput(ModelOutput):
 
 
 @_registered
-@dataclass(frozen=True)
+@dataclass(eq=False, repr=False)
 class SequenceClassifierOutput(ModelOutput):
     """loss: scalar, with labels only; logits: [b, num_labels]; the rest as for the base model."""
 
@@ -106,7 +119,7 @@ class SequenceClassifierOutput(ModelOutput):
 
 
 @_registered
-@dataclass(frozen=True)
+@dataclass(eq=False, repr=False)
 class QuestionAnsweringModelOutput(ModelOutput):
     """loss: scalar, with positions only; start_logits, end_logits: [b, text tokens]; the rest as for the base model."""
 

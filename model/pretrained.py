@@ -1,4 +1,4 @@
-"""The base class of the models: reading and writing checkpoints, the base model, gradient checkpointing."""
+"""The base class of the models: reading and writing checkpoints, word embeddings, gradient checkpointing."""
 
 from __future__ import annotations
 
@@ -6,15 +6,17 @@ from pathlib import Path
 from typing import Any, ClassVar, TypeVar, cast
 
 import torch
+import torch.distributed
 from torch import nn
 
 from model.config import LayoutLMv2Config
+from model.hub import Publishable
 from model.relative_bias import DistanceTable
 
 ModelType = TypeVar("ModelType", bound="LayoutLMv2PreTrainedModel")
 
 
-class LayoutLMv2PreTrainedModel(nn.Module):
+class LayoutLMv2PreTrainedModel(Publishable, nn.Module):
     """The base of the model classes. `config` is checked when a model is built, so a model always has a valid one."""
 
     base_model_prefix: ClassVar[str] = "layoutlmv2"
@@ -76,6 +78,59 @@ class LayoutLMv2PreTrainedModel(nn.Module):
         base = cast(Any, self.base_model)
         base.embeddings.word_embeddings = value
         self.config.vocab_size = base.config.vocab_size = value.num_embeddings
+
+    def resize_token_embeddings(
+        self, new_num_tokens: int | None = None, pad_to_multiple_of: int | None = None, mean_resizing: bool = True
+    ) -> nn.Embedding:
+        """Give the table of word embeddings another number of rows, as after `tokenizer.add_tokens`.
+
+        Args:
+            new_num_tokens: the tokens, usually `len(tokenizer)`; further rows are cut off. None keeps the number.
+            pad_to_multiple_of: round the number up to a multiple of this.
+            mean_resizing: new rows are the mean of the old ones; otherwise they are random, as in a new model. (The
+                reference adds noise of a variance of 1e-9 of the old ones to the mean.)
+
+        Returns:
+            The table, [tokens, hidden_size]; `config.vocab_size` is updated.
+
+        Raises:
+            ValueError: a number is less than 1, or the padding token would be cut off.
+        """
+        old = self.get_input_embeddings()
+        tokens = old.num_embeddings if new_num_tokens is None else new_num_tokens
+        if tokens < 1 or (pad_to_multiple_of is not None and pad_to_multiple_of < 1):
+            raise ValueError(f"{tokens} tokens, in multiples of {pad_to_multiple_of}: both must be 1 or more")
+        if pad_to_multiple_of is not None:
+            tokens = -(-tokens // pad_to_multiple_of) * pad_to_multiple_of
+        if tokens == old.num_embeddings:
+            return old
+        if old.padding_idx is not None and old.padding_idx >= tokens:
+            raise ValueError(f"{tokens} tokens would cut off the padding token, pad_token_id={old.padding_idx}")
+        weight = old.weight.detach().new_empty(tokens, old.embedding_dim)
+        kept = min(tokens, old.num_embeddings)
+        weight[:kept] = old.weight.detach()[:kept]
+        if mean_resizing:
+            weight[kept:] = old.weight.detach().float().mean(dim=0).to(weight.dtype)
+        else:
+            weight[kept:].normal_(std=self.config.initializer_range)
+        table = nn.Embedding(tokens, old.embedding_dim, padding_idx=old.padding_idx, _weight=weight)
+        table.weight.requires_grad_(old.weight.requires_grad)
+        self.set_input_embeddings(table)
+        return table
+
+    def num_parameters(self, only_trainable: bool = False, exclude_embeddings: bool = False) -> int:
+        """The number of weights; `only_trainable` leaves out frozen ones, `exclude_embeddings` the embedding tables."""
+        tables = [part.weight for part in self.modules() if isinstance(part, nn.Embedding)] if exclude_embeddings else []
+        left_out = set(map(id, tables))
+        return sum(
+            parameter.numel()
+            for parameter in self.parameters()
+            if id(parameter) not in left_out and (parameter.requires_grad or not only_trainable)
+        )
+
+    def synchronize_batch_norm(self, process_group: torch.distributed.ProcessGroup | None = None) -> None:
+        """Share the batch statistics of the visual backbone; see `VisualBackbone.synchronize_batch_norm`."""
+        cast(Any, self.base_model).visual.synchronize_batch_norm(process_group)
 
     def gradient_checkpointing_enable(self) -> None:
         """In training, keep only each layer's input and recompute the layer for its gradient: less memory."""

@@ -12,7 +12,6 @@ import torch
 from torch import nn
 
 from model.config import LayoutLMv2Config
-from model.inputs import BOX_LIMIT
 
 _ALIGNMENT = 8
 """Rows of the bias start at multiples of this many elements: the fused GPU kernels copy an unaligned bias."""
@@ -78,7 +77,7 @@ def relative_bias(
         on_page: the tables of x and y, if the model has them. Horizontal distances are between x0, vertical ones
             between y1: the bottom of a box, not its top, as in the reference.
         position_ids: int64 [b or 1, s].
-        bbox: int64 [b, s, 4], 0..1000.
+        bbox: int64 [b, s, 4], 0 to max_2d_position_embeddings - 1.
         visible: bool [b, s], False where a token must not be attended to.
         dtype: of the result, in which hidden tokens get the lowest finite value (minus infinity would turn a row with
             nothing to attend to into NaN).
@@ -87,7 +86,8 @@ def relative_bias(
         [b, heads, s, s], queries by keys; without tables [b, 1, 1, s].
     """
     keys = visible.shape[1]
-    padding = -keys % _ALIGNMENT
+    # An exported program has a symbol for the number of tokens, which must not be tied to a remainder.
+    padding = 0 if torch.compiler.is_exporting() else -keys % _ALIGNMENT
     hidden = nn.functional.pad(~visible, (0, padding))[:, None, None, :]
     positions = nn.functional.pad(position_ids, (0, padding))
     boxes = nn.functional.pad(bbox, (0, 0, 0, padding))
@@ -97,7 +97,7 @@ def relative_bias(
         bias = on_page[0](x[:, :keys], x).add_(on_page[1](y[:, :keys], y))
     if in_text is not None:
         part = in_text(positions[:, :keys], positions)
-        bias = part.expand(len(visible), -1, -1, -1).clone() if bias is None else bias.add_(part)
+        bias = part.expand(visible.shape[0], -1, -1, -1).clone() if bias is None else bias.add_(part)
     if bias is None:
         bias = torch.zeros(hidden.shape, dtype=dtype, device=hidden.device)
     return bias.to(dtype).masked_fill_(hidden, torch.finfo(dtype).min)[..., :keys]
@@ -111,4 +111,5 @@ def text_table(config: LayoutLMv2Config) -> DistanceTable:
 
 def page_table(config: LayoutLMv2Config) -> DistanceTable:
     """One of the two 2-D tables of a configuration."""
-    return DistanceTable(config.num_attention_heads, config.rel_2d_pos_bins, config.max_rel_2d_pos, BOX_LIMIT)
+    largest = config.max_2d_position_embeddings - 1
+    return DistanceTable(config.num_attention_heads, config.rel_2d_pos_bins, config.max_rel_2d_pos, largest)

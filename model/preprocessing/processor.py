@@ -11,16 +11,19 @@ The five ways to call it (`apply_ocr` is a setting of the image processor):
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Sequence
 from typing import Any
 
+from model.checkpoint_source import split_source_options
+from model.hub import Publishable
 from model.preprocessing.encoding import BatchEncoding
 from model.preprocessing.image_processor import LayoutLMv2ImageProcessor
 from model.preprocessing.tokenizer import LayoutLMv2Tokenizer
 
 
-class LayoutLMv2Processor:
+class LayoutLMv2Processor(Publishable):
     """An image processor and a tokenizer, with the reference implementation's arguments.
 
     Args:
@@ -59,13 +62,14 @@ class LayoutLMv2Processor:
         return_length: bool = False,
         verbose: bool = True,
         return_tensors: str | None = None,
-        padding_side: str | None = None,
+        **tokenizer_arguments: Any,
     ) -> BatchEncoding:
         """Prepare one page or a batch of pages.
 
         Args:
             images: see `LayoutLMv2ImageProcessor.preprocess`; one image per page.
-            text, text_pair, boxes, word_labels: see the module's docstring; for the rest see the tokenizer.
+            text, text_pair, boxes, word_labels: see the module's docstring; for the rest see the tokenizer, whose other
+                arguments (`padding_side` ...) are taken too.
 
         Returns:
             The tokenizer's output and `image`: (batch, 3, 224, 224) BGR uint8 with `return_tensors`, else a list of
@@ -112,7 +116,6 @@ class LayoutLMv2Processor:
             max_length=max_length,
             stride=stride,
             pad_to_multiple_of=pad_to_multiple_of,
-            padding_side=padding_side,
             return_tensors=return_tensors,
             return_token_type_ids=return_token_type_ids,
             return_attention_mask=return_attention_mask,
@@ -121,15 +124,25 @@ class LayoutLMv2Processor:
             return_offsets_mapping=return_offsets_mapping,
             return_length=return_length,
             verbose=verbose,
+            **tokenizer_arguments,
         )
         if return_overflowing_tokens:
-            pages = [int(page) for page in encoding["overflow_to_sample_mapping"]]
-            _check_counts(len(page_images), len(set(pages)))
-            encoding["image"] = [page_images[page] for page in pages]
+            pages = encoding["overflow_to_sample_mapping"]
+            _check_counts(len(page_images), len({int(page) for page in pages}))
+            encoding["image"] = self.get_overflowing_images(page_images, pages)
         else:
             _check_counts(len(page_images), len(encoding.encodings or []))
             encoding["image"] = page_images
         return encoding
+
+    def get_overflowing_images(self, images: Any, overflow_to_sample_mapping: Any) -> list[Any]:
+        """The image of each window: a list in the order of the windows.
+
+        Args:
+            images: one per page, as a list or a tensor.
+            overflow_to_sample_mapping: the index of each window's page, as the tokenizer returns it.
+        """
+        return [images[int(page)] for page in overflow_to_sample_mapping]
 
     def decode(self, *arguments: Any, **options: Any) -> str | list[str]:
         """See the tokenizer."""
@@ -151,13 +164,25 @@ class LayoutLMv2Processor:
         Args:
             source: folder, hub id or `s3://bucket/prefix`.
             image_processor_class: `LayoutLMv2ImageProcessor` or `LayoutLMv2ImageProcessorPil`.
-            settings: settings of the image processor (`apply_ocr`, ...) that override its file.
+            settings: settings of the image processor (`apply_ocr=False`) and of the tokenizer
+                (`only_label_first_subword=False`) that override their files, and the options of
+                `model.checkpoint_source.resolve_checkpoint` (`revision="no_ocr"`).
 
         Raises:
             FileNotFoundError: the files of either are missing.
+            CheckpointError: `source` does not exist, access is denied, or it is unreachable.
+            TypeError: a setting belongs to neither.
         """
+        options, settings = split_source_options(settings)
+        settings = {name: value for name, value in settings.items() if name not in ("use_fast", "trust_remote_code")}
+        of_images, of_text = _parameters(image_processor_class), _parameters(LayoutLMv2Tokenizer)
+        if unknown := settings.keys() - of_images - of_text:
+            raise TypeError(f"{cls.__name__} has no setting {', '.join(map(repr, sorted(unknown)))}")
+        for_images = {name: value for name, value in settings.items() if name in of_images}
+        for_text = {name: value for name, value in settings.items() if name in of_text}
         return cls(
-            image_processor_class.from_pretrained(source, **settings), LayoutLMv2Tokenizer.from_pretrained(source)
+            image_processor_class.from_pretrained(source, **options, **for_images),
+            LayoutLMv2Tokenizer.from_pretrained(source, **options, **for_text),
         )
 
     def save_pretrained(self, folder: str | os.PathLike[str]) -> tuple[str, ...]:
@@ -165,6 +190,10 @@ class LayoutLMv2Processor:
         for part in (self.image_processor, self.tokenizer):
             part.other_settings["processor_class"] = "LayoutLMv2Processor"
         return (*self.image_processor.save_pretrained(folder), *self.tokenizer.save_pretrained(folder))
+
+
+def _parameters(constructor: type) -> set[str]:
+    return set(inspect.signature(constructor).parameters)
 
 
 def _check_counts(images: int, pages: int) -> None:

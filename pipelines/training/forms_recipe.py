@@ -216,9 +216,10 @@ def bundle(trained: Path, folder: Path) -> Path:
     """Write a trained model as it is shipped, with weights in float16 and its vocabulary; returns `folder`."""
     import torch
 
-    from model import LayoutLMv2ForTokenClassification, LayoutLMv2Tokenizer
+    from model import LayoutLMv2ForTokenClassification, LayoutLMv2ImageProcessor, LayoutLMv2Tokenizer
 
     model = LayoutLMv2ForTokenClassification.from_pretrained(trained)
     model.to(torch.float16).save_pretrained(folder)
     LayoutLMv2Tokenizer.from_pretrained(trained).save_pretrained(folder)
+    LayoutLMv2ImageProcessor().save_pretrained(folder)
     return folder

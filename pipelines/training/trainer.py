@@ -27,7 +27,7 @@ import torch.distributed
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
-from model import LayoutLMv2Tokenizer
+from model import LayoutLMv2ImageProcessor, LayoutLMv2Tokenizer
 from model.checkpoint import CheckpointError, read_weights
 from pipelines.schema import Task
 from pipelines.storage.files import Storage
@@ -110,7 +110,7 @@ class Trainer:
         started = initialize_model(job.start, self.options.task, job.labels, self.options.seed, self.options.objective)
         self.model = started.model.to(self.device)
         if self.options.synchronize_batch_norm:
-            self.model.base_model.visual.synchronize_batch_norm(torch.distributed.group.WORLD)
+            self.model.synchronize_batch_norm(torch.distributed.group.WORLD)
         freeze(self.model, self.options.optimizer, unused_parameters(self.model, self.options.task))
         if self.options.gradient_checkpointing:
             self.model.gradient_checkpointing_enable()
@@ -263,6 +263,7 @@ class Trainer:
     def _save(self, folder: Path) -> None:
         self.result.save_pretrained(folder)
         LayoutLMv2Tokenizer.from_pretrained(self.job.tokenizer).save_pretrained(folder)
+        LayoutLMv2ImageProcessor().save_pretrained(folder)
         state: dict[str, Any] = {"optimizer": self.optimizer.state_dict()}
         if self.average is not None:
             state["model"] = self.model.state_dict()

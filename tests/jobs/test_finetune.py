@@ -172,6 +172,7 @@ def test_the_loss_falls_and_the_best_checkpoint_is_a_model_for_extraction(undist
     assert torch.equal(loaded.state_dict()["classifier.weight"], undisturbed.weights["classifier.weight"])
     names = {path.name for path in (output / "model").iterdir()}
     assert "training_state.pt" not in names and {"config.json", "vocab.txt"} <= names
+    assert model_package.LayoutLMv2Processor.from_pretrained(output / "model").image_processor.apply_ocr
     for checkpoint in output.glob("checkpoints/step-*"):
         model_package.LayoutLMv2ForTokenClassification.from_pretrained(checkpoint)
 

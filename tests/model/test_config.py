@@ -12,17 +12,17 @@ from model.config import LayoutLMv2Config
 def test_the_defaults_are_those_of_the_published_base_model(shared_directory: Path) -> None:
     reference = json.loads((shared_directory / "goldens" / "base" / "config.json").read_text())
     del reference["transformers_version"]
-    assert LayoutLMv2Config(num_labels=7).to_dict() == reference
+    assert LayoutLMv2Config(num_labels=7).to_diff_dict() == reference
 
 
 def test_a_new_config_writes_labels_only_when_they_are_not_the_default() -> None:
-    written = LayoutLMv2Config().to_dict()
+    written = LayoutLMv2Config().to_diff_dict()
     assert written["hidden_size"] == 768
     assert written["image_feature_pool_shape"] == [7, 7, 256]
     assert written["detectron2_config_args"]["MODEL.RESNETS.DEPTH"] == 101
     assert written["model_type"] == "layoutlmv2"
     assert not written.keys() & {"id2label", "label2id", "problem_type", "return_dict", "visual_backbone"}
-    assert LayoutLMv2Config(num_labels=3).to_dict()["label2id"] == {"LABEL_0": 0, "LABEL_1": 1, "LABEL_2": 2}
+    assert LayoutLMv2Config(num_labels=3).to_diff_dict()["label2id"] == {"LABEL_0": 0, "LABEL_1": 1, "LABEL_2": 2}
 
 
 @pytest.mark.parametrize("name", ["tiny", "tiny-separate-qkv", "tiny-segment"])
@@ -49,7 +49,7 @@ def test_unknown_old_and_omitted_keys_are_written_back_unchanged() -> None:
         "transformers_version": "4.5.1",
     }
     config = LayoutLMv2Config.from_dict(values)
-    assert config.to_dict() == values
+    assert config.to_diff_dict() == values
     assert config.my_key == {"nested": [1, None]}
     assert config.dtype == "float16"
     assert config.image_feature_pool_shape == [7, 7, 256]
@@ -63,7 +63,7 @@ def test_values_changed_after_reading_are_written_and_the_rest_is_unchanged() ->
     config.num_labels = 4
     config.mine = 2
     config.dtype = "bfloat16"
-    written = config.to_dict()
+    written = config.to_diff_dict()
     assert written["architectures"] == ["LayoutLMv2Model"]
     assert list(written["id2label"].values()) == ["LABEL_0", "LABEL_1", "LABEL_2", "LABEL_3"]
     assert (written["mine"], written["dtype"]) == (2, "bfloat16")
@@ -101,8 +101,8 @@ def test_null_means_the_default_except_for_the_padding_token() -> None:
 
 
 def test_the_backbone_choice_is_written_only_when_it_is_not_the_default() -> None:
-    assert "visual_backbone" not in LayoutLMv2Config().to_dict()
-    assert LayoutLMv2Config(visual_backbone="detectron2").to_dict()["visual_backbone"] == "detectron2"
+    assert "visual_backbone" not in LayoutLMv2Config().to_diff_dict()
+    assert LayoutLMv2Config(visual_backbone="detectron2").to_diff_dict()["visual_backbone"] == "detectron2"
 
 
 @pytest.mark.parametrize(

@@ -91,7 +91,7 @@ def test_the_page_loss_is_that_of_the_problem_type(
         expected = -(labels * logits.sigmoid().log() + (1 - labels) * (1 - logits.sigmoid()).log()).mean()
     torch.testing.assert_close(output.loss, expected)
     assert model.config.problem_type == problem_type.split()[0]
-    assert model.config.to_dict()["problem_type"] == problem_type.split()[0]
+    assert model.config.to_diff_dict()["problem_type"] == problem_type.split()[0]
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ def boxes(*changes: tuple[int, int, list[int]]) -> torch.Tensor:
     return made
 
 
-@pytest.mark.parametrize("box", [[0, 0, 0, 0], [1000, 1000, 1000, 1000], [0, 0, 1000, 1000], [5, 7, 5, 9]])
+@pytest.mark.parametrize("box", [[0, 0, 0, 0], [1000, 1000, 1000, 1000], [0, 0, 1000, 1000], [5, 7, 5, 9], [0, 0, 1023, 1023]])
 def test_boxes_at_the_limits_and_empty_ones_are_valid(box: list[int]) -> None:
     check_values(CONFIG, bbox=boxes((1, 2, box)))
     check_values(CONFIG, bbox=boxes((1, 2, box)).to(torch.int16))
@@ -26,7 +26,7 @@ def test_boxes_at_the_limits_and_empty_ones_are_valid(box: list[int]) -> None:
     ("box", "reason"),
     [
         ([-1, 0, 5, 5], "outside"),
-        ([0, 0, 1001, 5], "outside"),
+        ([0, 0, 1024, 5], "outside"),
         ([0, 0, 5, 32767], "outside"),
         ([0, -32768, 5, 5], "outside"),
         ([6, 0, 5, 5], "inverted"),
@@ -37,6 +37,13 @@ def test_boxes_at_the_limits_and_empty_ones_are_valid(box: list[int]) -> None:
 def test_an_invalid_box_is_rejected_with_its_row_and_token(box: list[int], reason: str, dtype: torch.dtype) -> None:
     with pytest.raises(ValueError, match=r"bbox\[2, 4\] \(row 2 of the batch, token 4\).*" + reason):
         check_values(CONFIG, bbox=boxes((2, 4, box)).to(dtype))
+
+
+def test_the_configuration_limits_the_boxes() -> None:
+    wide = LayoutLMv2Config(vocab_size=100, max_2d_position_embeddings=2048)
+    check_values(wide, bbox=boxes((1, 2, [0, 0, 2047, 2047])))
+    with pytest.raises(ValueError, match="outside 0..1000"):
+        check_values(LayoutLMv2Config(max_2d_position_embeddings=1001), bbox=boxes((1, 2, [0, 0, 1001, 5])))
 
 
 def test_the_first_invalid_box_is_named_and_the_others_are_counted() -> None:

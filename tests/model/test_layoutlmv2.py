@@ -37,7 +37,7 @@ def test_every_output_equals_the_reference(golden: Golden, assert_close: AssertC
 @torch.no_grad()
 def test_the_fast_path_also_equals_the_reference(golden: Golden, assert_close: AssertClose) -> None:
     output = golden.model()(**golden.inputs())
-    assert output.keys() == ["last_hidden_state", "pooler_output"]
+    assert list(output.keys()) == ["last_hidden_state", "pooler_output"]
     assert_close(output.last_hidden_state, golden.tensors["model.last_hidden_state"])
     assert_close(output.pooler_output, golden.tensors["model.pooler_output"])
 
@@ -209,7 +209,7 @@ def test_the_tuple_has_the_values_of_the_output_in_order(tiny: Golden) -> None:
     output = model(**tiny.inputs(), **options)
     as_tuple = model(**tiny.inputs(), **options, return_dict=False)
     assert isinstance(as_tuple, tuple)
-    assert output.keys() == ["last_hidden_state", "pooler_output", "hidden_states", "attentions"]
+    assert list(output.keys()) == ["last_hidden_state", "pooler_output", "hidden_states", "attentions"]
     assert [type(part) for part in as_tuple] == [torch.Tensor, torch.Tensor, tuple, tuple]
     for part, value in zip(as_tuple, output.values(), strict=True):
         torch.testing.assert_close(part, value)

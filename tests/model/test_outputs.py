@@ -17,8 +17,8 @@ def test_a_field_is_accessible_by_attribute_name_and_position() -> None:
 
 def test_fields_that_are_none_are_not_in_the_tuple_or_the_keys() -> None:
     output = TokenClassifierOutput(loss=torch.tensor(1.0), logits=torch.zeros(1), attentions=(torch.zeros(2),))
-    assert output.keys() == ["loss", "logits", "attentions"]
-    assert list(output) == output.keys()
+    assert list(output.keys()) == ["loss", "logits", "attentions"]
+    assert list(output) == list(output.keys())
     assert len(output) == len(output.to_tuple()) == 3
     assert "hidden_states" not in output
     assert output.get("hidden_states", "none") == "none"
