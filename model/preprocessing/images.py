@@ -1,13 +1,20 @@
-"""Conversion of page images - Pillow images, arrays, tensors - to RGB, and resizing."""
+"""Conversion of page images - Pillow images, arrays, tensors, files - to RGB, and resizing."""
 
 from __future__ import annotations
 
+import base64
+import binascii
+import os
+import re
+import warnings
 from collections.abc import Sequence
+from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 
 # Pillow's filter numbers and torch's names, for the filters that torch has.
 _TORCH_FILTERS = {
@@ -15,22 +22,30 @@ _TORCH_FILTERS = {
     int(Image.Resampling.BILINEAR): "bilinear",
     int(Image.Resampling.BICUBIC): "bicubic",
 }
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
-def list_images(images: Any) -> list[Any]:
+def list_images(images: Any, upright: bool = False) -> list[Any]:
     """Flatten one image, a batch (list, tuple, array or tensor of four dimensions) or a list of batches to a list.
+
+    Strings and paths are read, see `read_image`; all other images stay as they are.
+
+    Args:
+        upright: for files, see `read_image`.
 
     Raises:
         TypeError: an item is not an image.
-        ValueError: there are no images, or an array does not have two to four dimensions.
+        ValueError: there are no images, an array does not have two to four dimensions, or a file is not an image.
     """
     if isinstance(images, (list, tuple)):
-        flat = [image for item in images for image in list_images(item)]
+        flat = [image for item in images for image in list_images(item, upright)]
         if not flat:
             raise ValueError("there are no images")
         return flat
     if isinstance(images, Image.Image):
         return [images]
+    if isinstance(images, (str, Path)):
+        return [read_image(images, upright)]
     if isinstance(images, (np.ndarray, torch.Tensor)):
         if images.ndim == 4:
             return list(images)
@@ -38,8 +53,43 @@ def list_images(images: Any) -> list[Any]:
             return [images]
         raise ValueError(f"an image has two or three dimensions and a batch four, not {tuple(images.shape)}")
     raise TypeError(
-        f"{type(images).__name__} is not an image: pass a Pillow image (PIL.Image.open reads one), an array or a tensor"
+        f"{type(images).__name__} is not an image: pass a Pillow image (PIL.Image.open reads one), an array, a tensor "
+        "or a file's path"
     )
+
+
+def read_image(source: str | Path, upright: bool = False) -> Image.Image:
+    """Read an image file, or an image in base64 (with or without "data:image/...;base64,"). Transparency is dropped.
+
+    Args:
+        upright: whether to turn the image as its EXIF orientation says.
+
+    Returns:
+        An RGB image, or an image of mode I, I;16 or F, of which `to_rgb` keeps the levels.
+
+    Raises:
+        TypeError: a string is neither a file nor an image in base64, or there is no file.
+        ValueError: it is a URL, or Pillow cannot read the file.
+    """
+    content: str | Path | BytesIO = source
+    if isinstance(source, Path) or os.path.isfile(source):
+        if not os.path.isfile(source):
+            raise TypeError(f"{source} is not an image: there is no such file")
+    elif _URL.match(source):
+        raise ValueError(f"{source} is a URL: download the image first, then pass its path")
+    else:
+        try:
+            content = BytesIO(base64.b64decode(source.partition(",")[2] if source.startswith("data:") else source))
+        except (binascii.Error, ValueError):
+            content = BytesIO()
+    try:
+        with Image.open(content) as file:
+            image = ImageOps.exif_transpose(file) if upright else file
+            return image.copy() if image.mode.startswith(("I", "F")) else image.convert("RGB")
+    except OSError as error:
+        if isinstance(content, BytesIO):
+            raise TypeError(f"{str(source)[:100]!r} is not an image: neither a file nor an image in base64") from None
+        raise ValueError(f"{source} cannot be read as an image ({error})") from error
 
 
 def to_rgb(image: Any, input_data_format: str | None = None) -> torch.Tensor:
@@ -108,11 +158,18 @@ def resize_tensor(pixels: torch.Tensor, height: int, width: int, resample: int) 
     """Resize (channels, height, width) with torch and antialiasing, like torchvision.
 
     Args:
-        resample: 0 nearest, 2 bilinear or 3 bicubic (Pillow's numbers).
+        resample: 0 nearest, 2 bilinear or 3 bicubic (Pillow's numbers); for 1, Lanczos, bicubic is used, with a
+            warning.
 
     Raises:
         ValueError: the filter is another one of Pillow's.
     """
+    if resample == Image.Resampling.LANCZOS:
+        warnings.warn(
+            "torch has no Lanczos filter (resample=1), so bicubic is used; LayoutLMv2ImageProcessorPil has it",
+            stacklevel=2,
+        )
+        resample = int(Image.Resampling.BICUBIC)
     if resample not in _TORCH_FILTERS:
         raise ValueError(
             f"resample={resample} is not one of torch's filters (0 nearest, 2 bilinear, 3 bicubic); "

@@ -169,7 +169,7 @@ def test_a_call_can_override_the_processors_settings() -> None:
         (np.zeros((2, 2, 2, 2, 2), np.uint8), {}, ValueError, "two or three dimensions"),
         (np.full((4, 4, 3), 300, np.int32), {}, ValueError, "from 300 to 300"),
         (np.full((4, 4, 3), 0.5, np.float32) * 9, {}, ValueError, "floats must be in 0-1"),
-        (np.zeros((4, 4, 3), np.uint8), {"size": {"shortest_edge": 5}}, ValueError, "height and width"),
+        (np.zeros((4, 4, 3), np.uint8), {"size": {"longest_edge": 5}}, ValueError, "height and width"),
         (np.zeros((4, 4, 3), np.uint8), {"size": 0}, ValueError, "pixels is empty"),
         (np.zeros((4, 4, 3), np.uint8), {"return_tensors": "tf"}, ValueError, "return_tensors='tf'"),
         (np.zeros((3, 4, 3), np.uint8), {"input_data_format": "HWC"}, ValueError, "channels_first"),
