@@ -20,6 +20,7 @@ import torch
 from PIL import Image
 
 from model.checkpoint_source import resolve_checkpoint, split_source_options
+from model.hub import Publishable
 from model.ocr.openmp import one_openmp_thread
 from model.preprocessing.encoding import BatchEncoding
 from model.preprocessing.image_settings import (
@@ -41,7 +42,7 @@ PROCESSOR_FILE = "processor_config.json"
 _IGNORED_OPTIONS = ("use_fast", "trust_remote_code", "backend")
 
 
-class LayoutLMv2ImageProcessor:
+class LayoutLMv2ImageProcessor(Publishable):
     """Resizes with torch. Every setting is an attribute, which can be changed.
 
     Args:

@@ -20,6 +20,7 @@ from model.checkpoint_source import split_source_options
 from model.hub import Publishable
 from model.preprocessing.encoding import BatchEncoding
 from model.preprocessing.image_processor import LayoutLMv2ImageProcessor
+from model.preprocessing.image_settings import SETTING_DEFAULTS
 from model.preprocessing.tokenizer import LayoutLMv2Tokenizer
 
 
@@ -175,7 +176,7 @@ class LayoutLMv2Processor(Publishable):
         """
         options, settings = split_source_options(settings)
         settings = {name: value for name, value in settings.items() if name not in ("use_fast", "trust_remote_code")}
-        of_images, of_text = _parameters(image_processor_class), _parameters(LayoutLMv2Tokenizer)
+        of_images, of_text = set(SETTING_DEFAULTS), set(inspect.signature(LayoutLMv2Tokenizer).parameters)
         if unknown := settings.keys() - of_images - of_text:
             raise TypeError(f"{cls.__name__} has no setting {', '.join(map(repr, sorted(unknown)))}")
         for_images = {name: value for name, value in settings.items() if name in of_images}
@@ -190,10 +191,6 @@ class LayoutLMv2Processor(Publishable):
         for part in (self.image_processor, self.tokenizer):
             part.other_settings["processor_class"] = "LayoutLMv2Processor"
         return (*self.image_processor.save_pretrained(folder), *self.tokenizer.save_pretrained(folder))
-
-
-def _parameters(constructor: type) -> set[str]:
-    return set(inspect.signature(constructor).parameters)
 
 
 def _check_counts(images: int, pages: int) -> None:

@@ -174,3 +174,29 @@ def test_values_set_later_are_checked_before_a_model_is_built_or_a_file_written(
     with pytest.raises(ValueError, match="hidden_dropout_prob"):
         config.save_pretrained(tmp_path)
     assert not (tmp_path / "config.json").exists()
+
+
+def test_every_parameter_is_in_the_dictionary_of_a_new_config() -> None:
+    written = LayoutLMv2Config().to_dict()
+    assert written["id2label"] == {"0": "LABEL_0", "1": "LABEL_1"}
+    assert written["hidden_size"] == 768 and written["output_attentions"] is False
+    assert set(LayoutLMv2Config().to_diff_dict()) < set(written)
+
+
+def test_a_json_file_holds_the_differences_or_everything(tmp_path: Path) -> None:
+    config = LayoutLMv2Config(num_labels=3, mine=[1])
+    for use_diff, expected in ((True, config.to_diff_dict()), (False, config.to_dict())):
+        config.to_json_file(tmp_path / "config.json", use_diff=use_diff)
+        assert json.loads((tmp_path / "config.json").read_text()) == expected
+        assert LayoutLMv2Config.from_json_file(tmp_path / "config.json") == config
+
+
+def test_several_parameters_are_set_at_once() -> None:
+    config = LayoutLMv2Config()
+    config.update({"hidden_dropout_prob": 0.0, "mine": 1, "id2label": {"0": "O", "1": "B"}})
+    assert (config.hidden_dropout_prob, config.mine) == (0.0, 1)
+    assert (config.id2label, config.label2id) == ({0: "O", 1: "B"}, {"O": 0, "B": 1})
+    config.update({"num_labels": 3, "hidden_size": 770})
+    assert config.num_labels == 3
+    with pytest.raises(ValueError, match="hidden_size"):
+        config.validate()

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import copy
+import pickle
+
 import pytest
 import torch
 from torch.utils import _pytree
@@ -32,3 +35,39 @@ def test_distributed_training_finds_the_tensors() -> None:
     leaves, structure = _pytree.tree_flatten(output)
     assert [len(leaf) for leaf in leaves] == [1, 1, 2, 3]
     assert _pytree.tree_unflatten(leaves, structure) == output
+
+
+def test_an_output_is_a_dictionary() -> None:
+    logits = torch.zeros(1)
+    output = TokenClassifierOutput(logits=logits)
+    assert isinstance(output, dict)
+    assert {**output} == dict(output) == {"logits": logits}
+    assert list(output.items()) == [("logits", logits)]
+
+
+def test_assigning_to_one_form_changes_all() -> None:
+    output = TokenClassifierOutput(logits=torch.zeros(1))
+    loss, logits = torch.tensor(2.0), torch.ones(1)
+    output.loss = loss
+    output["logits"] = logits
+    assert output["loss"] is output[0] is loss
+    assert output.logits is output[1] is logits
+    assert list(output) == ["loss", "logits"]
+    output.loss = None
+    assert output.to_tuple() == (logits,) and output.loss is None
+    output["more"] = 3
+    assert output.more == output["more"] == output[1] == 3
+
+
+def test_entries_are_not_removed() -> None:
+    output = TokenClassifierOutput(logits=torch.zeros(1))
+    for change in (lambda: output.pop("logits"), lambda: output.update({}), lambda: output.__delitem__("logits")):
+        with pytest.raises(TypeError, match="TokenClassifierOutput"):
+            change()
+
+
+def test_an_output_can_be_copied_and_pickled() -> None:
+    output = TokenClassifierOutput(loss=torch.tensor(1.0), attentions=(torch.zeros(2),))
+    for copied in (copy.copy(output), copy.deepcopy(output), pickle.loads(pickle.dumps(output))):
+        assert type(copied) is TokenClassifierOutput
+        assert list(copied) == ["loss", "attentions"] and copied.loss == 1 and copied.logits is None
