@@ -102,7 +102,7 @@ def read_tokenizer_folder(folder: Path) -> TokenizerFiles:
     added.update({int(index): _as_token(entry) for index, entry in config.get("added_tokens_decoder", {}).items()})
 
     named = {**_read_json(folder / SPECIAL_TOKENS_FILE), **config}
-    tokens = {name for name, value in named.items() if name.endswith("_token") and isinstance(value, (str, dict))}
+    tokens = {name for name, value in named.items() if name.endswith("_token") and _is_token(value)}
     for name in tokens:
         arguments[name] = named[name] if isinstance(named[name], str) else _as_token(named[name], special=True)
     further = named.get("extra_special_tokens") or named.get("additional_special_tokens")
@@ -177,6 +177,10 @@ def _from_serialized(serialized: Mapping[str, Any], path: Path) -> dict[str, Any
     if serialized.get("padding"):
         arguments["padding_side"] = serialized["padding"].get("direction", "right").lower()
     return arguments
+
+
+def _is_token(value: Any) -> bool:
+    return isinstance(value, str) or (isinstance(value, dict) and "content" in value)
 
 
 def _as_token(token: Any, special: bool = False) -> AddedToken:

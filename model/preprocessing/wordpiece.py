@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Mapping, Sequence
+from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +32,7 @@ class WordPieceTokenizer(SpecialTokens):
         extra_special_tokens: further tokens that are never split.
         clean_up_tokenization_spaces: the default of `decode`: whether to remove spaces before punctuation.
         split_special_tokens: whether "[SEP]" and the like, spelled out in a text, are split like other text.
-        added_tokens: tokens added before all others, in this order.
+        added_tokens: tokens added before all others, in this order; special ones are marked as such.
         tokenizer_file: a tokenizer.json to use instead of `vocab`, normalisation included.
 
     Raises:
@@ -74,11 +75,16 @@ class WordPieceTokenizer(SpecialTokens):
             rust.decoder = decoders.WordPiece(prefix="##")
         else:
             rust = Tokenizer.from_file(os.fspath(tokenizer_file))
-        # Tokens added first keep their settings, so those that a file describes precede the others.
-        rust.add_tokens(list(added_tokens))
-        named = dict.fromkeys(self.special_tokens_map.values())
-        rust.add_special_tokens([as_special(token) for token in self._named_tokens.values() if token is not None])
-        rust.add_tokens([as_special(token) for token in extra_special_tokens if str(token) not in named])
+        first = [copy(token) for token in added_tokens]
+        for token in first:
+            token.special = token.special or token.content in self.all_special_tokens
+        rust.add_tokens(first)
+        # A token added again would lose its settings, so only the others follow.
+        known = {token.content for token in rust.get_added_tokens_decoder().values()}
+        named = [token for token in self._named_tokens.values() if token is not None]
+        rust.add_special_tokens([as_special(token) for token in named if str(token) not in known])
+        known.update(str(token) for token in named)
+        rust.add_tokens([as_special(token) for token in extra_special_tokens if str(token) not in known])
         rust.post_processor = processors.TemplateProcessing(
             single=f"{self.cls_token}:0 $A:0 {self.sep_token}:0",
             pair=f"{self.cls_token}:0 $A:0 {self.sep_token}:0 $B:1 {self.sep_token}:1",
