@@ -76,7 +76,7 @@ class LayoutLMv2Tokenizer(PageTokenizer):
         truncation_side: str = "right",
         clean_up_tokenization_spaces: bool = False,
         split_special_tokens: bool = False,
-        additional_special_tokens: Sequence[str | AddedToken] = (),
+        additional_special_tokens: Sequence[str | AddedToken] | None = None,
         vocab_file: str | os.PathLike[str] | None = None,
         *,
         tokenizer_file: str | os.PathLike[str] | None = None,
@@ -91,7 +91,7 @@ class LayoutLMv2Tokenizer(PageTokenizer):
         for name, side in (("padding_side", padding_side), ("truncation_side", truncation_side)):
             if side not in ("left", "right"):
                 raise ValueError(f"{name}={side!r}: choose 'left' or 'right'")
-        extra = additional_special_tokens if extra_special_tokens is None else extra_special_tokens
+        extra = (additional_special_tokens if extra_special_tokens is None else extra_special_tokens) or ()
         named = dict(extra) if isinstance(extra, Mapping) else {}
         for name, value in list(other_settings.items()):
             if name.endswith("_token") and isinstance(value, (str, AddedToken)):

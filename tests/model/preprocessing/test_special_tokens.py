@@ -34,6 +34,10 @@ def test_extra_tokens_are_appended_to_the_vocabulary(name: str) -> None:
     assert len(tokenizer) == 20
 
 
+def test_no_extra_tokens_are_none_or_an_empty_list() -> None:
+    assert small_tokenizer(extra_special_tokens=[], additional_special_tokens=None).all_special_tokens == NAMED
+
+
 def test_further_tokens_can_have_names() -> None:
     tokenizer: Any = small_tokenizer(bos_token="<s>", total_token="<total>")
     assert (tokenizer.bos_token_id, tokenizer.total_token, tokenizer.total_token_id) == (18, "<total>", 19)
