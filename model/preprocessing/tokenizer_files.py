@@ -23,7 +23,7 @@ SPECIAL_TOKENS_FILE = "special_tokens_map.json"
 ADDED_TOKENS_FILE = "added_tokens.json"
 
 # Tokens that a vocabulary lacks are added at its end, in this order.
-SPECIAL_TOKEN_NAMES = ("unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
+SPECIAL_TOKEN_NAMES = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
 SETTING_NAMES = (
     "do_lower_case",
     "strip_accents",
@@ -49,12 +49,12 @@ class TokenizerFiles:
 
     Attributes:
         arguments: constructor arguments, `vocab` among them.
-        added_tokens: tokens beyond the vocabulary, in the order of their ids.
+        added_tokens: added and special tokens by id.
         other_settings: everything else in tokenizer_config.json.
     """
 
     arguments: dict[str, Any]
-    added_tokens: list[AddedToken]
+    added_tokens: dict[int, AddedToken]
     other_settings: dict[str, Any]
 
 
@@ -102,42 +102,60 @@ def read_tokenizer_folder(folder: Path) -> TokenizerFiles:
     added.update({int(index): _as_token(entry) for index, entry in config.get("added_tokens_decoder", {}).items()})
 
     named = {**_read_json(folder / SPECIAL_TOKENS_FILE), **config}
-    for name in SPECIAL_TOKEN_NAMES:
-        if named.get(name) is not None:
-            arguments[name] = _content(named[name])
+    tokens = {name for name, value in named.items() if name.endswith("_token") and _is_token(value)}
+    for name in tokens:
+        arguments[name] = named[name] if isinstance(named[name], str) else _as_token(named[name], special=True)
     further = named.get("extra_special_tokens") or named.get("additional_special_tokens")
     if isinstance(further, list) and further:
-        arguments["additional_special_tokens"] = [_as_token(token, special=True) for token in further]
+        arguments["extra_special_tokens"] = [_as_token(token, special=True) for token in further]
+    elif isinstance(further, dict):
+        arguments["extra_special_tokens"] = further
     for name in SETTING_NAMES:
         if name in config:
             arguments[name] = config[name]
 
-    known = {*SETTING_NAMES, *SPECIAL_TOKEN_NAMES, *_NOT_KEPT, "additional_special_tokens", "extra_special_tokens"}
+    known = {*SETTING_NAMES, *SPECIAL_TOKEN_NAMES, *tokens, *_NOT_KEPT}
+    known |= {"additional_special_tokens", "extra_special_tokens"}
     return TokenizerFiles(
         arguments=arguments,
-        added_tokens=[token for _, token in sorted(added.items(), key=lambda item: item[0])],
+        added_tokens=added,
         other_settings={name: value for name, value in config.items() if name not in known},
     )
 
 
 def write_tokenizer_folder(
-    folder: Path, tokenizer: Tokenizer, settings: Mapping[str, Any], special_tokens: Mapping[str, str]
+    folder: Path,
+    tokenizer: Tokenizer,
+    settings: Mapping[str, Any],
+    special_tokens: Mapping[str, str],
+    prefix: str | None = None,
 ) -> tuple[str, ...]:
-    """Write the tokenizer's files and return their paths.
+    """Write the tokenizer's files, their names preceded by `<prefix>-` if there is one, and return their paths.
 
-    vocab.txt, in which the line number is the id, is omitted if the ids have gaps.
+    vocab.txt is omitted if `write_vocabulary` cannot write it.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    paths = [folder / CONFIG_FILE, folder / SPECIAL_TOKENS_FILE, folder / TOKENIZER_FILE]
+    paths = [folder / _prefixed(name, prefix) for name in (CONFIG_FILE, SPECIAL_TOKENS_FILE, TOKENIZER_FILE)]
     _write_json(paths[0], settings)
     _write_json(paths[1], special_tokens)
     tokenizer.save(str(paths[2]))
+    vocabulary = write_vocabulary(folder, tokenizer, prefix)
+    return tuple(str(path) for path in (*paths, vocabulary) if path is not None)
+
+
+def write_vocabulary(folder: Path, tokenizer: Tokenizer, prefix: str | None = None) -> Path | None:
+    """Write vocab.txt, in which the line number is the id, without added tokens; None if the ids have gaps."""
     by_id = {index: token for token, index in tokenizer.get_vocab(with_added_tokens=False).items()}
-    if sorted(by_id) == list(range(len(by_id))) and not any("\n" in token for token in by_id.values()):
-        paths.append(folder / VOCABULARY_FILE)
-        lines = (by_id[index] + "\n" for index in range(len(by_id)))
-        paths[3].write_text("".join(lines), encoding="utf-8", newline="\n")
-    return tuple(str(path) for path in paths)
+    if sorted(by_id) != list(range(len(by_id))) or any("\n" in token for token in by_id.values()):
+        return None
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / _prefixed(VOCABULARY_FILE, prefix)
+    path.write_text("".join(by_id[index] + "\n" for index in range(len(by_id))), encoding="utf-8", newline="\n")
+    return path
+
+
+def _prefixed(name: str, prefix: str | None) -> str:
+    return f"{prefix}-{name}" if prefix else name
 
 
 def _from_serialized(serialized: Mapping[str, Any], path: Path) -> dict[str, Any]:
@@ -161,8 +179,8 @@ def _from_serialized(serialized: Mapping[str, Any], path: Path) -> dict[str, Any
     return arguments
 
 
-def _content(token: Any) -> str:
-    return token["content"] if isinstance(token, dict) else str(token)
+def _is_token(value: Any) -> bool:
+    return isinstance(value, str) or (isinstance(value, dict) and "content" in value)
 
 
 def _as_token(token: Any, special: bool = False) -> AddedToken:

@@ -5,13 +5,17 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
+
+from model.preprocessing.encoding import option_value
 
 PADDING_STRATEGIES = ("longest", "max_length", "do_not_pad")
 TRUNCATION_STRATEGIES = ("only_first", "only_second", "longest_first", "do_not_truncate")
 
 # Saved tokenizers without a length limit have 1e30 as their `model_max_length`.
 NO_LENGTH_LIMIT = 10**20
+UNLIMITED = int(1e30)
 
 
 @dataclass(frozen=True)
@@ -111,6 +115,31 @@ def arrange_pages(text: Any, text_pair: Any, boxes: Any, word_labels: Any) -> Pa
     return Pages(words, boxes, labels, None if text_pair is None else text, True)
 
 
+def split_pairs(batch: list[Any], is_pair: bool | None) -> tuple[list[Any], list[Any] | None]:
+    """The questions and the pages of a batch of pairs (question, words); or a batch of pages, and None.
+
+    Args:
+        batch: pairs or pages.
+        is_pair: which of them; None finds out: in a pair, the second of two items is a list of words.
+
+    Raises:
+        TypeError: `batch` is not a list.
+        ValueError: `is_pair` is true, but an item is not a pair.
+    """
+    if not isinstance(batch, list):
+        raise TypeError(f"batch_text_or_text_pairs has to be a list, not {type(batch).__name__}")
+    if is_pair is None:
+        is_pair = bool(batch) and all(
+            isinstance(item, (list, tuple)) and len(item) == 2 and isinstance(item[1], (list, tuple)) for item in batch
+        )
+    if not is_pair:
+        return batch, None
+    for index, item in enumerate(batch):
+        if not isinstance(item, (list, tuple)) or len(item) != 2:
+            raise ValueError(f"example {index} is not a pair of a question and words: {item!r}")
+    return [question for question, _ in batch], [words for _, words in batch]
+
+
 def explain_bad_words(pages: Pages) -> str | None:
     """A message about the first word that is not valid text; None if all are."""
     for page_index, page in enumerate(pages.words):
@@ -135,8 +164,8 @@ def explain_no_room(problem: str, lengths: Lengths, stride: int, pair: bool) -> 
 
 
 def choose_lengths(
-    padding: bool | str,
-    truncation: bool | str | None,
+    padding: bool | str | Enum,
+    truncation: bool | str | Enum | None,
     max_length: int | None,
     pad_to_multiple_of: int | None,
     model_max_length: int,
@@ -151,10 +180,11 @@ def choose_lengths(
         ValueError: a strategy is unknown, or `max_length` is not a multiple of `pad_to_multiple_of` while both padding
             and truncation are on.
     """
+    padding, truncation = option_value(padding), option_value(truncation)
     if max_length is not None and padding is False and truncation is None:
         truncation = "longest_first"
-    truncate: str | bool = "longest_first" if truncation is True else (truncation or "do_not_truncate")
-    pad: str | bool = {True: "longest", False: "do_not_pad"}[padding] if isinstance(padding, bool) else padding
+    truncate: Any = "longest_first" if truncation is True else (truncation or "do_not_truncate")
+    pad: Any = {True: "longest", False: "do_not_pad"}[padding] if isinstance(padding, bool) else padding
     if truncate not in TRUNCATION_STRATEGIES:
         raise ValueError(f"truncation={truncation!r} is unknown: use True, False or one of {TRUNCATION_STRATEGIES}")
     if pad not in PADDING_STRATEGIES:

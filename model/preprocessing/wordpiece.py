@@ -5,19 +5,22 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Mapping, Sequence
+from copy import copy
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from tokenizers import AddedToken, Tokenizer, decoders, normalizers, pre_tokenizers, processors
 
 from model.preprocessing.encoding import is_tensor
-from model.preprocessing.tokenizer_files import SPECIAL_TOKEN_NAMES, build_wordpiece
+from model.preprocessing.special_tokens import SpecialTokens, as_special
+from model.preprocessing.tokenizer_files import build_wordpiece, write_vocabulary
 
 if TYPE_CHECKING:
     import torch
 
 
-class WordPieceTokenizer:
+class WordPieceTokenizer(SpecialTokens):
     """Converts between text, tokens and ids.
 
     Args:
@@ -25,13 +28,17 @@ class WordPieceTokenizer:
             (30,522 entries, BERT uncased), which the published LayoutLMv2 checkpoints use.
         do_lower_case, strip_accents, tokenize_chinese_chars: BERT's normalisation. `strip_accents=None` strips accents
             if and only if the text is lowercased.
-        special_tokens: the spelling of each of `SPECIAL_TOKEN_NAMES`.
+        special_tokens: the named special tokens. Those that the vocabulary lacks are added at its end, in this order.
+        extra_special_tokens: further tokens that are never split.
         clean_up_tokenization_spaces: the default of `decode`: whether to remove spaces before punctuation.
         split_special_tokens: whether "[SEP]" and the like, spelled out in a text, are split like other text.
-        additional_special_tokens: further tokens that are never split.
+        added_tokens: tokens added before all others, in this order; special ones are marked as such.
+        tokenizer_file: a tokenizer.json to use instead of `vocab`, normalisation included.
 
     Raises:
         FileNotFoundError: the file `vocab` does not exist.
+        ValueError: there is no [UNK], [SEP] or [CLS].
+        TypeError: a special token is neither a string nor an AddedToken.
     """
 
     def __init__(
@@ -40,35 +47,44 @@ class WordPieceTokenizer:
         do_lower_case: bool,
         strip_accents: bool | None,
         tokenize_chinese_chars: bool,
-        special_tokens: Mapping[str, str | AddedToken],
+        special_tokens: Mapping[str, str | AddedToken | None],
+        extra_special_tokens: Sequence[str | AddedToken] = (),
         clean_up_tokenization_spaces: bool = False,
         split_special_tokens: bool = False,
-        additional_special_tokens: Sequence[str | AddedToken] = (),
+        added_tokens: Sequence[AddedToken] = (),
+        tokenizer_file: str | os.PathLike[str] | None = None,
     ) -> None:
+        super().__init__(special_tokens, extra_special_tokens)
+        for name in ("unk_token", "sep_token", "cls_token"):
+            if getattr(self, name) is None:
+                raise ValueError(f"{name} is missing: every window contains it")
         self.do_lower_case = do_lower_case
         self.strip_accents = strip_accents
         self.tokenize_chinese_chars = tokenize_chinese_chars
-        self.unk_token = str(special_tokens["unk_token"])
-        self.sep_token = str(special_tokens["sep_token"])
-        self.pad_token = str(special_tokens["pad_token"])
-        self.cls_token = str(special_tokens["cls_token"])
-        self.mask_token = str(special_tokens["mask_token"])
         self.clean_up_tokenization_spaces = clean_up_tokenization_spaces
-        self.additional_special_tokens = [str(token) for token in additional_special_tokens]
 
-        rust = Tokenizer(build_wordpiece(vocab, self.unk_token))
-        rust.normalizer = normalizers.BertNormalizer(
-            clean_text=True,
-            handle_chinese_chars=tokenize_chinese_chars,
-            strip_accents=strip_accents,
-            lowercase=do_lower_case,
-        )
-        rust.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-        rust.decoder = decoders.WordPiece(prefix="##")
-        named = dict.fromkeys(getattr(self, name) for name in SPECIAL_TOKEN_NAMES)
-        rust.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in named])
-        if additional_special_tokens:
-            rust.add_special_tokens(list(additional_special_tokens))
+        if tokenizer_file is None:
+            rust = Tokenizer(build_wordpiece(vocab, self.unk_token))
+            rust.normalizer = normalizers.BertNormalizer(
+                clean_text=True,
+                handle_chinese_chars=tokenize_chinese_chars,
+                strip_accents=strip_accents,
+                lowercase=do_lower_case,
+            )
+            rust.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+            rust.decoder = decoders.WordPiece(prefix="##")
+        else:
+            rust = Tokenizer.from_file(os.fspath(tokenizer_file))
+        first = [copy(token) for token in added_tokens]
+        for token in first:
+            token.special = token.special or token.content in self.all_special_tokens
+        rust.add_tokens(first)
+        # A token added again would lose its settings, so only the others follow.
+        known = {token.content for token in rust.get_added_tokens_decoder().values()}
+        named = [token for token in self._named_tokens.values() if token is not None]
+        rust.add_special_tokens([as_special(token) for token in named if str(token) not in known])
+        known.update(str(token) for token in named)
+        rust.add_tokens([as_special(token) for token in extra_special_tokens if str(token) not in known])
         rust.post_processor = processors.TemplateProcessing(
             single=f"{self.cls_token}:0 $A:0 {self.sep_token}:0",
             pair=f"{self.cls_token}:0 $A:0 {self.sep_token}:0 $B:1 {self.sep_token}:1",
@@ -93,9 +109,6 @@ class WordPieceTokenizer:
         """The number of tokens, added ones included."""
         return self._rust.get_vocab_size(with_added_tokens=True)
 
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(vocab_size={self.vocab_size})"
-
     def __bool__(self) -> bool:
         return True
 
@@ -108,34 +121,52 @@ class WordPieceTokenizer:
 
     def decode(
         self,
-        token_ids: int | Sequence[int] | Sequence[Sequence[int]] | np.ndarray | torch.Tensor,
+        token_ids: int | Sequence[int] | Sequence[Sequence[int]] | np.ndarray | torch.Tensor | Mapping[str, Any],
         skip_special_tokens: bool = False,
         clean_up_tokenization_spaces: bool | None = None,
+        **ignored: Any,
     ) -> str | list[str]:
-        """The text of a sequence of ids, or the texts of a batch of sequences."""
-        ids: Any = token_ids
-        if isinstance(token_ids, (np.ndarray, np.generic)) or is_tensor(token_ids):
+        """The text of a sequence of ids, or the texts of a batch of sequences.
+
+        As in the reference implementation, `clean_up_tokenization_spaces=None` means the tokenizer's default for one
+        sequence and False for a batch; `batch_decode` uses the default.
+
+        Args:
+            token_ids: an id, ids, a batch of ids, or a mapping whose `input_ids` they are.
+            skip_special_tokens: whether to leave out special tokens.
+            clean_up_tokenization_spaces: whether to remove spaces before punctuation.
+            ignored: further options of the reference implementation, without effect here as there.
+        """
+        ids: Any = token_ids["input_ids"] if isinstance(token_ids, Mapping) else token_ids
+        if isinstance(ids, (np.ndarray, np.generic)) or is_tensor(ids):
             ids = ids.tolist()
         if isinstance(ids, int):
             ids = [ids]
         ids = [item.tolist() if hasattr(item, "tolist") else item for item in ids]
         if ids and isinstance(ids[0], (list, tuple)):
-            return [str(self.decode(row, skip_special_tokens, clean_up_tokenization_spaces)) for row in ids]
+            return [str(self.decode(row, skip_special_tokens, bool(clean_up_tokenization_spaces))) for row in ids]
         text = self._rust.decode(ids, skip_special_tokens=skip_special_tokens)
-        clean = (
-            self.clean_up_tokenization_spaces if clean_up_tokenization_spaces is None else clean_up_tokenization_spaces
-        )
-        return _remove_spaces(text) if clean else text
+        return self.clean_up_tokenization(text) if self._cleans_up(clean_up_tokenization_spaces) else text
 
     def batch_decode(
         self,
         sequences: Sequence[int] | Sequence[Sequence[int]] | np.ndarray | torch.Tensor,
         skip_special_tokens: bool = False,
         clean_up_tokenization_spaces: bool | None = None,
+        **ignored: Any,
     ) -> list[str]:
         """The texts of a batch of sequences of ids."""
-        texts = self.decode(sequences, skip_special_tokens, clean_up_tokenization_spaces)
+        texts = self.decode(sequences, skip_special_tokens, self._cleans_up(clean_up_tokenization_spaces))
         return [texts] if isinstance(texts, str) else texts
+
+    def _cleans_up(self, wanted: bool | None) -> bool:
+        return self.clean_up_tokenization_spaces if wanted is None else wanted
+
+    def clean_up_tokenization(self, text: str) -> str:
+        """A text without the spaces before punctuation and English contractions."""
+        for part in (" .", " ?", " !", " ,", " ' ", " n't", " 'm", " 's", " 've", " 're"):
+            text = text.replace(part, part.strip())
+        return text
 
     def convert_ids_to_tokens(self, ids: int | Sequence[int], skip_special_tokens: bool = False) -> Any:
         """The token of an id, or the tokens of several; None for an id that is not in the vocabulary."""
@@ -145,11 +176,23 @@ class WordPieceTokenizer:
         return [self._rust.id_to_token(int(index)) for index in ids if int(index) not in skipped]
 
     def convert_tokens_to_ids(self, tokens: str | Sequence[str]) -> Any:
-        """The id of a token, or the ids of several; unknown tokens have the id of `unk_token`."""
-        if isinstance(tokens, str):
-            index = self._rust.token_to_id(tokens)
-            return self.unk_token_id if index is None else index
-        return [self.convert_tokens_to_ids(token) for token in tokens]
+        """The id of a token, or the ids of several; unknown tokens have the id of `unk_token`.
+
+        Raises:
+            ValueError: a token is unknown, and so is `unk_token`.
+        """
+        if not isinstance(tokens, str):
+            return [self.convert_tokens_to_ids(token) for token in tokens]
+        index = self._rust.token_to_id(tokens)
+        if index is not None or self.unk_token is None:
+            return index
+        unknown = self._rust.token_to_id(self.unk_token)
+        if unknown is None:
+            raise ValueError(
+                f"{self.unk_token!r} is not in the vocabulary: add it with "
+                f"add_special_tokens({{'unk_token': {self.unk_token!r}}})"
+            )
+        return unknown
 
     def convert_tokens_to_string(self, tokens: Sequence[str]) -> str:
         """The text of tokens."""
@@ -159,7 +202,9 @@ class WordPieceTokenizer:
         """The number of special tokens in a window: 2, or 3 with a question."""
         return self._rust.num_special_tokens_to_add(pair)
 
-    def add_tokens(self, new_tokens: str | Sequence[str | AddedToken], special_tokens: bool = False) -> int:
+    def add_tokens(
+        self, new_tokens: str | AddedToken | Sequence[str | AddedToken], special_tokens: bool = False
+    ) -> int:
         """Append tokens to the vocabulary (the model's word embeddings must grow with it); return how many were new."""
         added = [new_tokens] if isinstance(new_tokens, (str, AddedToken)) else list(new_tokens)
         return self._rust.add_special_tokens(added) if special_tokens else self._rust.add_tokens(added)
@@ -168,65 +213,67 @@ class WordPieceTokenizer:
         """Every token with its id, added tokens included."""
         return self._rust.get_vocab(with_added_tokens=True)
 
+    def get_added_vocab(self) -> dict[str, int]:
+        """Every added or special token with its id, by id."""
+        return {token.content: index for index, token in sorted(self.added_tokens_decoder.items())}
+
+    def save_vocabulary(self, folder: str | os.PathLike[str], filename_prefix: str | None = None) -> tuple[str, ...]:
+        """Write vocab.txt (or `<prefix>-vocab.txt`), one token per line, without the added tokens; return its path.
+
+        Raises:
+            ValueError: ids have gaps or a token contains a line break, so the vocabulary has no such file.
+        """
+        path = write_vocabulary(Path(folder), self._rust, filename_prefix)
+        if path is None:
+            raise ValueError(
+                "the vocabulary cannot be a file of lines: ids have gaps, or a token contains a line break"
+            )
+        return (str(path),)
+
+    @property
+    def is_fast(self) -> bool:
+        """True: the tokenizer in Rust does the work."""
+        return True
+
+    @property
+    def vocab(self) -> dict[str, int]:
+        """As `get_vocab`."""
+        return self.get_vocab()
+
+    @property
+    def added_tokens_encoder(self) -> dict[str, int]:
+        """As `get_added_vocab`."""
+        return self.get_added_vocab()
+
+    @property
+    def added_tokens_decoder(self) -> dict[int, AddedToken]:
+        """Every added or special token by its id."""
+        return self._rust.get_added_tokens_decoder()
+
+    @property
+    def split_special_tokens(self) -> bool:
+        """Whether "[SEP]" and the like, spelled out in a text, are split like other text."""
+        return self._rust.encode_special_tokens
+
+    @split_special_tokens.setter
+    def split_special_tokens(self, split: bool) -> None:
+        self._rust.encode_special_tokens = split
+
     @property
     def vocab_size(self) -> int:
         """The number of tokens without the added ones."""
         return self._rust.get_vocab_size(with_added_tokens=False)
-
-    def _id_of(self, token: str) -> int:
-        index = self._rust.token_to_id(token)
-        if index is None:
-            raise ValueError(
-                f"{token!r} is not in the vocabulary: add it with add_tokens([{token!r}], special_tokens=True)"
-            )
-        return index
-
-    @property
-    def unk_token_id(self) -> int:
-        return self._id_of(self.unk_token)
-
-    @property
-    def sep_token_id(self) -> int:
-        return self._id_of(self.sep_token)
-
-    @property
-    def pad_token_id(self) -> int:
-        return self._id_of(self.pad_token)
-
-    @property
-    def cls_token_id(self) -> int:
-        return self._id_of(self.cls_token)
-
-    @property
-    def mask_token_id(self) -> int:
-        return self._id_of(self.mask_token)
 
     @property
     def pad_token_type_id(self) -> int:
         return 0
 
     @property
-    def special_tokens_map(self) -> dict[str, str]:
-        """The named special tokens."""
-        return {name: getattr(self, name) for name in SPECIAL_TOKEN_NAMES}
-
-    @property
-    def all_special_tokens(self) -> list[str]:
-        """Every special token once."""
-        return list(dict.fromkeys([*self.special_tokens_map.values(), *self.additional_special_tokens]))
-
-    @property
-    def all_special_ids(self) -> list[int]:
-        """The ids of `all_special_tokens`."""
-        return self.convert_tokens_to_ids(self.all_special_tokens)
-
-    @property
     def backend_tokenizer(self) -> Tokenizer:
         """The Rust tokenizer. Calls set its truncation and padding, so other threads should not use it directly."""
         return self._rust
 
-
-def _remove_spaces(text: str) -> str:
-    for part in (" .", " ?", " !", " ,", " ' ", " n't", " 'm", " 's", " 've", " 're"):
-        text = text.replace(part, part.strip())
-    return text
+    @property
+    def decoder(self) -> decoders.Decoder:
+        """The part of the Rust tokenizer that joins tokens into text."""
+        return self._rust.decoder

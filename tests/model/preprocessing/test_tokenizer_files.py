@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 import torch
-from tokenizers import Tokenizer
+from tokenizers import AddedToken, Tokenizer
 
 from model.preprocessing.encoding import BatchEncoding
 from model.preprocessing.tokenizer import LayoutLMv2Tokenizer, LayoutLMv2TokenizerFast
+from tests.model.preprocessing.small_vocabulary import small_tokenizer
 
 BOX = [1, 2, 3, 4]
 
@@ -122,6 +123,105 @@ def test_the_error_for_a_folder_without_a_tokenizer_names_the_folder(tmp_path: P
         LayoutLMv2Tokenizer.from_pretrained(tmp_path)
     with pytest.raises(FileNotFoundError, match="no vocabulary file"):
         LayoutLMv2Tokenizer(tmp_path / "vocab.txt")
+
+
+# -- Options of from_pretrained ----------------------------------------------------------------------------------------
+
+
+def test_settings_override_the_files(tmp_path: Path) -> None:
+    small_tokenizer().save_pretrained(tmp_path)
+    tokenizer = LayoutLMv2Tokenizer.from_pretrained(
+        tmp_path, only_label_first_subword=False, model_max_length=77, do_lower_case=False, padding_side="left"
+    )
+    assert (tokenizer.only_label_first_subword, tokenizer.model_max_length) == (False, 77)
+    assert (tokenizer.do_lower_case, tokenizer.padding_side) == (False, "left")
+    assert tokenizer.tokenize("Who") == ["[UNK]"]
+    assert tokenizer.name_or_path == str(tmp_path)
+
+
+def test_special_tokens_of_the_call_are_added(tmp_path: Path) -> None:
+    small_tokenizer(extra_special_tokens=["<a>"]).save_pretrained(tmp_path)
+    tokenizer = LayoutLMv2Tokenizer.from_pretrained(tmp_path, pad_token="[PP]", additional_special_tokens=["<n>"])
+    assert (tokenizer.pad_token_id, tokenizer.extra_special_tokens) == (19, ["<n>"])
+    assert tokenizer.get_added_vocab()["<a>"] == 18
+
+
+@pytest.mark.parametrize("name", ["use_fast", "trust_remote_code", "tokenizer_type"])
+def test_options_about_other_tokenizers_have_no_effect(tmp_path: Path, name: str) -> None:
+    small_tokenizer().save_pretrained(tmp_path)
+    tokenizer = LayoutLMv2Tokenizer.from_pretrained(tmp_path, **{name: True})
+    assert tokenizer.other_settings == {}
+
+
+def test_options_of_the_source_are_those_of_a_checkpoint(tmp_path: Path) -> None:
+    small_tokenizer().save_pretrained(tmp_path / "inner")
+    options: dict[str, Any] = {"revision": "main", "cache_dir": tmp_path, "token": None, "local_files_only": True}
+    tokenizer = LayoutLMv2Tokenizer.from_pretrained(tmp_path, subfolder="inner", force_download=True, **options)
+    assert tokenizer.get_vocab() == small_tokenizer().get_vocab()
+    with pytest.raises(OSError, match="no folder 'other'"):
+        LayoutLMv2Tokenizer.from_pretrained(tmp_path, subfolder="other")
+
+
+def test_the_source_can_be_one_file(tmp_path: Path) -> None:
+    small_tokenizer().save_pretrained(tmp_path)
+    for name in ("vocab.txt", "tokenizer.json"):
+        assert LayoutLMv2Tokenizer.from_pretrained(tmp_path / name).tokenize("Invoice") == ["in", "##vo", "##ice"]
+
+
+def test_settings_that_the_class_does_not_know_are_written_back(tmp_path: Path) -> None:
+    small_tokenizer(note="kept").save_pretrained(tmp_path)
+    assert LayoutLMv2Tokenizer.from_pretrained(tmp_path).other_settings == {"note": "kept"}
+
+
+# -- Added tokens in files ---------------------------------------------------------------------------------------------
+
+
+def test_added_tokens_keep_their_ids_and_settings(tmp_path: Path) -> None:
+    tokenizer = small_tokenizer()
+    tokenizer.add_tokens("new")
+    tokenizer.add_special_tokens(
+        {"extra_special_tokens": ["<x>"], "pad_token": AddedToken("<p>", lstrip=True), "bos_token": "<s>"}
+    )
+    tokenizer.save_pretrained(tmp_path)
+    again = LayoutLMv2Tokenizer.from_pretrained(tmp_path)
+    assert list(again.get_added_vocab().items())[5:] == [("new", 18), ("<x>", 19), ("<p>", 20), ("<s>", 21)]
+    assert (again.pad_token_id, again.bos_token, again.extra_special_tokens) == (20, "<s>", ["<x>"])
+    assert again.added_tokens_decoder[20].lstrip
+    assert again.added_tokens_decoder[20].special
+
+
+def test_tokens_of_the_older_file_are_special_if_they_have_a_name(tmp_path: Path) -> None:
+    small_tokenizer().save_vocabulary(tmp_path)
+    (tmp_path / "added_tokens.json").write_text(json.dumps({"<p>": 19, "new": 18}))
+    (tmp_path / "special_tokens_map.json").write_text(json.dumps({"pad_token": "<p>"}))
+    tokenizer = LayoutLMv2Tokenizer.from_pretrained(tmp_path)
+    assert (tokenizer.pad_token_id, tokenizer.added_tokens_decoder[19].special) == (19, True)
+    assert tokenizer.decode([18, 19], skip_special_tokens=True) == "new"
+
+
+def test_named_further_tokens_keep_their_names(tmp_path: Path) -> None:
+    small_tokenizer(extra_special_tokens={"total_token": "<total>"}).save_pretrained(tmp_path)
+    again: Any = LayoutLMv2Tokenizer.from_pretrained(tmp_path)
+    assert (again.total_token, again.total_token_id, again.other_settings) == ("<total>", 18, {})
+
+
+def test_files_can_have_a_prefix(tmp_path: Path) -> None:
+    paths = small_tokenizer().save_pretrained(tmp_path, filename_prefix="a", legacy_format=True)
+    assert {Path(path).name for path in paths} == {
+        "a-tokenizer.json",
+        "a-vocab.txt",
+        "a-tokenizer_config.json",
+        "a-special_tokens_map.json",
+    }
+
+
+def test_the_text_of_a_tokenizer_describes_it() -> None:
+    text = repr(small_tokenizer())
+    assert text.startswith(
+        "LayoutLMv2Tokenizer(name_or_path='', vocab_size=18, model_max_length=512, padding_side='right', "
+        "truncation_side='right', special_tokens={'unk_token': '[UNK]', "
+    )
+    assert '\n\t4: AddedToken("[MASK]", rstrip=False' in text
 
 
 # -- Use by other processes and threads --------------------------------------------------------------------------------
