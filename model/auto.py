@@ -23,16 +23,16 @@ class AutoConfig:
     """Reads a configuration."""
 
     @staticmethod
-    def from_pretrained(source: Source, **overrides: Any) -> LayoutLMv2Config:
+    def from_pretrained(pretrained_model_name_or_path: Source, **overrides: Any) -> LayoutLMv2Config:
         """As `LayoutLMv2Config.from_pretrained`. Raises ValueError for another model type."""
-        return LayoutLMv2Config.from_pretrained(str(source), **_effective(overrides))
+        return LayoutLMv2Config.from_pretrained(str(pretrained_model_name_or_path), **_effective(overrides))
 
 
 class AutoTokenizer:
     """Reads a tokenizer."""
 
     @staticmethod
-    def from_pretrained(source: Source, **settings: Any) -> Any:
+    def from_pretrained(pretrained_model_name_or_path: Source, **settings: Any) -> Any:
         """A `LayoutLMv2Tokenizer`; arguments and errors as in its `from_pretrained`.
 
         Raises:
@@ -40,15 +40,15 @@ class AutoTokenizer:
         """
         from model.preprocessing.tokenizer import LayoutLMv2Tokenizer
 
-        check_model_type(source, settings)
-        return LayoutLMv2Tokenizer.from_pretrained(source, **_effective(settings))
+        check_model_type(pretrained_model_name_or_path, settings)
+        return LayoutLMv2Tokenizer.from_pretrained(pretrained_model_name_or_path, **_effective(settings))
 
 
 class AutoImageProcessor:
     """Reads an image processor."""
 
     @staticmethod
-    def from_pretrained(source: Source, **settings: Any) -> Any:
+    def from_pretrained(pretrained_model_name_or_path: Source, **settings: Any) -> Any:
         """A `LayoutLMv2ImageProcessor`; arguments and errors as in its `from_pretrained`.
 
         Raises:
@@ -56,15 +56,15 @@ class AutoImageProcessor:
         """
         from model.preprocessing.image_processor import LayoutLMv2ImageProcessor
 
-        check_model_type(source, settings)
-        return LayoutLMv2ImageProcessor.from_pretrained(source, **_effective(settings))
+        check_model_type(pretrained_model_name_or_path, settings)
+        return LayoutLMv2ImageProcessor.from_pretrained(pretrained_model_name_or_path, **_effective(settings))
 
 
 class AutoProcessor:
     """Reads a processor."""
 
     @staticmethod
-    def from_pretrained(source: Source, **settings: Any) -> Any:
+    def from_pretrained(pretrained_model_name_or_path: Source, **settings: Any) -> Any:
         """A `LayoutLMv2Processor`; arguments and errors as in its `from_pretrained`.
 
         Raises:
@@ -72,8 +72,8 @@ class AutoProcessor:
         """
         from model.preprocessing.processor import LayoutLMv2Processor
 
-        check_model_type(source, settings)
-        return LayoutLMv2Processor.from_pretrained(source, **_effective(settings))
+        check_model_type(pretrained_model_name_or_path, settings)
+        return LayoutLMv2Processor.from_pretrained(pretrained_model_name_or_path, **_effective(settings))
 
 
 class AutoModel:
@@ -82,13 +82,13 @@ class AutoModel:
     model_class_name: ClassVar[str] = "LayoutLMv2Model"
 
     @classmethod
-    def from_pretrained(cls, source: Source, **arguments: Any) -> Any:
+    def from_pretrained(cls, pretrained_model_name_or_path: Source, **arguments: Any) -> Any:
         """A model of the class; arguments and errors as in its `from_pretrained`.
 
         Raises:
             ValueError: the checkpoint is of another model type.
         """
-        return cls._model_class().from_pretrained(source, **_effective(arguments))
+        return cls._model_class().from_pretrained(pretrained_model_name_or_path, **_effective(arguments))
 
     @classmethod
     def from_config(cls, config: LayoutLMv2Config) -> Any:

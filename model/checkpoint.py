@@ -77,7 +77,7 @@ def load_pretrained(
     model_class: type[ModelType],
     source: str | PathLike[str],
     *,
-    config: LayoutLMv2Config | None = None,
+    config: LayoutLMv2Config | str | PathLike[str] | None = None,
     dtype: torch.dtype | str | None = None,
     torch_dtype: torch.dtype | str | None = None,
     ignore_mismatched_sizes: bool = False,
@@ -98,7 +98,7 @@ def load_pretrained(
     Args:
         model_class: a subclass of LayoutLMv2PreTrainedModel.
         source, cache_dir, revision, token, local_files_only, force_download, subfolder: as in `resolve_checkpoint`.
-        config: used instead of the checkpoint's.
+        config: used instead of the checkpoint's; a configuration, or where one is.
         dtype: of the model's floating tensors: a torch.dtype or its name; "auto" is the checkpoint's own; None is
             float32 regardless of the checkpoint. `torch_dtype` is its old name.
         ignore_mismatched_sizes: initialize tensors that have another shape in the checkpoint (a classifier for other
@@ -122,17 +122,13 @@ def load_pretrained(
         force_download=force_download,
         subfolder=subfolder,
     )
-    config_class: Any = getattr(model_class, "config_class")  # noqa: B009 - nn.Module has no such attribute
-    if config is None:
-        config = config_class.from_dict(read_config_json(folder), **config_overrides)
-    else:
-        config = config.replace(**config_overrides)
+    chosen_config = _choose_config(model_class, folder, config, config_overrides)
     paths = find_weights(folder)
     weights = {name: tensor for path in paths for name, tensor in read_weights(path).items()}
-    chosen_dtype = _choose_dtype(dtype if dtype is not None else torch_dtype, config, weights)
-    config.dtype = str(chosen_dtype).removeprefix("torch.")
+    chosen_dtype = _choose_dtype(dtype if dtype is not None else torch_dtype, chosen_config, weights)
+    chosen_config.dtype = str(chosen_dtype).removeprefix("torch.")
 
-    model = model_class(config)
+    model = model_class(chosen_config)
     matched = match_weights(model, weights)
     _check_match(matched, model, source, weights, ignore_mismatched_sizes)
     model.load_state_dict(matched.fitting, strict=False)
@@ -170,8 +166,12 @@ def choose_device(
     return device
 
 
-def save_pretrained(model: nn.Module, folder: str | PathLike[str]) -> None:
+def save_pretrained(
+    model: nn.Module, folder: str | PathLike[str], state_dict: Mapping[str, Tensor] | None = None
+) -> None:
     """Write a model's `config.json` and `model.safetensors` into `folder`, which is created if necessary.
+
+    `state_dict` is written instead of the model's own weights, under the model's names.
 
     Each file is replaced atomically, the configuration last.
 
@@ -182,7 +182,8 @@ def save_pretrained(model: nn.Module, folder: str | PathLike[str]) -> None:
     config: Any = model.config
     written = config.replace(architectures=[type(model).__name__], dtype=_dtype_name(model))
     # Tensors that share memory (tied weights) are written once, under their first name.
-    weights = {names[0]: model.state_dict()[names[0]] for names in _names_by_memory(model.state_dict())}
+    state = model.state_dict() if state_dict is None else state_dict
+    weights = {names[0]: state[names[0]] for names in _names_by_memory(state)}
     contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -316,6 +317,18 @@ def _warn_about_pixel_statistics(model: nn.Module, weights: Mapping[str, Tensor]
                 stored.tolist(),
                 used.flatten().tolist(),
             )
+
+
+def _choose_config(
+    model_class: type[nn.Module],
+    folder: Path,
+    config: LayoutLMv2Config | str | PathLike[str] | None,
+    overrides: Mapping[str, Any],
+) -> LayoutLMv2Config:
+    config_class: Any = getattr(model_class, "config_class")  # noqa: B009 - nn.Module has no such attribute
+    if config is None or isinstance(config, str | PathLike):
+        return config_class.from_dict(read_config_json(folder if config is None else config), **overrides)
+    return config.replace(**overrides)
 
 
 def _choose_dtype(

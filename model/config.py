@@ -211,7 +211,7 @@ class LayoutLMv2Config(Publishable):
         return config.replace(**overrides) if overrides else config
 
     @classmethod
-    def from_pretrained(cls, source: str | Path, **overrides: Any) -> LayoutLMv2Config:
+    def from_pretrained(cls, pretrained_model_name_or_path: str | Path, **overrides: Any) -> LayoutLMv2Config:
         """Read `config.json` from a folder, a hub id or `s3://bucket/prefix`; `overrides` replace its values.
 
         `revision`, `subfolder` and the other options of `model.checkpoint_source.resolve_checkpoint` are taken too.
@@ -223,7 +223,7 @@ class LayoutLMv2Config(Publishable):
         from model.checkpoint_source import read_config_json, split_source_options
 
         options, overrides = split_source_options(overrides)
-        return cls.from_dict(read_config_json(source, **options), **overrides)
+        return cls.from_dict(read_config_json(pretrained_model_name_or_path, **options), **overrides)
 
     @classmethod
     def from_json_file(cls, json_file: str | Path) -> LayoutLMv2Config:
@@ -259,10 +259,10 @@ class LayoutLMv2Config(Publishable):
         """Write `to_json_string` to a file."""
         Path(json_file_path).write_text(self.to_json_string(use_diff), encoding="utf-8")
 
-    def save_pretrained(self, folder: str | Path) -> None:
-        """Write `config.json` into `folder`, which is created if necessary."""
+    def save_pretrained(self, save_directory: str | Path) -> None:
+        """Write `config.json` into `save_directory`, which is created if necessary."""
         self.validate()
-        path = Path(folder)
+        path = Path(save_directory)
         path.mkdir(parents=True, exist_ok=True)
         self.to_json_file(path / CONFIG_NAME)
 

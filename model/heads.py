@@ -144,11 +144,11 @@ class LayoutLMv2ForQuestionAnswering(LayoutLMv2PreTrainedModel):
         initialize(self.qa_outputs, config.initializer_range)
 
     @classmethod
-    def from_pretrained(cls: type[ModelType], source: str | Path, **kwargs: Any) -> ModelType:
+    def from_pretrained(cls: type[ModelType], pretrained_model_name_or_path: str | Path, **kwargs: Any) -> ModelType:
         """As for every model; the argument `has_visual_segment_embedding` takes precedence over the checkpoint."""
         if kwargs.get("has_visual_segment_embedding") is not None:
             kwargs["architectures"] = [cls.__name__]
-        return super().from_pretrained(source, **kwargs)
+        return super().from_pretrained(pretrained_model_name_or_path, **kwargs)
 
     def forward(
         self,

@@ -6,6 +6,7 @@ import torch
 
 from model.config import LayoutLMv2Config
 
+
 def check_shapes(
     config: LayoutLMv2Config,
     input_ids: torch.Tensor | None,

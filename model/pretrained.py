@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar, cast
 
@@ -36,23 +37,38 @@ class LayoutLMv2PreTrainedModel(Publishable, nn.Module):
         self.config = config
 
     @classmethod
-    def from_pretrained(cls: type[ModelType], source: str | Path, **kwargs: Any) -> ModelType:
+    def from_pretrained(cls: type[ModelType], pretrained_model_name_or_path: str | Path, **kwargs: Any) -> ModelType:
         """A model in evaluation mode with the weights of a checkpoint.
 
         Args:
-            source: a folder, a hub id, or `s3://bucket/prefix`.
-            kwargs: `config`, a LayoutLMv2Config to use instead of the checkpoint's, and the other arguments of
-                `model.checkpoint.load_pretrained`; the rest replace values of the configuration (`num_labels=7`).
+            pretrained_model_name_or_path: a folder, a hub id, or `s3://bucket/prefix`.
+            kwargs: the arguments of `model.checkpoint.load_pretrained` (`config`, `dtype`, `device_map`, `revision` ...);
+                the rest replace values of the configuration (`num_labels=7`).
         """
         from model.checkpoint import load_pretrained
 
-        return cast(ModelType, load_pretrained(cls, source, **kwargs))
+        return cast(ModelType, load_pretrained(cls, pretrained_model_name_or_path, **kwargs))
 
-    def save_pretrained(self, folder: str | Path) -> None:
-        """Write `config.json` and `model.safetensors` into `folder`, in the reference's format."""
+    def save_pretrained(
+        self,
+        save_directory: str | Path,
+        is_main_process: bool = True,
+        state_dict: Mapping[str, torch.Tensor] | None = None,
+    ) -> None:
+        """Write `config.json` and `model.safetensors` into `save_directory`, in the reference's format.
+
+        Args:
+            save_directory: created if necessary.
+            is_main_process: False writes nothing, for the other processes of a distributed training.
+            state_dict: weights to write instead of the model's own, under the same names.
+
+        Raises:
+            CheckpointError: the folder cannot be written.
+        """
         from model.checkpoint import save_pretrained
 
-        save_pretrained(self, folder)
+        if is_main_process:
+            save_pretrained(self, save_directory, state_dict)
 
     @property
     def base_model(self) -> LayoutLMv2PreTrainedModel:
@@ -120,7 +136,9 @@ class LayoutLMv2PreTrainedModel(Publishable, nn.Module):
 
     def num_parameters(self, only_trainable: bool = False, exclude_embeddings: bool = False) -> int:
         """The number of weights; `only_trainable` leaves out frozen ones, `exclude_embeddings` the embedding tables."""
-        tables = [part.weight for part in self.modules() if isinstance(part, nn.Embedding)] if exclude_embeddings else []
+        tables = (
+            [part.weight for part in self.modules() if isinstance(part, nn.Embedding)] if exclude_embeddings else []
+        )
         left_out = set(map(id, tables))
         return sum(
             parameter.numel()

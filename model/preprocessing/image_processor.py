@@ -232,24 +232,29 @@ class LayoutLMv2ImageProcessor(Publishable):
         return batch if return_tensors == "pt" else batch.cpu().numpy()
 
     @classmethod
-    def from_pretrained(cls, source: str | os.PathLike[str], **settings: Any) -> LayoutLMv2ImageProcessor:
+    def from_pretrained(
+        cls, pretrained_model_name_or_path: str | os.PathLike[str], **settings: Any
+    ) -> LayoutLMv2ImageProcessor:
         """Load the settings in a checkpoint: in processor_config.json, or else in preprocessor_config.json.
 
         Args:
-            source: folder, name of a bundled model, hub id or `s3://bucket/prefix`; or a JSON file with the settings.
+            pretrained_model_name_or_path: folder, name of a bundled model, hub id or `s3://bucket/prefix`; or a JSON
+                file with the settings.
             settings: constructor arguments that override the file; and the options of `resolve_checkpoint`, such as
                 `revision`, `cache_dir` and `local_files_only`. `use_fast`, `trust_remote_code` and `backend` are
                 without effect.
 
         Raises:
             FileNotFoundError: neither file exists.
-            CheckpointError: `source` does not exist, access is denied, or it is unreachable.
+            CheckpointError: `pretrained_model_name_or_path` does not exist, access is denied, or it is unreachable.
             TypeError, ValueError: a setting is unknown or invalid.
         """
         options, settings = split_source_options(settings)
-        if str(source).endswith(".json") and os.path.isfile(source):
-            return cls.from_dict(json.loads(Path(source).read_text(encoding="utf-8")), **settings)
-        folder = resolve_checkpoint(source, weights=False, **options)
+        if str(pretrained_model_name_or_path).endswith(".json") and os.path.isfile(pretrained_model_name_or_path):
+            return cls.from_dict(
+                json.loads(Path(pretrained_model_name_or_path).read_text(encoding="utf-8")), **settings
+            )
+        folder = resolve_checkpoint(pretrained_model_name_or_path, weights=False, **options)
         nested = _read_json(folder / PROCESSOR_FILE)
         content = _read_json(folder / CONFIG_FILE)
         if nested is None and content is None:
@@ -290,12 +295,12 @@ class LayoutLMv2ImageProcessor(Publishable):
         """Write `to_json_string` to a file."""
         Path(path).write_text(self.to_json_string(), encoding="utf-8")
 
-    def save_pretrained(self, folder: str | os.PathLike[str]) -> tuple[str, ...]:
+    def save_pretrained(self, save_directory: str | os.PathLike[str]) -> tuple[str, ...]:
         """Write preprocessor_config.json and return its path.
 
         Settings in a processor_config.json that is there already are replaced too, because they take precedence.
         """
-        path = Path(folder) / CONFIG_FILE
+        path = Path(save_directory) / CONFIG_FILE
         path.parent.mkdir(parents=True, exist_ok=True)
         self.to_json_file(path)
         nested = _read_json(path.parent / PROCESSOR_FILE)

@@ -156,14 +156,14 @@ class LayoutLMv2Processor(Publishable):
     @classmethod
     def from_pretrained(
         cls,
-        source: str | os.PathLike[str],
+        pretrained_model_name_or_path: str | os.PathLike[str],
         image_processor_class: type[LayoutLMv2ImageProcessor] = LayoutLMv2ImageProcessor,
         **settings: Any,
     ) -> LayoutLMv2Processor:
         """Load both from a folder, a hub id or `s3://...`.
 
         Args:
-            source: folder, hub id or `s3://bucket/prefix`.
+            pretrained_model_name_or_path: folder, hub id or `s3://bucket/prefix`.
             image_processor_class: `LayoutLMv2ImageProcessor` or `LayoutLMv2ImageProcessorPil`.
             settings: settings of the image processor (`apply_ocr=False`) and of the tokenizer
                 (`only_label_first_subword=False`) that override their files, and the options of
@@ -171,7 +171,7 @@ class LayoutLMv2Processor(Publishable):
 
         Raises:
             FileNotFoundError: the files of either are missing.
-            CheckpointError: `source` does not exist, access is denied, or it is unreachable.
+            CheckpointError: `pretrained_model_name_or_path` does not exist, access is denied, or it is unreachable.
             TypeError: a setting belongs to neither.
         """
         options, settings = split_source_options(settings)
@@ -182,15 +182,15 @@ class LayoutLMv2Processor(Publishable):
         for_images = {name: value for name, value in settings.items() if name in of_images}
         for_text = {name: value for name, value in settings.items() if name in of_text}
         return cls(
-            image_processor_class.from_pretrained(source, **options, **for_images),
-            LayoutLMv2Tokenizer.from_pretrained(source, **options, **for_text),
+            image_processor_class.from_pretrained(pretrained_model_name_or_path, **options, **for_images),
+            LayoutLMv2Tokenizer.from_pretrained(pretrained_model_name_or_path, **options, **for_text),
         )
 
-    def save_pretrained(self, folder: str | os.PathLike[str]) -> tuple[str, ...]:
+    def save_pretrained(self, save_directory: str | os.PathLike[str]) -> tuple[str, ...]:
         """Write the files of both, marked as parts of a `LayoutLMv2Processor`; return their paths."""
         for part in (self.image_processor, self.tokenizer):
             part.other_settings["processor_class"] = "LayoutLMv2Processor"
-        return (*self.image_processor.save_pretrained(folder), *self.tokenizer.save_pretrained(folder))
+        return (*self.image_processor.save_pretrained(save_directory), *self.tokenizer.save_pretrained(save_directory))
 
 
 def _check_counts(images: int, pages: int) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 from tokenizers import AddedToken
 
 from model.checkpoint_source import resolve_checkpoint, split_source_options
+from model.hub import Publishable
 from model.preprocessing.page_tokenizer import PageTokenizer
 from model.preprocessing.tokenizer_files import SETTING_NAMES, read_tokenizer_folder, write_tokenizer_folder
 from model.preprocessing.tokenizer_inputs import UNLIMITED
@@ -22,7 +23,7 @@ from model.preprocessing.tokenizer_inputs import UNLIMITED
 _WITHOUT_EFFECT = ("use_fast", "trust_remote_code", "tokenizer_type", "proxies", "resume_download", "config")
 
 
-class LayoutLMv2Tokenizer(PageTokenizer):
+class LayoutLMv2Tokenizer(Publishable, PageTokenizer):
     """BERT's uncased WordPiece with layout.
 
     Args:
@@ -148,39 +149,43 @@ class LayoutLMv2Tokenizer(PageTokenizer):
         return self.model_max_length - self.num_special_tokens_to_add(pair=True)
 
     @classmethod
-    def from_pretrained(cls, source: str | os.PathLike[str], **settings: Any) -> LayoutLMv2Tokenizer:
+    def from_pretrained(
+        cls, pretrained_model_name_or_path: str | os.PathLike[str], **settings: Any
+    ) -> LayoutLMv2Tokenizer:
         """Load a tokenizer from a folder, a hub id or `s3://...`.
 
         Args:
-            source: folder, hub id, `s3://bucket/prefix`, or one file: tokenizer.json, or a vocabulary.
+            pretrained_model_name_or_path: folder, hub id, `s3://bucket/prefix`, or one file: tokenizer.json, or a
+                vocabulary.
             settings: constructor arguments that override the files; those of `model.checkpoint_source.SOURCE_OPTIONS`,
                 as in `resolve_checkpoint`; and `use_fast`, `trust_remote_code` and the like, without effect.
 
         Raises:
             FileNotFoundError: there is neither tokenizer.json nor vocab.txt.
-            CheckpointError: `source` does not exist, access is denied, or it is unreachable.
+            CheckpointError: `pretrained_model_name_or_path` does not exist, access is denied, or it is unreachable.
         """
         options, settings = split_source_options(settings)
         settings = {name: value for name, value in settings.items() if name not in _WITHOUT_EFFECT}
         if "additional_special_tokens" in settings:
             settings.setdefault("extra_special_tokens", settings.pop("additional_special_tokens"))
-        settings["name_or_path"] = os.fspath(source)
-        if os.path.isfile(source):
-            return cls(**{"tokenizer_file" if os.fspath(source).endswith(".json") else "vocab": source, **settings})
-        files = read_tokenizer_folder(resolve_checkpoint(source, weights=False, **options))
+        settings["name_or_path"] = os.fspath(pretrained_model_name_or_path)
+        if os.path.isfile(pretrained_model_name_or_path):
+            kind = "tokenizer_file" if os.fspath(pretrained_model_name_or_path).endswith(".json") else "vocab"
+            return cls(**{kind: pretrained_model_name_or_path, **settings})
+        files = read_tokenizer_folder(resolve_checkpoint(pretrained_model_name_or_path, weights=False, **options))
         arguments = {**files.other_settings, **files.arguments, "added_tokens_decoder": files.added_tokens}
         return cls(**{**arguments, **settings})
 
     def save_pretrained(
         self,
-        folder: str | os.PathLike[str],
+        save_directory: str | os.PathLike[str],
         legacy_format: bool | None = None,
         filename_prefix: str | None = None,
     ) -> tuple[str, ...]:
         """Write tokenizer.json, vocab.txt, tokenizer_config.json and special_tokens_map.json; return their paths.
 
         Args:
-            folder: created if necessary.
+            save_directory: created if necessary.
             legacy_format: without effect: both formats are written.
             filename_prefix: precedes the names of the files, with a hyphen.
         """
@@ -197,7 +202,9 @@ class LayoutLMv2Tokenizer(PageTokenizer):
         with self._lock:
             self._rust.no_truncation()
             self._rust.no_padding()
-            return write_tokenizer_folder(Path(folder), self._rust, settings, self.special_tokens_map, filename_prefix)
+            return write_tokenizer_folder(
+                Path(save_directory), self._rust, settings, self.special_tokens_map, filename_prefix
+            )
 
 
 # The reference implementation's other name for the same class.

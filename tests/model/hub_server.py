@@ -27,7 +27,9 @@ class Hub:
         parts = path.removeprefix("/api/").split("/")
         if parts[:2] == ["repos", "create"]:
             name = json.loads(body)["name"]
-            repository = f"me/{name}" if "organization" not in json.loads(body) else f"{json.loads(body)['organization']}/{name}"
+            repository = (
+                f"me/{name}" if "organization" not in json.loads(body) else f"{json.loads(body)['organization']}/{name}"
+            )
             existed = repository in self.repositories
             self.repositories.setdefault(repository, {"main": {}})
             return (409 if existed else 200), {"url": f"{self.endpoint}/{repository}"}
@@ -41,7 +43,10 @@ class Hub:
         if branch not in branches:
             return 404, {"error": "no such branch"}
         if action == "preupload":
-            files = [{"path": file["path"], "uploadMode": "regular", "shouldIgnore": False, "oid": None} for file in json.loads(body)["files"]]
+            files = [
+                {"path": file["path"], "uploadMode": "regular", "shouldIgnore": False, "oid": None}
+                for file in json.loads(body)["files"]
+            ]
             return 200, {"files": files}
         lines = [json.loads(line) for line in body.splitlines()]
         self.commits.append(lines[0]["value"] | {"branch": branch})

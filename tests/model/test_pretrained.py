@@ -96,3 +96,12 @@ def test_a_device_that_is_not_there_or_a_split_model_is_refused(model: Any, tmp_
     model.save_pretrained(tmp_path)
     with pytest.raises(ValueError, match="device_map"):
         LayoutLMv2ForTokenClassification.from_pretrained(tmp_path, device_map=device_map)
+
+
+def test_other_weights_can_be_saved_and_other_processes_save_nothing(model: Any, tmp_path: Path) -> None:
+    model.save_pretrained(tmp_path / "other", is_main_process=False)
+    assert not (tmp_path / "other").exists()
+    doubled = {name: 2 * tensor for name, tensor in model.state_dict().items()}
+    model.save_pretrained(save_directory=tmp_path, state_dict=doubled)
+    read = LayoutLMv2ForTokenClassification.from_pretrained(pretrained_model_name_or_path=tmp_path, config=tmp_path)
+    assert torch.equal(read.classifier.weight, 2 * model.classifier.weight)

@@ -39,8 +39,10 @@ def document() -> Image.Image:
 
 
 def write_hub_cache(cache: Path) -> None:
-    """The layout of the hub's cache: a snapshot for each commit, and the commit of each revision. The published model has
-    no head and two labels."""
+    """The layout of the hub's cache: a snapshot for each commit, and the commit of each revision.
+
+    The published model has no head and two labels.
+    """
     torch.manual_seed(0)
     repository = cache / f"models--{NAME.replace('/', '--')}"
     for revision, commit in (("main", "a" * 40), ("no_ocr", "b" * 40)):
@@ -168,7 +170,9 @@ def test_use_case_4_takes_a_question(run: Example) -> None:
 
 
 def test_use_case_5_takes_a_question_and_words(run: Example) -> None:
-    call = """encoding = processor(image, "What's his name?", words, boxes=boxes, return_tensors="pt").to(model.device)"""
+    call = (
+        """encoding = processor(image, "What's his name?", words, boxes=boxes, return_tensors="pt").to(model.device)"""
+    )
     encoding = run(WITHOUT_OCR + call)["encoding"]
     assert list(encoding.keys()) == KEYS
     assert encoding.tokens()[-4:] == ["[SEP]", "hello", "world", "[SEP]"]
