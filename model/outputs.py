@@ -16,7 +16,7 @@ class ModelOutput(OrderedDict[str, Any]):
     """A dictionary of the fields that are not None, in the order of the tuple form; also by attribute and position.
 
     `output.logits`, `output["logits"]` and `output[0]` are the same tensor, and assigning to one form changes all.
-    Entries are never removed (a field set to None leaves the keys): so what one part of a program adds, every part sees.
+    Entries are not removed, except that a field set to None leaves the keys.
     """
 
     def to_tuple(self) -> tuple[Any, ...]:

@@ -42,7 +42,7 @@ class LayoutLMv2PreTrainedModel(Publishable, nn.Module):
 
         Args:
             pretrained_model_name_or_path: a folder, a hub id, or `s3://bucket/prefix`.
-            kwargs: the arguments of `model.checkpoint.load_pretrained` (`config`, `dtype`, `device_map`, `revision` ...);
+            kwargs: the arguments of `model.checkpoint.load_pretrained` (`config`, `dtype`, `device_map`, `revision`);
                 the rest replace values of the configuration (`num_labels=7`).
         """
         from model.checkpoint import load_pretrained

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,14 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 
 SERVICES = {"ray_cluster", "s3_server", "chrome", "endpoint", "narrow_endpoint"}
 """Fixtures that start something; tests which start a job of their own have an `xdist_group`."""
+
+
+def pytest_configure() -> None:
+    """Compute on one thread in each worker process: together they have as many threads as the machine has cores."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        import torch
+
+        torch.set_num_threads(1)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

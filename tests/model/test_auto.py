@@ -62,7 +62,7 @@ def test_the_class_follows_from_the_configuration(checkpoint: Path, auto_class: 
 @pytest.mark.parametrize("auto_class", [*MODELS, *PARTS])
 def test_another_type_of_model_is_refused_by_name(checkpoint: Path, auto_class: Any) -> None:
     set_model_type(checkpoint, "bert")
-    with pytest.raises(ValueError, match="'bert'.*layoutlmv2 and layoutxlm"):
+    with pytest.raises(ValueError, match=r"'bert'.*layoutlmv2 and layoutxlm"):
         auto_class.from_pretrained(checkpoint)
 
 
