@@ -28,6 +28,9 @@ logger = logging.getLogger(__name__)
 LARGEST_SIDE = 32767
 """Tesseract's limit of an image's longer side, in pixels."""
 
+LONGEST_PAGE = 2
+"""A longer side of more than this many times the shorter one makes an image a strip of several pages."""
+
 HIGHEST_RESOLUTION = 2400
 """Tesseract's limit of the resolution, in dpi."""
 
@@ -212,13 +215,20 @@ def working_size(width: int, height: int, options: OcrOptions) -> tuple[int, int
     The resolution of a scan is often unknown or wrong, and the size of its letters is known only after OCR; the page's
     longer side is a proxy for both.
     """
-    longer = max(width, height)
+    side = _page_side(width, height)
     scale = 1.0
-    if longer < options.enlarge_to_pixels:
-        scale = min(options.enlarge_to_pixels / longer, options.most_enlargement)
-    elif options.reduce_to_pixels and longer > options.reduce_to_pixels:
-        scale = options.reduce_to_pixels / longer
+    if side < options.enlarge_to_pixels:
+        scale = min(options.enlarge_to_pixels / side, options.most_enlargement)
+    elif options.reduce_to_pixels and side > options.reduce_to_pixels:
+        scale = options.reduce_to_pixels / side
+    largest = LARGEST_SIDE / max(width, height)
+    scale = min(scale, largest if options.reduce_to_pixels else max(largest, 1.0))
     return max(round(width * scale), 1), max(round(height * scale), 1)
+
+
+def _page_side(width: int, height: int) -> int:
+    """The longer side; of a strip, such as a till roll or a screenshot of a whole site, that of a page as wide."""
+    return min(max(width, height), LONGEST_PAGE * min(width, height))
 
 
 def tesseract_resolution(width: int, height: int, options: OcrOptions) -> int:
@@ -229,7 +239,7 @@ def tesseract_resolution(width: int, height: int, options: OcrOptions) -> int:
     """
     if not options.resolution_dpi or not options.enlarge_to_pixels:
         return options.resolution_dpi
-    scale = max(width, height) / options.enlarge_to_pixels
+    scale = _page_side(width, height) / options.enlarge_to_pixels
     return min(round(options.resolution_dpi * max(scale, 1.0)), HIGHEST_RESOLUTION)
 
 

@@ -283,7 +283,7 @@ def test_small_pages_are_enlarged_and_large_ones_reduced_within_limits() -> None
     assert working_size(100, 200, options) == (200, 400)  # never more than twice
     assert working_size(1700, 2200, options) == (1700, 2200)
     assert working_size(3000, 6000, options) == (1500, 3000)
-    assert working_size(60000, 2, options) == (3000, 1)
+    assert working_size(60000, 2, options) == (32767, 1)
     assert working_size(100, 60000, OcrOptions.plain()) == (100, 60000)
 
 
@@ -292,7 +292,7 @@ def test_larger_pages_get_a_higher_resolution() -> None:
     assert tesseract_resolution(1500, 2000, options) == 250
     assert tesseract_resolution(3000, 1500, options) == 375
     assert tesseract_resolution(100, 50, options) == 250
-    assert tesseract_resolution(30000, 50, options) == 2400
+    assert tesseract_resolution(30000, 25000, options) == 2400
     assert tesseract_resolution(3000, 1500, OcrOptions.plain()) == 0
 
 
