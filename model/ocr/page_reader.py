@@ -1,7 +1,7 @@
 """Reads a page image that may lie on its side, crookedly, or in a shadow.
 
-The engine reads an upright page. What it needs to know is measured first where that is cheap (skew, lighting: 30 ms a
-page), and where reading turned out poor otherwise (quarter turns: half a second). Boxes are those of the image as given.
+The engine reads an upright page. Skew and lighting are measured first, in some 30 ms a page; quarter turns, which take
+half a second, only where reading was poor. Boxes are those of the image as given.
 """
 
 from __future__ import annotations
@@ -32,9 +32,6 @@ FEW_CHARACTERS = 20
 """So is less text than this."""
 UNEVEN_LIGHT = 0.3
 """The share of the paper's brightness that shadows may take before they are levelled."""
-
-_LIGHT_SCALE = 6
-_LIGHT_STROKE = 7
 
 
 @dataclass(frozen=True)
@@ -106,16 +103,19 @@ def level_light(image: Image.Image) -> Image.Image:
     The paper's brightness around a pixel is a morphological closing of the image, which fills in the strokes of letters
     and keeps the edges of shadows. Grounds of less than a quarter of the brightest, such as black banners, stay dark.
     """
-    small = image.resize(
-        (max(image.width // _LIGHT_SCALE, 1), max(image.height // _LIGHT_SCALE, 1)), Image.Resampling.BOX
-    )
-    paper = small.filter(ImageFilter.MaxFilter(_LIGHT_STROKE)).filter(ImageFilter.MinFilter(_LIGHT_STROKE))
-    dark, bright = np.quantile(np.asarray(paper), (0.05, 0.95))
+    dark, bright = np.quantile(np.asarray(_paper(image, scale=8, stroke=5)), (0.05, 0.95))
     if bright < 1 or (bright - dark) / bright < UNEVEN_LIGHT:
         return image
-    ground = np.asarray(paper.resize(image.size, Image.Resampling.BILINEAR))
+    ground = np.asarray(_paper(image, scale=3, stroke=15).resize(image.size, Image.Resampling.BILINEAR))
     levelled = np.asarray(image).astype(np.float32) * (255 / np.maximum(ground, bright / 4))
     return Image.fromarray(np.clip(levelled, 0, 255).astype(np.uint8))
+
+
+def _paper(image: Image.Image, scale: int, stroke: int) -> Image.Image:
+    """The closing of an image reduced by `scale`; strokes of up to `stroke` reduced pixels are filled in."""
+    size = max(image.width // scale, 1), max(image.height // scale, 1)
+    small = image.resize(size, Image.Resampling.BOX)
+    return small.filter(ImageFilter.MaxFilter(stroke)).filter(ImageFilter.MinFilter(stroke))
 
 
 def _is_poor(text: OcrResult) -> bool:
