@@ -134,4 +134,4 @@ def merge_options(options: ExtractOptions) -> MergeOptions:
     """What the logits mean is read from the checkpoint's configuration."""
     labels = model_labels(options.model, options.task)
     several = load_config(options.model, options.task).problem_type == "multi_label_classification"
-    return MergeOptions(options.task, labels, options.questions, several)
+    return MergeOptions(options.task, labels, options.questions, several, options.min_read_quality)

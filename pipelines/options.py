@@ -26,6 +26,7 @@ class ExtractOptions:
         task: what the model is asked of each page.
         questions: for question answering.
         stride: tokens that neighbouring windows of a long page share.
+        min_read_quality: pages that were read less well than this, 0 to 1, are marked `needs_review`.
         limits: what reading one page may cost.
     """
 
@@ -33,6 +34,7 @@ class ExtractOptions:
     task: Task = "token-classification"
     questions: tuple[str, ...] = ()
     stride: int = 128
+    min_read_quality: float = 0.0
     limits: PageLimits = field(default_factory=PageLimits)
     rasterize: RasterizeOptions = field(default_factory=RasterizeOptions)
     ocr: OcrOptions = field(default_factory=OcrOptions)
@@ -57,6 +59,8 @@ def check_options(options: ExtractOptions) -> None:
         check_questions(tokenizer, windows)
     if options.rasterize.text != "layer":
         OcrEngine(options.ocr).close()
+    if not 0 <= options.min_read_quality <= 1:
+        raise ValueError(f"--min-read-quality is {options.min_read_quality}; it must be from 0 to 1")
     if not 0 <= options.stride < windows.max_length // 2:
         raise ValueError(f"--stride is {options.stride}; it must be from 0 to {windows.max_length // 2 - 1}")
 

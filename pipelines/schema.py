@@ -61,13 +61,21 @@ _READ = [
     pa.field("words", pa.list_(pa.string())),
     pa.field("boxes", pa.list_(BOX)),
     pa.field("word_confidences", pa.list_(pa.float32())),
+    pa.field("word_sources", pa.list_(pa.string())),
+    pa.field("rotation", pa.int16()),
+    pa.field("skew", pa.float32()),
+    pa.field("read_quality", pa.float32()),
 ]
+"""`rotation` and `skew`: degrees clockwise that make the page upright. `read_quality`: 0 to 1, see
+`pipelines.stages.read_quality`; null for words that were given."""
 
 PAGE_IMAGE = pa.schema([*PAGE_TO_DO, *_READ, *_STATUS, ("seconds", SECONDS), ("model_image", pa.binary())])
 """After `ocr` (and, with the column `page_image`, after `rasterize`): words, boxes and the model's image."""
 
 RASTERIZED = PAGE_IMAGE.append(pa.field("page_image", pa.binary()))
-"""`page_image`: height x width grey bytes where the page still has to be read by OCR, else null."""
+RASTERIZED = RASTERIZED.append(pa.field("ocr_regions", pa.list_(pa.list_(pa.float32(), 4))))
+"""`page_image`: height x width grey bytes where the page still has to be read by OCR, else null. `ocr_regions`: what has
+to be read of it, x0, y0, x1, y1 as fractions of the page, beside the words that the row already has; null for all."""
 
 PAGE = pa.schema([PAGE_TO_DO.field(name) for name in ("document_id", "uri", "page_index")])
 """The identity of a page and its document."""
@@ -138,6 +146,7 @@ EMPTY_RESULT: Row = {
         *(field.name for fields in TASK_COLUMNS.values() for field in fields),
         "model_image",
         "page_image",
+        "ocr_regions",
         "windows",
         "window_logits",
     )
@@ -147,7 +156,9 @@ EMPTY_RESULT: Row = {
 def page_schema(task: Task) -> pa.Schema:
     """The columns of `pages/*.parquet` for a task."""
     identity = [field for field in PAGE_TO_DO if field.name != "media_type"]
-    return pa.schema([*identity, *_READ, *TASK_COLUMNS[task], *_STATUS, ("model", pa.string()), ("seconds", SECONDS)])
+    review = pa.field("needs_review", pa.bool_())
+    model = [pa.field("model", pa.string()), pa.field("seconds", SECONDS)]
+    return pa.schema([*identity, *_READ, *TASK_COLUMNS[task], *_STATUS, review, *model])
 
 
 LISTED = pa.schema(

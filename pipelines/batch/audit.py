@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import insort
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from pipelines.batch.manifest import read_document_index
 from pipelines.batch.page_bitmap import PageBitmap
 from pipelines.batch.retry_hints import advice, retry_command
 from pipelines.errors import ErrorKind
-from pipelines.schema import PageKey
+from pipelines.schema import PageKey, Row
 from pipelines.stages.sandbox_protocol import PageLimits
 from pipelines.storage.files import Storage
 from pipelines.storage.tables import read_tables, table_files
@@ -26,7 +27,13 @@ EXAMPLES = 3
 """Failures of each kind that `run.json` names."""
 
 ENDED_KINDS = ("timeout", "out_of_memory", "crashed")
-_COLUMNS = ("document_id", "uri", "page_index", "status", "error_kind", "error", "text_source", "seconds")
+POOREST = 10
+"""Pages that `run.json` names as those that were read worst."""
+
+_COLUMNS = (
+    "document_id", "uri", "page_index", "status", "error_kind", "error", "text_source", "seconds", "read_quality",
+    "needs_review",
+)  # fmt: skip
 
 
 @dataclass
@@ -37,6 +44,9 @@ class OutputAudit:
         documents, pages: by status; `document_errors`, `page_errors`: the failed ones by error kind.
         expected: pages that the documents expect.
         text_sources: pages that were read, by where their text comes from.
+        read_qualities: pages that were read, by the tenth of their read quality: [0, 0.1) first, [0.9, 1] last.
+        needs_review: pages that were read less well than the run accepts.
+        poorest: up to `POOREST` pages that were read worst, as (quality, uri, page_index), and not perfectly.
         missing: expected pages without a row.
         duplicate: rows beyond the first of a page.
         unexpected: rows of pages that no document expects.
@@ -53,6 +63,9 @@ class OutputAudit:
     pages: Counter[str] = field(default_factory=Counter)
     page_errors: Counter[str] = field(default_factory=Counter)
     text_sources: Counter[str] = field(default_factory=Counter)
+    read_qualities: list[int] = field(default_factory=lambda: [0] * 10)
+    needs_review: int = 0
+    poorest: list[tuple[float, str, int]] = field(default_factory=list)
     missing: list[PageKey] = field(default_factory=list)
     duplicate: int = 0
     unexpected: int = 0
@@ -88,6 +101,14 @@ class OutputAudit:
                 "unexpected": self.unexpected,
                 "by_error_kind": dict(self.page_errors.most_common()),
                 "by_text_source": dict(self.text_sources.most_common()),
+                "by_read_quality": {
+                    f"{tenth / 10:.1f}-{(tenth + 1) / 10:.1f}": count for tenth, count in enumerate(self.read_qualities)
+                },
+                "needs_review": self.needs_review,
+                "poorest": [
+                    {"uri": uri, "page_index": page_index, "read_quality": round(quality, 3)}
+                    for quality, uri, page_index in self.poorest
+                ],
                 "promised": self.expected,
                 "twice": self.duplicate,
                 "unpromised": self.unexpected,
@@ -119,6 +140,17 @@ class OutputAudit:
             )
         return failures
 
+    def _count_read(self, row: Row) -> None:
+        self.text_sources[row["text_source"]] += 1
+        self.needs_review += bool(row.get("needs_review"))
+        quality = row.get("read_quality")
+        if quality is None:  # words that were given, or an output of an earlier version
+            return
+        self.read_qualities[min(int(quality * 10), 9)] += 1
+        if quality < 1:
+            insort(self.poorest, (quality, row["uri"], row["page_index"]))
+            del self.poorest[POOREST:]
+
     def _keep_example(self, kind: str, uri: str, page_index: int | None, error: str) -> None:
         examples = self.examples.setdefault(kind, [])
         if len(examples) < EXAMPLES:
@@ -149,7 +181,7 @@ def audit_output(storage: Storage, output: str) -> OutputAudit:
                     audit.ended += 1
                     audit.ended_seconds += sum(filter(None, (row["seconds"] or {}).values()))
             else:
-                audit.text_sources[row["text_source"]] += 1
+                audit._count_read(row)
             for stage, seconds in (row["seconds"] or {}).items():
                 audit.seconds[stage] += seconds or 0.0
     audit.missing = list(written.unmarked())

@@ -20,8 +20,15 @@ PREVIEW_PIXELS = 1100
 """The longer side of a drawn page."""
 
 WORD_COLOR = "#8888"
-TEXT_SOURCES = {"layer": "text layer", "ocr": "read by OCR", "none": "no words"}
-TEXT_SOURCE_COUNTS = {"layer": "ok, from the text layer", "ocr": "ok, read by OCR", "none": "ok, without words"}
+WELL_READ = 0.9
+"""Pages of this read quality are not shown as badly read."""
+TEXT_SOURCES = {"layer": "text layer", "ocr": "read by OCR", "mixed": "text layer and OCR", "none": "no words"}
+TEXT_SOURCE_COUNTS = {
+    "layer": "ok, from the text layer",
+    "ocr": "ok, read by OCR",
+    "mixed": "ok, from both",
+    "none": "ok, without words",
+}
 
 
 @dataclass(frozen=True)
@@ -71,6 +78,7 @@ def write_report(
         is_untrained=record["model"] == UNTRAINED,
         document_counts=_document_counts(record["documents"]),
         page_counts=_page_counts(record["pages"]),
+        qualities=_qualities(record["pages"]),
         stages=_stages(record["seconds"]["by_stage"]),
         text_sources=TEXT_SOURCES,
         figures=figures,
@@ -80,14 +88,26 @@ def write_report(
 
 
 def sample_pages(storage: Storage, output: str, limit: int) -> list[Row]:
-    """Up to `limit` rows for drawing: from all over the output and many documents, pages with words first."""
+    """Up to `limit` rows for drawing, those that were read worst first.
+
+    They are from all over the output: half are the pages that were read worst, half are of many documents and have
+    words.
+    """
     files = table_files(storage, output, "pages")
     step = max(1, len(files) // max(1, limit))
     rows: list[Row] = []
     for _, table in read_tables(storage, files[::step][: 4 * limit]):
         rows += [row for row in table.to_pylist() if row["status"] == "ok"]
-    rows.sort(key=lambda row: (not row["words"], row["page_index"], row["uri"]))
-    return sorted(rows[:limit], key=lambda row: (row["uri"], row["page_index"]))
+    rows.sort(key=lambda row: (_quality(row), row["uri"], row["page_index"]))
+    poor = [row for row in rows[: limit // 2] if _quality(row) < WELL_READ]
+    others = sorted(rows[len(poor) :], key=lambda row: (not row["words"], row["page_index"], row["uri"]))
+    chosen = [*poor, *others[: limit - len(poor)]]
+    return sorted(chosen, key=lambda row: (_quality(row), row["uri"], row["page_index"]))
+
+
+def _quality(row: Row) -> float:
+    quality = row.get("read_quality")
+    return 1.0 if quality is None else quality
 
 
 def draw_page(row: Row, preview: Row) -> PageFigure:
@@ -127,6 +147,15 @@ def _page_counts(pages: dict[str, Any]) -> list[tuple[str, int]]:
     counts = [(TEXT_SOURCE_COUNTS[source], count) for source, count in pages["by_text_source"].items()]
     counts += [(f"failed: {kind}", count) for kind, count in pages["by_error_kind"].items()]
     return [*counts, ("not written", pages["missing"])] if pages["missing"] else counts
+
+
+def _qualities(pages: dict[str, Any]) -> list[dict[str, Any]]:
+    """The pages by read quality, the best first: `name`, `count`, and `share` of the largest count, 0-1."""
+    counts = pages.get("by_read_quality", {})
+    largest = max([*counts.values(), 1])
+    return [
+        {"name": name, "count": count, "share": count / largest} for name, count in reversed(counts.items()) if count
+    ]
 
 
 def _stages(seconds: dict[str, float]) -> list[dict[str, Any]]:

@@ -33,6 +33,10 @@ PAGE_EXAMPLE = {
     "words": ["Total", "due", "(USD)", "2,289.12"],
     "boxes": [[606, 484, 655, 498], [660, 484, 690, 498], [695, 484, 741, 498], [842, 485, 912, 497]],
     "word_confidences": [0.96, 0.95, 0.93, 0.97],
+    "word_sources": ["ocr", "ocr", "ocr", "ocr"],
+    "rotation": 0,
+    "skew": 0.0,
+    "read_quality": 0.94,
     "labels": ["B-QUESTION", "I-QUESTION", "I-QUESTION", "B-ANSWER"],
     "scores": [0.95, 0.96, 0.94, 0.97],
     "entities": [
@@ -56,6 +60,7 @@ PAGE_EXAMPLE = {
     "status": "ok",
     "error_kind": None,
     "error": None,
+    "needs_review": False,
     "model": "layoutlmv2-forms-small@3f5b",
     "seconds": {"rasterize": 0.02, "ocr": 0.25, "infer": 0.06},
 }

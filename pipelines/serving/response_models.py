@@ -77,10 +77,16 @@ class PageRow(BaseModel):
     page_count: int
     width: int | None = Field(description="Of the page image, in pixels.")
     height: int | None = Field(description="Of the page image, in pixels.")
-    text_source: Literal["layer", "ocr", "none", "given"] | None
+    text_source: Literal["layer", "ocr", "mixed", "none", "given"] | None
     words: list[str] | None
     boxes: list[Box] | None = Field(description="One a word.")
     word_confidences: list[float | None] | None = Field(description="One a word, by OCR; null if OCR did not read it.")
+    word_sources: list[Literal["layer", "ocr", "given"]] | None = Field(description="One a word.")
+    rotation: int | None = Field(description="Degrees clockwise that make the page upright: 0, 90, 180 or 270.")
+    skew: float | None = Field(description="Further degrees clockwise that make its lines level.")
+    read_quality: float | None = Field(
+        description="How well the page was read, 0 to 1; null for words that were given."
+    )
     labels: list[str | None] | None = Field(default=None, description="Token classification: one a word.")
     scores: list[float | None] | None = Field(default=None, description="Token classification: one a word.")
     entities: list[Entity] | None = Field(default=None, description="Token classification.")
@@ -91,6 +97,7 @@ class PageRow(BaseModel):
     status: Status
     error_kind: ErrorKind | None
     error: str | None
+    needs_review: bool | None = Field(description="Whether the page was read less well than the endpoint accepts.")
     model: str | None = Field(description="The name of the model and the hash of its weights.")
     seconds: Seconds | None
     preview: str | None = Field(default=None, description="If requested: a JPEG in base64.")

@@ -22,12 +22,14 @@ class MergeOptions:
         questions: in the order of `question_index`; empty if each page has its own.
         several_labels: whether the classifier is multi-label: each label gets the sigmoid of its logit, and scores do
             not add up to 1.
+        min_read_quality: pages that were read less well, 0 to 1, are marked `needs_review`.
     """
 
     task: Task
     labels: tuple[str, ...] = ()
     questions: tuple[str, ...] = ()
     several_labels: bool = False
+    min_read_quality: float = 0.0
 
 
 class Merge:
@@ -46,7 +48,9 @@ class Merge:
                     result = {**row, **self._decode(row)}
                 except Exception as error:  # a page fails alone
                     result = mark_failed(row, error)
-            yield {name: result.get(name) for name in self.columns}
+            quality = result.get("read_quality")
+            review = None if quality is None else quality < self.options.min_read_quality
+            yield {name: result.get(name) for name in self.columns} | {"needs_review": review}
 
     def _decode(self, row: Row) -> Row:
         task = self.options.task

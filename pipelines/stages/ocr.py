@@ -1,18 +1,32 @@
-"""OCR: reads the page images of pages without a trusted text layer."""
+"""OCR: reads what the text layer of a page leaves unread: the whole page image, or regions of it.
+
+Where a text layer has words, they stay, and what is read beside them is merged with them in reading order.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
+import numpy as np
 from PIL import Image
 
-from model.ocr.engine import OcrEngine, OcrOptions, normalise_boxes
+from model.ocr.engine import OcrOptions, OcrResult, normalise_boxes
+from model.ocr.page_reader import PageReader, PageText
+from model.ocr.reading_order import reading_order
 from pipelines.errors import ProcessingError
 from pipelines.schema import Row, mark_failed
+from pipelines.stages.read_quality import read_quality, unread_after
+
+PixelBox = tuple[int, int, int, int]
 
 OCR_SHARE = 0.9
 """Of a page's time limit: OCR that takes longer ends by itself, and the sandbox need not be killed."""
+
+MOST_OVERLAP = 0.5
+"""A word from OCR of whose box more than this lies on a word of the text layer is a trace of that word."""
+
+_MARGIN = 4
 
 
 class Ocr:
@@ -20,7 +34,7 @@ class Ocr:
 
     def __init__(self, options: OcrOptions, time_limit_seconds: float = 120.0) -> None:
         self.time_limit_seconds = time_limit_seconds
-        self.engine = OcrEngine(options)
+        self.reader = PageReader(options)
 
     def __call__(self, rows: Iterable[Row]) -> Iterator[Row]:
         for row in rows:
@@ -32,24 +46,99 @@ class Ocr:
                 yield mark_failed({**row, "seconds": seconds}, error)
 
     def _read(self, row: Row) -> Row:
-        pixels = row["page_image"]
-        result = {name: value for name, value in row.items() if name != "page_image"}
+        pixels, regions = row["page_image"], row["ocr_regions"]
+        result = {name: value for name, value in row.items() if name not in ("page_image", "ocr_regions")}
         if pixels is None or row["status"] == "failed":
             return result
         started = time.perf_counter()
-        image = Image.frombytes("L", (row["width"], row["height"]), pixels)
+        width, height = row["width"], row["height"]
+        image = Image.frombytes("L", (width, height), pixels)
+        known = _to_pixels(row["boxes"], 1000, 1000, width, height)
         try:
-            text = self.engine.read(image, time_limit_seconds=self.time_limit_seconds)
+            if regions is None:
+                page = self.reader.read(image, time_limit_seconds=self.time_limit_seconds)
+            else:
+                page = self._read_regions(image, _to_pixels(regions, 1, 1, width, height), known)
         except TimeoutError as error:
             limit = self.time_limit_seconds
             raise ProcessingError("timeout", f"OCR took over {limit:g} s; raise --page-time-limit-seconds") from error
         except RuntimeError as error:
             raise ProcessingError("ocr_failed", f"OCR failed: {error}") from error
-        result |= {
-            "text_source": "ocr" if text.words else "none",
-            "words": text.words,
-            "boxes": normalise_boxes(text.boxes, row["width"], row["height"]),
-            "word_confidences": text.confidences,
-            "seconds": {**row["seconds"], "ocr": time.perf_counter() - started},
-        }
-        return result
+        result |= merge_words(row, known, page.text)
+        result |= {"rotation": page.rotation, "skew": page.skew}
+        boxes = [(x0 / 1000, y0 / 1000, x1 / 1000, y1 / 1000) for x0, y0, x1, y1 in result["boxes"]]
+        unread = unread_after(np.asarray(image), result["words"], boxes)
+        quality = read_quality(result["words"], boxes, result["word_confidences"], unread)
+        seconds = {**row["seconds"], "ocr": time.perf_counter() - started}
+        return result | {"read_quality": quality, "seconds": seconds}
+
+    def _read_regions(self, image: Image.Image, regions: list[PixelBox], known: list[PixelBox]) -> PageText:
+        """The words in the regions of an image, without the words that are known already."""
+        pixels = np.asarray(image)
+        ground = int(np.median(pixels))
+        visible = np.full_like(pixels, ground)
+        for x0, y0, x1, y1 in regions:
+            visible[y0:y1, x0:x1] = pixels[y0:y1, x0:x1]
+        for x0, y0, x1, y1 in known:
+            visible[y0:y1, x0:x1] = ground
+        left, top = max(min(x0 for x0, *_ in regions) - _MARGIN, 0), max(min(box[1] for box in regions) - _MARGIN, 0)
+        right, bottom = max(box[2] for box in regions) + _MARGIN, max(box[3] for box in regions) + _MARGIN
+        page = self.reader.read(
+            Image.fromarray(visible[top:bottom, left:right]), time_limit_seconds=self.time_limit_seconds
+        )
+        found = page.text
+        boxes = [(x0 + left, y0 + top, x1 + left, y1 + top) for x0, y0, x1, y1 in found.boxes]
+        return PageText(OcrResult(found.words, boxes, found.confidences, found.dropped), page.rotation, page.skew)
+
+
+def merge_words(row: Row, known: list[PixelBox], found: OcrResult) -> Row:
+    """The columns of a page's words: those of the row and those that OCR found, in reading order.
+
+    Args:
+        row: with `words`, `word_confidences`, `word_sources`, `width` and `height`.
+        known: the boxes of the row's words, in pixels of the page image.
+        found: what OCR read; words on words of the row are left out.
+    """
+    new = [index for index, box in enumerate(found.boxes) if not _is_known(box, known)]
+    words = [*row["words"], *(found.words[index] for index in new)]
+    boxes = [*known, *(found.boxes[index] for index in new)]
+    confidences = [*row["word_confidences"], *(found.confidences[index] for index in new)]
+    sources = [*row["word_sources"], *["ocr"] * len(new)]
+    if row["words"] and new:
+        order = list(reading_order(boxes))
+    else:
+        order = list(range(len(words)))
+    exact = [*row["boxes"], *normalise_boxes([found.boxes[index] for index in new], row["width"], row["height"])]
+    return {
+        "text_source": "mixed" if row["words"] and new else row["text_source"] if row["words"] else _source(new),
+        "words": [words[index] for index in order],
+        "boxes": [exact[index] for index in order],
+        "word_confidences": [confidences[index] for index in order],
+        "word_sources": [sources[index] for index in order],
+    }
+
+
+def _source(found: Sequence[int]) -> str:
+    return "ocr" if found else "none"
+
+
+def _is_known(box: PixelBox, known: list[PixelBox]) -> bool:
+    x0, y0, x1, y1 = box
+    area = (x1 - x0) * (y1 - y0)
+    return any(
+        max(min(x1, right) - max(x0, left), 0) * max(min(y1, bottom) - max(y0, top), 0) > MOST_OVERLAP * area
+        for left, top, right, bottom in known
+    )
+
+
+def _to_pixels(boxes: Sequence[Sequence[float]], across: float, down: float, width: int, height: int) -> list[PixelBox]:
+    """Boxes on a scale of `across` x `down` as pixels of an image, rounded outwards and inside it."""
+    return [
+        (
+            max(int(x0 / across * width), 0),
+            max(int(y0 / down * height), 0),
+            min(-int(-x1 / across * width // 1), width),
+            min(-int(-y1 / down * height // 1), height),
+        )
+        for x0, y0, x1, y1 in boxes
+    ]

@@ -25,11 +25,18 @@ def table_files(storage: Storage, output: str, table: str) -> list[str]:
 def read_tables(
     storage: Storage, uris: Iterable[str], columns: Sequence[str] | None = None
 ) -> Iterator[tuple[str, pa.Table]]:
-    """Parquet files with their URIs, several read at a time, given in order."""
+    """Parquet files with their URIs, several read at a time, given in order; columns that a file lacks are null."""
 
     def read(uri: str) -> tuple[str, pa.Table]:
         with storage.open(uri) as file:
-            return uri, pq.read_table(file, columns=list(columns) if columns is not None else None)
+            if columns is None:
+                return uri, pq.read_table(file)
+            known = pq.ParquetFile(file)
+            table = known.read([name for name in columns if name in known.schema_arrow.names])
+            for name in columns:
+                if name not in table.column_names:  # written by an earlier version
+                    table = table.append_column(name, pa.nulls(len(table)))
+            return uri, table
 
     with ThreadPoolExecutor(READERS) as pool:
         reading: deque[Future[tuple[str, pa.Table]]] = deque()

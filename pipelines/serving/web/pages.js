@@ -10,7 +10,7 @@ import { Overlay } from "./overlay.js";
 
 const NEAR = "900px 0px";
 const A4 = [210, 297];
-const SOURCES = { layer: "text layer", ocr: "read by OCR", given: "words given", none: "no words" };
+const SOURCES = { layer: "text layer", ocr: "read by OCR", mixed: "text layer and OCR", given: "words given", none: "no words" };
 
 export class Pages {
   /** `onchoose(id)` is called with the entity clicked, `onview(page_index)` with the page in view. */
@@ -143,6 +143,8 @@ function facts(page) {
   if (page.failed) return "not read";
   const parts = [SOURCES[page.row.text_source] || page.row.text_source];
   if (page.words.length) parts.push(counted(page.words.length, "word"));
+  const quality = page.row.read_quality;
+  if (quality !== null && quality !== undefined) parts.push(`read quality ${quality.toFixed(2)}`);
   if (page.entities) parts.push(counted(page.entities.length, "entity", "entities"));
   return parts.join(" · ");
 }
