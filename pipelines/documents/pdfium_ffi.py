@@ -47,3 +47,27 @@ get_object_type = _bind(pdfium.FPDFPageObj_GetType, _INDEX, ADDRESS)
 
 count_path_segments = _bind(pdfium.FPDFPath_CountSegments, _INDEX, ADDRESS)
 """(path object) -> number of segments: 2 for a line, 5 for a rectangle"""
+
+is_hyphen = _bind(pdfium.FPDFText_IsHyphen, _INDEX, ADDRESS, _INDEX)
+"""(text page, character index) -> 1 if the character is a hyphen that breaks a word at the end of a line"""
+
+is_generated = _bind(pdfium.FPDFText_IsGenerated, _INDEX, ADDRESS, _INDEX)
+"""(text page, character index) -> 1 if PDFium inserted the character: a space, a line break"""
+
+get_text_object = _bind(pdfium.FPDFText_GetTextObject, ctypes.c_size_t, ADDRESS, _INDEX)
+"""(text page, character index) -> address of the text object that draws the character, 0 if it is generated"""
+
+get_font = _bind(pdfium.FPDFTextObj_GetFont, ADDRESS, ADDRESS)
+"""(text object) -> font's address, the same for all objects in that font"""
+
+get_render_mode = _bind(pdfium.FPDFTextObj_GetTextRenderMode, _INDEX, ADDRESS)
+"""(text object) -> FPDF_TEXTRENDERMODE_..."""
+
+get_fill_color = _bind(pdfium.FPDFPageObj_GetFillColor, _INDEX, ADDRESS, ADDRESS, ADDRESS, ADDRESS, ADDRESS)
+"""(object, addresses of four unsigned ints: red, green, blue, alpha) -> whether there is a colour"""
+
+count_marks = _bind(pdfium.FPDFPageObj_CountMarks, _INDEX, ADDRESS)
+"""(object) -> number of marked-content sequences that contain the object"""
+
+get_bounds = _bind(pdfium.FPDFPageObj_GetBounds, _INDEX, ADDRESS, ADDRESS, ADDRESS, ADDRESS, ADDRESS)
+"""(object, addresses of four floats: left, bottom, right, top) -> whether there are bounds"""

@@ -305,10 +305,12 @@ def test_an_image_without_text_is_not_trusted() -> None:
     assert reason_against(LayerFacts(0, 0, 0, [], 0, 0, PageContent(0.3, 1))) == "no text layer"
 
 
-def test_a_few_characters_are_trusted_only_without_drawings() -> None:
+def test_a_few_drawn_characters_are_trusted_and_a_few_recognised_ones_only_without_drawings() -> None:
     short = replace(GOOD, visible=8, words=["Exhibit", "A"])
-    assert judge(short)[0]
-    assert "only 8 letters and digits" in reason_against(replace(short, content=PageContent(0.1, 2)))
+    beside_drawings = replace(short, content=PageContent(0.1, 2))
+    assert judge(short)[0] and judge(beside_drawings)[0]
+    assert "only 8 letters and digits" in reason_against(replace(beside_drawings, drawn=False))
+    assert "only 0 letters and digits" in reason_against(replace(beside_drawings, words=["--"]))
 
 
 def test_too_many_characters_are_not_trusted() -> None:
@@ -316,8 +318,8 @@ def test_too_many_characters_are_not_trusted() -> None:
 
 
 def test_damaged_characters_are_not_trusted() -> None:
-    assert judge(replace(GOOD, damaged=80))[0]
-    assert "81 of 1600 characters have no meaning" in reason_against(replace(GOOD, damaged=81))
+    assert judge(replace(GOOD, damaged=800))[0]
+    assert "801 of 1600 characters have no meaning" in reason_against(replace(GOOD, damaged=801))
 
 
 def test_symbols_without_letters_are_not_trusted() -> None:
@@ -333,10 +335,14 @@ def test_words_off_the_page_are_not_trusted() -> None:
     assert "off the page" in reason_against(replace(GOOD, words_off_page=len(GOOD.words)))
 
 
-def test_a_stamp_on_a_scan_is_not_trusted() -> None:
+def test_a_scan_of_which_only_the_header_was_recognised_is_not_trusted() -> None:
     scan = PageContent(image_cover=0.98, drawings=1)
-    assert "only 17 words" in reason_against(replace(GOOD, words=PROSE, content=scan))
-    assert "only 2 of 20 bands" in reason_against(replace(GOOD, bands=2, content=scan))
+    assert "only 17 words" in reason_against(replace(GOOD, words=PROSE, content=scan, drawn=False))
+    assert "only 2 of 20 bands" in reason_against(replace(GOOD, bands=2, content=scan, drawn=False))
+
+
+def test_a_stamp_drawn_on_a_scan_is_trusted() -> None:
+    assert judge(replace(GOOD, words=PROSE, bands=2, content=PageContent(image_cover=0.98, drawings=1)))[0]
 
 
 def test_a_scan_with_a_full_layer_is_trusted() -> None:
@@ -395,17 +401,25 @@ def test_a_page_with_letters_drawn_as_paths_is_not_blank() -> None:
 
 
 @pytest.mark.parametrize("rotate", [0, 90])
-def test_a_scan_with_a_stamp_goes_to_ocr(rotate: int) -> None:
+def test_a_stamp_on_a_scan_stands_and_the_scan_is_looked_at(rotate: int) -> None:
     content = show_image(0, 0, 400, 300) + show("CONFIDENTIAL 000123", 20, 10, 8)
     layer = layer_of(DrawnPage(content, image=NOISE, rotate=rotate))
     assert layer.words == ["CONFIDENTIAL", "000123"]
+    assert layer.trusted and layer.has_drawings
+
+
+@pytest.mark.parametrize("rotate", [0, 90])
+def test_a_scan_of_which_only_a_line_was_recognised_goes_to_ocr(rotate: int) -> None:
+    content = show_image(0, 0, 400, 300) + show("CONFIDENTIAL 000123", 20, 10, 8, invisible=True)
+    layer = layer_of(DrawnPage(content, image=NOISE, rotate=rotate))
     assert not layer.trusted
     assert "images cover 100%" in layer.reason
 
 
 def test_the_strips_of_one_scan_add_up() -> None:
     strips = "".join(show_image(0, 30 * row, 400, 30) for row in range(10))
-    layer = layer_of(DrawnPage(strips + show("Case 1:05-cv-02010 Document 27", 20, 280, 8), image=NOISE))
+    line = show("Case 1:05-cv-02010 Document 27", 20, 280, 8, invisible=True)
+    layer = layer_of(DrawnPage(strips + line, image=NOISE))
     assert "images cover 100%" in layer.reason
 
 
