@@ -15,6 +15,18 @@ from pipelines.stages.model_loader import check_task, load_tokenizer
 from pipelines.stages.rasterize import RasterizeOptions
 from pipelines.stages.sandbox_protocol import PageLimits
 from pipelines.stages.tokenize import TokenizeOptions, check_questions
+from pipelines.storage.files import S3Options
+
+
+@dataclass(frozen=True)
+class InputAccess:
+    """How documents are reached; no row depends on it, and no record holds it.
+
+    Attributes:
+        s3: how requests for documents in S3 are made.
+    """
+
+    s3: S3Options = field(default_factory=S3Options)
 
 
 @dataclass(frozen=True)
@@ -27,6 +39,7 @@ class ExtractOptions:
         questions: for question answering.
         stride: tokens that neighbouring windows of a long page share.
         limits: what reading one page may cost.
+        access: how documents are reached.
     """
 
     model: str
@@ -37,6 +50,7 @@ class ExtractOptions:
     rasterize: RasterizeOptions = field(default_factory=RasterizeOptions)
     ocr: OcrOptions = field(default_factory=OcrOptions)
     infer: InferOptions = field(default_factory=InferOptions)
+    access: InputAccess = field(default_factory=InputAccess)
 
 
 def check_options(options: ExtractOptions) -> None:
