@@ -9,11 +9,12 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 from jobs.cli import DONE, FAILED, connect_to_ray, parse_options, require_positive, run_job
+from jobs.input_options import InputAccessOptions
 from jobs.reading_options import MEGA, ReadingOptions
 from model.checkpoint_source import BUNDLED_FORMS
 from model.untrained import UNTRAINED
@@ -42,7 +43,7 @@ class ExtractedOptions:
 
 
 @dataclass(frozen=True)
-class Options(ReadingOptions, ExtractedOptions):
+class Options(ReadingOptions, InputAccessOptions, ExtractedOptions):
     """Options of `python -m jobs.extract`."""
 
     device: str = "auto"
@@ -90,7 +91,7 @@ class Options(ReadingOptions, ExtractedOptions):
         require_positive(self, positive)
         if self.retry_failed and self.overwrite:
             raise ValueError("--retry-failed keeps what --overwrite removes; give one of them")
-        extract = self.extract_options(self.model, self.task, self.questions)
+        extract = replace(self.extract_options(self.model, self.task, self.questions), access=self.input_access())
         check_options(extract)
         return RunOptions(
             inputs=tuple(normalise_uri(uri) for uri in self.input),

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
 
 import tyro
 
 from jobs.cli import DONE, FAILED, describe_failure, parse_options, require_positive, run_job
+from jobs.input_options import InputAccessOptions
 from jobs.reading_options import ReadingOptions
 from jobs.tables import Format, findings, words, write_json, write_table
 from model.checkpoint_source import BUNDLED_FORMS
@@ -45,7 +46,7 @@ class ReadOptions:
 
 
 @dataclass(frozen=True)
-class Options(ReadingOptions, ReadOptions):
+class Options(ReadingOptions, InputAccessOptions, ReadOptions):
     """Options of `python -m jobs.read`."""
 
     def checked(self) -> ExtractOptions:
@@ -59,7 +60,7 @@ class Options(ReadingOptions, ReadOptions):
         if not self.files:
             raise ValueError("name a file to read: python -m jobs.read invoice.png")
         require_positive(self, ("dpi", "max_page_megapixels", "page_time_limit_seconds", "batch_tokens"))
-        extract = self.extract_options(self.model, self.task, self.questions)
+        extract = replace(self.extract_options(self.model, self.task, self.questions), access=self.input_access())
         check_options(extract)
         return extract
 

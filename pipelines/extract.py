@@ -16,7 +16,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from pipelines.options import ExtractOptions, tokenize_options
+from pipelines.options import ExtractOptions, InputAccess, tokenize_options
 from pipelines.schema import (
     DOCUMENTS,
     INFERRED,
@@ -72,12 +72,18 @@ def read_steps(options: ExtractOptions) -> tuple[StageFactory, ...]:
 
     What parses the document's bytes runs in a sandbox.
     """
-    return Fetch, partial(make_page_reader, options), partial(make_tokenize, options)
+    fetch = partial(Fetch, options.access.s3)
+    return fetch, partial(make_page_reader, options), partial(make_tokenize, options)
 
 
-def count_steps(options: ListingOptions, limits: PageLimits) -> tuple[StageFactory, ...]:
+def count_steps(
+    options: ListingOptions,
+    limits: PageLimits,
+    access: InputAccess = InputAccess(),  # noqa: B008
+) -> tuple[StageFactory, ...]:
     """Reject, fetch, count pages: from rows of a listing to rows of `DOCUMENTS`, each opened in a sandbox."""
-    return partial(RejectOversized, options), Fetch, partial(make_page_counter, options, limits)
+    fetch = partial(Fetch, access.s3)
+    return partial(RejectOversized, options), fetch, partial(make_page_counter, options, limits)
 
 
 def infer_steps(options: ExtractOptions, threads: int | None = None) -> tuple[StageFactory, ...]:
@@ -120,12 +126,17 @@ def make_infer(options: ExtractOptions, threads: int | None = None) -> Infer:
     return Infer(loaded.model, loaded.name, replace(options.infer, task=options.task, threads=threads))
 
 
-def preview_pages(pages: Iterable[Row], longer_side: int, limits: PageLimits) -> list[Row]:
+def preview_pages(
+    pages: Iterable[Row],
+    longer_side: int,
+    limits: PageLimits,
+    access: InputAccess = InputAccess(),  # noqa: B008
+) -> list[Row]:
     """For each row of a page (`PAGE` and more) one of `PREVIEWED`, drawn in a process of their own."""
     asked = [{name: page[name] for name in PAGE.names} for page in pages]
     sandbox = make_previewer(longer_side, limits)
     try:
-        return list(sandbox(Fetch()(asked)))
+        return list(sandbox(Fetch(access.s3)(asked)))
     finally:
         sandbox.close()
 

@@ -31,7 +31,8 @@ class BlockReader:
 
     def __init__(self, options: ExtractOptions, should_continue: Callable[[], bool]) -> None:
         """`should_continue`: once it returns False, the page that is being read fails and the rest are left out."""
-        self._fetch, self._sandbox, self._tokenize = Fetch(), make_page_reader(options), make_tokenize(options)
+        self._fetch = Fetch(options.access.s3)
+        self._sandbox, self._tokenize = make_page_reader(options), make_tokenize(options)
         self._should_continue = should_continue
 
     def __call__(self, block: pa.Table) -> pa.Table:

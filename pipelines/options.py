@@ -15,6 +15,18 @@ from pipelines.stages.model_loader import check_task, load_tokenizer
 from pipelines.stages.rasterize import RasterizeOptions
 from pipelines.stages.sandbox_protocol import PageLimits
 from pipelines.stages.tokenize import TokenizeOptions, check_questions
+from pipelines.storage.files import S3Options
+
+
+@dataclass(frozen=True)
+class InputAccess:
+    """How documents are reached; no row depends on it, and no record holds it.
+
+    Attributes:
+        s3: how requests for documents in S3 are made.
+    """
+
+    s3: S3Options = field(default_factory=S3Options)
 
 
 @dataclass(frozen=True)
@@ -28,6 +40,7 @@ class ExtractOptions:
         stride: tokens that neighbouring windows of a long page share.
         min_read_quality: pages that were read less well than this, 0 to 1, are marked `needs_review`.
         limits: what reading one page may cost.
+        access: how documents are reached.
     """
 
     model: str
@@ -39,6 +52,7 @@ class ExtractOptions:
     rasterize: RasterizeOptions = field(default_factory=RasterizeOptions)
     ocr: OcrOptions = field(default_factory=OcrOptions)
     infer: InferOptions = field(default_factory=InferOptions)
+    access: InputAccess = field(default_factory=InputAccess)
 
 
 def check_options(options: ExtractOptions) -> None:

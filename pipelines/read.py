@@ -56,10 +56,10 @@ def open_document(path: str, options: ExtractOptions) -> Row:
         ProcessingError: it cannot be opened.
     """
     uri = normalise_uri(path)
-    stored = next(iter(Storage().list(uri)), None)
+    stored = next(iter(Storage(s3=options.access.s3).list(uri)), None)
     if stored is None or stored.uri != uri:
         raise ProcessingError("not_found", f"{path} is not a file")
-    (document,) = open_in_driver([listed_row(stored)], count_steps(ListingOptions(), options.limits))
+    (document,) = open_in_driver([listed_row(stored)], count_steps(ListingOptions(), options.limits, options.access))
     if document["status"] == "failed":
         raise ProcessingError(document["error_kind"], document["error"])
     return document

@@ -32,6 +32,9 @@ from pipelines.storage.tables import write_table
 
 logger = logging.getLogger(__name__)
 
+FIRST_PATIENCE_SECONDS = 15.0
+"""How long S3 may be out of reach when a run begins; later requests have more patience."""
+
 MAX_DOCUMENTS_PER_ROUND, MIN_DOCUMENTS_PER_ROUND = 20_000, 1_000
 """Documents of a round: what is opened and written as one file before more is listed. With a limit on pages a round has
 no more documents than pages that are left, but not fewer than the minimum."""
@@ -107,7 +110,8 @@ def discover_documents(storage: Storage, options: RunOptions, cluster: Cluster, 
     index = read_document_index(storage, options.output)
     if index.superseded:
         keep_newest(storage, options.output, "documents")
-    listed = compare_with_index(list_documents(options.inputs, storage, output=options.output), index)
+    inputs = Storage(FIRST_PATIENCE_SECONDS, options.extract.access.s3)
+    listed = compare_with_index(list_documents(options.inputs, inputs, output=options.output), index)
     retry = RetrySelection(read_failed_pages(storage, options.output) if options.retry_failed else ())
     candidates = retry.select(listed) if options.retry_failed else select_new_or_changed(listed)
     budget = _PageBudget(options.limit, expected=int(index.pages.sum()))

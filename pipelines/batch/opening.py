@@ -31,7 +31,7 @@ def open_documents(listed: Sequence[Row], options: RunOptions, cluster: Cluster)
     Returns:
         Rows of `DOCUMENTS` in the same order; a document that cannot be opened is a failed row.
     """
-    steps = count_steps(options.listing, options.extract.limits)
+    steps = count_steps(options.listing, options.extract.limits, options.extract.access)
     is_small = len(listed) <= MAX_DRIVER_DOCUMENTS and sum(row["size_bytes"] for row in listed) <= MAX_DRIVER_BYTES
     return open_in_driver(listed, steps) if is_small else open_on_cluster(listed, steps, cluster)
 

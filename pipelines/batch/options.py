@@ -45,5 +45,5 @@ class RunOptions:
         extract = asdict(self.extract)
         for name in ("device", "threads", "batch_tokens"):
             del extract["infer"][name]
-        del extract["limits"]
+        del extract["limits"], extract["access"]
         return json.loads(json.dumps({"extract": extract, "listing": asdict(self.listing), "limit": self.limit}))

@@ -10,6 +10,7 @@ from typing import Any
 from model.untrained import UNTRAINED
 from pipelines.batch.audit import STAGES
 from pipelines.extract import preview_pages
+from pipelines.options import InputAccess
 from pipelines.runtime.html_report import label_color, render_report
 from pipelines.schema import Row
 from pipelines.stages.sandbox_protocol import PageLimits
@@ -65,11 +66,16 @@ class PageFigure:
 
 
 def write_report(
-    storage: Storage, output: str, record: dict[str, Any], page_limit: int, limits: PageLimits | None = None
+    storage: Storage,
+    output: str,
+    record: dict[str, Any],
+    page_limit: int,
+    limits: PageLimits | None = None,
+    access: InputAccess | None = None,
 ) -> None:
     """Write `report.html` beside `run.json`; `page_limit` pages are drawn, each within `limits`."""
     rows = sample_pages(storage, output, page_limit)
-    previews = preview_pages(rows, PREVIEW_PIXELS, limits or PageLimits())
+    previews = preview_pages(rows, PREVIEW_PIXELS, limits or PageLimits(), access or InputAccess())
     figures = [draw_page(row, preview) for row, preview in zip(rows, previews, strict=True)]
     html = render_report(
         Path(__file__).with_name("report.html"),

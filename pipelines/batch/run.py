@@ -10,7 +10,7 @@ from typing import Any
 
 from pipelines.batch.answers import best_answers
 from pipelines.batch.audit import OutputAudit, audit_output
-from pipelines.batch.discovery import discover_documents
+from pipelines.batch.discovery import FIRST_PATIENCE_SECONDS, discover_documents
 from pipelines.batch.manifest import keep_newest
 from pipelines.batch.options import RunOptions
 from pipelines.batch.ownership import OutputClaimedError, check_ownership, claim_output
@@ -24,9 +24,6 @@ from pipelines.storage.files import Storage, join_uri
 from pipelines.storage.tables import write_table
 
 logger = logging.getLogger(__name__)
-
-FIRST_PATIENCE_SECONDS = 15.0
-"""How long S3 may be out of reach when a run begins; later requests have more patience."""
 
 
 def run(options: RunOptions, connect: Callable[[], None] | None = None) -> dict[str, Any]:
@@ -81,7 +78,7 @@ def _run_phases(
     seconds = PhaseSeconds(discovered - started, extracted - discovered, time.monotonic() - started)
     record |= completed_fields(options, audit, pages, seconds)
     write_record(storage, options.output, record)
-    write_report(storage, options.output, record, options.report_pages, options.extract.limits)
+    write_report(storage, options.output, record, options.report_pages, options.extract.limits, options.extract.access)
 
 
 def _audit_repaired_output(storage: Storage, output: str, superseded: int) -> OutputAudit:

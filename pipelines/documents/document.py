@@ -20,7 +20,9 @@ import pypdfium2
 import pypdfium2.raw as pdfium
 from PIL import Image, ImageOps, JpegImagePlugin, PngImagePlugin
 
+from pipelines.documents.containers import check_container
 from pipelines.documents.media_type import HEAD_BYTES, PDF, PNG, TIFF, detect_media_type
+from pipelines.documents.pdf_objects import user_unit
 from pipelines.documents.png import strip_text_chunks
 from pipelines.documents.tiff import TiffDirectories, open_frame, read_directories
 from pipelines.errors import ProcessingError
@@ -53,8 +55,8 @@ class Document:
             max_image_pixels: a frame of an image file with more pixels is rejected before it is decoded.
 
         Raises:
-            ProcessingError: `empty`, `unsupported`, `encrypted` (reading needs a password; an owner password alone
-                does not matter), `unreadable` (damaged), or `too_large`.
+            ProcessingError: `empty`, `unsupported` (also pages that are only a stand-in), `encrypted` (reading needs a
+                password; an owner password alone does not matter), `unreadable` (damaged), or `too_large`.
         """
         self.media_type = detect_media_type(_head(source))
         self._source = source
@@ -69,6 +71,11 @@ class Document:
             self._pdf = _open_pdf(source)
             self.page_count = len(self._pdf)
             _check_page_count(self.page_count, source)
+            try:
+                check_container(self._pdf)
+            except BaseException:
+                self._pdf.close()
+                raise
             # Fields without a stored appearance get one only if the form environment is initialized.
             if self._pdf.get_formtype() != pdfium.FORMTYPE_NONE:
                 self._pdf.init_forms()
@@ -123,6 +130,18 @@ class Document:
             page = self._load_page(self._pdf, page_index)
         self._page = page_index, page
         return page
+
+    def pdf_page_size(self, page_index: int) -> tuple[float, float]:
+        """Width and height in points (1/72 inch) of an upright page of a PDF, in which its `/UserUnit` is taken into
+        account.
+
+        Raises:
+            ProcessingError, IndexError, TypeError: as `pdf_page`.
+        """
+        width, height = self.pdf_page(page_index).get_size()
+        assert self._pdf is not None, "pdf_page has checked it"
+        unit = user_unit(self._pdf, page_index)
+        return width * unit, height * unit
 
     def frame_size(self, page_index: int) -> tuple[int, int]:
         """Width and height in pixels of an image's frame after its EXIF orientation is applied, without decoding it.

@@ -85,7 +85,7 @@ def page_size(document: Document, page_index: int, options: RenderOptions) -> Pa
         IndexError: there is no such page.
     """
     if document.media_type == PDF:
-        points = document.pdf_page(page_index).get_size()
+        points = document.pdf_page_size(page_index)
         width, height = (max(side, 1.0) * options.dpi / 72 for side in points)
     else:
         width, height = document.frame_size(page_index)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from pipelines.schema import Row, mark_failed
-from pipelines.storage.files import Storage
+from pipelines.storage.files import S3Options, Storage
 
 
 class Fetch:
@@ -16,8 +16,9 @@ class Fetch:
     The last document is kept, so that its pages cost one download, within one block or over consecutive blocks.
     """
 
-    def __init__(self) -> None:
-        self.storage = Storage()
+    def __init__(self, s3: S3Options = S3Options()) -> None:  # noqa: B008
+        """`s3`: how requests to S3 are made."""
+        self.storage = Storage(s3=s3)
         self._folder = tempfile.TemporaryDirectory(prefix="documents-")
         self._kept: tuple[str, Path] | None = None
 

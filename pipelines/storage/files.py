@@ -15,13 +15,13 @@ import pyarrow as pa
 
 from pipelines.errors import ProcessingError
 from pipelines.storage.local import list_folder, openable_file, regular_file, translated_errors, write_file
-from pipelines.storage.s3 import PATIENCE_SECONDS, S3Access
+from pipelines.storage.s3 import PATIENCE_SECONDS, S3Access, S3Options
 from pipelines.storage.uris import StoredObject, is_s3, join_uri, normalise_uri
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-__all__ = ["Storage", "StoredObject", "is_s3", "join_uri", "normalise_uri"]
+__all__ = ["S3Options", "Storage", "StoredObject", "is_s3", "join_uri", "normalise_uri"]
 
 
 class Storage:
@@ -29,10 +29,15 @@ class Storage:
 
     Args:
         first_patience_seconds: how long the first request to S3 is repeated while it is out of reach, see `S3Access`.
+        s3: how requests to S3 are made.
     """
 
-    def __init__(self, first_patience_seconds: float = PATIENCE_SECONDS) -> None:
-        self._s3 = S3Access(first_patience_seconds)
+    def __init__(
+        self,
+        first_patience_seconds: float = PATIENCE_SECONDS,
+        s3: S3Options = S3Options(),  # noqa: B008
+    ) -> None:
+        self._s3 = S3Access(first_patience_seconds, s3)
 
     @property
     def client(self) -> S3Client:
@@ -40,12 +45,14 @@ class Storage:
         return self._s3.client
 
     def list(self, uri: str) -> Iterator[StoredObject]:
-        """The files under a folder or prefix (or the one file or object of that name), lazily, in the order of names.
+        """The files under a folder or prefix (or the one file or object of that name), lazily: those of a folder
+        in the order of names, those of a bucket in that of its server.
 
         `s3://bucket/forms` lists the object `forms` and those under `forms/`, never `forms-old/...`.
 
         Raises:
-            ProcessingError: `not_found`, there is no such folder or bucket; `access_denied`, it may not be listed.
+            ProcessingError: `not_found`, there is no such folder or bucket; `access_denied`, it may not be listed;
+                `unreadable`, an S3 server lists a key twice or a part of its keys only.
         """
         return self._s3.list(uri) if is_s3(uri) else list_folder(uri)
 

@@ -10,12 +10,14 @@ import io
 import logging
 import random
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pipelines.errors import ProcessingError
+from pipelines.storage.s3_errors import is_transient, translated_errors
+from pipelines.storage.s3_listing import list_entries
 from pipelines.storage.uris import StoredObject, split_s3
 
 if TYPE_CHECKING:
@@ -36,18 +38,29 @@ MAX_PAUSE_SECONDS = 10.0
 
 DOWNLOAD_BYTES = 1 << 20
 
-_ACCESS_DENIED_CODES = {
-    "403",
-    "InvalidToken",
-    "RequestTimeTooSkewed",
-    "AccessDenied",
-    "InvalidAccessKeyId",
-    "SignatureDoesNotMatch",
-    "ExpiredToken",
-    "AccountProblem",
-}
-_NOT_FOUND_CODES = {"404", "NoSuchKey", "NoSuchBucket", "NotFound"}
-_TRANSIENT_CODES = {"SlowDown", "Throttling", "ThrottlingException", "RequestTimeout", "RequestLimitExceeded"}
+_NO_CREDENTIALS = (
+    "no AWS credentials found; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile or an instance role"
+)
+
+
+@dataclass(frozen=True)
+class S3Options:
+    """How requests to S3 are made.
+
+    Attributes:
+        sign_requests: with the credentials that are found; without any, and where this is False, requests are not
+            signed, as public buckets allow.
+        request_payer: requests are paid by this account, as requester-pays buckets demand.
+    """
+
+    sign_requests: bool = True
+    request_payer: bool = False
+
+    def __post_init__(self) -> None:
+        if self.request_payer and not self.sign_requests:
+            raise ValueError(
+                "--request-payer says who pays, which only a signed request can: leave out --no-sign-request"
+            )
 
 
 class S3Access:
@@ -56,14 +69,22 @@ class S3Access:
     Args:
         first_patience_seconds: how long the first request is repeated while S3 is out of reach, so that a wrong address
             is reported soon. Later requests, and all requests of copies in other processes, have `PATIENCE_SECONDS`.
+        options: how requests are made.
     """
 
-    def __init__(self, first_patience_seconds: float = PATIENCE_SECONDS) -> None:
+    def __init__(
+        self,
+        first_patience_seconds: float = PATIENCE_SECONDS,
+        options: S3Options = S3Options(),
+    ) -> None:
         self._client: S3Client | None = None
+        self._has_credentials = True
         self._patience_seconds = first_patience_seconds
+        self._options = options
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"_client": None, "_patience_seconds": PATIENCE_SECONDS}
+        copied = {"_client": None, "_has_credentials": True, "_patience_seconds": PATIENCE_SECONDS}
+        return {**self.__dict__, **copied}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -73,12 +94,34 @@ class S3Access:
         """The S3 client of this process."""
         if self._client is None:
             import boto3
+            from botocore import UNSIGNED
             from botocore.config import Config
 
             config = Config(retries={"max_attempts": ATTEMPTS, "mode": "standard"}, connect_timeout=10, read_timeout=60)
-            with _translated_errors("s3://"):
-                self._client = boto3.session.Session().client("s3", config=config)
+            with translated_errors("s3://", lambda: _NO_CREDENTIALS):
+                session = boto3.session.Session()
+                self._has_credentials = not self._options.sign_requests or session.get_credentials() is not None
+                if not (self._options.sign_requests and self._has_credentials):
+                    config = config.merge(Config(signature_version=UNSIGNED))
+                self._client = session.client("s3", config=config)
         return self._client
+
+    @property
+    def reading(self) -> dict[str, Any]:
+        """The parameters that all requests of a reader have in common."""
+        return {"RequestPayer": "requester"} if self._options.request_payer else {}
+
+    @property
+    def _advice(self) -> str:
+        """What to do after a refusal."""
+        if not self._options.sign_requests:
+            return "the request was not signed (--no-sign-request), and the bucket is not public"
+        if not self._has_credentials:
+            return f"{_NO_CREDENTIALS}; without them only public buckets are read"
+        advice = "check the credentials and the bucket's policy"
+        if self._options.request_payer:
+            return advice
+        return f"{advice}; a requester-pays bucket is read with --request-payer requester"
 
     def request(self, uri: str, send: Callable[[], Result]) -> Result:
         """The answer of a request, which is repeated while its error may be transient.
@@ -89,10 +132,10 @@ class S3Access:
         began, pause = time.monotonic(), 0.5
         while True:
             try:
-                with _translated_errors(uri):
+                with translated_errors(uri, lambda: self._advice):
                     answer = send()
             except ProcessingError as error:
-                if not _is_transient(error.__cause__) or time.monotonic() - began + pause > self._patience_seconds:
+                if not is_transient(error.__cause__) or time.monotonic() - began + pause > self._patience_seconds:
                     raise
                 logger.warning("%s; trying again", error.message)
                 time.sleep(pause * random.uniform(0.5, 1))
@@ -102,34 +145,34 @@ class S3Access:
                 return answer
 
     def list(self, uri: str) -> Iterator[StoredObject]:
-        """The objects under a prefix, or the one of that name, lazily, in the order of their keys."""
+        """The objects under a prefix, or the one of that name, lazily, in the order of the server.
+
+        Raises:
+            ProcessingError: also `unreadable`, the server lists a key twice or a part of the keys only.
+        """
         bucket, prefix = split_s3(uri)
         folder = prefix if not prefix or prefix.endswith("/") else prefix + "/"
-        last = ""
-        while True:
-            after = last
-            page = self.request(
-                uri,
-                lambda: self.client.list_objects_v2(Bucket=bucket, Prefix=prefix, StartAfter=after),  # noqa: B023
-            )
-            for entry in page.get("Contents", []):
-                last = entry["Key"]
-                if (last == prefix or last.startswith(folder)) and not last.endswith("/"):
-                    yield StoredObject(f"s3://{bucket}/{last}", entry["Size"], entry["ETag"].strip('"'))
-            if not page.get("IsTruncated") or last == after:
-                return
+
+        def list_page(begin: dict[str, str]) -> Mapping[str, Any]:
+            page = {"Bucket": bucket, "Prefix": prefix, **begin, **self.reading}
+            return self.request(uri, lambda: self.client.list_objects_v2(**page))
+
+        for entry in list_entries(uri, list_page):
+            key = entry["Key"]
+            if (key == prefix or key.startswith(folder)) and not key.endswith("/"):
+                yield StoredObject(f"s3://{bucket}/{key}", entry["Size"], entry.get("ETag", "").strip('"'))
 
     def read(self, uri: str) -> bytes:
         """The whole content of an object."""
         bucket, key = split_s3(uri)
-        return self.request(uri, lambda: self.client.get_object(Bucket=bucket, Key=key)["Body"].read())
+        return self.request(uri, lambda: self.client.get_object(Bucket=bucket, Key=key, **self.reading)["Body"].read())
 
     def download(self, uri: str, path: Path) -> None:
         """Write the content of an object into a local file, in parts."""
         bucket, key = split_s3(uri)
 
         def download() -> None:
-            body = self.client.get_object(Bucket=bucket, Key=key)["Body"]
+            body = self.client.get_object(Bucket=bucket, Key=key, **self.reading)["Body"]
             with path.open("wb") as file:
                 for chunk in body.iter_chunks(DOWNLOAD_BYTES):
                     file.write(chunk)
@@ -154,7 +197,7 @@ class S3Access:
         """Whether there is an object of that very key."""
         bucket, key = split_s3(uri)
         try:
-            self.request(uri, lambda: self.client.head_object(Bucket=bucket, Key=key))
+            self.request(uri, lambda: self.client.head_object(Bucket=bucket, Key=key, **self.reading))
         except ProcessingError as error:
             if error.kind == "not_found":
                 return False
@@ -167,8 +210,9 @@ class ObjectReader(io.RawIOBase):
 
     def __init__(self, access: S3Access, uri: str) -> None:
         self._access, self._uri = access, uri
-        self._bucket, self._key = split_s3(uri)
-        head = access.request(uri, lambda: access.client.head_object(Bucket=self._bucket, Key=self._key))
+        bucket, key = split_s3(uri)
+        self._object = {"Bucket": bucket, "Key": key, **access.reading}
+        head = access.request(uri, lambda: access.client.head_object(**self._object))
         self._size = head["ContentLength"]
         self._position = 0
 
@@ -190,42 +234,7 @@ class ObjectReader(io.RawIOBase):
         end = self._size if size < 0 else min(self._size, self._position + size)
         if end <= self._position:
             return b""
-        request = {"Bucket": self._bucket, "Key": self._key, "Range": f"bytes={self._position}-{end - 1}"}
+        request = {**self._object, "Range": f"bytes={self._position}-{end - 1}"}
         content = self._access.request(self._uri, lambda: self._access.client.get_object(**request)["Body"].read())
         self._position += len(content)
         return content
-
-
-def _is_transient(error: BaseException | None) -> bool:
-    from botocore.exceptions import ClientError, ConnectionError, HTTPClientError, IncompleteReadError
-
-    if isinstance(error, ClientError):
-        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        return status >= 500 or status == 429 or error.response.get("Error", {}).get("Code") in _TRANSIENT_CODES
-    # HTTPClientError: no connection, a cut one, a time-out, or a stream that broke off.
-    return isinstance(error, (ConnectionError, HTTPClientError, IncompleteReadError))
-
-
-@contextmanager
-def _translated_errors(uri: str) -> Iterator[None]:
-    from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, PartialCredentialsError
-
-    try:
-        yield
-    except (NoCredentialsError, PartialCredentialsError) as error:
-        raise ProcessingError(
-            "access_denied",
-            f"{uri}: no AWS credentials found; set AWS_ACCESS_KEY_ID and "
-            "AWS_SECRET_ACCESS_KEY, or a profile or an instance role",
-        ) from error
-    except ClientError as error:
-        code = str(error.response.get("Error", {}).get("Code", ""))
-        if code in _ACCESS_DENIED_CODES:
-            raise ProcessingError(
-                "access_denied", f"{uri}: S3 refused access ({code}); check the credentials and the bucket's policy"
-            ) from error
-        if code in _NOT_FOUND_CODES:
-            raise ProcessingError("not_found", f"{uri}: no such object or bucket ({code})") from error
-        raise ProcessingError("unreadable", f"{uri}: S3 answered {code}: {error}") from error
-    except (BotoCoreError, ValueError) as error:  # ValueError: an endpoint that is not a URL
-        raise ProcessingError("unreadable", f"{uri}: {error}") from error

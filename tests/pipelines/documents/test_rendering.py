@@ -15,6 +15,7 @@ from pipelines.documents.document import Document
 from pipelines.documents.rendering import MAX_SIDE, PageSize, RenderOptions, page_size, render_grey, render_model_image
 from pipelines.errors import ProcessingError
 from tests.drawn_pdf import DrawnPage, draw_pdf, show
+from tests.raw_pdf import page_objects, write_compressed_pdf, write_pdf
 
 OPTIONS = RenderOptions()
 needs_poppler = pytest.mark.skipif(shutil.which("pdftoppm") is None, reason="poppler-utils is not installed")
@@ -55,6 +56,48 @@ def test_the_size_is_that_of_the_crop_box_as_displayed() -> None:
     page = DrawnPage(media_box=(0, 0, 612, 792), crop_box=(100, 100, 172, 244), rotate=90)
     with Document(draw_pdf(page)) as document:
         assert page_size(document, 0, RenderOptions(dpi=100)) == PageSize(200, 100)
+
+
+@pytest.mark.parametrize(
+    ("entry", "unit"),
+    [
+        ("", 1),
+        ("/UserUnit 10", 10),
+        ("/UserUnit 2.5", 2.5),
+        ("/UserUnit 0.5", 1),
+        ("/UserUnit 0", 1),
+        ("/UserUnit -3", 1),
+        ("/UserUnit 1000000", 1),
+        ("/UserUnit (ten)", 1),
+        ("/UserUnits 10", 1),
+    ],
+)
+@pytest.mark.parametrize("compressed", [False, True])
+def test_a_page_has_its_size_in_its_own_unit(entry: str, unit: float, compressed: bool) -> None:
+    tree = page_objects("shed", page=f"/MediaBox [0 0 59 84] {entry}")
+    objects = {1: b"<< /Type /Catalog /Pages 2 0 R >>", **tree}
+    streams = {4: objects.pop(4)} if compressed else {}
+    with Document(write_compressed_pdf(objects, streams) if compressed else write_pdf(objects)) as document:
+        assert page_size(document, 0, RenderOptions(dpi=72)) == PageSize(round(59 * unit), round(84 * unit))
+        image = render_grey(document, 0, RenderOptions(dpi=72))
+        assert image.size == (round(59 * unit), round(84 * unit))
+
+
+def test_each_page_has_a_unit_of_its_own() -> None:
+    objects = {
+        1: b"<< /Type /Catalog /Pages 2 0 R >>",
+        2: b"<< /Type /Pages /Count 2 /Kids [3 0 R 4 0 R] /MediaBox [0 0 60 80] >>",
+        3: b"<< /Type /Page /Parent 2 0 R >>",
+        4: b"<< /Type /Page /Parent 2 0 R /UserUnit 3 >>",
+    }
+    with Document(write_pdf(objects)) as document:
+        assert page_size(document, 0, RenderOptions(dpi=72)) == PageSize(60, 80)
+        assert page_size(document, 1, RenderOptions(dpi=72)) == PageSize(180, 240)
+
+
+@pytest.mark.parametrize("size", [(560, 7052), (1280, 7260), (7260, 900)])
+def test_long_and_wide_images_keep_their_pixels(size: tuple[int, int]) -> None:
+    assert grey_of(encode(Image.new("L", size, 255))).shape == size[::-1]
 
 
 @pytest.mark.parametrize("side", [(14400, 14400), (612, 792), (1, 14400), (3000, 700)])
