@@ -30,6 +30,8 @@ class ReadingOptions:
     """Tesseract in the process, or the program through pytesseract."""
     ocr_settings: Literal["measured", "plain"] = "measured"
     """measured: the resolution, order and filters chosen by benchmarks/ocr.py; plain: Tesseract with its defaults."""
+    min_read_quality: float = 0.0
+    """Pages that were read less well than this, 0 to 1, are marked needs_review."""
     rasterizer: Literal["pdfium", "pdf2image"] = "pdfium"
     """What renders PDF pages."""
     max_page_megapixels: float = 20.0
@@ -63,6 +65,7 @@ class ReadingOptions:
             task=task,
             questions=questions,
             stride=self.stride,
+            min_read_quality=self.min_read_quality,
             limits=PageLimits(self.page_time_limit_seconds, self.page_memory_limit_megabytes),
             rasterize=RasterizeOptions(text=self.text, render=render),
             ocr=plain if self.ocr_settings == "plain" else measured,
