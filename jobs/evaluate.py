@@ -20,7 +20,7 @@ from model.ocr.engine import OcrOptions
 from model.untrained import UNTRAINED
 from pipelines.datasets.types import Corpus
 from pipelines.evaluation.corpus import read_split
-from pipelines.evaluation.options import EvaluateOptions
+from pipelines.evaluation.options import EvaluateOptions, WordChoice
 from pipelines.schema import Task
 from pipelines.stages.infer import DtypeChoice, InferOptions
 from pipelines.stages.rasterize import RasterizeOptions, TextChoice
@@ -58,8 +58,11 @@ class Options:
     text: TextChoice = "auto"
     """Source of the words where the corpus has none. auto: a page's text layer if it can be trusted, else OCR; ocr:
     always OCR; layer: never OCR."""
+    words: WordChoice = "corpus"
+    """corpus: the words of the annotations where there are any; ocr: all pages are read, and a predicted entity is
+    right if its label and its text agree with a true one's, without regard to case, white space and punctuation."""
     ocr_lang: str = "eng"
-    """Tesseract's languages, such as eng or deu+fra, where the corpus has no words."""
+    """Tesseract's languages, such as eng or deu+fra, where words are read."""
     dtype: DtypeChoice = "auto"
     """Dtype of the model; auto is bfloat16 on a GPU and float32 on a CPU."""
     device: str = "auto"
@@ -117,6 +120,7 @@ class Options:
             limits=PageLimits(self.page_time_limit_seconds, self.page_memory_limit_megabytes),
             rasterize=RasterizeOptions(text=self.text),
             ocr=OcrOptions(language=self.ocr_lang),
+            words=self.words,
             infer=InferOptions(task=self.task, dtype=self.dtype, device=self.device, batch_tokens=self.batch_tokens),
             read_workers=self.read_workers,
             model_workers=self.model_workers,

@@ -74,8 +74,8 @@ PAGE_IMAGE = pa.schema([*PAGE_TO_DO, *_READ, *_STATUS, ("seconds", SECONDS), ("m
 
 RASTERIZED = PAGE_IMAGE.append(pa.field("page_image", pa.binary()))
 RASTERIZED = RASTERIZED.append(pa.field("ocr_regions", pa.list_(pa.list_(pa.float32(), 4))))
-"""`page_image`: height x width grey bytes where the page still has to be read by OCR, else null. `ocr_regions`: what has
-to be read of it, x0, y0, x1, y1 as fractions of the page, beside the words that the row already has; null for all."""
+"""`page_image`: height x width grey bytes where the page still has to be read by OCR, else null. `ocr_regions`: what
+has to be read of it, x0, y0, x1, y1 as fractions of the page, beside the words that the row has; null for all."""
 
 PAGE = pa.schema([PAGE_TO_DO.field(name) for name in ("document_id", "uri", "page_index")])
 """The identity of a page and its document."""

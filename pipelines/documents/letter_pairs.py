@@ -9,6 +9,7 @@ and half by the language that has the pair most often.
 
 from __future__ import annotations
 
+import itertools
 import re
 import unicodedata
 from collections.abc import Iterable
@@ -73,7 +74,7 @@ def _likeness_of_word(word: str) -> tuple[int, int]:
         word = "".join(character for character in spread if not unicodedata.combining(character))
     total = count = 0
     for run in _LETTERS.findall(word):
-        for first, second in zip(run, run[1:], strict=False):
+        for first, second in itertools.pairwise(run):
             total += int(_FREQUENCIES[(ord(first) - 97) * 26 + ord(second) - 97]) - _EQUAL
             count += 1
     return total, count

@@ -11,6 +11,7 @@ from pipelines.datasets.types import Corpus
 from pipelines.errors import JobError
 from pipelines.evaluation.metrics.scores import Scores
 from pipelines.evaluation.options import EvaluateOptions
+from pipelines.evaluation.read_words import without_words
 from pipelines.schema import Task
 from pipelines.stages.model_loader import check_task, load_tokenizer, model_labels
 from pipelines.storage.files import Storage
@@ -46,6 +47,10 @@ def read_split(options: EvaluateOptions) -> Corpus:
         options.dataset, options.data, options.split, options.task, storage=Storage(), strict=options.strict
     )
     check_labels(options, corpus.labels)
+    if options.words == "ocr":
+        if options.task != "token-classification":
+            raise ValueError("--words ocr compares the texts of entities, so it is for --task token-classification")
+        corpus = without_words(corpus)
     check_ocr(corpus.pages, options.preprocess)
     return corpus
 

@@ -89,7 +89,8 @@ def evaluate(options: EvaluateOptions, corpus: Corpus) -> dict[str, Any]:
     if options.output is not None and options.predictions:
         tables = _written(tables, storage, join_uri(options.output, "predictions"))
     worst = WorstPages(options.report_pages if options.output is not None else 0, options.task)
-    scores = score_pages(options.dataset, options.task, worst.observe(_rows(tables, len(pages))))
+    rows = worst.observe(_rows(tables, len(pages)))
+    scores = score_pages(options.dataset, options.task, rows, words_read=options.words == "ocr")
     check_scores(options, scores, len(pages))
     record = evaluation_record(options, corpus, scores)
     if options.output is not None:
@@ -112,6 +113,7 @@ def evaluation_record(options: EvaluateOptions, corpus: Corpus, scores: Scores) 
         "split": options.split,
         "data": options.data,
         "model": model_name(options.model),
+        "words_from": options.words,
         "metric": scores.main_name,
         **scores.values,
         "problems": len(corpus.problems),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from model.ocr.engine import OcrOptions
 from pipelines.datasets.preprocess import PreprocessOptions
@@ -10,6 +11,8 @@ from pipelines.schema import Task
 from pipelines.stages.infer import InferOptions
 from pipelines.stages.rasterize import RasterizeOptions
 from pipelines.stages.sandbox_protocol import PageLimits
+
+WordChoice = Literal["corpus", "ocr"]
 
 
 @dataclass(frozen=True)
@@ -21,6 +24,8 @@ class EvaluateOptions:
         model: folder, hub id or s3:// URI of a checkpoint.
         task: what the model is asked.
         stride: tokens that neighbouring windows of a long page share.
+        words: "corpus" takes the words of the annotations where there are any; "ocr" reads all pages, and entities are
+            compared by their texts.
         limit: evaluate only the first pages of the split, this many; None takes all.
         strict: a broken annotation ends the run.
         output: folder or prefix for metrics.json, report.html, pictures/ and predictions/; None writes nothing.
@@ -36,6 +41,7 @@ class EvaluateOptions:
     model: str
     task: Task = "token-classification"
     stride: int = 128
+    words: WordChoice = "corpus"
     limit: int | None = None
     strict: bool = False
     output: str | None = None

@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw
 from model.decode import Box, union_box
 from pipelines.evaluation.metrics.answers import answer_similarity
 from pipelines.evaluation.metrics.entities import Match, Span, compare_entities, page_labels
+from pipelines.evaluation.metrics.entity_texts import predicted_texts, true_texts
 from pipelines.schema import Row, Task
 
 OverlayStyle = Literal["right", "wrong", "missed", "spurious", "read"]
@@ -71,6 +72,10 @@ def page_quality(row: Row, task: Task) -> tuple[float, float]:
         shares = [share for _, _, share in _questions(row)]
         return (sum(shares) / len(shares) if shares else 1.0, -float(len(shares)))
     labels = page_labels(row)
+    if labels is None and row.get("keys"):
+        true, predicted = true_texts(row), predicted_texts(row)
+        agreed = (true & predicted).total()
+        return 2 * agreed / (true.total() + predicted.total()), float(agreed - true.total())
     matches = compare_entities(*labels) if labels is not None else []
     right = sum(match.verdict == "right" for match in matches)
     total = sum((match.true is not None) + (match.predicted is not None) for match in matches)

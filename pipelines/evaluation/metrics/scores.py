@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +17,7 @@ from pipelines.evaluation.metrics.entities import (
     page_labels,
     score_entities,
 )
+from pipelines.evaluation.metrics.entity_texts import EntityText, predicted_texts, score_entity_texts, true_texts
 from pipelines.evaluation.metrics.fields import (
     Pair,
     best_fields,
@@ -74,7 +76,7 @@ class _Pages:
         return {"documents": len(self.documents), **self.counts}
 
 
-def score_pages(dataset: str, task: Task, rows: Iterable[Row]) -> Scores:
+def score_pages(dataset: str, task: Task, rows: Iterable[Row], *, words_read: bool = False) -> Scores:
     """The figures of a labelled corpus from its page rows, which are read once and not kept.
 
     Failed pages and words without a prediction count as missed. Only pages without ground truth are left out; they are
@@ -86,6 +88,8 @@ def score_pages(dataset: str, task: Task, rows: Iterable[Row]) -> Scores:
         task: what the model was asked.
         rows: with the columns of `page_schema(task)`, and the ground truth: `true_labels`, `true_label`, `questions`,
             `keys`.
+        words_read: the words of the pages are not those of the annotations (`read_words.without_words`), so entities
+            are compared by their texts.
 
     Raises:
         ValueError: a page's number of true labels is not that of its words.
@@ -94,7 +98,8 @@ def score_pages(dataset: str, task: Task, rows: Iterable[Row]) -> Scores:
         return _score_questions(rows)
     if task == "sequence-classification":
         return _score_classes(rows)
-    return _TOKEN_METRICS.get(dataset, _score_entities)(rows)
+    by_words = _score_entity_texts if words_read else _score_entities
+    return _TOKEN_METRICS.get(dataset, by_words)(rows)
 
 
 def _score_questions(rows: Iterable[Row]) -> Scores:
@@ -157,6 +162,18 @@ def _score_entities(rows: Iterable[Row]) -> Scores:
         entities.add(row)
     values = entities.values()
     return Scores(values["f1"], "f1", {**values, **entities.counts()})
+
+
+def _score_entity_texts(rows: Iterable[Row]) -> Scores:
+    pages = _Pages()
+    true: list[Counter[EntityText]] = []
+    predicted: list[Counter[EntityText]] = []
+    for row in rows:
+        pages.count(row, has_truth=row.get("keys") is not None)
+        true.append(true_texts(row))
+        predicted.append(predicted_texts(row))
+    values = score_entity_texts(true, predicted)
+    return Scores(values["f1"], "f1", {**values, **pages.values()})
 
 
 def _score_receipts(rows: Iterable[Row]) -> Scores:
