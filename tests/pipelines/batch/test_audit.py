@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pyarrow.parquet as pq
+
 from pipelines.batch.audit import audit_output
 from pipelines.stages.sandbox_protocol import PageLimits
 from pipelines.storage.files import Storage
@@ -57,3 +59,32 @@ def test_each_kind_of_failure_has_examples_and_a_command_that_retries_it(tmp_pat
     )
     assert encrypted["documents"] == 1 and "password" in encrypted["advice"]
     assert (audit.ended, audit.ended_seconds) == (5, 5 * 0.75)
+
+
+def test_pages_are_counted_by_how_well_they_were_read(tmp_path: Path) -> None:
+    write_rows(tmp_path, "documents", "one", [document_row("a", 14)])
+    qualities = [0.0, 0.05, 0.55, 0.99, *[1.0] * 9, None]
+    rows = [
+        page_row("a", index) | {"read_quality": quality, "needs_review": quality is not None and quality < 0.6}
+        for index, quality in enumerate(qualities)
+    ]
+    write_rows(tmp_path, "pages", "one", rows)
+    pages = audit_output(Storage(), str(tmp_path)).as_json()["pages"]
+    tenths = pages["by_read_quality"]
+    assert (tenths["0.0-0.1"], tenths["0.5-0.6"], tenths["0.9-1.0"], sum(tenths.values())) == (2, 1, 10, 13)
+    assert pages["needs_review"] == 3
+    assert [(page["page_index"], page["read_quality"]) for page in pages["poorest"]] == [
+        (0, 0.0),
+        (1, 0.05),
+        (2, 0.55),
+        (3, 0.99),
+    ]
+
+
+def test_an_output_without_read_qualities_is_audited_too(tmp_path: Path) -> None:
+    write_rows(tmp_path, "documents", "one", [document_row("a", 1)])
+    write_rows(tmp_path, "pages", "one", [page_row("a", 0)])
+    [path] = (tmp_path / "pages").glob("*.parquet")
+    pq.write_table(pq.read_table(path).drop_columns(["read_quality", "needs_review"]), path)
+    pages = audit_output(Storage(), str(tmp_path)).as_json()["pages"]
+    assert pages["ok"] == 1 and sum(pages["by_read_quality"].values()) == 0 and pages["poorest"] == []

@@ -69,3 +69,13 @@ def test_first_pages_with_words_are_preferred_for_drawing(
     write_table(Storage(), str(tmp_path / "pages" / "one.parquet"), table)
     sample = sample_pages(Storage(), str(tmp_path), limit)
     assert sorted((row["document_id"], row["page_index"]) for row in sample) == expected
+
+
+def test_the_pages_that_were_read_worst_come_first(tmp_path: Path) -> None:
+    qualities = {0: 0.95, 1: 0.3, 2: 1.0, 3: 0.1, 4: 0.5}
+    rows = [read_page("a", index, ["x"]) | {"read_quality": quality} for index, quality in qualities.items()]
+    write_rows(tmp_path, "documents", "one", [document_row("a", 5)])
+    write_rows(tmp_path, "pages", "one", rows)
+    assert [row["page_index"] for row in sample_pages(Storage(), str(tmp_path), 4)] == [3, 1, 0, 2]
+    html, _ = report(tmp_path)
+    assert "<td>0.1-0.2</td><td>1</td>" in html and "<td>0.9-1.0</td><td>2</td>" in html
