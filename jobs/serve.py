@@ -114,7 +114,7 @@ class Options(ReadingOptions, EndpointOptions):
             ValueError: a number makes no sense.
         """
         numbers = [field.name for field in fields(self) if isinstance(getattr(self, field.name), (int, float))]
-        require_positive(self, (name for name in numbers if name != "stride"))
+        require_positive(self, (name for name in numbers if name not in ("stride", "min_read_quality")))
         for kind in ("front", "text", "model"):
             least, most = getattr(self, f"min_{kind}_replicas"), getattr(self, f"max_{kind}_replicas")
             if most is not None and least > most:
