@@ -120,7 +120,7 @@ def read_characters(page: pypdfium2.PdfPage, text_page: Any, count: int) -> Char
     unmapped_shown = np.fromiter(errors, np.int32, len(shown)) > 0
     kinds[shown[unmapped_shown]] = DAMAGED
     objects = np.fromiter(map(get_text_object, repeat(handle), shown.tolist()), np.uint64, len(shown))
-    boxes = _upright(_character_boxes(handle, shown), page)
+    boxes = upright(_character_boxes(handle, shown), page)
     return Characters(codes, kinds, shown, unmapped_shown, boxes, objects)
 
 
@@ -199,7 +199,7 @@ def _box_without_ink(text_page: Any, index: int) -> tuple[float, float, float, f
     return min(columns), max(columns), min(rows), max(rows)
 
 
-def _upright(boxes: npt.NDArray[np.float64], page: pypdfium2.PdfPage) -> npt.NDArray[np.float64]:
+def upright(boxes: npt.NDArray[np.float64], page: pypdfium2.PdfPage) -> npt.NDArray[np.float64]:
     """Convert left, right, bottom, top on the unrotated page to x0, y0, x1, y1 on the displayed one, in points."""
     left, bottom, right, top = page.get_bbox()
     x0, x1, y0, y1 = boxes.T

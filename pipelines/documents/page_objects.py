@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 from dataclasses import dataclass
 from itertools import repeat
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,9 @@ import pypdfium2.raw as pdfium
 
 from pipelines.documents.pdfium_ffi import (
     address_of,
+    count_marks,
     count_path_segments,
+    get_draw_mode,
     get_form_object,
     get_object_type,
     get_page_object,
@@ -31,9 +34,29 @@ RULE_SEGMENTS = 5
 MIN_IMAGE_SIDE = 8.0
 """In points; smaller images (bullets, spacers, hidden logos) contain nothing to read."""
 
+MIN_FILLED_SIDE = 3.0
+"""In points; narrower filled paths are rules, which hide no text."""
+
 _GRID = 32
 
 Matrix = npt.NDArray[np.float64]
+Bounds = tuple[float, float, float, float]
+
+
+class DrawnObject(NamedTuple):
+    """An object of a page's content that is text or can hide text.
+
+    Attributes:
+        kind: FPDF_PAGEOBJ_TEXT, ..._PATH (with a filled area of some size) or ..._IMAGE.
+        handle: its address.
+        bounds: left, bottom, right, top on the unrotated page; None for text.
+        optional: it, or a form that contains it, may belong to optional content, which can be switched off.
+    """
+
+    kind: int
+    handle: int
+    bounds: Bounds | None
+    optional: bool
 
 
 @dataclass(frozen=True)
@@ -43,10 +66,12 @@ class PageContent:
     Attributes:
         image_cover: share (0 to 1) of the page covered by all images together; the strips of a scan add up.
         drawings: number of images and shapes that can contain writing: no lines or boxes, nothing too small to read.
+        drawn: text, filled paths and images in the order in which they are painted.
     """
 
     image_cover: float
     drawings: int
+    drawn: tuple[DrawnObject, ...] = ()
 
 
 def read_page_content(page: pypdfium2.PdfPage) -> PageContent:
@@ -54,33 +79,57 @@ def read_page_content(page: pypdfium2.PdfPage) -> PageContent:
     page_handle = address_of(page.raw)
     count = min(MAX_OBJECTS, max(0, pdfium.FPDFPage_CountObjects(page)))
     handles = list(map(get_page_object, repeat(page_handle), range(count)))
-    images: list[tuple[float, float, float, float]] = []
-    shapes = _collect(handles, np.eye(3), 0, images)
+    drawn: list[DrawnObject] = []
+    shapes = _collect(handles, np.eye(3), 0, drawn, optional=False)
     page_box = page.get_bbox()
+    images = [item.bounds for item in drawn if item.kind == pdfium.FPDF_PAGEOBJ_IMAGE and item.bounds is not None]
     legible = sum(_is_legible(image, page_box) for image in images)
-    return PageContent(_cover(images, page_box) if legible else 0.0, legible + shapes)
+    return PageContent(_cover(images, page_box) if legible else 0.0, legible + shapes, tuple(drawn))
 
 
 def _collect(
-    handles: list[int | None], matrix: Matrix, depth: int, images: list[tuple[float, float, float, float]]
+    handles: list[int | None], matrix: Matrix, depth: int, drawn: list[DrawnObject], *, optional: bool
 ) -> int:
-    """Append the bounds of the images among `handles` to `images`, in page coordinates; return the number of shapes."""
+    """Append what is drawn by `handles` to `drawn`, in page coordinates; return the number of shapes."""
     shapes = 0
-    for handle, kind in zip(handles, map(get_object_type, handles), strict=True):
-        if kind == pdfium.FPDF_PAGEOBJ_TEXT or handle is None:
+    for handle, kind, marks in zip(handles, map(get_object_type, handles), map(count_marks, handles), strict=True):
+        if handle is None:
             continue
-        if kind == pdfium.FPDF_PAGEOBJ_FORM:
-            if depth < MAX_DEPTH and len(images) + shapes < MAX_OBJECTS:
+        if kind == pdfium.FPDF_PAGEOBJ_TEXT:
+            drawn.append(DrawnObject(kind, handle, None, optional or (marks > 0 and _is_optional(handle, marks))))
+        elif kind == pdfium.FPDF_PAGEOBJ_FORM:
+            if depth < MAX_DEPTH and len(drawn) + shapes < MAX_OBJECTS:
                 inner, form_matrix = _open_form(handle)
-                shapes += _collect(inner, matrix @ form_matrix, depth + 1, images)
+                # PDFium does not tell whether the form itself is optional content.
+                shapes += _collect(inner, matrix @ form_matrix, depth + 1, drawn, optional=True)
         elif kind == pdfium.FPDF_PAGEOBJ_IMAGE:
-            images.append(_bounds(handle, matrix))
+            drawn.append(DrawnObject(kind, handle, _bounds(handle, matrix), optional))
         elif kind == pdfium.FPDF_PAGEOBJ_PATH:
             shapes += count_path_segments(handle) > RULE_SEGMENTS
+            if len(drawn) < MAX_OBJECTS and _is_filled(handle):
+                bounds = _bounds(handle, matrix)
+                if min(bounds[2] - bounds[0], bounds[3] - bounds[1]) >= MIN_FILLED_SIDE:
+                    drawn.append(DrawnObject(kind, handle, bounds, optional))
     return shapes
 
 
-def _is_legible(image: tuple[float, float, float, float], page_box: tuple[float, float, float, float]) -> bool:
+def _is_optional(handle: int, marks: int) -> bool:
+    name = ctypes.create_string_buffer(8)  # "OC" in UTF-16, with its end
+    length = ctypes.c_ulong()
+    for index in range(marks):
+        mark = pdfium.FPDFPageObj_GetMark(ctypes.cast(handle, pdfium.FPDF_PAGEOBJECT), index)
+        buffer = ctypes.cast(name, ctypes.POINTER(pdfium.FPDF_WCHAR))
+        if pdfium.FPDFPageObjMark_GetName(mark, buffer, len(name), length) and name.raw[:6] == b"O\0C\0\0\0":
+            return True
+    return False
+
+
+def _is_filled(handle: int) -> bool:
+    modes = (ctypes.c_int * 2)()
+    return bool(get_draw_mode(handle, ctypes.addressof(modes), ctypes.addressof(modes) + 4)) and modes[0] != 0
+
+
+def _is_legible(image: Bounds, page_box: Bounds) -> bool:
     width = min(image[2], page_box[2]) - max(image[0], page_box[0])
     height = min(image[3], page_box[3]) - max(image[1], page_box[1])
     return width >= MIN_IMAGE_SIDE and height >= MIN_IMAGE_SIDE
@@ -96,7 +145,7 @@ def _open_form(handle: int) -> tuple[list[int | None], Matrix]:
     return list(map(get_form_object, repeat(handle), range(min(count, MAX_OBJECTS)))), matrix
 
 
-def _bounds(handle: int, matrix: Matrix) -> tuple[float, float, float, float]:
+def _bounds(handle: int, matrix: Matrix) -> Bounds:
     edges = [ctypes.c_float() for _ in range(4)]
     if not pdfium.FPDFPageObj_GetBounds(ctypes.cast(handle, pdfium.FPDF_PAGEOBJECT), *edges):
         return 0.0, 0.0, 0.0, 0.0
@@ -105,7 +154,7 @@ def _bounds(handle: int, matrix: Matrix) -> tuple[float, float, float, float]:
     return corners[0].min(), corners[1].min(), corners[0].max(), corners[1].max()
 
 
-def _cover(images: list[tuple[float, float, float, float]], page_box: tuple[float, float, float, float]) -> float:
+def _cover(images: list[Bounds], page_box: Bounds) -> float:
     left, bottom, right, top = page_box
     if right <= left or top <= bottom:
         return 0.0

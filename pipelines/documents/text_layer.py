@@ -37,12 +37,13 @@ import pypdfium2
 import pypdfium2.raw as pdfium
 
 from pipelines.documents.document import Document
-from pipelines.documents.layer_characters import Characters, read_characters
+from pipelines.documents.hidden_text import hidden_characters
+from pipelines.documents.layer_characters import read_characters
 from pipelines.documents.layer_fonts import wrong_fonts
 from pipelines.documents.layer_words import Box, Word, each_once, form_words, in_reading_order
 from pipelines.documents.media_type import PDF
 from pipelines.documents.page_objects import PageContent, read_page_content
-from pipelines.documents.pdfium_ffi import get_font, get_render_mode
+from pipelines.documents.pdfium_ffi import get_font
 
 MAX_CHARACTERS = 200_000
 MIN_READABLE = 12
@@ -190,13 +191,15 @@ def _read(page: pypdfium2.PdfPage, text_page: Any, content: PageContent) -> Text
         trusted, reason = judge(LayerFacts(count, 0, 0, [], 0, 0, content))
         return TextLayer([], [], trusted, reason, has_drawings=drawings)
     characters = read_characters(page, text_page, count)
-    invisible = _invisible_objects(characters)
+    hidden, invisible = hidden_characters(page, characters, content)
+    if hidden.any():
+        characters = characters.without(hidden)
     words, off_page = form_words(characters, page.get_size())
     words = in_reading_order(each_once(_mark_wrong_fonts(words), invisible))
     sound = [word for word in words if not word.damaged]
     damaged = [word for word in words if word.damaged]
     bands = len({min(BANDS - 1, int((word.box[1] + word.box[3]) / 2 * BANDS)) for word in words})
-    hidden = sum(word.text_object in invisible for word in words)
+    undrawn = sum(word.text_object in invisible for word in words)
     facts = LayerFacts(
         characters=count,
         visible=len(characters.shown),
@@ -205,7 +208,7 @@ def _read(page: pypdfium2.PdfPage, text_page: Any, content: PageContent) -> Text
         words_off_page=off_page,
         bands=bands,
         content=content,
-        drawn=2 * hidden < max(1, len(words)),
+        drawn=2 * undrawn < max(1, len(words)),
     )
     ill = sum(max(1, len(word.text)) for word in damaged)
     trusted, reason = judge(facts) if ill == 0 or _reason_against_language(facts.words) else (True, "")
@@ -219,12 +222,6 @@ def _read(page: pypdfium2.PdfPage, text_page: Any, content: PageContent) -> Text
         [word.box for word in damaged],
         drawings,
     )
-
-
-def _invisible_objects(characters: Characters) -> set[int]:
-    """The text objects that are not drawn."""
-    objects = set(characters.objects.tolist()) - {0}
-    return {address for address in objects if get_render_mode(address) == pdfium.FPDF_TEXTRENDERMODE_INVISIBLE}
 
 
 def _mark_wrong_fonts(words: list[Word]) -> list[Word]:
