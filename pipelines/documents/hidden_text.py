@@ -13,6 +13,7 @@ lies beneath, under a filled path, an image or a drawn annotation, and text that
 from __future__ import annotations
 
 import ctypes
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -79,7 +80,17 @@ class _TextObjects:
 
     @property
     def undrawn(self) -> Mask:
-        return self.modes == pdfium.FPDF_TEXTRENDERMODE_INVISIBLE
+        """Not drawn, or with a transparent fill."""
+        return (self.modes == pdfium.FPDF_TEXTRENDERMODE_INVISIBLE) | (self._filled & (self.colours[:, 3] < VISIBLE))
+
+    @property
+    def pale(self) -> Mask:
+        """Of about the colour of white paper."""
+        return self._filled & (self.colours[:, :3].min(axis=1) >= NEARLY_WHITE)
+
+    @property
+    def _filled(self) -> Mask:
+        return np.isin(self.modes, (pdfium.FPDF_TEXTRENDERMODE_FILL, pdfium.FPDF_TEXTRENDERMODE_FILL_CLIP))
 
 
 def hidden_characters(page: pypdfium2.PdfPage, characters: Characters, content: PageContent) -> tuple[Mask, set[int]]:
@@ -93,7 +104,26 @@ def hidden_characters(page: pypdfium2.PdfPage, characters: Characters, content: 
     texts = _text_objects(characters, content)
     covered, beneath_image = _covered(page, texts, content)
     undrawn = texts.undrawn | beneath_image
-    suspect = (texts.optional | covered | _pale(texts)) & ~undrawn & (texts.handles > 0)
+    suspect = (texts.optional | covered | texts.pale) & ~undrawn & (texts.order >= 0)
+    if not (suspect.any() or undrawn.any()):
+        return hidden, set()
+    shown = _render(page)
+    if suspect.any():
+        questioned = np.flatnonzero(suspect[texts.of_character])
+        without_text = _render_without(page, texts.handles[suspect].tolist())
+        difference = np.abs(shown.astype(np.int16) - without_text).max(axis=2)
+        hidden[questioned] = _largest(difference, characters.boxes[questioned], page) < VISIBLE
+    if undrawn.any():
+        questioned = np.flatnonzero(undrawn[texts.of_character])
+        grey = shown.mean(axis=2)
+        boxes = characters.boxes[questioned]
+        spread = _largest(grey, boxes, page) + _largest(-grey, boxes, page)
+        hidden[questioned] = _in_runs(spread < NO_INK, texts.of_character[questioned])
+    return hidden, set()
+    texts = _text_objects(characters, content)
+    covered, beneath_image = _covered(page, texts, content)
+    undrawn = texts.undrawn | beneath_image
+    suspect = (texts.optional | covered | texts.pale) & ~undrawn & (texts.order >= 0)
     if suspect.any() or undrawn.any():
         shown = _render(page)
         if suspect.any():
@@ -116,60 +146,51 @@ def _text_objects(characters: Characters, content: PageContent) -> _TextObjects:
     order = np.argsort(of_character, kind="stable")
     starts = np.flatnonzero(np.diff(of_character[order], prepend=-1))
     boxes = characters.boxes[order]
-    positions = {item.handle: position for position, item in enumerate(content.drawn)}
-    places = np.array([positions.get(handle, -1) for handle in handles.tolist()], np.intp)
-    optional = np.array([place >= 0 and content.drawn[place].optional for place in places.tolist()], bool)
-    colours = np.zeros((len(handles), 4), np.uint32)
+    addresses = handles.tolist()
+    painting = content.painting
+    colours = np.full((len(handles), 4), 255, np.uint32)
     first = colours.ctypes.data
-    for row, handle in enumerate(handles.tolist()):
-        if handle:
-            at = first + 16 * row
-            get_fill_color(handle, at, at + 4, at + 8, at + 12)
+    columns = (range(first + 4 * part, first + 4 * part + 16 * len(handles), 16) for part in range(4))
+    deque(map(get_fill_color, addresses, *columns), maxlen=0)
     return _TextObjects(
         handles,
         of_character,
         np.concatenate(
             [np.fmin.reduceat(boxes[:, :2], starts, axis=0), np.fmax.reduceat(boxes[:, 2:], starts, axis=0)], axis=1
         ),
-        places,
-        optional,
-        np.array([get_render_mode(handle) if handle else 0 for handle in handles.tolist()], np.int64),
+        np.fromiter((painting.places.get(address, -1) for address in addresses), np.intp, len(handles)),
+        np.fromiter(map(painting.optional.__contains__, addresses), bool, len(handles)),
+        np.fromiter(map(get_render_mode, addresses), np.int64, len(handles)),
         colours.astype(np.int64),
     )
-
-
-def _pale(texts: _TextObjects) -> Mask:
-    """Text of about the colour of white paper, or nearly transparent."""
-    filled = np.isin(texts.modes, (pdfium.FPDF_TEXTRENDERMODE_FILL, pdfium.FPDF_TEXTRENDERMODE_FILL_CLIP))
-    pale = filled & ((texts.colours[:, :3].min(axis=1) >= NEARLY_WHITE) | (texts.colours[:, 3] < SAME_COLOUR))
-    return np.asarray(pale, bool)
 
 
 def _covered(page: pypdfium2.PdfPage, texts: _TextObjects, content: PageContent) -> tuple[Mask, Mask]:
     """Text that may be hidden by a path or annotation, or blend into one beneath it; and text beneath an image."""
     covered = np.zeros(len(texts.handles), bool)
     beneath_image = np.zeros(len(texts.handles), bool)
-    kinds = [(place, item) for place, item in enumerate(content.drawn) if item.bounds is not None]
-    edges = [item.bounds for _, item in kinds if item.bounds is not None]
+    covers = content.painting.covers
     annotations = list(_annotation_bounds(page))
-    if not edges and not annotations:
+    if not covers and not annotations:
         return covered, beneath_image
-    left_bottom_right_top = np.array([*edges, *annotations])
+    left_bottom_right_top = np.array([*(cover.bounds for cover in covers), *annotations])
     areas = upright(left_bottom_right_top[:, [0, 2, 1, 3]], page)
     colour = (ctypes.c_uint * 4)()
     at = ctypes.addressof(colour)
-    for area, (place, item) in zip(areas, kinds, strict=False):
+    for area, cover in zip(areas, covers, strict=False):
         over = _overlaps(texts.boxes, area)
-        above = over & (texts.order < place) & (texts.order >= 0)
-        if item.kind == pdfium.FPDF_PAGEOBJ_IMAGE:
+        if not over.any():
+            continue
+        above = over & (texts.order < cover.place) & (texts.order >= 0)
+        if cover.kind == pdfium.FPDF_PAGEOBJ_IMAGE:
             beneath_image |= above
             continue
         covered |= above
-        beneath = over & (texts.order > place)
-        if beneath.any() and get_fill_color(item.handle, at, at + 4, at + 8, at + 12):
+        beneath = over & (texts.order > cover.place)
+        if beneath.any() and get_fill_color(cover.handle, at, at + 4, at + 8, at + 12):
             distance = np.abs(texts.colours[:, :3] - np.array(colour[:3], np.int64)).max(axis=1)
             covered |= beneath & (distance < SAME_COLOUR)
-    for area in areas[len(kinds) :]:
+    for area in areas[len(covers) :]:
         covered |= _overlaps(texts.boxes, area)
     return covered, beneath_image
 

@@ -19,6 +19,7 @@ import pypdfium2.raw as pdfium
 from pipelines.documents.pdfium_ffi import (
     address_of,
     get_character_box,
+    get_font,
     get_text_object,
     get_unicode,
     has_unicode_map_error,
@@ -84,6 +85,7 @@ class Characters:
         unmapped: [m] the font does not map the character to Unicode.
         boxes: [m, 4] x0, y0, x1, y1 on the displayed page in points; NaN without extent.
         objects: [m] addresses of the text objects; 0 for none.
+        fonts: [m] addresses of their fonts; 0 for none.
     """
 
     codes: npt.NDArray[np.uint32]
@@ -92,6 +94,7 @@ class Characters:
     unmapped: npt.NDArray[np.bool_]
     boxes: npt.NDArray[np.float64]
     objects: npt.NDArray[np.uint64]
+    fonts: npt.NDArray[np.uint64]
 
     def without(self, hidden: npt.NDArray[np.bool_]) -> Characters:
         """These characters, except that those marked in `hidden` [m] have no glyph any more."""
@@ -99,7 +102,13 @@ class Characters:
         kinds[self.shown[hidden]] = INVISIBLE
         kept = ~hidden
         return Characters(
-            self.codes, kinds, self.shown[kept], self.unmapped[kept], self.boxes[kept], self.objects[kept]
+            self.codes,
+            kinds,
+            self.shown[kept],
+            self.unmapped[kept],
+            self.boxes[kept],
+            self.objects[kept],
+            self.fonts[kept],
         )
 
 
@@ -116,12 +125,23 @@ def read_characters(page: pypdfium2.PdfPage, text_page: Any, count: int) -> Char
         elif codes[index] in LINE_END_HYPHENS and not is_hyphen(handle, index):
             kinds[index] = DAMAGED
     shown = np.flatnonzero(kinds >= DAMAGED)
-    errors = map(has_unicode_map_error, repeat(handle), shown.tolist())
-    unmapped_shown = np.fromiter(errors, np.int32, len(shown)) > 0
-    kinds[shown[unmapped_shown]] = DAMAGED
     objects = np.fromiter(map(get_text_object, repeat(handle), shown.tolist()), np.uint64, len(shown))
+    handles, of_character = np.unique(objects, return_inverse=True)
+    fonts = np.fromiter(map(get_font, handles.tolist()), np.uint64, len(handles))[of_character]
+    unmapped = _unmapped(handle, codes[shown], fonts, shown)
+    kinds[shown[unmapped]] = DAMAGED
     boxes = upright(_character_boxes(handle, shown), page)
-    return Characters(codes, kinds, shown, unmapped_shown, boxes, objects)
+    return Characters(codes, kinds, shown, unmapped, boxes, objects, fonts)
+
+
+def _unmapped(
+    handle: int, codes: npt.NDArray[np.uint32], fonts: npt.NDArray[np.uint64], shown: npt.NDArray[np.intp]
+) -> npt.NDArray[np.bool_]:
+    """Which characters `shown` their fonts do not map; asked once for all that are equal, since each call costs."""
+    keys = np.unique(fonts, return_inverse=True)[1].astype(np.int64) << 32 | codes
+    _, first, of_character = np.unique(keys, return_index=True, return_inverse=True)
+    errors = map(has_unicode_map_error, repeat(handle), shown[first].tolist())
+    return (np.fromiter(errors, np.int32, len(first)) > 0)[of_character]
 
 
 def _has_ink(handle: int, index: int) -> bool:

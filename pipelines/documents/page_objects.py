@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import repeat
 from typing import NamedTuple
 
@@ -37,26 +37,45 @@ MIN_IMAGE_SIDE = 8.0
 MIN_FILLED_SIDE = 3.0
 """In points; narrower filled paths are rules, which hide no text."""
 
+MAX_COVERS = 5_000
+"""Filled paths inspected on one page; further ones hide nothing."""
+
 _GRID = 32
 
 Matrix = npt.NDArray[np.float64]
 Bounds = tuple[float, float, float, float]
 
 
-class DrawnObject(NamedTuple):
-    """An object of a page's content that is text or can hide text.
+class Cover(NamedTuple):
+    """An image, or a path with a filled area of some size, that can hide text.
 
     Attributes:
-        kind: FPDF_PAGEOBJ_TEXT, ..._PATH (with a filled area of some size) or ..._IMAGE.
+        kind: FPDF_PAGEOBJ_PATH or FPDF_PAGEOBJ_IMAGE.
         handle: its address.
-        bounds: left, bottom, right, top on the unrotated page; None for text.
-        optional: it, or a form that contains it, may belong to optional content, which can be switched off.
+        place: in the order of painting, see `Painting`.
+        bounds: left, bottom, right, top on the unrotated page.
     """
 
     kind: int
     handle: int
-    bounds: Bounds | None
-    optional: bool
+    place: int
+    bounds: Bounds
+
+
+@dataclass
+class Painting:
+    """The order in which a page's text, images and filled paths are painted.
+
+    Attributes:
+        places: of the text objects by their addresses; what is painted later has a greater number.
+        optional: addresses of text objects that belong, or may belong, to optional content, which can be switched off.
+        covers: what can hide text, in order.
+    """
+
+    places: dict[int, int] = field(default_factory=dict)
+    optional: set[int] = field(default_factory=set)
+    covers: list[Cover] = field(default_factory=list)
+    next_place: int = 0
 
 
 @dataclass(frozen=True)
@@ -66,12 +85,12 @@ class PageContent:
     Attributes:
         image_cover: share (0 to 1) of the page covered by all images together; the strips of a scan add up.
         drawings: number of images and shapes that can contain writing: no lines or boxes, nothing too small to read.
-        drawn: text, filled paths and images in the order in which they are painted.
+        painting: what is painted over what.
     """
 
     image_cover: float
     drawings: int
-    drawn: tuple[DrawnObject, ...] = ()
+    painting: Painting = field(default_factory=Painting)
 
 
 def read_page_content(page: pypdfium2.PdfPage) -> PageContent:
@@ -79,37 +98,42 @@ def read_page_content(page: pypdfium2.PdfPage) -> PageContent:
     page_handle = address_of(page.raw)
     count = min(MAX_OBJECTS, max(0, pdfium.FPDFPage_CountObjects(page)))
     handles = list(map(get_page_object, repeat(page_handle), range(count)))
-    drawn: list[DrawnObject] = []
-    shapes = _collect(handles, np.eye(3), 0, drawn, optional=False)
+    painting = Painting()
+    shapes = _collect(handles, np.eye(3), 0, painting)
     page_box = page.get_bbox()
-    images = [item.bounds for item in drawn if item.kind == pdfium.FPDF_PAGEOBJ_IMAGE and item.bounds is not None]
+    images = [cover.bounds for cover in painting.covers if cover.kind == pdfium.FPDF_PAGEOBJ_IMAGE]
     legible = sum(_is_legible(image, page_box) for image in images)
-    return PageContent(_cover(images, page_box) if legible else 0.0, legible + shapes, tuple(drawn))
+    return PageContent(_cover(images, page_box) if legible else 0.0, legible + shapes, painting)
 
 
-def _collect(
-    handles: list[int | None], matrix: Matrix, depth: int, drawn: list[DrawnObject], *, optional: bool
-) -> int:
-    """Append what is drawn by `handles` to `drawn`, in page coordinates; return the number of shapes."""
+def _collect(handles: list[int | None], matrix: Matrix, depth: int, painting: Painting) -> int:
+    """Add what is drawn by `handles` to `painting`, in page coordinates; return the number of shapes."""
     shapes = 0
-    for handle, kind, marks in zip(handles, map(get_object_type, handles), map(count_marks, handles), strict=True):
+    kinds = list(map(get_object_type, handles))
+    for handle, kind in zip(handles, kinds, strict=True):
         if handle is None:
             continue
+        painting.next_place += 1
         if kind == pdfium.FPDF_PAGEOBJ_TEXT:
-            drawn.append(DrawnObject(kind, handle, None, optional or (marks > 0 and _is_optional(handle, marks))))
+            painting.places[handle] = painting.next_place
         elif kind == pdfium.FPDF_PAGEOBJ_FORM:
-            if depth < MAX_DEPTH and len(drawn) + shapes < MAX_OBJECTS:
+            if depth < MAX_DEPTH and painting.next_place + shapes < MAX_OBJECTS:
                 inner, form_matrix = _open_form(handle)
-                # PDFium does not tell whether the form itself is optional content.
-                shapes += _collect(inner, matrix @ form_matrix, depth + 1, drawn, optional=True)
+                shapes += _collect(inner, matrix @ form_matrix, depth + 1, painting)
         elif kind == pdfium.FPDF_PAGEOBJ_IMAGE:
-            drawn.append(DrawnObject(kind, handle, _bounds(handle, matrix), optional))
+            painting.covers.append(Cover(kind, handle, painting.next_place, _bounds(handle, matrix)))
         elif kind == pdfium.FPDF_PAGEOBJ_PATH:
             shapes += count_path_segments(handle) > RULE_SEGMENTS
-            if len(drawn) < MAX_OBJECTS and _is_filled(handle):
+            if len(painting.covers) < MAX_COVERS and _is_filled(handle):
                 bounds = _bounds(handle, matrix)
                 if min(bounds[2] - bounds[0], bounds[3] - bounds[1]) >= MIN_FILLED_SIDE:
-                    drawn.append(DrawnObject(kind, handle, bounds, optional))
+                    painting.covers.append(Cover(kind, handle, painting.next_place, bounds))
+    texts = [handle for handle, kind in zip(handles, kinds, strict=True) if kind == pdfium.FPDF_PAGEOBJ_TEXT and handle]
+    if depth > 0:  # PDFium does not tell whether the form itself is optional content
+        painting.optional.update(texts)
+    else:
+        marked = ((text, marks) for text, marks in zip(texts, map(count_marks, texts), strict=True) if marks > 0)
+        painting.optional.update(text for text, marks in marked if _is_optional(text, marks))
     return shapes
 
 

@@ -57,8 +57,8 @@ is_generated = _bind(pdfium.FPDFText_IsGenerated, _INDEX, ADDRESS, _INDEX)
 get_text_object = _bind(pdfium.FPDFText_GetTextObject, ctypes.c_size_t, ADDRESS, _INDEX)
 """(text page, character index) -> address of the text object that draws the character, 0 if it is generated"""
 
-get_font = _bind(pdfium.FPDFTextObj_GetFont, ADDRESS, ADDRESS)
-"""(text object) -> font's address, the same for all objects in that font"""
+get_font = _bind(pdfium.FPDFTextObj_GetFont, ctypes.c_size_t, ADDRESS)
+"""(text object) -> font's address, the same for all objects in that font; 0 for none"""
 
 get_render_mode = _bind(pdfium.FPDFTextObj_GetTextRenderMode, _INDEX, ADDRESS)
 """(text object) -> FPDF_TEXTRENDERMODE_..."""

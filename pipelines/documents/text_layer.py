@@ -43,7 +43,6 @@ from pipelines.documents.layer_fonts import wrong_fonts
 from pipelines.documents.layer_words import Box, Word, each_once, form_words, in_reading_order
 from pipelines.documents.media_type import PDF
 from pipelines.documents.page_objects import PageContent, read_page_content
-from pipelines.documents.pdfium_ffi import get_font
 
 MAX_CHARACTERS = 200_000
 MIN_READABLE = 12
@@ -199,7 +198,7 @@ def _read(page: pypdfium2.PdfPage, text_page: Any, content: PageContent) -> Text
     sound = [word for word in words if not word.damaged]
     damaged = [word for word in words if word.damaged]
     bands = len({min(BANDS - 1, int((word.box[1] + word.box[3]) / 2 * BANDS)) for word in words})
-    undrawn = sum(word.text_object in invisible for word in words)
+    undrawn = sum(word.text_object in invisible for word in words) if invisible else 0
     facts = LayerFacts(
         characters=count,
         visible=len(characters.shown),
@@ -225,12 +224,5 @@ def _read(page: pypdfium2.PdfPage, text_page: Any, content: PageContent) -> Text
 
 
 def _mark_wrong_fonts(words: list[Word]) -> list[Word]:
-    fonts: dict[int, int] = {0: 0}
-
-    def font_of(word: Word) -> int:
-        if word.text_object not in fonts:
-            fonts[word.text_object] = get_font(word.text_object) or 0
-        return fonts[word.text_object]
-
-    wrong = wrong_fonts(words, font_of)
-    return [replace(word, damaged=True) if font_of(word) in wrong else word for word in words] if wrong else words
+    wrong = wrong_fonts(words)
+    return [word._replace(damaged=True) if word.font in wrong else word for word in words] if wrong else words
