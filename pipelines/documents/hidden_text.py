@@ -119,25 +119,6 @@ def hidden_characters(page: pypdfium2.PdfPage, characters: Characters, content: 
         boxes = characters.boxes[questioned]
         spread = _largest(grey, boxes, page) + _largest(-grey, boxes, page)
         hidden[questioned] = _in_runs(spread < NO_INK, texts.of_character[questioned])
-    return hidden, set()
-    texts = _text_objects(characters, content)
-    covered, beneath_image = _covered(page, texts, content)
-    undrawn = texts.undrawn | beneath_image
-    suspect = (texts.optional | covered | texts.pale) & ~undrawn & (texts.order >= 0)
-    if suspect.any() or undrawn.any():
-        shown = _render(page)
-        if suspect.any():
-            with_text = shown
-            handles = texts.handles[suspect].tolist()
-            without_text = _render_without(page, handles)
-            difference = np.abs(with_text.astype(np.int16) - without_text).max(axis=2)
-            visible = _largest(difference, characters.boxes, page) >= VISIBLE
-            hidden |= suspect[texts.of_character] & ~visible
-        if undrawn.any():
-            grey = shown.mean(axis=2)
-            spread = _largest(grey, characters.boxes, page) + _largest(-grey, characters.boxes, page)
-            without_ink = undrawn[texts.of_character] & (spread < NO_INK)
-            hidden |= _in_runs(without_ink, texts.of_character)
     return hidden, set(texts.handles[undrawn].tolist()) - {0}
 
 
@@ -245,13 +226,13 @@ def _render_without(page: pypdfium2.PdfPage, handles: list[int]) -> npt.NDArray[
 
 
 def _largest(levels: npt.NDArray[np.generic], boxes: Edges, page: pypdfium2.PdfPage) -> npt.NDArray[np.float64]:
-    """The largest level within each box of points on the displayed page; the lowest possible outside the picture."""
+    """The largest level within each box of points on the displayed page; 255 outside the picture."""
     rows, columns = levels.shape
     width, height = page.get_size()
     pixels = np.nan_to_num(boxes, nan=-1.0) * np.array([columns / width, rows / height] * 2)
     low = np.floor(pixels[:, :2]).astype(int)
     high = np.ceil(pixels[:, 2:]).astype(int)
-    largest = np.full(len(boxes), -255.0)
+    largest = np.full(len(boxes), 255.0)
     for index, (x0, y0, x1, y1) in enumerate(np.concatenate([np.maximum(low, 0), high], axis=1).tolist()):
         part = levels[y0 : max(y1, y0 + 1), x0 : max(x1, x0 + 1)]
         if part.size:

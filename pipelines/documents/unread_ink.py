@@ -121,11 +121,11 @@ def _damaged_rectangles(layer: TextLayer, shape: tuple[int, ...]) -> Rectangles:
 
 def _inks(small: npt.NDArray[np.uint8], mask: npt.NDArray[np.uint8]) -> list[_Components]:
     """Components of letter size: dark ones, and light ones if there is a dark ground."""
-    ground = cv2.blur(small, (NEIGHBOURHOOD, NEIGHBOURHOOD))
-    inks = [_letters(cv2.bitwise_and(_exceeds(ground, small), mask))]
-    dark = cv2.inRange(ground, 0, DARK_GROUND)  # type: ignore[call-overload]
+    ground = np.asarray(cv2.blur(small, (NEIGHBOURHOOD, NEIGHBOURHOOD)), np.uint8)
+    inks = [_letters(_exceeds(ground, small) & mask)]
+    dark = np.asarray(cv2.threshold(ground, DARK_GROUND, 255, cv2.THRESH_BINARY_INV)[1], np.uint8)
     if cv2.countNonZero(dark) > MIN_DARK_SHARE * dark.size:
-        inks.append(_letters(cv2.bitwise_and(cv2.bitwise_and(_exceeds(small, ground), mask), dark)))
+        inks.append(_letters(_exceeds(small, ground) & mask & dark))
     return inks
 
 
