@@ -74,6 +74,42 @@ _WIDTH = 0.5
 _FLAT = 0.1
 
 
+_SYMBOL_FONTS = {
+    "dingbats": {
+        "3": "\u2713",
+        "4": "\u2714",
+        "5": "\u2715",
+        "6": "\u2716",
+        "7": "\u2717",
+        "8": "\u2718",
+        "l": "\u25cf",
+        "m": "\u274d",
+        "n": "\u25a0",
+        "o": "\u274f",
+        "p": "\u2750",
+        "q": "\u2751",
+        "r": "\u2752",
+        "u": "\u25c6",
+    },
+    "wingdings": {
+        "\u00a7": "\u25aa",
+        "\u00a8": "\u25a1",
+        "\u00b7": "\u2022",
+        "\u00d8": "\u27a2",
+        "\u00e0": "\u2192",
+        "\u00fb": "\u2717",
+        "\u00fc": "\u2713",
+        "\u00fd": "\u2612",
+        "\u00fe": "\u2611",
+        "n": "\u25a0",
+        "o": "\u25a1",
+        "q": "\u25a1",
+        "x": "\u2612",
+    },
+}
+"""What the characters of fonts with this in their names show, if the font is said to have letters."""
+
+
 @dataclass(frozen=True)
 class Characters:
     """The characters of a page, n in all, m of them with a glyph.
@@ -129,6 +165,7 @@ def read_characters(page: pypdfium2.PdfPage, text_page: Any, count: int) -> Char
     handles, of_character = np.unique(objects, return_inverse=True)
     fonts = np.fromiter(map(get_font, handles.tolist()), np.uint64, len(handles))[of_character]
     unmapped = _unmapped(handle, codes[shown], fonts, shown)
+    codes[shown] = _as_symbols(codes[shown], fonts)
     kinds[shown[unmapped]] = DAMAGED
     boxes = upright(_character_boxes(handle, shown), page)
     return Characters(codes, kinds, shown, unmapped, boxes, objects, fonts)
@@ -142,6 +179,23 @@ def _unmapped(
     _, first, of_character = np.unique(keys, return_index=True, return_inverse=True)
     errors = map(has_unicode_map_error, repeat(handle), shown[first].tolist())
     return (np.fromiter(errors, np.int32, len(first)) > 0)[of_character]
+
+
+def _as_symbols(codes: npt.NDArray[np.uint32], fonts: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint32]:
+    """The codes, with those of symbol fonts that pass for letters replaced by what they show."""
+    name = ctypes.create_string_buffer(128)
+    for font in np.unique(fonts[fonts > 0]).tolist():
+        length = pdfium.FPDFFont_GetBaseFontName(ctypes.cast(font, pdfium.FPDF_FONT), name, len(name))
+        if not 0 < length <= len(name):
+            continue
+        base_name = name.value.lower().decode("latin-1")
+        for family, symbols in _SYMBOL_FONTS.items():
+            if family in base_name and "wingdings2" not in base_name and "wingdings3" not in base_name:
+                table = np.arange(0x100, dtype=np.uint32)
+                table[[ord(letter) for letter in symbols]] = [ord(symbol) for symbol in symbols.values()]
+                own = (fonts == font) & (codes < 0x100)
+                codes = np.where(own, table[np.minimum(codes, 0xFF)], codes)
+    return codes
 
 
 def _has_ink(handle: int, index: int) -> bool:

@@ -17,6 +17,7 @@ from pipelines.documents.pdfium_ffi import (
     count_marks,
     count_path_segments,
     get_draw_mode,
+    get_fill_color,
     get_form_object,
     get_object_type,
     get_page_object,
@@ -37,8 +38,12 @@ MIN_IMAGE_SIDE = 8.0
 MIN_FILLED_SIDE = 3.0
 """In points; narrower filled paths are rules, which hide no text."""
 
-MAX_COVERS = 5_000
-"""Filled paths inspected on one page; further ones hide nothing."""
+MAX_PATHS = 5_000
+"""Paths of a page whose bounds are inspected; further ones hide nothing and are no check boxes."""
+
+MAX_TICK_SEGMENTS = 40
+MIN_TICK_SIDE, MAX_TICK_SIDE = 1.5, 32.0
+"""In points: of the shapes that can be a check box or the tick in one, of at most `MAX_TICK_SEGMENTS` segments."""
 
 _GRID = 32
 
@@ -62,6 +67,22 @@ class Cover(NamedTuple):
     bounds: Bounds
 
 
+class SmallShape(NamedTuple):
+    """A small path: a check box or the tick in it, among others.
+
+    Attributes:
+        bounds: left, bottom, right, top on the unrotated page.
+        segments: their number, 2 for a line.
+        lines: it consists of several separate lines, such as a cross.
+        dark: it is filled with a dark colour.
+    """
+
+    bounds: Bounds
+    segments: int
+    lines: bool
+    dark: bool
+
+
 @dataclass
 class Painting:
     """The order in which a page's text, images and filled paths are painted.
@@ -70,12 +91,15 @@ class Painting:
         places: of the text objects by their addresses; what is painted later has a greater number.
         optional: addresses of text objects that belong, or may belong, to optional content, which can be switched off.
         covers: what can hide text, in order.
+        small_shapes: that can be check boxes or ticks.
     """
 
     places: dict[int, int] = field(default_factory=dict)
     optional: set[int] = field(default_factory=set)
     covers: list[Cover] = field(default_factory=list)
+    small_shapes: list[SmallShape] = field(default_factory=list)
     next_place: int = 0
+    paths: int = 0
 
 
 @dataclass(frozen=True)
@@ -123,11 +147,11 @@ def _collect(handles: list[int | None], matrix: Matrix, depth: int, painting: Pa
         elif kind == pdfium.FPDF_PAGEOBJ_IMAGE:
             painting.covers.append(Cover(kind, handle, painting.next_place, _bounds(handle, matrix)))
         elif kind == pdfium.FPDF_PAGEOBJ_PATH:
-            shapes += count_path_segments(handle) > RULE_SEGMENTS
-            if len(painting.covers) < MAX_COVERS and _is_filled(handle):
-                bounds = _bounds(handle, matrix)
-                if min(bounds[2] - bounds[0], bounds[3] - bounds[1]) >= MIN_FILLED_SIDE:
-                    painting.covers.append(Cover(kind, handle, painting.next_place, bounds))
+            segments = count_path_segments(handle)
+            shapes += segments > RULE_SEGMENTS
+            painting.paths += 1
+            if painting.paths <= MAX_PATHS:
+                _add_path(handle, matrix, segments, painting)
     texts = [handle for handle, kind in zip(handles, kinds, strict=True) if kind == pdfium.FPDF_PAGEOBJ_TEXT and handle]
     if depth > 0:  # PDFium does not tell whether the form itself is optional content
         painting.optional.update(texts)
@@ -135,6 +159,35 @@ def _collect(handles: list[int | None], matrix: Matrix, depth: int, painting: Pa
         marked = ((text, marks) for text, marks in zip(texts, map(count_marks, texts), strict=True) if marks > 0)
         painting.optional.update(text for text, marks in marked if _is_optional(text, marks))
     return shapes
+
+
+def _add_path(handle: int, matrix: Matrix, segments: int, painting: Painting) -> None:
+    filled = _is_filled(handle)
+    if not filled and segments > MAX_TICK_SEGMENTS:
+        return
+    bounds = _bounds(handle, matrix)
+    sides = bounds[2] - bounds[0], bounds[3] - bounds[1]
+    if filled and min(sides) >= MIN_FILLED_SIDE:
+        painting.covers.append(Cover(pdfium.FPDF_PAGEOBJ_PATH, handle, painting.next_place, bounds))
+    if segments <= MAX_TICK_SEGMENTS and min(sides) >= MIN_TICK_SIDE and max(sides) <= MAX_TICK_SIDE:
+        painting.small_shapes.append(
+            SmallShape(bounds, segments, _is_lines(handle, segments), filled and _is_dark(handle))
+        )
+
+
+def _is_lines(handle: int, segments: int) -> bool:
+    """Whether a path of four or six segments is two or three separate lines."""
+    if segments not in (4, 6):
+        return False
+    path = ctypes.cast(handle, pdfium.FPDF_PAGEOBJECT)
+    kinds = [pdfium.FPDFPathSegment_GetType(pdfium.FPDFPath_GetPathSegment(path, index)) for index in range(segments)]
+    return kinds == [pdfium.FPDF_SEGMENT_MOVETO, pdfium.FPDF_SEGMENT_LINETO] * (segments // 2)
+
+
+def _is_dark(handle: int) -> bool:
+    colour = (ctypes.c_uint * 4)()
+    at = ctypes.addressof(colour)
+    return bool(get_fill_color(handle, at, at + 4, at + 8, at + 12)) and sum(colour[:3]) < 3 * 128 and colour[3] > 128
 
 
 def _is_optional(handle: int, marks: int) -> bool:

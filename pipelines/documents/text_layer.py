@@ -36,6 +36,7 @@ from typing import Any
 import pypdfium2
 import pypdfium2.raw as pdfium
 
+from pipelines.documents.check_boxes import CheckBox, drawn_check_boxes, form_check_boxes, with_check_boxes
 from pipelines.documents.document import Document
 from pipelines.documents.hidden_text import hidden_characters
 from pipelines.documents.layer_characters import read_characters
@@ -178,12 +179,12 @@ def read_text_layer(document: Document, page_index: int) -> TextLayer | None:
     if not text_page:
         return TextLayer([], [], False, "PDFium cannot read the page's text", has_drawings=bool(content.drawings > 0))
     try:
-        return _read(page, text_page, content)
+        return _read(page, text_page, content, form_check_boxes(document, page_index))
     finally:
         pdfium.FPDFText_ClosePage(text_page)
 
 
-def _read(page: pypdfium2.PdfPage, text_page: Any, content: PageContent) -> TextLayer:
+def _read(page: pypdfium2.PdfPage, text_page: Any, content: PageContent, check_boxes: list[CheckBox]) -> TextLayer:
     count = max(0, int(pdfium.FPDFText_CountChars(text_page)))
     drawings = bool(content.drawings > 0)
     if count > MAX_CHARACTERS:
@@ -213,6 +214,8 @@ def _read(page: pypdfium2.PdfPage, text_page: Any, content: PageContent) -> Text
     trusted, reason = judge(facts) if ill == 0 or _reason_against_language(facts.words) else (True, "")
     if trusted and ill:
         trusted, reason = judge(replace(facts, damaged=ill, words=[word.text for word in sound]))
+    shapes = content.painting.small_shapes
+    sound = with_check_boxes(sound, check_boxes or drawn_check_boxes(shapes, sound, page))
     return TextLayer(
         [word.text for word in sound],
         [word.box for word in sound],
