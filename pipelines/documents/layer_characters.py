@@ -19,6 +19,7 @@ import pypdfium2.raw as pdfium
 from pipelines.documents.pdfium_ffi import (
     address_of,
     get_character_box,
+    get_font,
     get_text_object,
     get_unicode,
     has_unicode_map_error,
@@ -73,6 +74,42 @@ _WIDTH = 0.5
 _FLAT = 0.1
 
 
+_SYMBOL_FONTS = {
+    "dingbats": {
+        "3": "\u2713",
+        "4": "\u2714",
+        "5": "\u2715",
+        "6": "\u2716",
+        "7": "\u2717",
+        "8": "\u2718",
+        "l": "\u25cf",
+        "m": "\u274d",
+        "n": "\u25a0",
+        "o": "\u274f",
+        "p": "\u2750",
+        "q": "\u2751",
+        "r": "\u2752",
+        "u": "\u25c6",
+    },
+    "wingdings": {
+        "\u00a7": "\u25aa",
+        "\u00a8": "\u25a1",
+        "\u00b7": "\u2022",
+        "\u00d8": "\u27a2",
+        "\u00e0": "\u2192",
+        "\u00fb": "\u2717",
+        "\u00fc": "\u2713",
+        "\u00fd": "\u2612",
+        "\u00fe": "\u2611",
+        "n": "\u25a0",
+        "o": "\u25a1",
+        "q": "\u25a1",
+        "x": "\u2612",
+    },
+}
+"""What the characters of fonts with this in their names show, if the font is said to have letters."""
+
+
 @dataclass(frozen=True)
 class Characters:
     """The characters of a page, n in all, m of them with a glyph.
@@ -84,6 +121,7 @@ class Characters:
         unmapped: [m] the font does not map the character to Unicode.
         boxes: [m, 4] x0, y0, x1, y1 on the displayed page in points; NaN without extent.
         objects: [m] addresses of the text objects; 0 for none.
+        fonts: [m] addresses of their fonts; 0 for none.
     """
 
     codes: npt.NDArray[np.uint32]
@@ -92,6 +130,7 @@ class Characters:
     unmapped: npt.NDArray[np.bool_]
     boxes: npt.NDArray[np.float64]
     objects: npt.NDArray[np.uint64]
+    fonts: npt.NDArray[np.uint64]
 
     def without(self, hidden: npt.NDArray[np.bool_]) -> Characters:
         """These characters, except that those marked in `hidden` [m] have no glyph any more."""
@@ -99,7 +138,13 @@ class Characters:
         kinds[self.shown[hidden]] = INVISIBLE
         kept = ~hidden
         return Characters(
-            self.codes, kinds, self.shown[kept], self.unmapped[kept], self.boxes[kept], self.objects[kept]
+            self.codes,
+            kinds,
+            self.shown[kept],
+            self.unmapped[kept],
+            self.boxes[kept],
+            self.objects[kept],
+            self.fonts[kept],
         )
 
 
@@ -116,12 +161,41 @@ def read_characters(page: pypdfium2.PdfPage, text_page: Any, count: int) -> Char
         elif codes[index] in LINE_END_HYPHENS and not is_hyphen(handle, index):
             kinds[index] = DAMAGED
     shown = np.flatnonzero(kinds >= DAMAGED)
-    errors = map(has_unicode_map_error, repeat(handle), shown.tolist())
-    unmapped_shown = np.fromiter(errors, np.int32, len(shown)) > 0
-    kinds[shown[unmapped_shown]] = DAMAGED
     objects = np.fromiter(map(get_text_object, repeat(handle), shown.tolist()), np.uint64, len(shown))
-    boxes = _upright(_character_boxes(handle, shown), page)
-    return Characters(codes, kinds, shown, unmapped_shown, boxes, objects)
+    handles, of_character = np.unique(objects, return_inverse=True)
+    fonts = np.fromiter(map(get_font, handles.tolist()), np.uint64, len(handles))[of_character]
+    unmapped = _unmapped(handle, codes[shown], fonts, shown)
+    codes[shown] = _as_symbols(codes[shown], fonts)
+    kinds[shown[unmapped]] = DAMAGED
+    boxes = upright(_character_boxes(handle, shown), page)
+    return Characters(codes, kinds, shown, unmapped, boxes, objects, fonts)
+
+
+def _unmapped(
+    handle: int, codes: npt.NDArray[np.uint32], fonts: npt.NDArray[np.uint64], shown: npt.NDArray[np.intp]
+) -> npt.NDArray[np.bool_]:
+    """Which characters `shown` their fonts do not map; asked once for all that are equal, since each call costs."""
+    keys = np.unique(fonts, return_inverse=True)[1].astype(np.int64) << 32 | codes
+    _, first, of_character = np.unique(keys, return_index=True, return_inverse=True)
+    errors = map(has_unicode_map_error, repeat(handle), shown[first].tolist())
+    return (np.fromiter(errors, np.int32, len(first)) > 0)[of_character]
+
+
+def _as_symbols(codes: npt.NDArray[np.uint32], fonts: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint32]:
+    """The codes, with those of symbol fonts that pass for letters replaced by what they show."""
+    name = ctypes.create_string_buffer(128)
+    for font in np.unique(fonts[fonts > 0]).tolist():
+        length = pdfium.FPDFFont_GetBaseFontName(ctypes.cast(font, pdfium.FPDF_FONT), name, len(name))
+        if not 0 < length <= len(name):
+            continue
+        base_name = name.value.lower().decode("latin-1")
+        for family, symbols in _SYMBOL_FONTS.items():
+            if family in base_name and "wingdings2" not in base_name and "wingdings3" not in base_name:
+                table = np.arange(0x100, dtype=np.uint32)
+                table[[ord(letter) for letter in symbols]] = [ord(symbol) for symbol in symbols.values()]
+                own = (fonts == font) & (codes < 0x100)
+                codes = np.where(own, table[np.minimum(codes, 0xFF)], codes)
+    return codes
 
 
 def _has_ink(handle: int, index: int) -> bool:
@@ -199,7 +273,7 @@ def _box_without_ink(text_page: Any, index: int) -> tuple[float, float, float, f
     return min(columns), max(columns), min(rows), max(rows)
 
 
-def _upright(boxes: npt.NDArray[np.float64], page: pypdfium2.PdfPage) -> npt.NDArray[np.float64]:
+def upright(boxes: npt.NDArray[np.float64], page: pypdfium2.PdfPage) -> npt.NDArray[np.float64]:
     """Convert left, right, bottom, top on the unrotated page to x0, y0, x1, y1 on the displayed one, in points."""
     left, bottom, right, top = page.get_bbox()
     x0, x1, y0, y1 = boxes.T

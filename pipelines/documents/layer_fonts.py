@@ -16,8 +16,6 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable
-from itertools import islice
 
 from pipelines.documents.layer_words import Word
 from pipelines.documents.letter_pairs import likeness
@@ -38,26 +36,23 @@ _WEB = re.compile(r"@|://|www\.|\.(com|org|net|gov|edu|pdf|html?)\b", re.IGNOREC
 _RARE = re.compile("[\u00a1-\u00ff]")
 
 
-def wrong_fonts(words: list[Word], font_of: Callable[[Word], int]) -> set[int]:
-    """The fonts whose words cannot be trusted.
-
-    Args:
-        words: of one page.
-        font_of: the address of a word's font.
-    """
+def wrong_fonts(words: list[Word]) -> set[int]:
+    """The fonts, by their addresses, whose words on a page cannot be trusted."""
     words_of: dict[int, list[Word]] = defaultdict(list)
     for word in words:
-        words_of[font_of(word)].append(word)
+        words_of[word.font].append(word)
     return {font for font, own in words_of.items() if is_wrong(own)}
 
 
 def is_wrong(words: list[Word]) -> bool:
     """Whether the font that all these words are in maps its characters wrongly."""
-    damaged = sum(max(len(word.text), 1) for word in words if word.damaged)
-    if damaged > MAX_DAMAGED_SHARE * sum(max(len(word.text), 1) for word in words):
-        return True
     texts = [word.text for word in words if not word.damaged]
-    looks, pairs = likeness(islice(filter(_is_prose, texts), MAX_WORDS))
+    if len(texts) < len(words):
+        damaged = sum(max(len(word.text), 1) for word in words if word.damaged)
+        if damaged > MAX_DAMAGED_SHARE * (damaged + sum(map(len, texts))):
+            return True
+    texts = texts[:MAX_WORDS]
+    looks, pairs = likeness(filter(_is_prose, texts))
     if pairs >= MIN_PAIRS and looks < MIN_LIKENESS:
         return True
     return _has_rare_letters(texts) or _has_signs_inside(texts)

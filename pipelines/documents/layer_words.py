@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import defaultdict
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -40,8 +40,7 @@ _UPWARD_SHARE = 0.4
 _MAX_DAMAGED_IN_WORD = 1 / 3
 
 
-@dataclass(frozen=True)
-class Word:
+class Word(NamedTuple):
     """A word of a layer.
 
     Attributes:
@@ -49,6 +48,7 @@ class Word:
         box: x0, y0, x1, y1 as fractions of the displayed page.
         damaged: characters of the word have no meaning.
         text_object: address of the object that draws the first character.
+        font: address of its font.
         forward: the last character lies right of the first.
     """
 
@@ -56,6 +56,7 @@ class Word:
     box: Box
     damaged: bool
     text_object: int
+    font: int
     forward: bool
 
 
@@ -80,19 +81,20 @@ def form_words(characters: Characters, size: tuple[float, float]) -> tuple[list[
     forward = boxes[ends - 1, 2] > boxes[starts, 2]
     text = "".join(map(chr, np.minimum(codes, 0x10FFFF).tolist()))
     words = []
-    for start, end, box, inside, bad, first, onward in zip(
+    for start, end, box, inside, bad, drawer, font, onward in zip(
         starts.tolist(),
         ends.tolist(),
         _with_extent(np.clip(word_boxes, 0, 1)).tolist(),
         on_page.tolist(),
         damaged.tolist(),
         characters.objects[starts].tolist(),
+        characters.fonts[starts].tolist(),
         forward.tolist(),
         strict=True,
     ):
         word = _clean(text[start:end]) if inside else ""
         if word or (inside and bad):
-            words.append(Word(word, tuple(box), bad, first, onward))
+            words.append(Word(word, tuple(box), bad, drawer, font, onward))
     return words, int((~on_page).sum())
 
 
@@ -214,9 +216,7 @@ def in_reading_order(words: list[Word]) -> list[Word]:
 
     Only text that runs from left to right is judged: lines of a text that stands on its head do go upward.
     """
-    if len(words) < 2 or sum(word.forward for word in words if len(word.text) > 1) * 2 < sum(
-        len(word.text) > 1 for word in words
-    ):
+    if len(words) < 2:
         return words
     boxes = np.array([word.box for word in words])
     before, after = boxes[:-1], boxes[1:]
@@ -226,5 +226,8 @@ def in_reading_order(words: list[Word]) -> list[Word]:
     upward = int((back & (move < -0.5 * heights)).sum())
     downward = int((back & (move > 0.5 * heights)).sum())
     if upward < _MIN_LINES_UPWARD or upward < _UPWARD_SHARE * (upward + downward):
+        return words
+    onward = [word.forward for word in words if len(word.text) > 1]
+    if 2 * sum(onward) < len(onward):
         return words
     return [words[index] for index in reading_order([word.box for word in words])]

@@ -9,11 +9,11 @@ and half by the language that has the pair most often.
 
 from __future__ import annotations
 
-import itertools
 import re
 import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
+from itertools import pairwise
 
 _FREQUENCIES = (
     "75673566756768553877665165"
@@ -54,7 +54,7 @@ _SPELLED_OUT = str.maketrans("\u00f8\u0111\u0142\u0131\u00f0\u00fe", "odlidt")
 
 
 def likeness(words: Iterable[str]) -> tuple[float, int]:
-    """The mean of log2(frequency of a pair / mean frequency) over the pairs of adjacent Latin letters, and their number.
+    """The mean of log2(frequency / mean frequency) over the pairs of adjacent Latin letters, and the number of pairs.
 
     About 1.4 for text in any of the languages, under 0 for letters that are replaced by others; 0 without pairs.
     """
@@ -74,7 +74,7 @@ def _likeness_of_word(word: str) -> tuple[int, int]:
         word = "".join(character for character in spread if not unicodedata.combining(character))
     total = count = 0
     for run in _LETTERS.findall(word):
-        for first, second in itertools.pairwise(run):
+        for first, second in pairwise(run):
             total += int(_FREQUENCIES[(ord(first) - 97) * 26 + ord(second) - 97]) - _EQUAL
             count += 1
     return total, count

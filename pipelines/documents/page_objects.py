@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ctypes
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import repeat
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,10 @@ import pypdfium2.raw as pdfium
 
 from pipelines.documents.pdfium_ffi import (
     address_of,
+    count_marks,
     count_path_segments,
+    get_draw_mode,
+    get_fill_color,
     get_form_object,
     get_object_type,
     get_page_object,
@@ -31,9 +35,71 @@ RULE_SEGMENTS = 5
 MIN_IMAGE_SIDE = 8.0
 """In points; smaller images (bullets, spacers, hidden logos) contain nothing to read."""
 
+MIN_FILLED_SIDE = 3.0
+"""In points; narrower filled paths are rules, which hide no text."""
+
+MAX_PATHS = 5_000
+"""Paths of a page whose bounds are inspected; further ones hide nothing and are no check boxes."""
+
+MAX_TICK_SEGMENTS = 40
+MIN_TICK_SIDE, MAX_TICK_SIDE = 1.5, 32.0
+"""In points: of the shapes that can be a check box or the tick in one, of at most `MAX_TICK_SEGMENTS` segments."""
+
 _GRID = 32
 
 Matrix = npt.NDArray[np.float64]
+Bounds = tuple[float, float, float, float]
+
+
+class Cover(NamedTuple):
+    """An image, or a path with a filled area of some size, that can hide text.
+
+    Attributes:
+        kind: FPDF_PAGEOBJ_PATH or FPDF_PAGEOBJ_IMAGE.
+        handle: its address.
+        place: in the order of painting, see `Painting`.
+        bounds: left, bottom, right, top on the unrotated page.
+    """
+
+    kind: int
+    handle: int
+    place: int
+    bounds: Bounds
+
+
+class SmallShape(NamedTuple):
+    """A small path: a check box or the tick in it, among others.
+
+    Attributes:
+        bounds: left, bottom, right, top on the unrotated page.
+        segments: their number, 2 for a line.
+        lines: it consists of several separate lines, such as a cross.
+        dark: it is filled with a dark colour.
+    """
+
+    bounds: Bounds
+    segments: int
+    lines: bool
+    dark: bool
+
+
+@dataclass
+class Painting:
+    """The order in which a page's text, images and filled paths are painted.
+
+    Attributes:
+        places: of the text objects by their addresses; what is painted later has a greater number.
+        optional: addresses of text objects that belong, or may belong, to optional content, which can be switched off.
+        covers: what can hide text, in order.
+        small_shapes: that can be check boxes or ticks.
+    """
+
+    places: dict[int, int] = field(default_factory=dict)
+    optional: set[int] = field(default_factory=set)
+    covers: list[Cover] = field(default_factory=list)
+    small_shapes: list[SmallShape] = field(default_factory=list)
+    next_place: int = 0
+    paths: int = 0
 
 
 @dataclass(frozen=True)
@@ -43,10 +109,12 @@ class PageContent:
     Attributes:
         image_cover: share (0 to 1) of the page covered by all images together; the strips of a scan add up.
         drawings: number of images and shapes that can contain writing: no lines or boxes, nothing too small to read.
+        painting: what is painted over what.
     """
 
     image_cover: float
     drawings: int
+    painting: Painting = field(default_factory=Painting)
 
 
 def read_page_content(page: pypdfium2.PdfPage) -> PageContent:
@@ -54,33 +122,91 @@ def read_page_content(page: pypdfium2.PdfPage) -> PageContent:
     page_handle = address_of(page.raw)
     count = min(MAX_OBJECTS, max(0, pdfium.FPDFPage_CountObjects(page)))
     handles = list(map(get_page_object, repeat(page_handle), range(count)))
-    images: list[tuple[float, float, float, float]] = []
-    shapes = _collect(handles, np.eye(3), 0, images)
+    painting = Painting()
+    shapes = _collect(handles, np.eye(3), 0, painting)
     page_box = page.get_bbox()
+    images = [cover.bounds for cover in painting.covers if cover.kind == pdfium.FPDF_PAGEOBJ_IMAGE]
     legible = sum(_is_legible(image, page_box) for image in images)
-    return PageContent(_cover(images, page_box) if legible else 0.0, legible + shapes)
+    return PageContent(_cover(images, page_box) if legible else 0.0, legible + shapes, painting)
 
 
-def _collect(
-    handles: list[int | None], matrix: Matrix, depth: int, images: list[tuple[float, float, float, float]]
-) -> int:
-    """Append the bounds of the images among `handles` to `images`, in page coordinates; return the number of shapes."""
+def _collect(handles: list[int | None], matrix: Matrix, depth: int, painting: Painting) -> int:
+    """Add what is drawn by `handles` to `painting`, in page coordinates; return the number of shapes."""
     shapes = 0
-    for handle, kind in zip(handles, map(get_object_type, handles), strict=True):
-        if kind == pdfium.FPDF_PAGEOBJ_TEXT or handle is None:
+    kinds = list(map(get_object_type, handles))
+    for handle, kind in zip(handles, kinds, strict=True):
+        if handle is None:
             continue
-        if kind == pdfium.FPDF_PAGEOBJ_FORM:
-            if depth < MAX_DEPTH and len(images) + shapes < MAX_OBJECTS:
+        painting.next_place += 1
+        if kind == pdfium.FPDF_PAGEOBJ_TEXT:
+            painting.places[handle] = painting.next_place
+        elif kind == pdfium.FPDF_PAGEOBJ_FORM:
+            if depth < MAX_DEPTH and painting.next_place + shapes < MAX_OBJECTS:
                 inner, form_matrix = _open_form(handle)
-                shapes += _collect(inner, matrix @ form_matrix, depth + 1, images)
+                shapes += _collect(inner, matrix @ form_matrix, depth + 1, painting)
         elif kind == pdfium.FPDF_PAGEOBJ_IMAGE:
-            images.append(_bounds(handle, matrix))
+            painting.covers.append(Cover(kind, handle, painting.next_place, _bounds(handle, matrix)))
         elif kind == pdfium.FPDF_PAGEOBJ_PATH:
-            shapes += count_path_segments(handle) > RULE_SEGMENTS
+            segments = count_path_segments(handle)
+            shapes += segments > RULE_SEGMENTS
+            painting.paths += 1
+            if painting.paths <= MAX_PATHS:
+                _add_path(handle, matrix, segments, painting)
+    texts = [handle for handle, kind in zip(handles, kinds, strict=True) if kind == pdfium.FPDF_PAGEOBJ_TEXT and handle]
+    if depth > 0:  # PDFium does not tell whether the form itself is optional content
+        painting.optional.update(texts)
+    else:
+        marked = ((text, marks) for text, marks in zip(texts, map(count_marks, texts), strict=True) if marks > 0)
+        painting.optional.update(text for text, marks in marked if _is_optional(text, marks))
     return shapes
 
 
-def _is_legible(image: tuple[float, float, float, float], page_box: tuple[float, float, float, float]) -> bool:
+def _add_path(handle: int, matrix: Matrix, segments: int, painting: Painting) -> None:
+    filled = _is_filled(handle)
+    if not filled and segments > MAX_TICK_SEGMENTS:
+        return
+    bounds = _bounds(handle, matrix)
+    sides = bounds[2] - bounds[0], bounds[3] - bounds[1]
+    if filled and min(sides) >= MIN_FILLED_SIDE:
+        painting.covers.append(Cover(pdfium.FPDF_PAGEOBJ_PATH, handle, painting.next_place, bounds))
+    if segments <= MAX_TICK_SEGMENTS and min(sides) >= MIN_TICK_SIDE and max(sides) <= MAX_TICK_SIDE:
+        painting.small_shapes.append(
+            SmallShape(bounds, segments, _is_lines(handle, segments), filled and _is_dark(handle))
+        )
+
+
+def _is_lines(handle: int, segments: int) -> bool:
+    """Whether a path of four or six segments is two or three separate lines."""
+    if segments not in (4, 6):
+        return False
+    path = ctypes.cast(handle, pdfium.FPDF_PAGEOBJECT)
+    kinds = [pdfium.FPDFPathSegment_GetType(pdfium.FPDFPath_GetPathSegment(path, index)) for index in range(segments)]
+    return kinds == [pdfium.FPDF_SEGMENT_MOVETO, pdfium.FPDF_SEGMENT_LINETO] * (segments // 2)
+
+
+def _is_dark(handle: int) -> bool:
+    colour = (ctypes.c_uint * 4)()
+    at = ctypes.addressof(colour)
+    return bool(get_fill_color(handle, at, at + 4, at + 8, at + 12)) and sum(colour[:3]) < 3 * 128 and colour[3] > 128
+
+
+def _is_optional(handle: int, marks: int) -> bool:
+    name = ctypes.create_string_buffer(8)  # "OC" in UTF-16, with its end
+    length = ctypes.c_ulong()
+    for index in range(marks):
+        mark = pdfium.FPDFPageObj_GetMark(ctypes.cast(handle, pdfium.FPDF_PAGEOBJECT), index)
+        buffer = ctypes.cast(name, ctypes.POINTER(pdfium.FPDF_WCHAR))
+        if pdfium.FPDFPageObjMark_GetName(mark, buffer, len(name), length) and name.raw[:6] == b"O\0C\0\0\0":
+            return True
+    return False
+
+
+def _is_filled(handle: int) -> bool:
+    modes = (ctypes.c_int * 2)()
+    return bool(get_draw_mode(handle, ctypes.addressof(modes), ctypes.addressof(modes) + 4)) and modes[0] != 0
+
+
+def _is_legible(image: Bounds, page_box: Bounds) -> bool:
     width = min(image[2], page_box[2]) - max(image[0], page_box[0])
     height = min(image[3], page_box[3]) - max(image[1], page_box[1])
     return width >= MIN_IMAGE_SIDE and height >= MIN_IMAGE_SIDE
@@ -96,7 +222,7 @@ def _open_form(handle: int) -> tuple[list[int | None], Matrix]:
     return list(map(get_form_object, repeat(handle), range(min(count, MAX_OBJECTS)))), matrix
 
 
-def _bounds(handle: int, matrix: Matrix) -> tuple[float, float, float, float]:
+def _bounds(handle: int, matrix: Matrix) -> Bounds:
     edges = [ctypes.c_float() for _ in range(4)]
     if not pdfium.FPDFPageObj_GetBounds(ctypes.cast(handle, pdfium.FPDF_PAGEOBJECT), *edges):
         return 0.0, 0.0, 0.0, 0.0
@@ -105,7 +231,7 @@ def _bounds(handle: int, matrix: Matrix) -> tuple[float, float, float, float]:
     return corners[0].min(), corners[1].min(), corners[0].max(), corners[1].max()
 
 
-def _cover(images: list[tuple[float, float, float, float]], page_box: tuple[float, float, float, float]) -> float:
+def _cover(images: list[Bounds], page_box: Bounds) -> float:
     left, bottom, right, top = page_box
     if right <= left or top <= bottom:
         return 0.0

@@ -57,8 +57,8 @@ is_generated = _bind(pdfium.FPDFText_IsGenerated, _INDEX, ADDRESS, _INDEX)
 get_text_object = _bind(pdfium.FPDFText_GetTextObject, ctypes.c_size_t, ADDRESS, _INDEX)
 """(text page, character index) -> address of the text object that draws the character, 0 if it is generated"""
 
-get_font = _bind(pdfium.FPDFTextObj_GetFont, ADDRESS, ADDRESS)
-"""(text object) -> font's address, the same for all objects in that font"""
+get_font = _bind(pdfium.FPDFTextObj_GetFont, ctypes.c_size_t, ADDRESS)
+"""(text object) -> font's address, the same for all objects in that font; 0 for none"""
 
 get_render_mode = _bind(pdfium.FPDFTextObj_GetTextRenderMode, _INDEX, ADDRESS)
 """(text object) -> FPDF_TEXTRENDERMODE_..."""
@@ -71,3 +71,6 @@ count_marks = _bind(pdfium.FPDFPageObj_CountMarks, _INDEX, ADDRESS)
 
 get_bounds = _bind(pdfium.FPDFPageObj_GetBounds, _INDEX, ADDRESS, ADDRESS, ADDRESS, ADDRESS, ADDRESS)
 """(object, addresses of four floats: left, bottom, right, top) -> whether there are bounds"""
+
+get_draw_mode = _bind(pdfium.FPDFPath_GetDrawMode, _INDEX, ADDRESS, ADDRESS, ADDRESS)
+"""(path object, addresses of two ints: fill mode, 0 for none, and stroke) -> whether they are known"""

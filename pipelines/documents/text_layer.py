@@ -36,13 +36,14 @@ from typing import Any
 import pypdfium2
 import pypdfium2.raw as pdfium
 
+from pipelines.documents.check_boxes import CheckBox, drawn_check_boxes, form_check_boxes, with_check_boxes
 from pipelines.documents.document import Document
-from pipelines.documents.layer_characters import Characters, read_characters
+from pipelines.documents.hidden_text import hidden_characters
+from pipelines.documents.layer_characters import read_characters
 from pipelines.documents.layer_fonts import wrong_fonts
 from pipelines.documents.layer_words import Box, Word, each_once, form_words, in_reading_order
 from pipelines.documents.media_type import PDF
 from pipelines.documents.page_objects import PageContent, read_page_content
-from pipelines.documents.pdfium_ffi import get_font, get_render_mode
 
 MAX_CHARACTERS = 200_000
 MIN_READABLE = 12
@@ -178,25 +179,27 @@ def read_text_layer(document: Document, page_index: int) -> TextLayer | None:
     if not text_page:
         return TextLayer([], [], False, "PDFium cannot read the page's text", has_drawings=bool(content.drawings > 0))
     try:
-        return _read(page, text_page, content)
+        return _read(page, text_page, content, form_check_boxes(document, page_index))
     finally:
         pdfium.FPDFText_ClosePage(text_page)
 
 
-def _read(page: pypdfium2.PdfPage, text_page: Any, content: PageContent) -> TextLayer:
+def _read(page: pypdfium2.PdfPage, text_page: Any, content: PageContent, check_boxes: list[CheckBox]) -> TextLayer:
     count = max(0, int(pdfium.FPDFText_CountChars(text_page)))
     drawings = bool(content.drawings > 0)
     if count > MAX_CHARACTERS:
         trusted, reason = judge(LayerFacts(count, 0, 0, [], 0, 0, content))
         return TextLayer([], [], trusted, reason, has_drawings=drawings)
     characters = read_characters(page, text_page, count)
-    invisible = _invisible_objects(characters)
+    hidden, invisible = hidden_characters(page, characters, content)
+    if hidden.any():
+        characters = characters.without(hidden)
     words, off_page = form_words(characters, page.get_size())
     words = in_reading_order(each_once(_mark_wrong_fonts(words), invisible))
     sound = [word for word in words if not word.damaged]
     damaged = [word for word in words if word.damaged]
     bands = len({min(BANDS - 1, int((word.box[1] + word.box[3]) / 2 * BANDS)) for word in words})
-    hidden = sum(word.text_object in invisible for word in words)
+    undrawn = sum(word.text_object in invisible for word in words) if invisible else 0
     facts = LayerFacts(
         characters=count,
         visible=len(characters.shown),
@@ -205,12 +208,14 @@ def _read(page: pypdfium2.PdfPage, text_page: Any, content: PageContent) -> Text
         words_off_page=off_page,
         bands=bands,
         content=content,
-        drawn=2 * hidden < max(1, len(words)),
+        drawn=2 * undrawn < max(1, len(words)),
     )
     ill = sum(max(1, len(word.text)) for word in damaged)
     trusted, reason = judge(facts) if ill == 0 or _reason_against_language(facts.words) else (True, "")
     if trusted and ill:
         trusted, reason = judge(replace(facts, damaged=ill, words=[word.text for word in sound]))
+    shapes = content.painting.small_shapes
+    sound = with_check_boxes(sound, check_boxes or drawn_check_boxes(shapes, sound, page))
     return TextLayer(
         [word.text for word in sound],
         [word.box for word in sound],
@@ -221,19 +226,6 @@ def _read(page: pypdfium2.PdfPage, text_page: Any, content: PageContent) -> Text
     )
 
 
-def _invisible_objects(characters: Characters) -> set[int]:
-    """The text objects that are not drawn."""
-    objects = set(characters.objects.tolist()) - {0}
-    return {address for address in objects if get_render_mode(address) == pdfium.FPDF_TEXTRENDERMODE_INVISIBLE}
-
-
 def _mark_wrong_fonts(words: list[Word]) -> list[Word]:
-    fonts: dict[int, int] = {0: 0}
-
-    def font_of(word: Word) -> int:
-        if word.text_object not in fonts:
-            fonts[word.text_object] = get_font(word.text_object) or 0
-        return fonts[word.text_object]
-
-    wrong = wrong_fonts(words, font_of)
-    return [replace(word, damaged=True) if font_of(word) in wrong else word for word in words] if wrong else words
+    wrong = wrong_fonts(words)
+    return [word._replace(damaged=True) if word.font in wrong else word for word in words] if wrong else words

@@ -121,11 +121,11 @@ def _damaged_rectangles(layer: TextLayer, shape: tuple[int, ...]) -> Rectangles:
 
 def _inks(small: npt.NDArray[np.uint8], mask: npt.NDArray[np.uint8]) -> list[_Components]:
     """Components of letter size: dark ones, and light ones if there is a dark ground."""
-    ground = cv2.blur(small, (NEIGHBOURHOOD, NEIGHBOURHOOD))
-    inks = [_letters(cv2.bitwise_and(_exceeds(ground, small), mask))]
-    dark = cv2.inRange(ground, 0, DARK_GROUND)  # type: ignore[call-overload]
+    ground = np.asarray(cv2.blur(small, (NEIGHBOURHOOD, NEIGHBOURHOOD)), np.uint8)
+    inks = [_letters(_exceeds(ground, small) & mask)]
+    dark = np.asarray(cv2.threshold(ground, DARK_GROUND, 255, cv2.THRESH_BINARY_INV)[1], np.uint8)
     if cv2.countNonZero(dark) > MIN_DARK_SHARE * dark.size:
-        inks.append(_letters(cv2.bitwise_and(cv2.bitwise_and(_exceeds(small, ground), mask), dark)))
+        inks.append(_letters(_exceeds(small, ground) & mask & dark))
     return inks
 
 
@@ -158,7 +158,7 @@ def _rows_of_text(components: _Components) -> tuple[Rectangles, npt.NDArray[np.b
     boxes, sides = components.boxes, components.sides
     in_row = np.zeros(len(boxes), bool)
     tall = np.flatnonzero((sides[:, 1] >= MIN_LETTER) & (sides[:, 1] <= MAX_LETTER))
-    if len(tall) < MIN_LETTERS:
+    if len(tall) == 0:
         return np.zeros((0, 4), np.int64), in_row
     groups = _chain(boxes[tall])
     order = np.argsort(groups, kind="stable")
@@ -166,7 +166,7 @@ def _rows_of_text(components: _Components) -> tuple[Rectangles, npt.NDArray[np.b
     starts = np.flatnonzero(np.diff(groups, prepend=-1))
     rows = []
     for members in np.split(tall, starts[1:]):
-        if len(members) >= MIN_LETTERS and looks_like_text(components.take(members)):
+        if looks_like_text(components.take(members)):
             rows.append([*boxes[members, :2].min(axis=0), *boxes[members, 2:].max(axis=0)])
             in_row[members] = True
     return np.array(rows, np.int64).reshape(-1, 4), in_row
@@ -196,7 +196,9 @@ def looks_like_text(row: _Components) -> bool:
     typical = float(np.median(heights))
     fill = row.areas / sides.prod(axis=1)
     like = (heights > 0.45 * typical) & (heights < 2.2 * typical)
-    if like.sum() < max(MIN_LETTERS, 0.6 * len(boxes)):
+    # Bold letters of small print touch each other; a written flourish covers less of its box.
+    letters = np.where((fill > 0.25) & (fill < 0.8), np.maximum(1, np.round(sides[:, 0] / heights)), 1)
+    if letters[like].sum() < MIN_LETTERS or like.sum() < 0.6 * len(boxes):
         return False
     # Letters stand on a common line: descenders and commas are the exceptions.
     feet = boxes[like, 3]
