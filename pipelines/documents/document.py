@@ -1,7 +1,7 @@
 """A document: its media type, its number of pages, and access to one page at a time.
 
-The type is detected from the content, never from the name. PDFium opens PDFs, Pillow opens images; the frames of a TIFF
-are its pages, while a JPEG or PNG is one page even if it contains previews or an animation.
+The type is detected from the content, never from the name. PDFium opens PDFs, Pillow opens images; the frames of a
+TIFF, GIF, WebP or HEIC are its pages, while any other image is one page even if it contains previews or an animation.
 
 PDFium is not thread-safe: a process must use documents from one thread. Nothing here guards against input that hangs or
 crashes a parser; the sandbox does that.
@@ -9,7 +9,6 @@ crashes a parser; the sandbox does that.
 
 from __future__ import annotations
 
-import io
 import os
 import tempfile
 import warnings
@@ -18,12 +17,12 @@ from types import TracebackType
 
 import pypdfium2
 import pypdfium2.raw as pdfium
-from PIL import Image, ImageOps, JpegImagePlugin, PngImagePlugin
+from PIL import Image, ImageOps
 
 from pipelines.documents.containers import check_container
-from pipelines.documents.media_type import HEAD_BYTES, PDF, PNG, TIFF, detect_media_type
+from pipelines.documents.image_files import check_pixels, count_frames, open_image, reason, too_large
+from pipelines.documents.media_type import HEAD_BYTES, PDF, TIFF, detect_media_type
 from pipelines.documents.pdf_objects import user_unit
-from pipelines.documents.png import strip_text_chunks
 from pipelines.documents.tiff import TiffDirectories, open_frame, read_directories
 from pipelines.errors import ProcessingError
 
@@ -40,7 +39,7 @@ class Document:
 
     Attributes:
         media_type: one of `MEDIA_TYPES`, detected from the content.
-        page_count: at least 1; frames of a TIFF, pages of a PDF.
+        page_count: at least 1; pages of a PDF, frames of an image.
     """
 
     media_type: str
@@ -60,6 +59,7 @@ class Document:
         """
         self.media_type = detect_media_type(_head(source))
         self._source = source
+        self._is_closed = False
         self._max_image_pixels = max_image_pixels
         self._pdf: pypdfium2.PdfDocument | None = None
         self._directories: TiffDirectories | None = None
@@ -83,8 +83,9 @@ class Document:
             self._directories = _read_directories(source)
             self.page_count = len(self._directories.positions)
         else:
-            self._image = 0, _open_image(source, self.media_type)
-            self.page_count = 1
+            image = open_image(source, self.media_type, max_image_pixels)
+            self._image = 0, image
+            self.page_count = count_frames(image, self.media_type)
 
     def __enter__(self) -> Document:
         return self
@@ -96,6 +97,7 @@ class Document:
 
     def close(self) -> None:
         """Release all resources; closing twice does nothing."""
+        self._is_closed = True
         self._close_page()
         if self._pdf is not None:
             self._pdf.close()
@@ -184,7 +186,7 @@ class Document:
         except MemoryError:
             raise
         except Exception as error:  # decoders raise many types
-            message = f"The image is damaged or truncated and cannot be decoded: {_reason(error)}"
+            message = f"The image is damaged or truncated and cannot be decoded: {reason(error)}"
             raise ProcessingError("unreadable", message) from error
         self._frame = page_index, upright
         return upright
@@ -240,18 +242,38 @@ class Document:
             self._image = None
 
     def _seek(self, page_index: int) -> Image.Image:
-        if self._image is None and self._directories is None:
+        if self.media_type == PDF or self._is_closed:
             raise TypeError(f"{self.media_type} has no image frames, or the document is closed")
         self._check_index(page_index)
         if self._image is None or self._image[0] != page_index:
-            assert self._directories is not None, "an image of another type has one frame"
-            self._close_image()
-            self._image = page_index, self._open_frame(self._directories, page_index)
+            if self._directories is not None:
+                self._close_image()
+                self._image = page_index, self._open_frame(self._directories, page_index)
+            else:
+                self._image = page_index, self._go_to_frame(page_index)
         image = self._image[1]
-        width, height = image.size
-        if width * height > self._max_image_pixels:
-            raise _too_large(f"{width} x {height} pixels; the limit is {self._max_image_pixels:,}")
+        check_pixels(image.size, self._max_image_pixels)
         return image
+
+    def _go_to_frame(self, page_index: int) -> Image.Image:
+        """The image at another of its frames; it is opened anew after a damaged one."""
+        image = self._image[1] if self._image else open_image(self._source, self.media_type, self._max_image_pixels)
+        check_pixels(image.size, self._max_image_pixels)  # going on may decode the frames before
+        self._image = page_index, image
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                image.seek(page_index)
+            if image.width and image.height:
+                return image
+            raise ValueError("it has no size")
+        except MemoryError:
+            raise
+        except Exception as error:
+            self._close_image()
+            if isinstance(error, Image.DecompressionBombError):
+                raise too_large(str(error)) from error
+            raise ProcessingError("unreadable", f"Frame {page_index + 1} is damaged: {reason(error)}") from error
 
     def _open_frame(self, directories: TiffDirectories, page_index: int, *, in_memory: bool = False) -> Image.Image:
         try:
@@ -259,11 +281,11 @@ class Document:
                 warnings.simplefilter("ignore")
                 frame = open_frame(self._source, directories, page_index, in_memory=in_memory)
         except Image.DecompressionBombError as error:
-            raise _too_large(str(error)) from error
+            raise too_large(str(error)) from error
         except MemoryError:
             raise
         except Exception as error:
-            raise ProcessingError("unreadable", f"Frame {page_index + 1} is damaged: {_reason(error)}") from error
+            raise ProcessingError("unreadable", f"Frame {page_index + 1} is damaged: {reason(error)}") from error
         if not (frame.width and frame.height):
             raise ProcessingError("unreadable", f"Frame {page_index + 1} is damaged: it has no size")
         return frame
@@ -303,20 +325,6 @@ def _opens(source: bytes | Path) -> bool:
     return bool(handle)
 
 
-def _open_image(source: bytes | Path, media_type: str) -> Image.Image:
-    try:
-        with warnings.catch_warnings():
-            # Pillow warns about large images and odd metadata; `_seek` checks the size.
-            warnings.simplefilter("ignore")
-            if media_type == PNG:
-                return PngImagePlugin.PngImageFile(strip_text_chunks(source))
-            return JpegImagePlugin.JpegImageFile(source if isinstance(source, Path) else io.BytesIO(source))
-    except MemoryError:
-        raise
-    except Exception as error:
-        raise ProcessingError("unreadable", f"The image is damaged or truncated: {_reason(error)}") from error
-
-
 def _read_directories(source: bytes | Path) -> TiffDirectories:
     try:
         return read_directories(source)
@@ -351,11 +359,3 @@ def _has_drawn_annotations(page: pypdfium2.PdfPage) -> bool:
         if kind in _DRAWN_ANNOTATIONS:
             return True
     return False
-
-
-def _too_large(what: str) -> ProcessingError:
-    return ProcessingError("too_large", f"The image has too many pixels ({what}); scale it down.")
-
-
-def _reason(error: BaseException) -> str:
-    return str(error) or type(error).__name__
