@@ -30,8 +30,8 @@ class ExtractedOptions:
     """What is extracted from which documents: a class of its own, because `--help` begins with it."""
 
     input: tuple[str, ...]
-    """Folders, files or s3://bucket/prefix with PDF, PNG, JPEG, TIFF, WebP, BMP, GIF, JPEG 2000 and HEIC files; the type
-    is detected by content."""
+    """Folders, files or s3://bucket/prefix with PDF, PNG, JPEG, TIFF, WebP, BMP, GIF, JPEG 2000 and HEIC files; the
+    type is detected by content."""
     output: str
     """Folder or s3://bucket/prefix for documents/, pages/, answers/, run.json and report.html."""
     model: str = BUNDLED_FORMS

@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import tempfile
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -29,6 +30,7 @@ from pipelines.errors import ProcessingError
 MAX_IMAGE_PIXELS = 178_000_000
 """Default limit of one frame of an image file: A4 at 1200 dpi is 139 million. Pillow's own limit is slightly higher."""
 
+_DAMAGED_PDF = "The PDF is damaged or truncated: PDFium cannot open it; try the original, or repair it with qpdf."
 _DRAWN_ANNOTATIONS = (pdfium.FPDF_ANNOT_WIDGET, pdfium.FPDF_ANNOT_FREETEXT, pdfium.FPDF_ANNOT_STAMP)
 
 
@@ -45,13 +47,16 @@ class Document:
     media_type: str
     page_count: int
 
-    def __init__(self, source: bytes | Path, *, max_image_pixels: int = MAX_IMAGE_PIXELS) -> None:
+    def __init__(
+        self, source: bytes | Path, *, max_image_pixels: int = MAX_IMAGE_PIXELS, passwords: Sequence[str] = ()
+    ) -> None:
         """Open a file, or the whole content of one.
 
         Args:
             source: a path or the content. A file is read only as far as the requested pages need; it must not change
                 meanwhile.
             max_image_pixels: a frame of an image file with more pixels is rejected before it is decoded.
+            passwords: tried in turn on a PDF that needs one.
 
         Raises:
             ProcessingError: `empty`, `unsupported` (also pages that are only a stand-in), `encrypted` (reading needs a
@@ -60,6 +65,7 @@ class Document:
         self.media_type = detect_media_type(_head(source))
         self._source = source
         self._is_closed = False
+        self._has_password = False
         self._max_image_pixels = max_image_pixels
         self._pdf: pypdfium2.PdfDocument | None = None
         self._directories: TiffDirectories | None = None
@@ -68,7 +74,7 @@ class Document:
         self._frame: tuple[int, Image.Image] | None = None
         self._file: tempfile._TemporaryFileWrapper[bytes] | None = None
         if self.media_type == PDF:
-            self._pdf = _open_pdf(source)
+            self._pdf, self._has_password = _open_pdf(source, passwords)
             self.page_count = len(self._pdf)
             _check_page_count(self.page_count, source)
             try:
@@ -207,12 +213,19 @@ class Document:
             return ImageOps.exif_transpose(image)
 
     def path(self) -> Path:
-        """The document's file, for programs that require one; a temporary file is deleted when the document closes."""
-        if isinstance(self._source, Path):
+        """The document's file, for programs that require one; a temporary file is deleted when the document closes.
+
+        A PDF with a password is copied without it: the command line of a program is no place for one.
+        """
+        if isinstance(self._source, Path) and not self._has_password:
             return self._source
         if self._file is None:
             self._file = tempfile.NamedTemporaryFile(prefix="document-", suffix=".pdf")  # noqa: SIM115
-            self._file.write(self._source)
+            if self._pdf is not None and self._has_password:
+                self._pdf.save(self._file, flags=pdfium.FPDF_REMOVE_SECURITY)
+            else:
+                assert isinstance(self._source, bytes)
+                self._file.write(self._source)
             self._file.flush()
         return Path(self._file.name)
 
@@ -298,21 +311,33 @@ def _head(source: bytes | Path) -> bytes:
         return file.read(4 * HEAD_BYTES)
 
 
-def _open_pdf(source: bytes | Path) -> pypdfium2.PdfDocument:
+def _open_pdf(source: bytes | Path, passwords: Sequence[str]) -> tuple[pypdfium2.PdfDocument, bool]:
+    """The document, and whether it took a password to open it."""
     try:
-        return pypdfium2.PdfDocument(source)
+        return pypdfium2.PdfDocument(source), False
     except pypdfium2.PdfiumError as error:
         if _opens(source):  # pypdfium2 rejects a PDF without pages, with the error code of an earlier file
             raise ProcessingError("empty", "The PDF has no pages.") from error
         code = error.err_code
         if code == pdfium.FPDF_ERR_PASSWORD:
-            message = "The PDF requires a password to be read; save a copy without one, for example with qpdf."
-            raise ProcessingError("encrypted", message) from error
+            return _open_with_password(source, passwords), True
         if code == pdfium.FPDF_ERR_SECURITY:
             message = "The PDF is encrypted in a way that PDFium does not support; save a copy without encryption."
             raise ProcessingError("encrypted", message) from error
-        message = "The PDF is damaged or truncated: PDFium cannot open it; try the original, or repair it with qpdf."
-        raise ProcessingError("unreadable", message) from error
+        raise ProcessingError("unreadable", _DAMAGED_PDF) from error
+
+
+def _open_with_password(source: bytes | Path, passwords: Sequence[str]) -> pypdfium2.PdfDocument:
+    for password in passwords:
+        try:
+            return pypdfium2.PdfDocument(source, password)
+        except pypdfium2.PdfiumError as error:
+            if error.err_code != pdfium.FPDF_ERR_PASSWORD:
+                raise ProcessingError("unreadable", _DAMAGED_PDF) from None
+    tried = "the only password" if len(passwords) == 1 else f"none of the {len(passwords)} passwords"
+    opens = "does not open it" if len(passwords) == 1 else "opens it"
+    needs = f"requires a password to be read, and {tried} {opens}" if passwords else "requires a password to be read"
+    raise ProcessingError("encrypted", f"The PDF {needs}; save a copy without one, for example with qpdf.")
 
 
 def _opens(source: bytes | Path) -> bool:
