@@ -18,6 +18,7 @@ from jobs.input_options import InputAccessOptions
 from jobs.reading_options import MEGA, ReadingOptions
 from model.checkpoint_source import BUNDLED_FORMS
 from model.untrained import UNTRAINED
+from pipelines.batch.inputs import normalise_input
 from pipelines.batch.options import RunOptions
 from pipelines.options import check_options
 from pipelines.schema import Task
@@ -30,7 +31,9 @@ class ExtractedOptions:
     """What is extracted from which documents: a class of its own, because `--help` begins with it."""
 
     input: tuple[str, ...]
-    """Folders, files or s3://bucket/prefix with PDF, PNG, JPEG and TIFF files; the type is detected by content."""
+    """Folders, files or s3://bucket/prefix with PDF, PNG, JPEG, TIFF, WebP, BMP, GIF, JPEG 2000 and HEIC files; the
+    type is detected by content. Also patterns such as s3://bucket/2026/*.pdf, @FILE with an input a line, and the
+    manifest.json of an S3 Inventory."""
     output: str
     """Folder or s3://bucket/prefix for documents/, pages/, answers/, run.json and report.html."""
     model: str = BUNDLED_FORMS
@@ -94,7 +97,7 @@ class Options(ReadingOptions, InputAccessOptions, ExtractedOptions):
         extract = replace(self.extract_options(self.model, self.task, self.questions), access=self.input_access())
         check_options(extract)
         return RunOptions(
-            inputs=tuple(normalise_uri(uri) for uri in self.input),
+            inputs=tuple(normalise_input(uri) for uri in self.input),
             output=normalise_uri(self.output),
             extract=extract,
             listing=ListingOptions(int(self.max_document_megabytes * MEGA), self.max_pages_per_document),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import tyro
@@ -20,6 +21,8 @@ class InputAccessOptions:
     by itself."""
     request_payer: Literal["requester"] | None = None
     """requester: this account pays for what is read from requester-pays buckets."""
+    pdf_passwords: Path | None = None
+    """File with a password a line, tried in turn on PDFs that need one. They are in no log and no output."""
 
     def input_access(self) -> InputAccess:
         """How documents are reached.
@@ -27,4 +30,24 @@ class InputAccessOptions:
         Raises:
             ValueError: the options make no sense.
         """
-        return InputAccess(S3Options(not self.no_sign_request, self.request_payer is not None))
+        passwords = () if self.pdf_passwords is None else read_passwords(self.pdf_passwords)
+        return InputAccess(S3Options(not self.no_sign_request, self.request_payer is not None), passwords)
+
+
+def read_passwords(path: Path) -> tuple[str, ...]:
+    """The lines of a file, each once, without empty ones; spaces belong to a password.
+
+    Raises:
+        ValueError: it cannot be read, is not UTF-8, or has no password.
+    """
+    try:
+        lines = path.expanduser().read_bytes().decode("utf-8-sig").split("\n")
+    except OSError as error:
+        raise ValueError(f"--pdf-passwords {path}: {error.strerror or error}") from error
+    except UnicodeDecodeError:
+        # Not chained: the error holds the content of the file.
+        raise ValueError(f"--pdf-passwords {path} is not UTF-8 text") from None
+    passwords = tuple(dict.fromkeys(line.removesuffix("\r") for line in lines if line.removesuffix("\r")))
+    if not passwords:
+        raise ValueError(f"--pdf-passwords {path} has no password; it should have one a line")
+    return passwords

@@ -29,7 +29,7 @@ class ReadOptions:
     """What is read and how it is printed: a class of its own, because `--help` begins with it."""
 
     files: tyro.conf.Positional[tuple[str, ...]]
-    """PDF, PNG, JPEG or TIFF files, or s3://bucket/key."""
+    """PDF, PNG, JPEG, TIFF, WebP, BMP, GIF, JPEG 2000 or HEIC files, or s3://bucket/key."""
     format: Format = "table"
     """table for people, csv, markdown, or json: whole rows as the batch job writes them."""
     show: Literal["findings", "words"] = "findings"

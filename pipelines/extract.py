@@ -11,7 +11,7 @@ both, so that a page image is never stored between them.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -83,7 +83,7 @@ def count_steps(
 ) -> tuple[StageFactory, ...]:
     """Reject, fetch, count pages: from rows of a listing to rows of `DOCUMENTS`, each opened in a sandbox."""
     fetch = partial(Fetch, access.s3)
-    return partial(RejectOversized, options), fetch, partial(make_page_counter, options, limits)
+    return partial(RejectOversized, options), fetch, partial(make_page_counter, options, limits, access.pdf_passwords)
 
 
 def infer_steps(options: ExtractOptions, threads: int | None = None) -> tuple[StageFactory, ...]:
@@ -93,20 +93,20 @@ def infer_steps(options: ExtractOptions, threads: int | None = None) -> tuple[St
 
 def make_page_reader(options: ExtractOptions) -> Sandbox:
     """Rasterize and, unless it is forbidden, OCR, together in one sandbox."""
-    parsers: tuple[StageFactory, ...] = (partial(Rasterize, options.rasterize),)
+    parsers: tuple[StageFactory, ...] = (partial(Rasterize, options.rasterize, options.access.pdf_passwords),)
     if options.rasterize.text != "layer":
         parsers += (partial(Ocr, options.ocr, OCR_SHARE * options.limits.seconds),)
     return Sandbox(parsers, PAGE_IMAGE, PAGE_TO_DO, options.limits)
 
 
-def make_page_counter(options: ListingOptions, limits: PageLimits) -> Sandbox:
+def make_page_counter(options: ListingOptions, limits: PageLimits, passwords: Sequence[str] = ()) -> Sandbox:
     """CountPages in a sandbox."""
-    return Sandbox((partial(CountPages, options),), DOCUMENTS, LISTED, limits)
+    return Sandbox((partial(CountPages, options, passwords),), DOCUMENTS, LISTED, limits)
 
 
-def make_previewer(longer_side: int, limits: PageLimits) -> Sandbox:
+def make_previewer(longer_side: int, limits: PageLimits, passwords: Sequence[str] = ()) -> Sandbox:
     """Preview in a sandbox; `longer_side` in pixels."""
-    return Sandbox((partial(Preview, longer_side),), PREVIEWED, PAGE, limits)
+    return Sandbox((partial(Preview, longer_side, passwords),), PREVIEWED, PAGE, limits)
 
 
 def make_tokenize(options: ExtractOptions) -> Tokenize:
@@ -134,7 +134,7 @@ def preview_pages(
 ) -> list[Row]:
     """For each row of a page (`PAGE` and more) one of `PREVIEWED`, drawn in a process of their own."""
     asked = [{name: page[name] for name in PAGE.names} for page in pages]
-    sandbox = make_previewer(longer_side, limits)
+    sandbox = make_previewer(longer_side, limits, access.pdf_passwords)
     try:
         return list(sandbox(Fetch(access.s3)(asked)))
     finally:

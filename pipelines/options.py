@@ -24,9 +24,11 @@ class InputAccess:
 
     Attributes:
         s3: how requests for documents in S3 are made.
+        pdf_passwords: tried in turn on PDFs that need one; no log, no error and no `repr` holds them.
     """
 
     s3: S3Options = field(default_factory=S3Options)
+    pdf_passwords: tuple[str, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True)

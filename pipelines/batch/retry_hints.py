@@ -51,7 +51,9 @@ def _same(words: str, *options: str) -> Callable[[PageLimits], Advice]:
 
 _ADVICE: dict[ErrorKind, Callable[[PageLimits], Advice]] = {
     "unreadable": _same("Replace the file with an intact copy; if S3 was out of reach, just try again."),
-    "encrypted": _same("Replace the file with a copy without a password."),
+    "encrypted": _same(
+        "Give its password in a file with --pdf-passwords, or replace the file with a copy without one."
+    ),
     "empty": _same("There is nothing to read; replace it with the right file."),
     "unsupported": _same("Convert it to PDF, PNG, JPEG or TIFF."),
     "too_large": _same("The image has more pixels than the limit; replace it with one that is scaled down."),

@@ -16,17 +16,12 @@ from typing import NamedTuple
 
 from pipelines.datasets.labelled_reader import open_documents
 from pipelines.datasets.types import LabelledPage, Report, hashed_split
-from pipelines.documents.media_type import JPEG, PDF, PNG, TIFF
+from pipelines.documents.media_type import FILE_EXTENSIONS, SEVERAL_PAGES
 from pipelines.schema import Task
 from pipelines.storage.files import Storage
 
 TASKS: tuple[Task, ...] = ("sequence-classification",)
 SPLITS = ("train", "dev", "test")
-
-MEDIA_TYPES = {"pdf": PDF, "png": PNG, "jpg": JPEG, "jpeg": JPEG, "tif": TIFF, "tiff": TIFF}
-"""Media types by file extension, in any case."""
-
-_SEVERAL_PAGES = (PDF, TIFF)
 
 _SPLIT_FOLDERS = {"train": "train", "dev": "dev", "val": "dev", "valid": "dev", "validation": "dev", "test": "test"}
 
@@ -45,8 +40,9 @@ class _File(NamedTuple):
 def read(storage: Storage, data: str, split: str, task: Task, report: Report) -> tuple[LabelledPage, ...]:
     """The pages of a split, by file name and page.
 
-    PDF and TIFF files are opened to count their pages; those that cannot be opened are reported and left out, and so
-    are files of other types. Hidden files are ignored. A broken PNG or JPEG is found later, by the stages.
+    Files that can have several pages, such as PDF and TIFF, are opened to count them; those that cannot be opened are
+    reported and left out, and so are files of other types. Hidden files are ignored. A broken PNG or JPEG is found
+    later, by the stages.
 
     Raises:
         ValueError: there are no class folders, or split folders beside class folders, or the split has no file.
@@ -55,7 +51,7 @@ def read(storage: Storage, data: str, split: str, task: Task, report: Report) ->
     if not any(file.split for file in files):
         raise ValueError(f"{data} has no file for {split}; {_LAYOUT}")
     pages: list[LabelledPage] = []
-    to_open = (file.uri for file in files if file.label and _media_type(file.name) in _SEVERAL_PAGES)
+    to_open = (file.uri for file in files if file.label and _media_type(file.name) in SEVERAL_PAGES)
     with closing(open_documents(to_open)) as documents:
         for file in files:
             media_type, count = _media_type(file.name), 1
@@ -64,9 +60,9 @@ def read(storage: Storage, data: str, split: str, task: Task, report: Report) ->
                     report(file.uri, f"left out: it lies in no class folder; {_LAYOUT}")
                 continue
             if media_type is None:
-                report(file.uri, f"left out: only {', '.join(MEDIA_TYPES)} files are read")
+                report(file.uri, f"left out: only {', '.join(FILE_EXTENSIONS)} files are read")
                 continue
-            if media_type in _SEVERAL_PAGES:
+            if media_type in SEVERAL_PAGES:
                 document = next(documents)
                 if document["status"] == "failed":
                     report(file.uri, f"left out: {document['error']}")
@@ -112,4 +108,4 @@ def _files(storage: Storage, data: str) -> Iterator[_File]:
 
 
 def _media_type(name: str) -> str | None:
-    return MEDIA_TYPES.get(name.rpartition(".")[2].lower())
+    return FILE_EXTENSIONS.get(name.rpartition(".")[2].lower())

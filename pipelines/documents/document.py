@@ -1,7 +1,7 @@
 """A document: its media type, its number of pages, and access to one page at a time.
 
-The type is detected from the content, never from the name. PDFium opens PDFs, Pillow opens images; the frames of a TIFF
-are its pages, while a JPEG or PNG is one page even if it contains previews or an animation.
+The type is detected from the content, never from the name. PDFium opens PDFs, Pillow opens images; the frames of a
+TIFF, GIF, WebP or HEIC are its pages, while any other image is one page even if it contains previews or an animation.
 
 PDFium is not thread-safe: a process must use documents from one thread. Nothing here guards against input that hangs or
 crashes a parser; the sandbox does that.
@@ -9,27 +9,28 @@ crashes a parser; the sandbox does that.
 
 from __future__ import annotations
 
-import io
 import os
 import tempfile
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
 import pypdfium2
 import pypdfium2.raw as pdfium
-from PIL import Image, ImageOps, JpegImagePlugin, PngImagePlugin
+from PIL import Image, ImageOps
 
 from pipelines.documents.containers import check_container
-from pipelines.documents.media_type import HEAD_BYTES, PDF, PNG, TIFF, detect_media_type
+from pipelines.documents.image_files import check_pixels, count_frames, open_image, reason, too_large
+from pipelines.documents.media_type import HEAD_BYTES, PDF, TIFF, detect_media_type
 from pipelines.documents.pdf_objects import user_unit
-from pipelines.documents.png import strip_text_chunks
 from pipelines.documents.tiff import TiffDirectories, open_frame, read_directories
 from pipelines.errors import ProcessingError
 
 MAX_IMAGE_PIXELS = 178_000_000
 """Default limit of one frame of an image file: A4 at 1200 dpi is 139 million. Pillow's own limit is slightly higher."""
 
+_DAMAGED_PDF = "The PDF is damaged or truncated: PDFium cannot open it; try the original, or repair it with qpdf."
 _DRAWN_ANNOTATIONS = (pdfium.FPDF_ANNOT_WIDGET, pdfium.FPDF_ANNOT_FREETEXT, pdfium.FPDF_ANNOT_STAMP)
 
 
@@ -40,19 +41,22 @@ class Document:
 
     Attributes:
         media_type: one of `MEDIA_TYPES`, detected from the content.
-        page_count: at least 1; frames of a TIFF, pages of a PDF.
+        page_count: at least 1; pages of a PDF, frames of an image.
     """
 
     media_type: str
     page_count: int
 
-    def __init__(self, source: bytes | Path, *, max_image_pixels: int = MAX_IMAGE_PIXELS) -> None:
+    def __init__(
+        self, source: bytes | Path, *, max_image_pixels: int = MAX_IMAGE_PIXELS, passwords: Sequence[str] = ()
+    ) -> None:
         """Open a file, or the whole content of one.
 
         Args:
             source: a path or the content. A file is read only as far as the requested pages need; it must not change
                 meanwhile.
             max_image_pixels: a frame of an image file with more pixels is rejected before it is decoded.
+            passwords: tried in turn on a PDF that needs one.
 
         Raises:
             ProcessingError: `empty`, `unsupported` (also pages that are only a stand-in), `encrypted` (reading needs a
@@ -60,6 +64,8 @@ class Document:
         """
         self.media_type = detect_media_type(_head(source))
         self._source = source
+        self._is_closed = False
+        self._has_password = False
         self._max_image_pixels = max_image_pixels
         self._pdf: pypdfium2.PdfDocument | None = None
         self._directories: TiffDirectories | None = None
@@ -68,7 +74,7 @@ class Document:
         self._frame: tuple[int, Image.Image] | None = None
         self._file: tempfile._TemporaryFileWrapper[bytes] | None = None
         if self.media_type == PDF:
-            self._pdf = _open_pdf(source)
+            self._pdf, self._has_password = _open_pdf(source, passwords)
             self.page_count = len(self._pdf)
             _check_page_count(self.page_count, source)
             try:
@@ -83,8 +89,9 @@ class Document:
             self._directories = _read_directories(source)
             self.page_count = len(self._directories.positions)
         else:
-            self._image = 0, _open_image(source, self.media_type)
-            self.page_count = 1
+            image = open_image(source, self.media_type, max_image_pixels)
+            self._image = 0, image
+            self.page_count = count_frames(image, self.media_type)
 
     def __enter__(self) -> Document:
         return self
@@ -96,6 +103,7 @@ class Document:
 
     def close(self) -> None:
         """Release all resources; closing twice does nothing."""
+        self._is_closed = True
         self._close_page()
         if self._pdf is not None:
             self._pdf.close()
@@ -184,7 +192,7 @@ class Document:
         except MemoryError:
             raise
         except Exception as error:  # decoders raise many types
-            message = f"The image is damaged or truncated and cannot be decoded: {_reason(error)}"
+            message = f"The image is damaged or truncated and cannot be decoded: {reason(error)}"
             raise ProcessingError("unreadable", message) from error
         self._frame = page_index, upright
         return upright
@@ -205,12 +213,19 @@ class Document:
             return ImageOps.exif_transpose(image)
 
     def path(self) -> Path:
-        """The document's file, for programs that require one; a temporary file is deleted when the document closes."""
-        if isinstance(self._source, Path):
+        """The document's file, for programs that require one; a temporary file is deleted when the document closes.
+
+        A PDF with a password is copied without it: the command line of a program is no place for one.
+        """
+        if isinstance(self._source, Path) and not self._has_password:
             return self._source
         if self._file is None:
             self._file = tempfile.NamedTemporaryFile(prefix="document-", suffix=".pdf")  # noqa: SIM115
-            self._file.write(self._source)
+            if self._pdf is not None and self._has_password:
+                self._pdf.save(self._file, flags=pdfium.FPDF_REMOVE_SECURITY)
+            else:
+                assert isinstance(self._source, bytes)
+                self._file.write(self._source)
             self._file.flush()
         return Path(self._file.name)
 
@@ -240,18 +255,38 @@ class Document:
             self._image = None
 
     def _seek(self, page_index: int) -> Image.Image:
-        if self._image is None and self._directories is None:
+        if self.media_type == PDF or self._is_closed:
             raise TypeError(f"{self.media_type} has no image frames, or the document is closed")
         self._check_index(page_index)
         if self._image is None or self._image[0] != page_index:
-            assert self._directories is not None, "an image of another type has one frame"
-            self._close_image()
-            self._image = page_index, self._open_frame(self._directories, page_index)
+            if self._directories is not None:
+                self._close_image()
+                self._image = page_index, self._open_frame(self._directories, page_index)
+            else:
+                self._image = page_index, self._go_to_frame(page_index)
         image = self._image[1]
-        width, height = image.size
-        if width * height > self._max_image_pixels:
-            raise _too_large(f"{width} x {height} pixels; the limit is {self._max_image_pixels:,}")
+        check_pixels(image.size, self._max_image_pixels)
         return image
+
+    def _go_to_frame(self, page_index: int) -> Image.Image:
+        """The image at another of its frames; it is opened anew after a damaged one."""
+        image = self._image[1] if self._image else open_image(self._source, self.media_type, self._max_image_pixels)
+        check_pixels(image.size, self._max_image_pixels)  # going on may decode the frames before
+        self._image = page_index, image
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                image.seek(page_index)
+            if image.width and image.height:
+                return image
+            raise ValueError("it has no size")
+        except MemoryError:
+            raise
+        except Exception as error:
+            self._close_image()
+            if isinstance(error, Image.DecompressionBombError):
+                raise too_large(str(error)) from error
+            raise ProcessingError("unreadable", f"Frame {page_index + 1} is damaged: {reason(error)}") from error
 
     def _open_frame(self, directories: TiffDirectories, page_index: int, *, in_memory: bool = False) -> Image.Image:
         try:
@@ -259,11 +294,11 @@ class Document:
                 warnings.simplefilter("ignore")
                 frame = open_frame(self._source, directories, page_index, in_memory=in_memory)
         except Image.DecompressionBombError as error:
-            raise _too_large(str(error)) from error
+            raise too_large(str(error)) from error
         except MemoryError:
             raise
         except Exception as error:
-            raise ProcessingError("unreadable", f"Frame {page_index + 1} is damaged: {_reason(error)}") from error
+            raise ProcessingError("unreadable", f"Frame {page_index + 1} is damaged: {reason(error)}") from error
         if not (frame.width and frame.height):
             raise ProcessingError("unreadable", f"Frame {page_index + 1} is damaged: it has no size")
         return frame
@@ -276,21 +311,33 @@ def _head(source: bytes | Path) -> bytes:
         return file.read(4 * HEAD_BYTES)
 
 
-def _open_pdf(source: bytes | Path) -> pypdfium2.PdfDocument:
+def _open_pdf(source: bytes | Path, passwords: Sequence[str]) -> tuple[pypdfium2.PdfDocument, bool]:
+    """The document, and whether it took a password to open it."""
     try:
-        return pypdfium2.PdfDocument(source)
+        return pypdfium2.PdfDocument(source), False
     except pypdfium2.PdfiumError as error:
         if _opens(source):  # pypdfium2 rejects a PDF without pages, with the error code of an earlier file
             raise ProcessingError("empty", "The PDF has no pages.") from error
         code = error.err_code
         if code == pdfium.FPDF_ERR_PASSWORD:
-            message = "The PDF requires a password to be read; save a copy without one, for example with qpdf."
-            raise ProcessingError("encrypted", message) from error
+            return _open_with_password(source, passwords), True
         if code == pdfium.FPDF_ERR_SECURITY:
             message = "The PDF is encrypted in a way that PDFium does not support; save a copy without encryption."
             raise ProcessingError("encrypted", message) from error
-        message = "The PDF is damaged or truncated: PDFium cannot open it; try the original, or repair it with qpdf."
-        raise ProcessingError("unreadable", message) from error
+        raise ProcessingError("unreadable", _DAMAGED_PDF) from error
+
+
+def _open_with_password(source: bytes | Path, passwords: Sequence[str]) -> pypdfium2.PdfDocument:
+    for password in passwords:
+        try:
+            return pypdfium2.PdfDocument(source, password)
+        except pypdfium2.PdfiumError as error:
+            if error.err_code != pdfium.FPDF_ERR_PASSWORD:
+                raise ProcessingError("unreadable", _DAMAGED_PDF) from None
+    tried = "the only password" if len(passwords) == 1 else f"none of the {len(passwords)} passwords"
+    opens = "does not open it" if len(passwords) == 1 else "opens it"
+    needs = f"requires a password to be read, and {tried} {opens}" if passwords else "requires a password to be read"
+    raise ProcessingError("encrypted", f"The PDF {needs}; save a copy without one, for example with qpdf.")
 
 
 def _opens(source: bytes | Path) -> bool:
@@ -301,20 +348,6 @@ def _opens(source: bytes | Path) -> bool:
     if handle:
         pdfium.FPDF_CloseDocument(handle)
     return bool(handle)
-
-
-def _open_image(source: bytes | Path, media_type: str) -> Image.Image:
-    try:
-        with warnings.catch_warnings():
-            # Pillow warns about large images and odd metadata; `_seek` checks the size.
-            warnings.simplefilter("ignore")
-            if media_type == PNG:
-                return PngImagePlugin.PngImageFile(strip_text_chunks(source))
-            return JpegImagePlugin.JpegImageFile(source if isinstance(source, Path) else io.BytesIO(source))
-    except MemoryError:
-        raise
-    except Exception as error:
-        raise ProcessingError("unreadable", f"The image is damaged or truncated: {_reason(error)}") from error
 
 
 def _read_directories(source: bytes | Path) -> TiffDirectories:
@@ -351,11 +384,3 @@ def _has_drawn_annotations(page: pypdfium2.PdfPage) -> bool:
         if kind in _DRAWN_ANNOTATIONS:
             return True
     return False
-
-
-def _too_large(what: str) -> ProcessingError:
-    return ProcessingError("too_large", f"The image has too many pixels ({what}); scale it down.")
-
-
-def _reason(error: BaseException) -> str:
-    return str(error) or type(error).__name__

@@ -5,7 +5,7 @@ The output defines what a run has to deliver: a row for every listed document an
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,13 +54,15 @@ class RejectOversized:
 class CountPages:
     """Opens each document (at `path`, see `Fetch`) and counts its pages; a document that cannot be opened fails."""
 
-    def __init__(self, options: ListingOptions) -> None:
+    def __init__(self, options: ListingOptions, passwords: Sequence[str] = ()) -> None:
+        """`passwords`: tried in turn on PDFs that need one."""
         self.options = options
+        self._passwords = passwords
 
     def __call__(self, rows: Iterable[Row]) -> Iterator[Row]:
         for row in rows:
             try:
-                with Document(Path(row["path"])) as document:
+                with Document(Path(row["path"]), passwords=self._passwords) as document:
                     counted = {**row, "media_type": document.media_type, "page_count": document.page_count}
             except Exception as error:  # a bad file fails alone
                 yield mark_failed(row, error)

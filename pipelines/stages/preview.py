@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from pipelines.documents.document import Document
@@ -16,15 +16,16 @@ JPEG_QUALITY = 72
 class Preview:
     """Page rows with the column `path` (see `Fetch`) in, with a JPEG in the column `preview` out."""
 
-    def __init__(self, longer_side: int) -> None:
-        """`longer_side`: of the JPEG, in pixels."""
+    def __init__(self, longer_side: int, passwords: Sequence[str] = ()) -> None:
+        """`longer_side`: of the JPEG, in pixels; `passwords`: tried in turn on PDFs that need one."""
         self.longer_side = longer_side
+        self._passwords = passwords
 
     def __call__(self, rows: Iterable[Row]) -> Iterator[Row]:
         for row in rows:
             jpeg = io.BytesIO()
             try:
-                with Document(Path(row["path"])) as document:
+                with Document(Path(row["path"]), passwords=self._passwords) as document:
                     image = render_preview(document, row["page_index"], self.longer_side)
                 image.save(jpeg, "JPEG", quality=JPEG_QUALITY)
             except Exception as error:  # the file may have changed since it was read

@@ -8,7 +8,7 @@ leaves the whole page.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
@@ -50,8 +50,10 @@ class Rasterize:
     page as displayed): then only its image is rendered.
     """
 
-    def __init__(self, options: RasterizeOptions) -> None:
+    def __init__(self, options: RasterizeOptions, passwords: Sequence[str] = ()) -> None:
+        """`passwords`: tried in turn on PDFs that need one."""
         self.options = options
+        self._passwords = passwords
 
     def __call__(self, rows: Iterable[Row]) -> Iterator[Row]:
         for (_, path), pages in groupby(rows, key=lambda row: (row["uri"], row.get("path"))):
@@ -59,7 +61,7 @@ class Rasterize:
                 yield from pages
                 continue
             try:
-                document = Document(Path(path))
+                document = Document(Path(path), passwords=self._passwords)
             except Exception as error:  # a bad file fails its own pages only
                 for row in pages:
                     yield mark_failed(row, error)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from pipelines.errors import ProcessingError
-from pipelines.storage.local import list_folder, openable_file, regular_file, translated_errors, write_file
+from pipelines.storage.local import find_file, list_folder, openable_file, regular_file, translated_errors, write_file
 from pipelines.storage.s3 import PATIENCE_SECONDS, S3Access, S3Options
 from pipelines.storage.uris import StoredObject, is_s3, join_uri, normalise_uri
 
@@ -55,6 +55,14 @@ class Storage:
                 `unreadable`, an S3 server lists a key twice or a part of its keys only.
         """
         return self._s3.list(uri) if is_s3(uri) else list_folder(uri)
+
+    def find(self, uri: str) -> StoredObject | None:
+        """The file or object of that very name, or None.
+
+        Raises:
+            ProcessingError: `access_denied`, or `unreadable` with the reason.
+        """
+        return self._s3.find(uri) if is_s3(uri) else find_file(uri)
 
     def list_existing(self, uri: str) -> Iterator[StoredObject]:
         """Like `list`, but a folder that does not exist is an empty one."""

@@ -44,6 +44,16 @@ def list_folder(folder: str) -> Iterator[StoredObject]:
                 yield _stored_file(Path(parent, name))
 
 
+def find_file(uri: str) -> StoredObject | None:
+    """The file of that name; None if there is none, or it is not a file."""
+    with translated_errors(uri):
+        try:
+            path = regular_file(uri)
+        except ProcessingError:
+            return None
+        return _stored_file(path) if path.is_file() else None
+
+
 def regular_file(uri: str) -> Path:
     """The path of a listed URI.
 

@@ -193,16 +193,20 @@ class S3Access:
         bucket, key = split_s3(uri)
         self.request(uri, lambda: self.client.delete_object(Bucket=bucket, Key=key))
 
-    def exists(self, uri: str) -> bool:
-        """Whether there is an object of that very key."""
+    def find(self, uri: str) -> StoredObject | None:
+        """The object of that very key, or None."""
         bucket, key = split_s3(uri)
         try:
-            self.request(uri, lambda: self.client.head_object(Bucket=bucket, Key=key, **self.reading))
+            head = self.request(uri, lambda: self.client.head_object(Bucket=bucket, Key=key, **self.reading))
         except ProcessingError as error:
             if error.kind == "not_found":
-                return False
+                return None
             raise
-        return True
+        return StoredObject(uri, head["ContentLength"], head.get("ETag", "").strip('"'))
+
+    def exists(self, uri: str) -> bool:
+        """Whether there is an object of that very key."""
+        return self.find(uri) is not None
 
 
 class ObjectReader(io.RawIOBase):
