@@ -25,7 +25,9 @@ class Character:
     probability: float
 
 
-def split_line(crop: Grey, characters: Sequence[Character]) -> list[tuple[str, tuple[float, ...], float]]:
+def split_line(
+    crop: Grey, characters: Sequence[Character]
+) -> list[tuple[str, tuple[float, float, float, float], float]]:
     """Words of a line as (text, (x0, y0, x1, y1) in pixels of `crop`, mean probability of the characters).
 
     A word ends at a recognised space. It also ends where all of this holds: the characters' peaks are 1.3 times as far
@@ -106,7 +108,7 @@ def _ink(crop: Grey) -> npt.NDArray[np.bool_]:
         return np.zeros(crop.shape, bool)
     middle = (low + high) / 2
     paper = float(np.median(crop))
-    ink = crop < middle if paper - low >= high - paper else crop > middle
+    ink: npt.NDArray[np.bool_] = np.asarray(crop < middle if paper - low >= high - paper else crop > middle)
     ink[ink.mean(axis=1) > 0.75] = False
     return ink
 
@@ -114,11 +116,11 @@ def _ink(crop: Grey) -> npt.NDArray[np.bool_]:
 def _gaps(ink: npt.NDArray[np.bool_], peaks: Sequence[float]) -> list[tuple[int, int]]:
     """Between each two peaks, the widest run of columns without ink, as (first, end); empty if there is none."""
     height, width = ink.shape
-    empty = ~ink[int(height * 0.08) : max(int(height * 0.92), 1)].any(axis=0)
+    filled = ink[int(height * 0.08) : max(int(height * 0.92), 1)].any(axis=0, keepdims=True)[0]
     gaps = []
     for left, right in itertools.pairwise(peaks):
         first, end = int(left), min(int(right) + 1, width)
-        edges = np.flatnonzero(np.diff(np.concatenate(([False], empty[first:end], [False])).astype(np.int8)))
+        edges = np.flatnonzero(np.diff(np.pad(1 - filled[first:end].astype(np.int64), 1)))
         runs = edges.reshape(-1, 2)
         if len(runs):
             begin, stop = runs[(runs[:, 1] - runs[:, 0]).argmax()]

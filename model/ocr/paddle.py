@@ -203,7 +203,7 @@ def _lines(text: npt.NDArray[np.float32], size: tuple[int, int], options: Paddle
     return sorted(lines, key=lambda line: -line.score)[: options.most_lines]
 
 
-def _mean_inside(text: npt.NDArray[np.float32], corners: npt.NDArray[np.float32]) -> float:
+def _mean_inside(text: npt.NDArray[np.float32], corners: npt.NDArray[Any]) -> float:
     import cv2
 
     limits = np.array(text.shape[::-1]) - 1
@@ -214,7 +214,7 @@ def _mean_inside(text: npt.NDArray[np.float32], corners: npt.NDArray[np.float32]
     return float(cv2.mean(text[y0 : y1 + 1, x0 : x1 + 1], mask)[0])
 
 
-def _clockwise(corners: npt.NDArray[np.floating[Any]]) -> Quad:
+def _clockwise(corners: npt.NDArray[Any]) -> Quad:
     """The corners from the top left clockwise."""
     left_to_right = corners[np.argsort(corners[:, 0], kind="stable")]
     top_left, bottom_left = left_to_right[:2][np.argsort(left_to_right[:2, 1], kind="stable")]
@@ -254,7 +254,8 @@ def _resized(grey: Grey, width: int, height: int) -> Grey:
     if grey.shape == (height, width):
         return grey
     reduce = height < 0.8 * grey.shape[0]
-    return cv2.resize(grey, (width, height), interpolation=cv2.INTER_AREA if reduce else cv2.INTER_LINEAR)
+    method = cv2.INTER_AREA if reduce else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(grey, (width, height), interpolation=method), np.uint8)
 
 
 def _crop(grey: Grey, line: TextLine) -> Grey:
@@ -265,7 +266,7 @@ def _crop(grey: Grey, line: TextLine) -> Grey:
     corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
     transform = cv2.getPerspectiveTransform(line.corners, corners)
     crop = cv2.warpPerspective(grey, transform, (width, height), borderMode=cv2.BORDER_REPLICATE, flags=cv2.INTER_CUBIC)
-    return np.ascontiguousarray(np.rot90(crop)) if height >= VERTICAL * width else crop
+    return np.ascontiguousarray(np.rot90(crop) if height >= VERTICAL * width else crop, np.uint8)
 
 
 def _to_page(line: TextLine, box: Sequence[float], shape: tuple[int, ...]) -> tuple[float, float, float, float]:
