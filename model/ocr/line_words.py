@@ -116,7 +116,7 @@ def _ink(crop: Grey) -> npt.NDArray[np.bool_]:
 def _gaps(ink: npt.NDArray[np.bool_], peaks: Sequence[float]) -> list[tuple[int, int]]:
     """Between each two peaks, the widest run of columns without ink, as (first, end); empty if there is none."""
     height, width = ink.shape
-    filled = ink[int(height * 0.08) : max(int(height * 0.92), 1)].any(axis=0, keepdims=True)[0]
+    filled: npt.NDArray[np.bool_] = np.asarray(ink[int(height * 0.08) : max(int(height * 0.92), 1)].any(axis=0))
     gaps = []
     for left, right in itertools.pairwise(peaks):
         first, end = int(left), min(int(right) + 1, width)
