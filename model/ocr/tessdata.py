@@ -18,7 +18,7 @@ SYSTEM_FOLDERS = (
 
 
 class OcrUnavailableError(RuntimeError):
-    """Tesseract, or the data of a language, is not installed."""
+    """An OCR engine, or the data of a language, is not installed."""
 
 
 def languages_of(language: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Filters Tesseract's output: removes form rules from words, and drops specks.
+"""Filters the output of OCR: removes form rules from words, and drops specks.
 
 The complete rules, so that no actual text disappears unnoticed:
 
@@ -26,7 +26,7 @@ _INNER = re.compile(r"_{2,}|(?<=:)_+")
 
 @dataclass(frozen=True)
 class Word:
-    """A word from Tesseract, with its box in pixels (x0, y0, x1, y1) and its confidence, 0-1."""
+    """A word from an OCR engine, with its box in pixels (x0, y0, x1, y1) and its confidence, 0-1."""
 
     text: str
     box: tuple[float, float, float, float]
@@ -47,7 +47,7 @@ def keep_text(
     """The words that are text, by the rules in the module's docstring.
 
     Args:
-        words: from Tesseract.
+        words: from an OCR engine.
         trim_rules: apply rules 1 to 3.
         minimum_confidence: 0-1, for rule 4.
         minimum_symbol_confidence: 0-1, for rule 4 and words without a letter or digit.
