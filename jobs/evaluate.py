@@ -16,7 +16,7 @@ from typing import Any
 
 from jobs.cli import DONE, connect_to_ray, parse_options, require_positive, run_job
 from model.checkpoint_source import BUNDLED_FORMS
-from model.ocr.engine import OcrOptions
+from model.ocr.engine import EngineChoice, OcrOptions
 from model.untrained import UNTRAINED
 from pipelines.datasets.types import Corpus
 from pipelines.evaluation.corpus import read_split
@@ -62,7 +62,9 @@ class Options:
     """corpus: the words of the annotations where there are any; ocr: all pages are read, and a predicted entity is
     right if its label and its text agree with a true one's, without regard to case, white space and punctuation."""
     ocr_lang: str = "eng"
-    """Tesseract's languages, such as eng or deu+fra, where words are read."""
+    """Languages by Tesseract's names, such as eng or deu+fra, where words are read."""
+    ocr_engine: EngineChoice = "auto"
+    """What reads words: auto, ppocr, tesserocr+ppocr, tesserocr or pytesseract, as in jobs.extract."""
     dtype: DtypeChoice = "auto"
     """Dtype of the model; auto is bfloat16 on a GPU and float32 on a CPU."""
     device: str = "auto"
@@ -119,7 +121,7 @@ class Options:
             report_pages=self.report_pages,
             limits=PageLimits(self.page_time_limit_seconds, self.page_memory_limit_megabytes),
             rasterize=RasterizeOptions(text=self.text),
-            ocr=OcrOptions(language=self.ocr_lang),
+            ocr=OcrOptions(engine=self.ocr_engine, language=self.ocr_lang),
             words=self.words,
             infer=InferOptions(task=self.task, dtype=self.dtype, device=self.device, batch_tokens=self.batch_tokens),
             read_workers=self.read_workers,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from model.ocr.engine import OcrOptions
+from model.ocr.engine import EngineChoice, OcrOptions
 from pipelines.documents.rendering import RenderOptions
 from pipelines.options import ExtractOptions
 from pipelines.schema import Task
@@ -25,11 +25,15 @@ class ReadingOptions:
     dpi: int = 200
     """Resolution at which PDF pages are rendered for OCR, in dots per inch."""
     ocr_lang: str = "eng"
-    """Tesseract's languages, such as eng or deu+fra."""
-    ocr_engine: Literal["tesserocr", "pytesseract"] = "tesserocr"
-    """Tesseract in the process, or the program through pytesseract."""
+    """Languages of the pages by Tesseract's names, such as eng or deu+fra, for every engine."""
+    ocr_engine: EngineChoice = "auto"
+    """auto: whole pages by PP-OCR where the CPU has bfloat16 (AMX) or there is a GPU, elsewhere as tesserocr+ppocr, and
+    Tesseract alone where PP-OCR is not installed or does not read the language; ppocr: always PP-OCR; tesserocr+ppocr:
+    Tesseract, and PP-OCR for the lines of which it was unsure; tesserocr: Tesseract, the fastest; pytesseract: the
+    tesseract program."""
     ocr_settings: Literal["measured", "plain"] = "measured"
-    """measured: the resolution, order and filters chosen by benchmarks/ocr.py; plain: Tesseract with its defaults."""
+    """measured: the resolution, order and filters chosen by benchmarks/ocr.py; plain: Tesseract with its defaults, for
+    --ocr-engine tesserocr and pytesseract."""
     min_read_quality: float = 0.0
     """Pages that were read less well than this, 0 to 1, are marked needs_review."""
     rasterizer: Literal["pdfium", "pdf2image"] = "pdfium"
@@ -55,8 +59,6 @@ class ReadingOptions:
         Raises:
             ValueError: the options make no sense.
         """
-        plain = OcrOptions.plain(self.ocr_engine, self.ocr_lang)
-        measured = OcrOptions(engine=self.ocr_engine, language=self.ocr_lang)
         render = RenderOptions(
             dpi=self.dpi, max_pixels=int(self.max_page_megapixels * MEGA), rasterizer=self.rasterizer
         )
@@ -68,6 +70,16 @@ class ReadingOptions:
             min_read_quality=self.min_read_quality,
             limits=PageLimits(self.page_time_limit_seconds, self.page_memory_limit_megabytes),
             rasterize=RasterizeOptions(text=self.text, render=render),
-            ocr=plain if self.ocr_settings == "plain" else measured,
+            ocr=self._ocr_options(),
             infer=InferOptions(task=task, dtype=self.dtype, device=self.device, batch_tokens=self.batch_tokens),
         )
+
+    def _ocr_options(self) -> OcrOptions:
+        if self.ocr_settings == "measured":
+            return OcrOptions(engine=self.ocr_engine, language=self.ocr_lang)
+        if self.ocr_engine not in ("tesserocr", "pytesseract"):
+            raise ValueError(
+                f"--ocr-settings plain is Tesseract with its defaults, and --ocr-engine is {self.ocr_engine}: "
+                "use --ocr-engine tesserocr or pytesseract with it"
+            )
+        return OcrOptions.plain(self.ocr_engine, self.ocr_lang)

@@ -62,6 +62,7 @@ _READ = [
     pa.field("boxes", pa.list_(BOX)),
     pa.field("word_confidences", pa.list_(pa.float32())),
     pa.field("word_sources", pa.list_(pa.string())),
+    pa.field("ocr_engine", pa.string()),
     pa.field("rotation", pa.int16()),
     pa.field("skew", pa.float32()),
     pa.field("read_quality", pa.float32()),

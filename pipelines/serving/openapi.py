@@ -34,6 +34,7 @@ PAGE_EXAMPLE = {
     "boxes": [[606, 484, 655, 498], [660, 484, 690, 498], [695, 484, 741, 498], [842, 485, 912, 497]],
     "word_confidences": [0.96, 0.95, 0.93, 0.97],
     "word_sources": ["ocr", "ocr", "ocr", "ocr"],
+    "ocr_engine": "ppocr",
     "rotation": 0,
     "skew": 0.0,
     "read_quality": 0.94,

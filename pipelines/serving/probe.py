@@ -41,6 +41,7 @@ def probe_page() -> Row:
         "boxes": [[100 + 250 * index, 300, 300 + 250 * index, 700] for index in range(len(words))],
         "word_confidences": [1.0] * len(words),
         "word_sources": ["ocr"] * len(words),
+        "ocr_engine": "ppocr",
         "rotation": 0,
         "skew": 0.0,
         "read_quality": 1.0,

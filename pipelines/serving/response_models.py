@@ -82,6 +82,9 @@ class PageRow(BaseModel):
     boxes: list[Box] | None = Field(description="One a word.")
     word_confidences: list[float | None] | None = Field(description="One a word, by OCR; null if OCR did not read it.")
     word_sources: list[Literal["layer", "ocr", "given"]] | None = Field(description="One a word.")
+    ocr_engine: str | None = Field(
+        description="What read the page where the text layer did not; null if nothing had to."
+    )
     rotation: int | None = Field(description="Degrees clockwise that make the page upright: 0, 90, 180 or 270.")
     skew: float | None = Field(description="Further degrees clockwise that make its lines level.")
     read_quality: float | None = Field(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 from PIL import Image
@@ -65,7 +66,7 @@ class Ocr:
         except RuntimeError as error:
             raise ProcessingError("ocr_failed", f"OCR failed: {error}") from error
         result |= merge_words(row, known, page.text)
-        result |= {"rotation": page.rotation, "skew": page.skew}
+        result |= {"ocr_engine": page.text.engine or None, "rotation": page.rotation, "skew": page.skew}
         boxes = [(x0 / 1000, y0 / 1000, x1 / 1000, y1 / 1000) for x0, y0, x1, y1 in result["boxes"]]
         unread = unread_after(np.asarray(image), result["words"], boxes)
         quality = read_quality(result["words"], boxes, result["word_confidences"], unread)
@@ -88,7 +89,7 @@ class Ocr:
         )
         found = page.text
         boxes = [(x0 + left, y0 + top, x1 + left, y1 + top) for x0, y0, x1, y1 in found.boxes]
-        return PageText(OcrResult(found.words, boxes, found.confidences, found.dropped), page.rotation, page.skew)
+        return replace(page, text=replace(found, boxes=boxes))
 
 
 def merge_words(row: Row, known: list[PixelBox], found: OcrResult) -> Row:

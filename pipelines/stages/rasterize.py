@@ -91,6 +91,7 @@ def rasterize_page(document: Document, row: Row, options: RasterizeOptions) -> R
         "width": size.width,
         "height": size.height,
         **_text_columns("none", [], []),
+        "ocr_engine": None,
         "rotation": 0,
         "skew": 0.0,
         "read_quality": None,

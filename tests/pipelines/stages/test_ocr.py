@@ -53,6 +53,7 @@ def test_a_page_is_read_whole(ocr: Ocr) -> None:
     assert result["text_source"] == "ocr" and set(result["word_sources"]) == {"ocr"}
     assert (result["rotation"], result["skew"]) == (0, 0)
     assert result["read_quality"] > 0.85
+    assert result["ocr_engine"] == ocr.reader.engine.name
     assert "page_image" not in result and "ocr_regions" not in result
 
 
