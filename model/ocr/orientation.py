@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -87,6 +88,18 @@ def boxes_before_turn(boxes: Sequence[PixelBox], turn: Turn, width: int, height:
     top, bottom = np.clip(y.min(axis=1), 0, height - 1), np.clip(y.max(axis=1), 1, height)
     rounded = np.stack([left, top, np.maximum(right, left + 1), np.maximum(bottom, top + 1)], axis=1).round()
     return [(int(a), int(b), int(c), int(d)) for a, b, c, d in rounded]
+
+
+def level_boxes(boxes: Sequence[PixelBox], skew: float) -> list[PixelBox]:
+    """Boxes moved to where they are after a turn by `skew` degrees clockwise about the origin; their size is kept."""
+    angle = math.radians(skew)
+    levelled = []
+    for x0, y0, x1, y1 in boxes:
+        x, y = (x0 + x1) / 2, (y0 + y1) / 2
+        right = round(x * math.cos(angle) - y * math.sin(angle) - x)
+        down = round(x * math.sin(angle) + y * math.cos(angle) - y)
+        levelled.append((x0 + right, y0 + down, x1 + right, y1 + down))
+    return levelled
 
 
 def estimate_skew(image: Image.Image) -> float:

@@ -14,14 +14,17 @@ from PIL import Image, ImageFilter
 
 from model.ocr.engine import OcrEngine, OcrOptions, OcrResult
 from model.ocr.orientation import (
+    PixelBox,
     Rotation,
     Turn,
     boxes_before_turn,
     detect_rotation,
     estimate_skew,
+    level_boxes,
     lies_on_its_side,
     turn_image,
 )
+from model.ocr.reading_order import reading_order
 
 STRAIGHTENED_SKEW = 2.5
 """Degrees; Tesseract reads less skew as well as level lines, and better than after resampling (20 forms of FUNSD with
@@ -88,6 +91,8 @@ class PageReader:
         turn = Turn(rotation, skew if abs(skew) >= STRAIGHTENED_SKEW else 0.0)
         left = None if deadline is None else max(deadline - time.monotonic(), 0.001)
         text = self.engine.read(turn_image(grey, turn), time_limit_seconds=left)
+        if skew and not turn.skew and self.engine.options.reading_order == "boxes":
+            text = _in_order_of(text, level_boxes(text.boxes, skew))
         return PageText(
             replace(text, boxes=boxes_before_turn(text.boxes, turn, grey.width, grey.height)), rotation, skew
         )
@@ -116,6 +121,13 @@ def _paper(image: Image.Image, scale: int, stroke: int) -> Image.Image:
     size = max(image.width // scale, 1), max(image.height // scale, 1)
     small = image.resize(size, Image.Resampling.BOX)
     return small.filter(ImageFilter.MaxFilter(stroke)).filter(ImageFilter.MinFilter(stroke))
+
+
+def _in_order_of(text: OcrResult, boxes: list[PixelBox]) -> OcrResult:
+    """The words in the reading order of other boxes, one per word."""
+    order = reading_order(boxes)
+    words, places, confidences = ([column[i] for i in order] for column in (text.words, text.boxes, text.confidences))
+    return replace(text, words=words, boxes=places, confidences=confidences)
 
 
 def _is_poor(text: OcrResult) -> bool:

@@ -42,6 +42,16 @@ def test_a_crooked_page_is_straightened(reader: PageReader, skew: float) -> None
     assert share_read(result.text.words) > 0.95
 
 
+def test_lines_that_slope_a_little_are_read_one_by_one(reader: PageReader) -> None:
+    receipt = Image.new("L", (900, 1100), 255)
+    for index in range(12):
+        for x, text in ((60, f"Soap{index}"), (700, f"{index}.50")):
+            ImageDraw.Draw(receipt).text((x, 100 + 60 * index), text, fill=0, font=ImageFont.load_default(36))
+    result = reader.read(receipt.rotate(2, Image.Resampling.BICUBIC, fillcolor=255))
+    assert result.skew == pytest.approx(2, abs=0.3)
+    assert result.text.words == [word for index in range(12) for word in (f"Soap{index}", f"{index}.50")]
+
+
 def test_boxes_are_those_of_the_image_as_given(reader: PageReader) -> None:
     image = page().rotate(90, expand=True)
     result = reader.read(image)
