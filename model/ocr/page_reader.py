@@ -126,8 +126,12 @@ def _paper(image: Image.Image, scale: int, stroke: int) -> Image.Image:
 def _in_order_of(text: OcrResult, boxes: list[PixelBox]) -> OcrResult:
     """The words in the reading order of other boxes, one per word."""
     order = reading_order(boxes)
-    words, places, confidences = ([column[i] for i in order] for column in (text.words, text.boxes, text.confidences))
-    return replace(text, words=words, boxes=places, confidences=confidences)
+    return replace(
+        text,
+        words=[text.words[i] for i in order],
+        boxes=[text.boxes[i] for i in order],
+        confidences=[text.confidences[i] for i in order],
+    )
 
 
 def _is_poor(text: OcrResult) -> bool:
