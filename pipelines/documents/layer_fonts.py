@@ -59,8 +59,10 @@ def is_wrong(words: list[Word]) -> bool:
 
 
 def _is_prose(word: str) -> bool:
-    if word.isascii() and word.isalpha():
-        return len(word) > 4 or not word.isupper()
+    """Whether a word's letters should look like a language: no abbreviation, part number or address."""
+    letters = word.strip(".,;:()")
+    if len(letters) <= 4 and letters.isascii() and letters.isalpha():
+        return letters[1:].islower() and not word.endswith(".")
     return sum(map(str.isdigit, word)) <= 1 and not _WEB.search(word)
 
 

@@ -15,14 +15,19 @@ SHORT = "Total payable thirteen hundred"
 SOUND = {
     "English": "Total payable to the landlord within thirty days",
     "capitals": "TOTAL PAYABLE TO THE LANDLORD WITHIN THIRTY DAYS",
-    "German": "Rechnungsbetrag zuz\u00fcglich Umsatzsteuer, zahlbar binnen vierzehn Tagen auf unser Gesch\u00e4ftskonto",
+    "German": "Rechnungsbetrag zuz\u00fcglich Umsatzsteuer, zahlbar binnen "
+    "vierzehn Tagen auf unser Gesch\u00e4ftskonto",
     "Polish": "Wszelkie zmiany niniejszej umowy wymagaj\u0105 formy pisemnej pod rygorem niewa\u017cno\u015bci",
     "Czech": "Smluvn\u00ed strany prohla\u0161uj\u00ed, \u017ee si smlouvu p\u0159ed podpisem p\u0159e\u010detly",
     "Finnish": "Vuokralainen maksaa vuokran kuukauden ensimm\u00e4isen\u00e4 p\u00e4iv\u00e4n\u00e4",
-    "Hungarian": "A b\u00e9rl\u0151 k\u00f6teles a b\u00e9rleti d\u00edjat minden h\u00f3nap els\u0151 napj\u00e1n megfizetni",
-    "Turkish": "Kirac\u0131 her ay\u0131n ilk g\u00fcn\u00fcnde kira bedelini \u00f6demekle y\u00fck\u00fcml\u00fcd\u00fcr",
-    "Greek": "\u03a3\u03c5\u03bc\u03b2\u03cc\u03bb\u03b1\u03b9\u03bf \u03bc\u03b9\u03c3\u03b8\u03ce\u03c3\u03b5\u03c9\u03c2 \u03ba\u03b1\u03c4\u03bf\u03b9\u03ba\u03af\u03b1\u03c2",
-    "Russian": "\u0414\u043e\u0433\u043e\u0432\u043e\u0440 \u0430\u0440\u0435\u043d\u0434\u044b \u043f\u043e\u043c\u0435\u0449\u0435\u043d\u0438\u044f",
+    "Hungarian": "A b\u00e9rl\u0151 k\u00f6teles a b\u00e9rleti "
+    "d\u00edjat minden h\u00f3nap els\u0151 napj\u00e1n megfizetni",
+    "Turkish": "Kirac\u0131 her ay\u0131n ilk "
+    "g\u00fcn\u00fcnde kira bedelini \u00f6demekle y\u00fck\u00fcml\u00fcd\u00fcr",
+    "Greek": "\u03a3\u03c5\u03bc\u03b2\u03cc\u03bb\u03b1\u03b9\u03bf "
+    "\u03bc\u03b9\u03c3\u03b8\u03ce\u03c3\u03b5\u03c9\u03c2 \u03ba\u03b1\u03c4\u03bf\u03b9\u03ba\u03af\u03b1\u03c2",
+    "Russian": "\u0414\u043e\u0433\u043e\u0432\u043e\u0440 "
+    "\u0430\u0440\u0435\u043d\u0434\u044b \u043f\u043e\u043c\u0435\u0449\u0435\u043d\u0438\u044f",
     "Hebrew": "\u05d4\u05e9\u05d5\u05db\u05e8 \u05de\u05ea\u05d7\u05d9\u05d9\u05d1 \u05dc\u05e9\u05dc\u05dd",
     "Arabic": "\u064a\u0644\u062a\u0632\u0645 \u0627\u0644\u0645\u0633\u062a\u0623\u062c\u0631",
     "Chinese": "\u627f\u79df\u4eba\u5e94\u5f53\u6309\u7167 \u7ea6\u5b9a\u7684\u671f\u9650 \u652f\u4ed8\u79df\u91d1",
@@ -95,9 +100,7 @@ def test_words_of_a_wrong_font_are_left_to_ocr_and_those_of_others_stay() -> Non
     assert layer.words[-2:] == ["is", "due:"]
 
 
-@pytest.mark.parametrize(
-    ("font", "code", "symbol"), [("ABCDEF+ZapfDingbats", "4", "\u2714"), ("Wingdings", "x", "\u2612")]
-)
+@pytest.mark.parametrize(("font", "code", "symbol"), [("ZapfDingbats", "4", "\u2714"), ("Wingdings", "x", "\u2612")])
 def test_letters_of_symbol_fonts_become_what_they_show(font: str, code: str, symbol: str) -> None:
     symbols = f"<< /Type /Font /Subtype /Type1 /BaseFont /{font} /Encoding /WinAnsiEncoding >>"
     content = f"BT /F2 12 Tf 20 200 Td ({code}) Tj /F1 12 Tf 20 0 Td (agreed) Tj ET"
