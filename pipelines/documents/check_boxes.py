@@ -46,7 +46,7 @@ def form_check_boxes(document: Document, page_index: int) -> list[CheckBox]:
 
     The page that a document gives has its fields flattened into it, so the file is opened once more.
     """
-    if document.pdf_page(page_index).pdf.get_formtype() == pdfium.FORMTYPE_NONE:
+    if document.pdf_page(page_index).pdf.formenv is None:  # there is no form
         return []
     try:
         with pypdfium2.PdfDocument(document.path()) as pdf:

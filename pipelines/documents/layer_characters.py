@@ -70,7 +70,7 @@ _TRANSLATION_KEYS = frozenset(map(chr, TRANSLATION))
 _ASCENT = 0.7
 _WIDTH = 0.5
 
-# In points. PDFium gives spaces a height of this at most.
+# In points. PDFium gives glyphs that it does not have, and spaces, a height of less than this.
 _FLAT = 0.1
 
 
@@ -240,7 +240,9 @@ def _character_boxes(handle: int, shown: npt.NDArray[np.intp]) -> npt.NDArray[np
     first = boxes.ctypes.data
     columns = (range(first + 8 * k, first + 8 * k + 32 * len(shown), 32) for k in range(4))
     deque(map(get_character_box, repeat(handle), shown.tolist(), *columns), maxlen=0)
-    flat = ~((boxes[:, 1] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 2]))
+    sides = boxes[:, [1, 3]] - boxes[:, [0, 2]]
+    # The thinnest strokes are about 4% of their length.
+    flat = ~(sides.min(axis=1) > np.minimum(_FLAT, 0.01 * sides.max(axis=1)))
     if flat.any():
         text_page = ctypes.cast(handle, pdfium.FPDF_TEXTPAGE)
         for row in np.flatnonzero(flat).tolist():

@@ -48,8 +48,8 @@ def is_wrong(words: list[Word]) -> bool:
     """Whether the font that all these words are in maps its characters wrongly."""
     texts = [word.text for word in words if not word.damaged]
     if len(texts) < len(words):
-        damaged = sum(max(len(word.text), 1) for word in words if word.damaged)
-        if damaged > MAX_DAMAGED_SHARE * (damaged + sum(map(len, texts))):
+        lost = sum(word.lost for word in words)
+        if lost > MAX_DAMAGED_SHARE * (lost + sum(len(word.text) - word.lost for word in words if word.text)):
             return True
     texts = texts[:MAX_WORDS]
     looks, pairs = likeness(filter(_is_prose, texts))
@@ -59,8 +59,10 @@ def is_wrong(words: list[Word]) -> bool:
 
 
 def _is_prose(word: str) -> bool:
-    if word.isascii() and word.isalpha():
-        return len(word) > 4 or not word.isupper()
+    """Whether a word's letters should look like a language: no abbreviation, part number or address."""
+    letters = word.strip(".,;:()")
+    if len(letters) <= 4 and letters.isascii() and letters.isalpha():
+        return letters[1:].islower() and not word.endswith(".")
     return sum(map(str.isdigit, word)) <= 1 and not _WEB.search(word)
 
 

@@ -50,6 +50,7 @@ class Word(NamedTuple):
         text_object: address of the object that draws the first character.
         font: address of its font.
         forward: the last character lies right of the first.
+        lost: number of its characters that have no meaning.
     """
 
     text: str
@@ -58,6 +59,7 @@ class Word(NamedTuple):
     text_object: int
     font: int
     forward: bool
+    lost: int = 0
 
 
 def form_words(characters: Characters, size: tuple[float, float]) -> tuple[list[Word], int]:
@@ -81,7 +83,7 @@ def form_words(characters: Characters, size: tuple[float, float]) -> tuple[list[
     forward = boxes[ends - 1, 2] > boxes[starts, 2]
     text = "".join(map(chr, np.minimum(codes, 0x10FFFF).tolist()))
     words = []
-    for start, end, box, inside, bad, drawer, font, onward in zip(
+    for start, end, box, inside, bad, drawer, font, onward, missing in zip(
         starts.tolist(),
         ends.tolist(),
         _with_extent(np.clip(word_boxes, 0, 1)).tolist(),
@@ -90,11 +92,12 @@ def form_words(characters: Characters, size: tuple[float, float]) -> tuple[list[
         characters.objects[starts].tolist(),
         characters.fonts[starts].tolist(),
         forward.tolist(),
+        np.add.reduceat((characters.kinds[shown] == DAMAGED).astype(np.intp), starts).tolist(),
         strict=True,
     ):
         word = _clean(text[start:end]) if inside else ""
         if word or (inside and bad):
-            words.append(Word(word, tuple(box), bad, drawer, font, onward))
+            words.append(Word(word, tuple(box), bad, drawer, font, onward, missing))
     return words, int((~on_page).sum())
 
 
