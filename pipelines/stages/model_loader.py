@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,16 @@ MODEL_CLASSES: dict[Task, str] = {
 }
 
 TOKENIZER_FILES = ("tokenizer.json", "vocab.txt")
+
+PUBLISHED_VOCABULARY = 30522
+"""Entries of the vocabulary of the published models, BERT's uncased one, which is part of this package."""
+
+OTHER_TOKENIZER_FILES = ("*.model", "vocab.json", "merges.txt")
+"""Files of tokenizers of other kinds: SentencePiece, as that of LayoutXLM, and byte pairs, as that of LayoutLMv3."""
+
+_WORDPIECE_TOKENIZER = re.compile(
+    "(LayoutLM|LayoutLMv2|Bert)(Tokenizer|TokenizerFast|Processor)|PreTrainedTokenizerFast"
+)
 
 
 @dataclass(frozen=True)
@@ -85,7 +97,8 @@ def load_tokenizer(source: str) -> LayoutLMv2Tokenizer:
     """The tokenizer of a checkpoint, or that of the published uncased models if the checkpoint has none.
 
     Raises:
-        ValueError: the checkpoint has no tokenizer and its vocabulary is not the published one.
+        ValueError: the checkpoint has no tokenizer and its vocabulary is not the published one, or the tokenizer is
+            another one than the model's.
     """
     if source == UNTRAINED:
         return LayoutLMv2Tokenizer()
@@ -94,6 +107,7 @@ def load_tokenizer(source: str) -> LayoutLMv2Tokenizer:
     if any((folder / name).is_file() for name in TOKENIZER_FILES):
         tokenizer = LayoutLMv2Tokenizer.from_pretrained(folder)
     else:
+        _check_published_vocabulary(source, folder, config.vocab_size)
         tokenizer = LayoutLMv2Tokenizer()
     if tokenizer.vocab_size > config.vocab_size:
         raise ValueError(
@@ -102,3 +116,37 @@ def load_tokenizer(source: str) -> LayoutLMv2Tokenizer:
         )
     tokenizer.model_max_length = min(tokenizer.model_max_length, config.max_position_embeddings)
     return tokenizer
+
+
+def _check_published_vocabulary(source: str, folder: Path, vocab_size: int) -> None:
+    """Refuse a checkpoint without a tokenizer that is not of the published vocabulary.
+
+    Any vocabulary gives words numbers that a larger model accepts: its results would be plausible and wrong.
+    """
+    other = [path.name for pattern in OTHER_TOKENIZER_FILES for path in sorted(folder.glob(pattern))]
+    kind = _tokenizer_class(folder)
+    if vocab_size != PUBLISHED_VOCABULARY:
+        reason = f"its vocabulary has {vocab_size} entries and the published one {PUBLISHED_VOCABULARY}"
+    elif other:
+        reason = f"{other[0]} is a tokenizer of another kind than LayoutLMv2's"
+    elif kind and not _WORDPIECE_TOKENIZER.fullmatch(kind):
+        reason = f"its tokenizer_config.json names a {kind}, which is of another kind than LayoutLMv2's"
+    else:
+        return
+    raise ValueError(
+        f"{source} has no tokenizer ({' or '.join(TOKENIZER_FILES)}), and {reason}: put the vocab.txt or "
+        "tokenizer.json of the model into its folder; models with another kind of tokenizer, such as LayoutXLM, are "
+        "not supported"
+    )
+
+
+def _tokenizer_class(folder: Path) -> str:
+    """The class that `tokenizer_config.json` names; empty if there is none."""
+    path = folder / "tokenizer_config.json"
+    if not path.is_file():
+        return ""
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged: {error}; copy the checkpoint again") from error
+    return str(config.get("tokenizer_class") or "") if isinstance(config, dict) else ""

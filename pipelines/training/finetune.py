@@ -1,7 +1,7 @@
 """A fine-tuning run: open the output, make the examples, train on Ray's workers, keep the best model.
 
 OUTPUT/finetune.json   options, status and result      OUTPUT/examples/      labelled pages, read once
-OUTPUT/metrics.jsonl   loss and dev metric by step     OUTPUT/checkpoints/   the best and the last
+OUTPUT/metrics.jsonl   loss and dev metric by step     OUTPUT/checkpoints/   the best two and the last
 OUTPUT/curve.png       the same, drawn                 OUTPUT/model/         the best, for --model
 """
 
@@ -29,6 +29,7 @@ from pipelines.training.options import FinetuneOptions, TrainingOptions
 from pipelines.training.output import EXAMPLES, keep_best_model, open_output, write_record, write_start
 from pipelines.training.progress_monitor import monitor_progress
 from pipelines.training.ray_trainer import fit
+from pipelines.training.resume import forget_removed_checkpoints
 from pipelines.training.scaling import plan_scaling
 from pipelines.training.trainer import TrainingJob
 
@@ -58,6 +59,8 @@ def finetune(options: FinetuneOptions) -> dict[str, Any]:
         "corpus": {split: annotations_hash(corpus.pages) for split, corpus in splits.items()},
         "labels": list(labels),
     }
+    if not options.overwrite:
+        forget_removed_checkpoints(storage, options.output)
     earlier = open_output(storage, options, record)
     if earlier is not None and earlier["status"] == "done":
         logger.info("this run is finished already; --overwrite does it again")

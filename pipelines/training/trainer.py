@@ -28,9 +28,9 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from model import LayoutLMv2ImageProcessor, LayoutLMv2Tokenizer
-from model.checkpoint import CheckpointError, read_weights
+from model.checkpoint import CheckpointError
 from pipelines.schema import Task
-from pipelines.storage.files import Storage
+from pipelines.storage.files import Storage, join_uri
 from pipelines.training.batch_plan import BatchPlan
 from pipelines.training.dataloader import DataLoaderOptions, TrainingBatch, augmented_vocabulary, iter_batches
 from pipelines.training.dev_evaluation import DevSplit, predict_share, score_all_ranks
@@ -40,9 +40,8 @@ from pipelines.training.initialization import ModelInit, initialize_model
 from pipelines.training.metrics_log import MetricsLog
 from pipelines.training.optimizer import AverageWeights, freeze, make_optimizer, schedule, set_learning_rates
 from pipelines.training.options import TrainingOptions
-from pipelines.training.output import PROGRESS, STATE
-
-WEIGHTS = "model.safetensors"
+from pipelines.training.output import CHECKPOINTS, PROGRESS, STATE
+from pipelines.training.resume import read_training_state
 
 
 @dataclass(frozen=True)
@@ -274,14 +273,14 @@ class Trainer:
         checkpoint = ray.train.get_checkpoint()
         if checkpoint is None:
             return
+        uri = join_uri(self.job.output, CHECKPOINTS, Path(checkpoint.path).name)
         with checkpoint.as_directory() as folder:
-            state = torch.load(Path(folder, STATE), map_location="cpu", weights_only=True)
-            weights = read_weights(Path(folder, WEIGHTS))
-            self.model.load_state_dict(state.get("model", weights))
+            state = read_training_state(Path(folder), uri)
+            self.model.load_state_dict(state.weights if state.trained is None else state.trained)
             if self.average is not None:
-                self.average.model.load_state_dict(weights)
-            self.optimizer.load_state_dict(state["optimizer"])
-            self.progress = CheckpointProgress(**json.loads(Path(folder, PROGRESS).read_text()))
+                self.average.model.load_state_dict(state.weights)
+            self.optimizer.load_state_dict(state.optimizer)
+            self.progress = CheckpointProgress(**state.progress)
 
 
 class RunningMetrics:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -248,6 +249,26 @@ def test_a_run_stopped_and_killed_as_a_whole_goes_on_to_the_very_same_weights(
     assert finished.curve == undisturbed.curve
     assert finished.evaluations == undisturbed.evaluations
     assert finished.weights.keys() == undisturbed.weights.keys()
+    assert all(torch.equal(tensor, undisturbed.weights[name]) for name, tensor in finished.weights.items())
+
+
+@pytest.mark.slow
+@on_ray
+def test_a_run_goes_on_from_the_checkpoint_before_a_damaged_one(home: Path, undisturbed: Finished) -> None:
+    options = options_for(home, home / "damaged")
+    assert stopped(options, 2, signal.SIGKILL, home / "damaged.log") == -signal.SIGKILL
+    checkpoints = Path(options.output, "checkpoints")
+    snapshot = json.loads((checkpoints / "checkpoint_manager_snapshot.json").read_text())
+    folder = checkpoints / snapshot["latest_checkpoint_result"]["checkpoint_dir_name"]
+    others = {path.name for path in checkpoints.glob("step-*")} - {folder.name}
+    assert others, "the one before it is kept"
+    os.truncate(folder / "training_state.pt", 5000)
+    with pytest.raises(TrainingError, match=f"{folder}/training_state.pt is damaged.*remove the folder {folder}"):
+        run(options)
+    assert {path.name for path in checkpoints.glob("step-*")} == {folder.name, *others}
+    shutil.rmtree(folder)
+    finished = run(options)
+    assert finished.curve == undisturbed.curve
     assert all(torch.equal(tensor, undisturbed.weights[name]) for name, tensor in finished.weights.items())
 
 
