@@ -13,11 +13,13 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 
 import pyarrow as pa
 
 from pipelines.batch.candidates import Candidate, RetrySelection, compare_with_index, select_new_or_changed
+from pipelines.batch.deduplication import open_once
 from pipelines.batch.listing import list_documents
 from pipelines.batch.manifest import forget_documents, keep_newest, read_document_index, read_failed_pages
 from pipelines.batch.opening import open_documents
@@ -147,7 +149,8 @@ def _open_round(
     candidates = {candidate.document_id: candidate for candidate in batch}
     old_pages = {name: candidate.old_pages for name, candidate in candidates.items() if candidate.has_changed}
     rows: list[Row] = []
-    with closing(open_documents([candidate.row for candidate in batch], options, cluster)) as opened:
+    listed, open_all = [candidate.row for candidate in batch], partial(open_documents, options=options, cluster=cluster)
+    with closing(open_once(listed, open_all) if options.deduplicate else open_all(listed)) as opened:
         if options.retry_failed:
             selected = _select_pages_of_retry(opened, budget.remaining, old_pages)
         else:
