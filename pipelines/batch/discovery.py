@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import islice
 
 import pyarrow as pa
@@ -149,7 +148,11 @@ def _open_round(
     candidates = {candidate.document_id: candidate for candidate in batch}
     old_pages = {name: candidate.old_pages for name, candidate in candidates.items() if candidate.has_changed}
     rows: list[Row] = []
-    listed, open_all = [candidate.row for candidate in batch], partial(open_documents, options=options, cluster=cluster)
+    listed = [candidate.row for candidate in batch]
+
+    def open_all(chosen: Sequence[Row]) -> Generator[Row, None, None]:
+        return open_documents(chosen, options, cluster)
+
     with closing(open_once(listed, open_all) if options.deduplicate else open_all(listed)) as opened:
         if options.retry_failed:
             selected = _select_pages_of_retry(opened, budget.remaining, old_pages)
