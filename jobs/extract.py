@@ -68,6 +68,8 @@ class Options(ReadingOptions, InputAccessOptions, ExtractedOptions):
     retry_failed: bool = False
     """Read the failed documents and pages of the earlier run in --output again, for instance with higher limits or
     --text ocr; the others stay as they are."""
+    deduplicate: bool = True
+    """Read documents in S3 with the same bytes (etag and size) once, and write each of them."""
     report_pages: int = 8
     """Pages that are drawn in report.html."""
     address: str | None = None
@@ -105,6 +107,7 @@ class Options(ReadingOptions, InputAccessOptions, ExtractedOptions):
             overwrite=self.overwrite,
             retry_failed=self.retry_failed,
             report_pages=self.report_pages,
+            deduplicate=self.deduplicate,
             command=tuple(command),
             read_workers=self.read_workers,
             model_workers=self.model_workers,

@@ -28,7 +28,7 @@ def read_document(path: str, options: ExtractOptions | None = None, *, pages: Se
     """Words, boxes and what the model finds on each page, as rows of `pages/` in the batch job's output.
 
     Args:
-        path: a PDF, PNG, JPEG or TIFF file, on this machine or `s3://bucket/key`.
+        path: a PDF, PNG, JPEG, TIFF, WebP, BMP, GIF, JPEG 2000 or HEIC file, on this machine or `s3://bucket/key`.
         options: model, task, questions and how pages are read; by default the bundled model finds entities.
         pages: indices of the pages to read, from 0; None reads all.
 

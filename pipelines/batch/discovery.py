@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -18,6 +18,7 @@ from itertools import islice
 import pyarrow as pa
 
 from pipelines.batch.candidates import Candidate, RetrySelection, compare_with_index, select_new_or_changed
+from pipelines.batch.deduplication import open_once
 from pipelines.batch.listing import list_documents
 from pipelines.batch.manifest import forget_documents, keep_newest, read_document_index, read_failed_pages
 from pipelines.batch.opening import open_documents
@@ -147,7 +148,12 @@ def _open_round(
     candidates = {candidate.document_id: candidate for candidate in batch}
     old_pages = {name: candidate.old_pages for name, candidate in candidates.items() if candidate.has_changed}
     rows: list[Row] = []
-    with closing(open_documents([candidate.row for candidate in batch], options, cluster)) as opened:
+    listed = [candidate.row for candidate in batch]
+
+    def open_all(chosen: Sequence[Row]) -> Generator[Row, None, None]:
+        return open_documents(chosen, options, cluster)
+
+    with closing(open_once(listed, open_all) if options.deduplicate else open_all(listed)) as opened:
         if options.retry_failed:
             selected = _select_pages_of_retry(opened, budget.remaining, old_pages)
         else:

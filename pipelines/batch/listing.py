@@ -31,8 +31,8 @@ def list_documents(inputs: Sequence[str], storage: Storage, *, output: str | Non
     """Everything under the inputs, lazily, each URI once, except what a run wrote under `output`.
 
     Args:
-        inputs: see `list_input`. A single folder or prefix needs no memory; several inputs, which may overlap, and
-            lists of documents need about 70 bytes a document.
+        inputs: see `list_input`. A single folder needs no memory, and a prefix 8 bytes a key; several inputs, which may
+            overlap, and lists of documents need about 70 bytes a document.
 
     Raises:
         ProcessingError: an input does not exist, is empty, or may not be listed; raised before the first document.

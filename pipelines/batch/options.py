@@ -22,6 +22,7 @@ class RunOptions:
         retry_failed: do the failed documents and pages of an earlier run again. All options may differ from that run's
             except the model, the task and the questions; pages that it read stay as they are.
         report_pages: pages drawn in the report.
+        deduplicate: documents in S3 with the same bytes are read once, and written each.
         command: the command line of the run, from which the report derives commands that retry failures.
         read_workers, model_workers: see `plan_pools`.
         pages_per_round: the most pages in one execution of Ray Data; None takes the default of `pages_per_round`.
@@ -35,6 +36,7 @@ class RunOptions:
     overwrite: bool = False
     retry_failed: bool = False
     report_pages: int = 8
+    deduplicate: bool = True
     command: tuple[str, ...] = ()
     read_workers: int | None = None
     model_workers: int | None = None

@@ -32,6 +32,21 @@ class PageBitmap:
         """The number of marked pages."""
         return int(np.count_nonzero(self._marked))
 
+    def copy(self) -> PageBitmap:
+        """The same marks, to be changed on their own."""
+        other = PageBitmap.__new__(PageBitmap)
+        other._documents, other._starts, other._marked = self._documents, self._starts, self._marked.copy()
+        return other
+
+    def marked_by_document(self) -> npt.NDArray[np.int64]:
+        """The number of marked pages of each document, int64 [documents]."""
+        counts = np.concatenate([[0], np.cumsum(self._marked)]).astype(np.int64)
+        return counts[self._starts[1:]] - counts[self._starts[:-1]]
+
+    def mark_documents(self, chosen: npt.NDArray[np.bool_]) -> None:
+        """Mark all pages of some documents; `chosen`: bool [documents]."""
+        self._marked |= np.repeat(chosen, self._documents.pages)
+
     def mark(self, document_ids: Sequence[str], page_indices: Sequence[int]) -> npt.NDArray[np.bool_]:
         """Mark pages; returns for each whether this call marked it: it is expected, and was not marked before."""
         positions, expected = self._positions(document_ids, page_indices)

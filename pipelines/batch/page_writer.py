@@ -10,11 +10,15 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
+from pipelines.batch.deduplication import copy_pages, find_originals
+from pipelines.batch.document_index import DocumentIndex
 from pipelines.batch.manifest import keep_newest, pages_to_do, read_document_index, read_pages_done
 from pipelines.batch.options import RunOptions
 from pipelines.batch.ownership import check_ownership
+from pipelines.batch.page_bitmap import PageBitmap
 from pipelines.batch.telemetry import count_pages, set_pending_pages
 from pipelines.extract import extract_pages
 from pipelines.in_process import available_cores, extract_blocks
@@ -76,22 +80,70 @@ def write_pages(
         return 0
     if done.marked:
         logger.info("%d pages are there already, %d to do", done.marked, to_do)
-    rows = pages_to_do(storage, options.output, done)
-    block_pages, round_pages = pages_per_block(to_do, pools), pages_per_round(to_do, pools, options.pages_per_round)
-    seconds, checked = 0.0, time.monotonic()
+    checked = time.monotonic()
     with Progress(to_do, "pages") as progress:
         set_pending_pages(to_do)
-        while blocks := list(_blocks(islice(rows, round_pages), block_pages)):
-            check_ownership(storage, options.output, run_id)
-            for summary in write_round(blocks, storage, options, pools, run_id, in_process):
-                progress.add(summary["pages"], summary["failed"])
-                seconds += summary["seconds"]
-                set_pending_pages(to_do - progress.done)
-                if time.monotonic() - checked > OWNERSHIP_CHECK_SECONDS:
-                    check_ownership(storage, options.output, run_id)
-                    checked = time.monotonic()
-            block_pages = pages_per_later_block(block_pages, seconds / progress.done)
+        for summary in _write_all(storage, options, documents, done, pools, run_id, in_process):
+            progress.add(summary["pages"], summary["failed"])
+            set_pending_pages(to_do - progress.done)
+            if time.monotonic() - checked > OWNERSHIP_CHECK_SECONDS:
+                check_ownership(storage, options.output, run_id)
+                checked = time.monotonic()
     return to_do
+
+
+def _write_all(
+    storage: Storage,
+    options: RunOptions,
+    documents: DocumentIndex,
+    done: PageBitmap,
+    pools: Pools,
+    run_id: str,
+    in_process: bool,
+) -> Iterator[dict[str, Any]]:
+    """Write the pages that are not done, each with a summary of its block; those of the same bytes are read once."""
+
+    def read(marked: PageBitmap) -> Iterator[dict[str, Any]]:
+        rows = pages_to_do(storage, options.output, marked)
+        return _write_read(rows, marked.expected - marked.marked, storage, options, pools, run_id, in_process)
+
+    originals = find_originals(documents, done) if options.deduplicate else np.arange(len(documents))
+    is_copy = originals != np.arange(len(documents))
+    if is_copy.any():
+        to_read = done.copy()
+        to_read.mark_documents(is_copy)
+        yield from read(to_read)
+        done.mark_documents(~is_copy)
+        check_ownership(storage, options.output, run_id)
+        left = done.expected - done.marked
+        for table in copy_pages(storage, options.output, documents, originals, done):
+            yield from write_block(table, storage, join_uri(options.output, "pages"), run_id).to_pylist()
+        copied = left - (done.expected - done.marked)
+        logger.info("%d pages are of documents with the same bytes as others, and were not read again", copied)
+    yield from read(done)
+
+
+def _write_read(
+    rows: Iterator[Row],
+    to_do: int,
+    storage: Storage,
+    options: RunOptions,
+    pools: Pools,
+    run_id: str,
+    in_process: bool,
+) -> Iterator[dict[str, Any]]:
+    """Read pages and write them, in rounds; yields a summary of each block when it is written."""
+    if not to_do:
+        return
+    block_pages, round_pages = pages_per_block(to_do, pools), pages_per_round(to_do, pools, options.pages_per_round)
+    seconds, pages = 0.0, 0
+    while blocks := list(_blocks(islice(rows, round_pages), block_pages)):
+        check_ownership(storage, options.output, run_id)
+        for summary in write_round(blocks, storage, options, pools, run_id, in_process):
+            seconds += summary["seconds"]
+            pages += summary["pages"]
+            yield summary
+        block_pages = pages_per_later_block(block_pages, seconds / pages)
 
 
 def _blocks(rows: Iterator[Row], size: int) -> Iterator[pa.Table]:

@@ -17,11 +17,12 @@ from pipelines.errors import ProcessingError
 MAX_PLACEHOLDER_PAGES, MAX_PLACEHOLDER_WORDS = 3, 200
 """The stand-in of a dynamic XFA form is not longer; that of LiveCycle Designer has one page of about 100 words."""
 
-_PLACEHOLDER = re.compile(
-    r"please\s+wait|bitte\s+warten|veuillez\s+patienter|espere|attendere|aguarde|wachten|vänta|proszę\s+czekać|"
-    r"подождите|お待ち|请稍候|adobe\.com|adobe\s+(acrobat\s+)?reader|pdf[\s-]+viewer|your\s+viewer",
+_WAIT = re.compile(
+    r"please\s+wait|bitte\s+warten|veuillez\s+patienter|espere\b|attendere|aguarde|wachten|vänta|proszę\s+czekać|"
+    r"подождите|お待ち|请稍候",
     re.IGNORECASE,
 )
+_VIEWER = re.compile(r"adobe\.com|adobe\s+(acrobat\s+)?reader|pdf[\s-]+viewer|your\s+viewer", re.IGNORECASE)
 
 
 def check_container(pdf: pypdfium2.PdfDocument) -> None:
@@ -47,10 +48,10 @@ def check_container(pdf: pypdfium2.PdfDocument) -> None:
 
 
 def _is_dynamic_xfa(pdf: pypdfium2.PdfDocument) -> bool:
-    """A form with XFA whose pages hold no fields and no more words than a stand-in has.
+    """A form with XFA whose pages hold no more words than a stand-in has, and no fields.
 
     `NeedsRendering` in the catalog (`FORMTYPE_XFA_FULL`) says that the pages are made from the XFA. Without it, which
-    is usual in static forms, the words must be those of a stand-in.
+    is usual in static forms, the words must be those of a stand-in. With it and these words, fields do not matter.
     """
     form_type = pdf.get_formtype()
     if form_type not in (pdfium.FORMTYPE_XFA_FULL, pdfium.FORMTYPE_XFA_FOREGROUND):
@@ -58,14 +59,14 @@ def _is_dynamic_xfa(pdf: pypdfium2.PdfDocument) -> bool:
     if len(pdf) > MAX_PLACEHOLDER_PAGES:
         return False
     texts: list[str] = []
+    has_fields = False
     for index in range(len(pdf)):
         try:
             page = pdf[index]
         except pypdfium2.PdfiumError:  # a damaged page is reported when it is read
             return False
         try:
-            if _has_fields(page):
-                return False
+            has_fields |= _has_fields(page)
             text_page = page.get_textpage()
             texts.append(text_page.get_text_bounded())
             text_page.close()
@@ -74,7 +75,10 @@ def _is_dynamic_xfa(pdf: pypdfium2.PdfDocument) -> bool:
     text = " ".join(texts)
     if len(text.split()) > MAX_PLACEHOLDER_WORDS:
         return False
-    return form_type == pdfium.FORMTYPE_XFA_FULL or _PLACEHOLDER.search(text) is not None
+    needs_rendering, waits = form_type == pdfium.FORMTYPE_XFA_FULL, _WAIT.search(text) is not None
+    if has_fields:
+        return needs_rendering and waits
+    return needs_rendering or waits or _VIEWER.search(text) is not None
 
 
 def _has_fields(page: pypdfium2.PdfPage) -> bool:

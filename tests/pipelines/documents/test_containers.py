@@ -70,11 +70,17 @@ def test_a_dynamic_xfa_form_is_refused_by_name(text: str, catalog: str) -> None:
     assert "XFA" in refusal(xfa_form(text, catalog))
 
 
+def test_a_field_on_the_page_that_waits_makes_it_no_form() -> None:
+    assert "XFA" in refusal(xfa_form(PLEASE_WAIT, "/NeedsRendering true", has_field=True))
+
+
 @pytest.mark.parametrize(
     ("text", "catalog", "has_field"),
     [
         (INVOICE, "", True),
         (INVOICE, "", False),
+        ("You need Adobe Reader to sign this form", "", True),
+        (PLEASE_WAIT, "", True),
         (INVOICE, "/NeedsRendering false", False),
         (INVOICE, "/NeedsRendering true", True),
         (" \n".join(["The tenant keeps the shed in good repair"] * 40), "/NeedsRendering true", False),
