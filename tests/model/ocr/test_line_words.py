@@ -73,9 +73,11 @@ def test_a_rule_under_the_line_is_not_ink_of_a_word() -> None:
 
 
 def test_a_words_confidence_is_the_mean_of_its_characters() -> None:
-    picture, characters, _ = line("ab", "c", gap=40)
-    graded = [Character(c.text, c.position, p) for c, p in zip(characters, (0.5, 1.0, 0.25), strict=True)]
-    assert [confidence for _, _, confidence in split_line(picture, graded)] == [0.75, 0.25]
+    picture, characters, _ = line("abcd", "ef", gap=40)
+    graded = [
+        Character(c.text, c.position, p) for c, p in zip(characters, (0.5, 1.0, 0.5, 1.0, 0.25, 0.5), strict=True)
+    ]
+    assert [confidence for _, _, confidence in split_line(picture, graded)] == [0.75, 0.375]
 
 
 def test_a_line_without_characters_has_no_words() -> None:
