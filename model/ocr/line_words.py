@@ -33,7 +33,7 @@ def split_line(
     A word ends at a recognised space. It also ends where all of this holds: the characters' peaks are 1.3 times as far
     apart as usual in the line; the gap without ink between them is 3 times as wide as those between the line's other
     letters and a fifth of the text's height; and it is 0.7 times as wide as the line's recognised spaces. Before
-    closing punctuation, after opening brackets and inside numbers the gap must be 1.6 to 1.8 times wider still.
+    closing punctuation, after opening brackets and inside numbers the gap must be 1.5 to 1.8 times wider still.
 
     Args:
         crop: the upright line, uint8 (height, width).
@@ -98,7 +98,7 @@ def _reluctance(letters: Sequence[Character], index: int) -> float:
         return 1.6
     if left in ".,:-/" and right.isdigit() and index and letters[index - 1].text.isdigit():
         return 1.8
-    return 1.0
+    return 1.5 if left.isdigit() and right.isdigit() else 1.0
 
 
 def _ink(crop: Grey) -> npt.NDArray[np.bool_]:

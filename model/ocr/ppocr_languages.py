@@ -18,7 +18,8 @@ LATIN = frozenset(
     )
 )
 """Languages of Latin script all of whose letters PP-OCRv6 (small) knows. Vietnamese and Yoruba have letters with two
-marks or dots below, Tongan and Uzbek the letter U+02BB, which it lacks; Fraktur is another hand."""
+marks or dots below, Tongan and Uzbek the letter U+02BB, which it lacks; Fraktur is another hand.
+Of the punctuation, it lacks the Spanish "¡"."""
 
 CHINESE_AND_JAPANESE = frozenset(("chi_sim", "chi_tra", "jpn"))
 """Written in lines from left to right; for columns (chi_sim_vert) Tesseract is used."""

@@ -152,11 +152,12 @@ def _mean_inside(text: npt.NDArray[np.float32], corners: npt.NDArray[Any]) -> fl
 
 
 def _clockwise(corners: npt.NDArray[Any]) -> Quad:
-    """The corners from the top left clockwise."""
-    left_to_right = corners[np.argsort(corners[:, 0], kind="stable")]
-    top_left, bottom_left = left_to_right[:2][np.argsort(left_to_right[:2, 1], kind="stable")]
-    top_right, bottom_right = left_to_right[2:][np.argsort(left_to_right[2:, 1], kind="stable")]
-    return np.array([top_left, top_right, bottom_right, bottom_left], np.float32)
+    """The corners of a rectangle clockwise, from the edge that points most to the right."""
+    edges = np.roll(corners, -1, axis=0) - corners
+    if edges[0, 0] * edges[1, 1] < edges[0, 1] * edges[1, 0]:
+        return _clockwise(corners[::-1])
+    rightward = edges[:, 0] / np.maximum(np.linalg.norm(edges, axis=1), 1e-6)
+    return np.roll(corners, -int(rightward.argmax()), axis=0).astype(np.float32)
 
 
 def normalised(grey: Grey) -> npt.NDArray[np.float32]:

@@ -18,9 +18,8 @@ from model.ocr.engine import (
     OcrOptions,
     OcrUnavailableError,
     normalise_boxes,
-    tesseract_resolution,
-    working_size,
 )
+from model.ocr.tesseract import tesseract_resolution, working_size
 
 TEXT = ["Purchase order 4711", "Delivery date: 12 March 2024", "Total amount due 1,250.00"]
 WORDS = " ".join(TEXT).split()
@@ -47,7 +46,7 @@ def drawn(width: int = 1200, height: int = 1600, size: int = 36, mode: str = "L"
 
 @pytest.fixture(scope="module")
 def engine() -> Iterator[OcrEngine]:
-    with OcrEngine() as made:
+    with OcrEngine(OcrOptions(engine="tesserocr")) as made:
         yield made
 
 
@@ -178,8 +177,9 @@ def test_without_tesserocr_the_program_is_used(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setitem(sys.modules, "tesserocr", None)  # importing it now raises ImportError
-    with OcrEngine() as engine:
-        assert engine.read(drawn()[0]).words == WORDS
+    with OcrEngine(OcrOptions(engine="tesserocr")) as engine:
+        result = engine.read(drawn()[0])
+    assert (result.words, result.engine) == (WORDS, "pytesseract")
     assert "pytesseract instead" in caplog.text
 
 
@@ -189,13 +189,13 @@ import os, sys, threading
 import torch
 torch.ones(512, 512) @ torch.ones(512, 512)
 from PIL import Image, ImageDraw, ImageFont
-from model.ocr.engine import OcrEngine
+from model.ocr.engine import OcrEngine, OcrOptions
 image = Image.new("L", (1600, 1600), 255)
 font = ImageFont.load_default(size=40)
 for row in range(12):
     ImageDraw.Draw(image).text((100, 100 + 100 * row), "words enough for several threads to share", fill=0, font=font)
 before = len(os.listdir("/proc/self/task"))
-engine = OcrEngine()
+engine = OcrEngine(OcrOptions(engine="tesserocr"))
 most, done = 0, threading.Event()
 def watch():
     global most
@@ -247,7 +247,7 @@ def test_the_error_for_a_missing_language_names_its_package(engine_name: EngineN
 
 def test_the_error_for_a_folder_without_data_names_the_folder(tmp_path: Path) -> None:
     with pytest.raises(OcrUnavailableError, match=str(tmp_path)):
-        OcrEngine(OcrOptions(tessdata=str(tmp_path)))
+        OcrEngine(OcrOptions(engine="tesserocr", tessdata=str(tmp_path)))
 
 
 def test_the_error_for_a_missing_program_names_its_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -269,7 +269,7 @@ def test_a_page_over_its_time_limit_is_a_timeout_and_the_next_is_read(engine_nam
 
 
 def test_reading_with_a_closed_engine_is_an_error() -> None:
-    engine = OcrEngine()
+    engine = OcrEngine(OcrOptions(engine="tesserocr"))
     engine.close()
     engine.close()
     with pytest.raises(RuntimeError, match="closed"):
@@ -298,7 +298,7 @@ def test_larger_pages_get_a_higher_resolution() -> None:
 
 def test_words_of_low_confidence_are_dropped_and_counted() -> None:
     image, _ = drawn()
-    with OcrEngine(OcrOptions(minimum_confidence=1.0, minimum_symbol_confidence=1.0)) as strict:
+    with OcrEngine(OcrOptions("tesserocr", minimum_confidence=1.0, minimum_symbol_confidence=1.0)) as strict:
         result = strict.read(image)
     assert len(result.words) + result.dropped == len(WORDS)
     assert result.dropped > 0

@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
+from model.ocr.options import OcrOptions
 from model.ocr.page_reader import PageReader, level_light
 from tests.model.ocr.test_orientation import LINES, crooked, page
 
 
-@pytest.fixture(scope="module")
-def reader() -> Iterator[PageReader]:
-    reader = PageReader()
+@pytest.fixture(scope="module", params=["ppocr", "tesserocr"])
+def reader(request: pytest.FixtureRequest) -> Iterator[PageReader]:
+    reader = PageReader(OcrOptions(engine=request.param))
     yield reader
     reader.close()
 
