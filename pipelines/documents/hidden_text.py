@@ -96,23 +96,28 @@ class _TextObjects:
 def hidden_characters(page: pypdfium2.PdfPage, characters: Characters, content: PageContent) -> tuple[Mask, set[int]]:
     """Which of the characters with a glyph, [m], cannot be seen, and the addresses of text objects that are not drawn.
 
-    Text beneath an image counts as not drawn: old scanners write it there.
+    Text beneath an opaque image counts as not drawn: old scanners write it there.
     """
     hidden = np.zeros(len(characters.shown), bool)
     if len(hidden) == 0:
         return hidden, set()
     texts = _text_objects(characters, content)
     covered, beneath_image = _covered(page, texts, content)
-    undrawn = texts.undrawn | beneath_image
-    suspect = (texts.optional | covered | texts.pale) & ~undrawn & (texts.order >= 0)
+    suspect = (texts.optional | covered | texts.pale | beneath_image) & ~texts.undrawn & (texts.order >= 0)
+    undrawn = texts.undrawn
     if not (suspect.any() or undrawn.any()):
         return hidden, set()
     shown = _render(page)
     if suspect.any():
         questioned = np.flatnonzero(suspect[texts.of_character])
+        objects = texts.of_character[questioned]
         without_text = _render_without(page, texts.handles[suspect].tolist())
         difference = np.abs(shown.astype(np.int16) - without_text).max(axis=2)
-        hidden[questioned] = _largest(difference, characters.boxes[questioned], page) < VISIBLE
+        seen = _largest(difference, characters.boxes[questioned], page) >= VISIBLE
+        seen_of_object = np.bincount(objects, weights=seen, minlength=len(suspect))
+        opaque = 2 * seen_of_object < np.bincount(objects, minlength=len(suspect))
+        undrawn = undrawn | (beneath_image & opaque)
+        hidden[questioned] = ~seen
     if undrawn.any():
         questioned = np.flatnonzero(undrawn[texts.of_character])
         grey = shown.mean(axis=2)
