@@ -16,6 +16,7 @@ import ctypes
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import repeat
 
 import numpy as np
 import numpy.typing as npt
@@ -144,7 +145,7 @@ def _text_objects(characters: Characters, content: PageContent) -> _TextObjects:
         np.concatenate(
             [np.fmin.reduceat(boxes[:, :2], starts, axis=0), np.fmax.reduceat(boxes[:, 2:], starts, axis=0)], axis=1
         ),
-        np.fromiter((painting.places.get(address, -1) for address in addresses), np.intp, len(handles)),
+        np.fromiter(map(painting.places.get, addresses, repeat(-1)), np.intp, len(handles)),
         np.fromiter(map(painting.optional.__contains__, addresses), bool, len(handles)),
         np.fromiter(map(get_render_mode, addresses), np.int64, len(handles)),
         colours.astype(np.int64),
