@@ -16,6 +16,7 @@ import ctypes
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import repeat
 
 import numpy as np
 import numpy.typing as npt
@@ -96,23 +97,28 @@ class _TextObjects:
 def hidden_characters(page: pypdfium2.PdfPage, characters: Characters, content: PageContent) -> tuple[Mask, set[int]]:
     """Which of the characters with a glyph, [m], cannot be seen, and the addresses of text objects that are not drawn.
 
-    Text beneath an image counts as not drawn: old scanners write it there.
+    Text beneath an opaque image counts as not drawn: old scanners write it there.
     """
     hidden = np.zeros(len(characters.shown), bool)
     if len(hidden) == 0:
         return hidden, set()
     texts = _text_objects(characters, content)
     covered, beneath_image = _covered(page, texts, content)
-    undrawn = texts.undrawn | beneath_image
-    suspect = (texts.optional | covered | texts.pale) & ~undrawn & (texts.order >= 0)
+    suspect = (texts.optional | covered | texts.pale | beneath_image) & ~texts.undrawn & (texts.order >= 0)
+    undrawn = texts.undrawn
     if not (suspect.any() or undrawn.any()):
         return hidden, set()
     shown = _render(page)
     if suspect.any():
         questioned = np.flatnonzero(suspect[texts.of_character])
+        objects = texts.of_character[questioned]
         without_text = _render_without(page, texts.handles[suspect].tolist())
         difference = np.abs(shown.astype(np.int16) - without_text).max(axis=2)
-        hidden[questioned] = _largest(difference, characters.boxes[questioned], page) < VISIBLE
+        seen = _largest(difference, characters.boxes[questioned], page) >= VISIBLE
+        seen_of_object = np.bincount(objects, weights=seen, minlength=len(suspect))
+        opaque = 2 * seen_of_object < np.bincount(objects, minlength=len(suspect))
+        undrawn = undrawn | (beneath_image & opaque)
+        hidden[questioned] = ~seen
     if undrawn.any():
         questioned = np.flatnonzero(undrawn[texts.of_character])
         grey = shown.mean(axis=2)
@@ -139,7 +145,7 @@ def _text_objects(characters: Characters, content: PageContent) -> _TextObjects:
         np.concatenate(
             [np.fmin.reduceat(boxes[:, :2], starts, axis=0), np.fmax.reduceat(boxes[:, 2:], starts, axis=0)], axis=1
         ),
-        np.fromiter((painting.places.get(address, -1) for address in addresses), np.intp, len(handles)),
+        np.fromiter(map(painting.places.get, addresses, repeat(-1)), np.intp, len(handles)),
         np.fromiter(map(painting.optional.__contains__, addresses), bool, len(handles)),
         np.fromiter(map(get_render_mode, addresses), np.int64, len(handles)),
         colours.astype(np.int64),

@@ -73,6 +73,9 @@ _WIDTH = 0.5
 # In points. PDFium gives glyphs that it does not have, and spaces, a height of less than this.
 _FLAT = 0.1
 
+# Characters between two whose text objects are compared.
+_SAMPLE = 16
+
 
 _SYMBOL_FONTS = {
     "dingbats": {
@@ -151,7 +154,7 @@ class Characters:
 def read_characters(page: pypdfium2.PdfPage, text_page: Any, count: int) -> Characters:
     """The first `count` characters of a page."""
     handle = address_of(text_page)
-    codes = np.fromiter(map(get_unicode, repeat(handle), range(count)), np.uint32, count)
+    codes = _codes(text_page, count)
     kinds = _classify(codes)
     controls = np.flatnonzero(codes < 0x20)
     for index in controls.tolist():
@@ -161,30 +164,65 @@ def read_characters(page: pypdfium2.PdfPage, text_page: Any, count: int) -> Char
         elif codes[index] in LINE_END_HYPHENS and not is_hyphen(handle, index):
             kinds[index] = DAMAGED
     shown = np.flatnonzero(kinds >= DAMAGED)
-    objects = np.fromiter(map(get_text_object, repeat(handle), shown.tolist()), np.uint64, len(shown))
+    objects = _objects(handle, shown)
     handles, of_character = np.unique(objects, return_inverse=True)
-    fonts = np.fromiter(map(get_font, handles.tolist()), np.uint64, len(handles))[of_character]
-    unmapped = _unmapped(handle, codes[shown], fonts, shown)
-    codes[shown] = _as_symbols(codes[shown], fonts)
+    fonts, of_handle = np.unique(np.fromiter(map(get_font, handles.tolist()), np.uint64), return_inverse=True)
+    font_of = of_handle[of_character]
+    unmapped = _unmapped(handle, codes[shown], font_of, shown)
+    codes[shown] = _as_symbols(codes[shown], fonts, font_of)
     kinds[shown[unmapped]] = DAMAGED
     boxes = upright(_character_boxes(handle, shown), page)
-    return Characters(codes, kinds, shown, unmapped, boxes, objects, fonts)
+    return Characters(codes, kinds, shown, unmapped, boxes, objects, fonts[font_of])
+
+
+def _codes(text_page: Any, count: int) -> npt.NDArray[np.uint32]:
+    """The code points, in one call where it gives all of them: it leaves out characters without a code."""
+    units = np.zeros(count + 1, np.uint16)
+    buffer = ctypes.cast(units.ctypes.data, ctypes.POINTER(ctypes.c_ushort))
+    if pdfium.FPDFText_GetText(text_page, 0, count, buffer) == count + 1:
+        codes = units[:count].astype(np.uint32)
+        codes[codes == LINE_END_HYPHENS[1]] = LINE_END_HYPHENS[0]
+        return codes
+    return np.fromiter(map(get_unicode, repeat(address_of(text_page)), range(count)), np.uint32, count)
+
+
+def _objects(handle: int, shown: npt.NDArray[np.intp]) -> npt.NDArray[np.uint64]:
+    """The text object of each character; those of one object follow each other, so most need not be asked for."""
+
+    def ask(places: npt.NDArray[np.intp]) -> npt.NDArray[np.uint64]:
+        return np.fromiter(map(get_text_object, repeat(handle), shown[places].tolist()), np.uint64, len(places))
+
+    every = np.arange(len(shown))
+    samples = np.append(every[::_SAMPLE], every[-1:])
+    sampled = ask(samples)
+    same = sampled[1:] == sampled[:-1]
+    if len(same) == 0 or same.mean() < 0.5:
+        return ask(every)
+    objects = np.repeat(sampled[:-1], np.diff(samples))
+    objects = np.append(objects, sampled[-1:])
+    unknown = np.flatnonzero(np.append(np.repeat(~same, np.diff(samples)), False))
+    objects[unknown] = ask(unknown)
+    return objects
 
 
 def _unmapped(
-    handle: int, codes: npt.NDArray[np.uint32], fonts: npt.NDArray[np.uint64], shown: npt.NDArray[np.intp]
+    handle: int, codes: npt.NDArray[np.uint32], font_of: npt.NDArray[np.intp], shown: npt.NDArray[np.intp]
 ) -> npt.NDArray[np.bool_]:
     """Which characters `shown` their fonts do not map; asked once for all that are equal, since each call costs."""
-    keys = np.unique(fonts, return_inverse=True)[1].astype(np.int64) << 32 | codes
+    keys = font_of.astype(np.int64) << 32 | codes
     _, first, of_character = np.unique(keys, return_index=True, return_inverse=True)
     errors = map(has_unicode_map_error, repeat(handle), shown[first].tolist())
     return (np.fromiter(errors, np.int32, len(first)) > 0)[of_character]
 
 
-def _as_symbols(codes: npt.NDArray[np.uint32], fonts: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint32]:
+def _as_symbols(
+    codes: npt.NDArray[np.uint32], fonts: npt.NDArray[np.uint64], font_of: npt.NDArray[np.intp]
+) -> npt.NDArray[np.uint32]:
     """The codes, with those of symbol fonts that pass for letters replaced by what they show."""
     name = ctypes.create_string_buffer(128)
-    for font in np.unique(fonts[fonts > 0]).tolist():
+    for index, font in enumerate(fonts.tolist()):
+        if not font:
+            continue
         length = pdfium.FPDFFont_GetBaseFontName(ctypes.cast(font, pdfium.FPDF_FONT), name, len(name))
         if not 0 < length <= len(name):
             continue
@@ -193,7 +231,7 @@ def _as_symbols(codes: npt.NDArray[np.uint32], fonts: npt.NDArray[np.uint64]) ->
             if family in base_name and "wingdings2" not in base_name and "wingdings3" not in base_name:
                 table = np.arange(0x100, dtype=np.uint32)
                 table[[ord(letter) for letter in symbols]] = [ord(symbol) for symbol in symbols.values()]
-                own = (fonts == font) & (codes < 0x100)
+                own = (font_of == index) & (codes < 0x100)
                 codes = np.where(own, table[np.minimum(codes, 0xFF)], codes)
     return codes
 

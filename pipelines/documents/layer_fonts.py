@@ -31,7 +31,7 @@ MIN_SIGN_WORDS = 3
 MAX_SIGN_WORD_SHARE = 0.40
 
 _SIGNS = re.compile(r"""["#$%&*+;<=>?\[\\\]^_`{|}~!]""")
-_LEADERS = re.compile(r"([^\w\s])\1{2,}")
+_LEADERS = re.compile(r"([^\w\s]|_)\1{2,}")
 _WEB = re.compile(r"@|://|www\.|\.(com|org|net|gov|edu|pdf|html?)\b", re.IGNORECASE)
 _RARE = re.compile("[\u00a1-\u00ff]")
 

@@ -19,6 +19,7 @@ from pipelines.documents.pdfium_ffi import (
     get_draw_mode,
     get_fill_color,
     get_form_object,
+    get_mark,
     get_object_type,
     get_page_object,
 )
@@ -94,12 +95,18 @@ class Painting:
         small_shapes: that can be check boxes or ticks.
     """
 
-    places: dict[int, int] = field(default_factory=dict)
+    places: dict[int | None, int] = field(default_factory=dict)
     optional: set[int] = field(default_factory=set)
     covers: list[Cover] = field(default_factory=list)
     small_shapes: list[SmallShape] = field(default_factory=list)
     next_place: int = 0
     paths: int = 0
+
+    def add_texts(self, handles: list[int | None]) -> None:
+        """Add text objects that are painted one after the other."""
+        places = range(self.next_place + 1, self.next_place + 1 + len(handles))
+        self.places.update(zip(handles, places, strict=True))
+        self.next_place += len(handles)
 
 
 @dataclass(frozen=True)
@@ -133,32 +140,55 @@ def read_page_content(page: pypdfium2.PdfPage) -> PageContent:
 def _collect(handles: list[int | None], matrix: Matrix, depth: int, painting: Painting) -> int:
     """Add what is drawn by `handles` to `painting`, in page coordinates; return the number of shapes."""
     shapes = 0
-    kinds = list(map(get_object_type, handles))
-    for handle, kind in zip(handles, kinds, strict=True):
+    kinds = np.fromiter(map(get_object_type, handles), np.int64, len(handles))
+    is_text = kinds == pdfium.FPDF_PAGEOBJ_TEXT
+    done = 0
+    for index in np.flatnonzero(~is_text).tolist():
+        painting.add_texts(handles[done:index])
+        done = index + 1
+        handle, kind = handles[index], kinds[index]
         if handle is None:
             continue
         painting.next_place += 1
-        if kind == pdfium.FPDF_PAGEOBJ_TEXT:
-            painting.places[handle] = painting.next_place
-        elif kind == pdfium.FPDF_PAGEOBJ_FORM:
+        if kind == pdfium.FPDF_PAGEOBJ_FORM:
             if depth < MAX_DEPTH and painting.next_place + shapes < MAX_OBJECTS:
                 inner, form_matrix = _open_form(handle)
                 shapes += _collect(inner, matrix @ form_matrix, depth + 1, painting)
         elif kind == pdfium.FPDF_PAGEOBJ_IMAGE:
-            painting.covers.append(Cover(kind, handle, painting.next_place, _bounds(handle, matrix)))
+            painting.covers.append(Cover(int(kind), handle, painting.next_place, _bounds(handle, matrix)))
         elif kind == pdfium.FPDF_PAGEOBJ_PATH:
             segments = count_path_segments(handle)
             shapes += segments > RULE_SEGMENTS
             painting.paths += 1
             if painting.paths <= MAX_PATHS:
                 _add_path(handle, matrix, segments, painting)
-    texts = [handle for handle, kind in zip(handles, kinds, strict=True) if kind == pdfium.FPDF_PAGEOBJ_TEXT and handle]
-    if depth > 0:  # PDFium does not tell whether the form itself is optional content
-        painting.optional.update(texts)
-    else:
-        marked = ((text, marks) for text, marks in zip(texts, map(count_marks, texts), strict=True) if marks > 0)
-        painting.optional.update(text for text, marks in marked if _is_optional(text, marks))
+    painting.add_texts(handles[done:])
+    texts = [handles[index] for index in np.flatnonzero(is_text).tolist()]
+    # PDFium does not tell whether the form itself is optional content.
+    painting.optional.update(handle for handle in (texts if depth > 0 else _optional(texts)) if handle)
     return shapes
+
+
+def _optional(texts: list[int | None]) -> list[int | None]:
+    """The text objects in marked-content sequences of optional content."""
+    counts = np.fromiter(map(count_marks, texts), np.int64, len(texts))
+    of_mark: dict[int, bool] = {}
+    found = []
+    for index in np.flatnonzero(counts > 0).tolist():
+        for mark in map(get_mark, repeat(texts[index]), range(counts[index])):
+            if mark not in of_mark:
+                of_mark[mark] = _is_optional_content(mark)
+            if of_mark[mark]:
+                found.append(texts[index])
+    return found
+
+
+def _is_optional_content(mark: int) -> bool:
+    name = (ctypes.c_ushort * 4)()
+    length = ctypes.c_ulong()
+    handle = ctypes.cast(mark, pdfium.FPDF_PAGEOBJECTMARK)
+    found = pdfium.FPDFPageObjMark_GetName(handle, name, ctypes.sizeof(name), length)
+    return bool(found) and bytes(name).decode("utf-16-le", "replace").rstrip("\0") == "OC" and length.value == 6
 
 
 def _add_path(handle: int, matrix: Matrix, segments: int, painting: Painting) -> None:
@@ -188,17 +218,6 @@ def _is_dark(handle: int) -> bool:
     colour = (ctypes.c_uint * 4)()
     at = ctypes.addressof(colour)
     return bool(get_fill_color(handle, at, at + 4, at + 8, at + 12)) and sum(colour[:3]) < 3 * 128 and colour[3] > 128
-
-
-def _is_optional(handle: int, marks: int) -> bool:
-    name = ctypes.create_string_buffer(8)  # "OC" in UTF-16, with its end
-    length = ctypes.c_ulong()
-    for index in range(marks):
-        mark = pdfium.FPDFPageObj_GetMark(ctypes.cast(handle, pdfium.FPDF_PAGEOBJECT), index)
-        buffer = ctypes.cast(name, ctypes.POINTER(pdfium.FPDF_WCHAR))
-        if pdfium.FPDFPageObjMark_GetName(mark, buffer, len(name), length) and name.raw[:6] == b"O\0C\0\0\0":
-            return True
-    return False
 
 
 def _is_filled(handle: int) -> bool:

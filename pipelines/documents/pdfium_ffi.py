@@ -74,3 +74,6 @@ get_bounds = _bind(pdfium.FPDFPageObj_GetBounds, _INDEX, ADDRESS, ADDRESS, ADDRE
 
 get_draw_mode = _bind(pdfium.FPDFPath_GetDrawMode, _INDEX, ADDRESS, ADDRESS, ADDRESS)
 """(path object, addresses of two ints: fill mode, 0 for none, and stroke) -> whether they are known"""
+
+get_mark = _bind(pdfium.FPDFPageObj_GetMark, ctypes.c_size_t, ADDRESS, ctypes.c_ulong)
+"""(object, mark index) -> address of the mark, the same for all objects of a marked-content sequence"""

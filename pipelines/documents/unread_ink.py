@@ -3,8 +3,8 @@
 The layer's words are masked out of the page's picture; what remains is split into connected components, dark ones on a
 lighter ground and light ones on a dark ground. Components of letter size that stand in a line, across the page or along
 it, with like heights and a common foot, look like text. Rules, frames and table lines are too long for letters, leader
-dots and specks too small, the bars of a bar code too alike, the shapes in photographs too unlike each other. A lone
-letter or two, and a signature without more, are not asked for.
+dots and specks too small, the bars of a bar code too slim, the squares of a matrix code too dense, the shapes in
+photographs too unlike each other. A lone letter or two, and a signature without more, are not asked for.
 
 The picture is halved first (100 dpi if it has 200): letters are still told from specks, at a quarter of the cost.
 """
@@ -43,8 +43,20 @@ MIN_LETTERS = 3
 WORD_MARGIN = 0.2
 """The mask of a layer's word is larger than its box by this much of its height on each side, and by two pixels."""
 
+CODE_SIDE, CODE_GAP = 12, 7
+"""Least side and widest gap of a bar code or matrix code, in pixels of the picture halved again."""
+
+CODE_SHARE = 0.33
+"""Least share of ink in a code."""
+
+STRIPES = 0.6
+"""Least share of the variance of a bar code's levels that is between its columns."""
+
 NEAR = 0.012
 """Lines with a smaller gap than this, as a fraction of the page's longer side, belong to one region."""
+
+LINE_GAP = 0.9
+"""Lines with a smaller gap than this, as a fraction of their height, belong to one region too."""
 
 MAX_REGIONS = 12
 """With more regions than this, or if they cover most of their common box, the common box is returned."""
@@ -122,10 +134,12 @@ def _damaged_rectangles(layer: TextLayer, shape: tuple[int, ...]) -> Rectangles:
 def _inks(small: npt.NDArray[np.uint8], mask: npt.NDArray[np.uint8]) -> list[_Components]:
     """Components of letter size: dark ones, and light ones if there is a dark ground."""
     ground = np.asarray(cv2.blur(small, (NEIGHBOURHOOD, NEIGHBOURHOOD)), np.uint8)
-    inks = [_letters(_exceeds(ground, small) & mask)]
+    ink = _exceeds(ground, small) & mask
+    codes = _codes(ink)
+    inks = [_letters(ink, codes)]
     dark = np.asarray(cv2.threshold(ground, DARK_GROUND, 255, cv2.THRESH_BINARY_INV)[1], np.uint8)
     if cv2.countNonZero(dark) > MIN_DARK_SHARE * dark.size:
-        inks.append(_letters(_exceeds(small, ground) & mask & dark))
+        inks.append(_letters(_exceeds(small, ground) & mask & dark, codes))
     return inks
 
 
@@ -133,7 +147,7 @@ def _exceeds(levels: npt.NDArray[np.uint8], others: npt.NDArray[np.uint8]) -> np
     return np.asarray(cv2.threshold(cv2.subtract(levels, others), CONTRAST, 255, cv2.THRESH_BINARY)[1], np.uint8)
 
 
-def _letters(ink: npt.NDArray[np.uint8]) -> _Components:
+def _letters(ink: npt.NDArray[np.uint8], codes: Rectangles) -> _Components:
     _, _, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8, ltype=cv2.CV_32S)
     stats = np.asarray(stats[1:], np.int64)
     sides = stats[:, 2:4]
@@ -141,9 +155,37 @@ def _letters(ink: npt.NDArray[np.uint8]) -> _Components:
     fits = (long >= MIN_LETTER) & (short <= MAX_LETTER) & (long <= 2 * MAX_LETTER)
     fits &= (long <= 12 * short) & (stats[:, 4] >= 0.1 * long * short)
     stats = stats[fits]
+    middles = stats[:, :2] + stats[:, 2:4] // 2
+    for code in codes:
+        outside = ((middles < code[:2]) | (middles > code[2:])).any(axis=1)
+        stats, middles = stats[outside], middles[outside]
     if len(stats) > MAX_COMPONENTS:
         stats = stats[np.argsort(-stats[:, 4])[:MAX_COMPONENTS]]
     return _Components(np.concatenate([stats[:, :2], stats[:, :2] + stats[:, 2:4]], axis=1), stats[:, 4])
+
+
+def _codes(ink: npt.NDArray[np.uint8]) -> Rectangles:
+    """The boxes [n, 4] of bar codes and matrix codes.
+
+    Closed up, a code is a full rectangle; a matrix code is a square with more ink than lines of text leave, and the
+    columns (or rows) of a bar code are each of one colour.
+    """
+    quarter = np.asarray(cv2.resize(ink, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), np.uint8)
+    closed = cv2.morphologyEx(quarter, cv2.MORPH_CLOSE, np.ones((CODE_GAP, CODE_GAP), np.uint8))
+    closed = cv2.threshold(closed, 100, 255, cv2.THRESH_BINARY)[1]
+    _, _, blobs, _ = cv2.connectedComponentsWithStats(closed, connectivity=4, ltype=cv2.CV_32S)
+    codes = []
+    for x, y, width, height, area in blobs[1:].tolist():
+        if min(width, height) < CODE_SIDE or area < 0.8 * width * height:
+            continue
+        part = quarter[y : y + height, x : x + width].astype(np.float32)
+        if part.mean() < CODE_SHARE * 255:
+            continue
+        square = max(width, height) < 1.4 * min(width, height)
+        stripes = max(part.mean(axis=0).var(), part.mean(axis=1).var()) > STRIPES * part.var()
+        if square or stripes:
+            codes.append([2 * x - 2, 2 * y - 2, 2 * (x + width) + 2, 2 * (y + height) + 2])
+    return np.array(codes, np.int64).reshape(-1, 4)
 
 
 def lines_of_text(components: _Components) -> Rectangles:
@@ -209,14 +251,18 @@ def looks_like_text(row: _Components) -> bool:
     solid = fill[like] > 0.85
     if solid.mean() > 0.75 and (heights[like].std() < 0.12 * typical or typical > 3 * np.median(sides[like, 0])):
         return False
+    slim = typical / np.median(sides[like, 0])
+    even = float(np.ptp(boxes[like, 1]) + np.ptp(boxes[like, 3])) < 0.1 * typical
+    if (len(boxes) > MIN_LETTERS and slim > 4) or (even and slim > 2.2):
+        return False
     width = boxes[:, 2].max() - boxes[:, 0].min()
     return bool(width > 1.2 * typical)
 
 
 def _join(boxes: Rectangles, shape: tuple[int, ...]) -> Rectangles:
-    """Join boxes that are near each other until none are; the result has a small margin."""
+    """Join lines that are near each other, until none are; the result has a small margin."""
     near = max(3, round(NEAR * max(shape)))
-    boxes = _joined(boxes, near)
+    boxes = _joined(boxes, np.maximum(near, LINE_GAP * (boxes[:, 2:] - boxes[:, :2]).min(axis=1)))
     common = np.concatenate([boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)])[None]
     covered = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1).sum() / (common[:, 2:] - common[:, :2]).prod()
     if len(boxes) > 1 and (len(boxes) > MAX_REGIONS or covered > FULL_SHARE):
@@ -225,18 +271,14 @@ def _join(boxes: Rectangles, shape: tuple[int, ...]) -> Rectangles:
     return np.concatenate([boxes[:, :2] - margin, boxes[:, 2:] + margin], axis=1)
 
 
-def _joined(boxes: Rectangles, near: int) -> Rectangles:
+def _joined(boxes: Rectangles, reach: npt.NDArray[np.float64]) -> Rectangles:
+    """Join each box with those whose gap to it is smaller than the reach of both."""
     while True:
-        low = np.maximum(boxes[:, None, :2], boxes[None, :, :2])
-        high = np.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
-        touching = ((high - low) >= -near).all(axis=2)
+        gaps = np.maximum(boxes[:, None, :2] - boxes[None, :, 2:], boxes[None, :, :2] - boxes[:, None, 2:]).max(axis=2)
+        touching = gaps <= np.minimum(reach[:, None], reach[None, :])
         first = touching.argmax(axis=1)  # the first box that each one touches, itself at the latest
         if (first == np.arange(len(boxes))).all():
             return boxes
-        roots = np.unique(first)
-        boxes = np.array(
-            [
-                np.concatenate([boxes[first == root, :2].min(axis=0), boxes[first == root, 2:].max(axis=0)])
-                for root in roots
-            ]
-        )
+        groups = [first == root for root in np.unique(first)]
+        boxes = np.array([[*boxes[group, :2].min(axis=0), *boxes[group, 2:].max(axis=0)] for group in groups], np.int64)
+        reach = np.array([reach[group].max() for group in groups])

@@ -115,4 +115,20 @@ def test_words_beneath_a_blank_image_are_not_read() -> None:
     assert words_of(RENT + DRAFT + show_image(10, 190, 300, 30), image=a_scan(blank=True)) == RENT_WORDS
 
 
+def test_words_beneath_a_transparent_image_are_drawn_words() -> None:
+    """A watermark over a short page does not make its text that of a scan."""
+    mask = stream(
+        "\x00\x40\x00\x40",
+        "/Type /XObject /Subtype /Image /Width 2 /Height 2 /ColorSpace /DeviceGray /BitsPerComponent 8",
+    )
+    image = stream(
+        "\x30\x30\x30\x30",
+        "/Type /XObject /Subtype /Image /Width 2 /Height 2 /ColorSpace /DeviceGray /BitsPerComponent 8 /SMask 7 0 R",
+    )
+    content = RENT + "q 400 0 0 300 0 0 cm /Mark Do Q"
+    layer = layer_of(raw_pdf(content, HELVETICA, mask, image, resources="/XObject << /Mark 8 0 R >>"))
+    assert layer.words == RENT_WORDS
+    assert layer.trusted and layer.has_drawings
+
+
 RENT_WORDS = ["Rent", "per", "year:", "480"]

@@ -36,6 +36,7 @@ SOUND = {
     "abbreviations": "VAT IBAN SWIFT GmbH LLC Ltd Nr. PLZ Tel. Fax CEO CFO HDMI LCD DVR CCTV",
     "amounts": "1,347.70 EUR 12.03.2025 (19%) +49 30 1234567 $ 5.00 #12",
     "addresses": "jane.doe@example.org https://example.org/a?b=1&c=2#d www.example.org/index.html?q=%20&r=%3D",
+    "rules": "__________ ______________ ____________ ---------- ...........",
     "leaders": "Introduction ........ 1 Signature: ______________ ====== ****** ------",
 }
 
