@@ -1,10 +1,10 @@
 """How much a text looks like a language that is written in Latin letters, from its pairs of letters.
 
 A font with a wrong mapping to Unicode gives letters, but of no language ("Upubm qbzbcmf" for "Total payable"). The
-table has the frequency of each pair of letters in the common words of 23 languages (English, German, French, Spanish,
-Italian, Portuguese, Dutch, Swedish, Danish, Norwegian, Finnish, Polish, Czech, Hungarian, Romanian, Turkish,
-Indonesian, Slovak, Slovenian, Croatian, Lithuanian, Latvian, Catalan), diacritics removed, weighted half by the mean
-and half by the language that has the pair most often.
+table has the frequency of each pair of letters in the common words of 24 languages (English, German, French, Spanish,
+Italian, Portuguese, Dutch, Swedish, Danish, Norwegian, Icelandic, Finnish, Polish, Czech, Slovak, Slovenian, Hungarian,
+Romanian, Turkish, Indonesian, Vietnamese, Lithuanian, Latvian, Catalan) as the package wordfreq counts them, diacritics
+removed, weighted half by the mean and half by the language that has the pair most often.
 """
 
 from __future__ import annotations

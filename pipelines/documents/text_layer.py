@@ -30,7 +30,7 @@ random. A word that the layer has twice at one place is given once.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import pypdfium2
@@ -200,20 +200,20 @@ def _read(page: pypdfium2.PdfPage, text_page: Any, content: PageContent, check_b
     damaged = [word for word in words if word.damaged]
     bands = len({min(BANDS - 1, int((word.box[1] + word.box[3]) / 2 * BANDS)) for word in words})
     undrawn = sum(word.text_object in invisible for word in words) if invisible else 0
+    ill = sum(max(1, len(word.text)) for word in damaged)
     facts = LayerFacts(
         characters=count,
         visible=len(characters.shown),
-        damaged=0,
-        words=[word.text for word in words],
+        damaged=ill,
+        words=[word.text for word in sound],
         words_off_page=off_page,
         bands=bands,
         content=content,
         drawn=2 * undrawn < max(1, len(words)),
     )
-    ill = sum(max(1, len(word.text)) for word in damaged)
-    trusted, reason = judge(facts) if ill == 0 or _reason_against_language(facts.words) else (True, "")
-    if trusted and ill:
-        trusted, reason = judge(replace(facts, damaged=ill, words=[word.text for word in sound]))
+    # Why damaged words are no language says more than their number.
+    against = _reason_against_language([word.text for word in words]) if damaged else None
+    trusted, reason = (False, against) if against else judge(facts)
     shapes = content.painting.small_shapes
     sound = with_check_boxes(sound, check_boxes or drawn_check_boxes(shapes, sound, page))
     return TextLayer(
