@@ -82,12 +82,13 @@ def wrong_type_files() -> list[HostileFile]:
             "a ZIP whose PDFs are stored as they are: opened as one of them, it silently loses the others",
         ),
         _refused("packed.pdf", gzip.compress(_pdf("packed"), mtime=0), "a PDF that is still compressed"),
-        _refused("gif.png", _encoded("GIF"), "a GIF renamed"),
-        _refused("webp.png", _encoded("WEBP"), "a WebP renamed"),
-        _refused("bmp.png", _encoded("BMP"), "a BMP renamed"),
+        HostileFile("gif.png", lambda: _encoded("GIF"), "a GIF renamed: it is read all the same", pages=1),
+        HostileFile("webp.png", lambda: _encoded("WEBP"), "a WebP renamed: it is read all the same", pages=1),
+        HostileFile("bmp.png", lambda: _encoded("BMP"), "a BMP renamed: it is read all the same", pages=1),
         _refused("svg.png", SVG, "an SVG renamed"),
-        _refused("heic.jpg", HEIC, "a telephone's HEIC renamed"),
-        _refused("jpeg2000.jpg", _encoded("JPEG2000"), "a JPEG 2000 renamed"),
+        _refused("heic.jpg", HEIC, "a telephone's HEIC renamed, without its image", "unreadable"),
+        _refused("avif.jpg", _encoded("AVIF"), "an AVIF renamed"),
+        HostileFile("jpeg2000.jpg", lambda: _encoded("JPEG2000"), "a JPEG 2000 renamed: it is read", pages=1),
         _refused("icon.png", _encoded("ICO"), "a Windows icon that holds a PNG"),
         HostileFile(
             "jpeg.pdf", lambda: _encoded("JPEG"), "a JPEG under a PDF's name: it is read all the same", pages=1
