@@ -15,7 +15,6 @@ import numpy as np
 import pypdfium2
 import pypdfium2.raw as pdfium
 
-from pipelines.documents.document import Document
 from pipelines.documents.layer_characters import upright
 from pipelines.documents.layer_words import Box, Word
 from pipelines.documents.page_objects import SmallShape
@@ -41,23 +40,8 @@ class CheckBox:
     ticked: bool
 
 
-def form_check_boxes(document: Document, page_index: int) -> list[CheckBox]:
-    """The check boxes and radio buttons of a PDF page's form fields.
-
-    The page that a document gives has its fields flattened into it, so the file is opened once more.
-    """
-    if document.pdf_page(page_index).pdf.formenv is None:  # there is no form
-        return []
-    try:
-        with pypdfium2.PdfDocument(document.path()) as pdf:
-            pdf.init_forms()
-            return read_form_check_boxes(pdf[page_index])
-    except pypdfium2.PdfiumError:  # it needs a password
-        return []
-
-
-def read_form_check_boxes(page: pypdfium2.PdfPage) -> list[CheckBox]:
-    """The check boxes and radio buttons of a page that is not flattened, in a document with a form environment."""
+def form_check_boxes(page: pypdfium2.PdfPage) -> list[CheckBox]:
+    """The check boxes and radio buttons of a page's form fields, before these are flattened into the page."""
     if page.pdf.formenv is None:
         return []
     found = []

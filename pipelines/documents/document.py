@@ -20,6 +20,7 @@ import pypdfium2
 import pypdfium2.raw as pdfium
 from PIL import Image, ImageOps
 
+from pipelines.documents.check_boxes import CheckBox, form_check_boxes
 from pipelines.documents.containers import check_container
 from pipelines.documents.image_files import check_pixels, count_frames, open_image, reason, too_large
 from pipelines.documents.media_type import HEAD_BYTES, PDF, TIFF, detect_media_type
@@ -71,6 +72,7 @@ class Document:
         self._directories: TiffDirectories | None = None
         self._image: tuple[int, Image.Image] | None = None
         self._page: tuple[int, pypdfium2.PdfPage] | None = None
+        self._check_boxes: list[CheckBox] = []
         self._frame: tuple[int, Image.Image] | None = None
         self._file: tempfile._TemporaryFileWrapper[bytes] | None = None
         if self.media_type == PDF:
@@ -132,12 +134,22 @@ class Document:
             return self._page[1]
         self._close_page()
         page = self._load_page(self._pdf, page_index)
+        self._check_boxes = form_check_boxes(page)
         if _has_drawn_annotations(page) and pdfium.FPDFPage_Flatten(page, pdfium.FLAT_NORMALDISPLAY) == 1:
             # Otherwise neither the text page nor the renderer sees form fields. Flattening takes effect on reload.
             page.close()
             page = self._load_page(self._pdf, page_index)
         self._page = page_index, page
         return page
+
+    def check_boxes(self, page_index: int) -> list[CheckBox]:
+        """The check boxes and radio buttons of a PDF page's form fields.
+
+        Raises:
+            ProcessingError, IndexError, TypeError: as `pdf_page`.
+        """
+        self.pdf_page(page_index)  # reads them, because its page has them flattened
+        return self._check_boxes
 
     def pdf_page_size(self, page_index: int) -> tuple[float, float]:
         """Width and height in points (1/72 inch) of an upright page of a PDF, in which its `/UserUnit` is taken into

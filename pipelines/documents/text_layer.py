@@ -36,7 +36,7 @@ from typing import Any
 import pypdfium2
 import pypdfium2.raw as pdfium
 
-from pipelines.documents.check_boxes import CheckBox, drawn_check_boxes, form_check_boxes, with_check_boxes
+from pipelines.documents.check_boxes import CheckBox, drawn_check_boxes, with_check_boxes
 from pipelines.documents.document import Document
 from pipelines.documents.hidden_text import hidden_characters
 from pipelines.documents.layer_characters import read_characters
@@ -179,7 +179,7 @@ def read_text_layer(document: Document, page_index: int) -> TextLayer | None:
     if not text_page:
         return TextLayer([], [], False, "PDFium cannot read the page's text", has_drawings=bool(content.drawings > 0))
     try:
-        return _read(page, text_page, content, form_check_boxes(document, page_index))
+        return _read(page, text_page, content, document.check_boxes(page_index))
     finally:
         pdfium.FPDFText_ClosePage(text_page)
 
