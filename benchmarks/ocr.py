@@ -13,7 +13,8 @@ occurs twice on a page must be found twice. The ground truth is FUNSD's annotate
 lines split at white space (capital letters, so that both sides are compared in them); and the words of PDFium's text
 layer of pages rendered grey at 200 dpi. `amounts` is the share of SROIE's amounts, such as 1,250.00, that are found.
 `IoU` is the mean intersection over union of the boxes of words that are right with FUNSD's. `order` is 1 minus the word
-edit distance over the longer length, against the text layer's order (1: every word correct and in order). CPU seconds
+edit distance over the longer length, against the text layer's order (1: every word correct and in order). `plain signs`
+compares typographic quotes and dashes as straight ones, which PP-OCR often reads. CPU seconds
 are those of the process and its children, so that a busy machine matters little; compare them only within one table.
 """
 
@@ -46,6 +47,8 @@ from model.ocr.engine import OcrEngine, OcrOptions, OcrUnavailableError, PpOcrOp
 DPI = 200
 SCAN_DPI = 100
 """The resolution that ocrmypdf is given for scans, whose own is unknown."""
+PLAIN_SIGNS = {0x2018: "'", 0x2019: "'", 0x201C: '"', 0x201D: '"', 0x2013: "-", 0x2014: "-"}
+"""Typographic quotes and dashes, and the straight ones."""
 AMOUNT = re.compile(r"\d[\d,]*\.\d\d(?!\d)")
 
 Box = tuple[float, float, float, float]
@@ -91,6 +94,7 @@ class Score:
     """Sums over pages."""
 
     hits: int = 0
+    plain_hits: int = 0
     truth: int = 0
     found: int = 0
     order: float = 0.0
@@ -306,6 +310,8 @@ def measure(read: Read, pages: Sequence[Page], dpi: int, upper_case: bool = Fals
         if upper_case:
             words = [word.upper() for word in words]
         score.hits += sum((Counter(words) & Counter(page.words)).values())
+        plain, true_plain = (Counter(word.translate(PLAIN_SIGNS) for word in side) for side in (words, page.words))
+        score.plain_hits += sum((plain & true_plain).values())
         score.truth += len(page.words)
         score.found += len(words)
         score.order += edit_similarity(words, page.words)
@@ -337,7 +343,8 @@ def row_of(name: str, read: Read, data: tuple[list[Page], list[Page], list[Page]
         columns += [words_columns(score), amounts, f"{score.cpu_seconds / score.pages:.2f}"]
     if contracts:
         score = measure(read, contracts, DPI)
-        columns += [words_columns(score), f"{score.order / score.pages:.4f}", f"{score.cpu_seconds / score.pages:.2f}"]
+        columns += [words_columns(score), f"{score.plain_hits / max(score.truth, 1):.4f}"]
+        columns += [f"{score.order / score.pages:.4f}", f"{score.cpu_seconds / score.pages:.2f}"]
     return " | ".join(["| " + name, *columns]) + " |"
 
 
@@ -352,7 +359,7 @@ def main(options: Options) -> None:
     header = ["| "]
     header += ["forms: recall | precision | IoU | CPU s/page"] if scans else []
     header += ["receipts: recall | precision | amounts | CPU s/page"] if photographs else []
-    header += ["contracts: recall | precision | order | CPU s/page"] if contracts else []
+    header += ["contracts: recall | precision | recall, plain signs | order | CPU s/page"] if contracts else []
     columns = " | ".join(header) + " |"
     print(columns + "\n" + "|---" * (columns.count("|") - 1) + "|")
     settings = engines() | (tesseract_settings() if options.tesseract_settings else {})
