@@ -1,26 +1,40 @@
-"""Which OCR settings are best? Compares them on scanned forms and born-digital contracts.
+"""Which OCR engine is best, with which settings? Compares them on scanned forms, receipts and contracts.
 
-    python -m benchmarks.ocr --funsd DIR --contracts DIR --forms 24 --pages 24
+    python -m benchmarks.ocr --funsd DIR --sroie DIR --contracts DIR --forms 24 --receipts 12 --pages 24
 
 The DIR of `--funsd` contains `images/*.png` and `annotations/*.json` of FUNSD (its `training_data`, or the folder
-above); that of `--contracts` contains born-digital PDFs. `--forms` and `--pages` are sampled evenly from the sorted
-names; `--skip-forms` excludes the forms of a first run, to confirm its choice on others. 24 and 24 take about ten
-minutes on one core.
+above); that of `--sroie` contains `img/*.jpg` and `box/*.csv` of SROIE; that of `--contracts` contains born-digital
+PDFs; each may be left out. `--forms`, `--receipts` and `--pages` are sampled evenly from the sorted names;
+`--skip-forms` excludes the forms of a first run, to confirm its choice on others. `--tesseract-settings` adds the rows
+from which Tesseract's settings were chosen. kreuzberg and ocrmypdf are measured if they are installed.
 
 Recall and precision are over words as multisets, summed over pages, sensitive to case and punctuation: a word that
-occurs twice on a page must be found twice. The ground truth is FUNSD's annotated words, without empty ones, and the
-words of PDFium's text layer, split at white space, of pages rendered grey at 200 dpi. `order` is 1 minus the word edit
-distance over the longer length, against the text layer's order (1: every word correct and in order). CPU seconds are
-those of the process and its children, so that a busy machine matters little; compare them only within one table.
+occurs twice on a page must be found twice. The ground truth is FUNSD's annotated words, without empty ones; SROIE's
+lines split at white space (capital letters, so that both sides are compared in them); and the words of PDFium's text
+layer of pages rendered grey at 200 dpi. `amounts` is the share of SROIE's amounts, such as 1,250.00, that are found.
+`IoU` is the mean intersection over union of the boxes of words that are right with FUNSD's. `order` is 1 minus the word
+edit distance over the longer length, against the text layer's order (1: every word correct and in order). `plain signs`
+compares typographic quotes and dashes as straight ones, which PP-OCR often reads. CPU seconds
+are those of the process and its children, so that a busy machine matters little; compare them only within one table.
 """
 
 from __future__ import annotations
 
+import csv
+import importlib.util
 import json
+import os
+import re
 import resource
+import shutil
+import subprocess
+import sys
+import tempfile
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -28,25 +42,40 @@ import pypdfium2 as pdfium
 import tyro
 from PIL import Image
 
-from model.ocr.engine import OcrEngine, OcrOptions
+from model.ocr.engine import OcrEngine, OcrOptions, OcrUnavailableError, PpOcrOptions
 
 DPI = 200
+SCAN_DPI = 100
+"""The resolution that ocrmypdf is given for scans, whose own is unknown."""
+PLAIN_SIGNS = {0x2018: "'", 0x2019: "'", 0x201C: '"', 0x201D: '"', 0x2013: "-", 0x2014: "-"}
+"""Typographic quotes and dashes, and the straight ones."""
+AMOUNT = re.compile(r"\d[\d,]*\.\d\d(?!\d)")
+
+Box = tuple[float, float, float, float]
+Read = Callable[[Image.Image, int], tuple[list[str], list[Box]]]
+"""From an image and its resolution in dpi to the words, and their boxes if the engine gives them."""
 
 
 @dataclass(frozen=True)
 class Options:
     """Options of `python -m benchmarks.ocr`."""
 
-    funsd: Path
+    funsd: Path | None = None
     """Folder of FUNSD, or of its training_data."""
-    contracts: Path
+    sroie: Path | None = None
+    """Folder of SROIE."""
+    contracts: Path | None = None
     """Folder of born-digital PDFs."""
     forms: int = 24
     """FUNSD forms to read, sampled evenly."""
+    receipts: int = 12
+    """SROIE receipts to read, sampled evenly."""
     pages: int = 24
     """Contract pages to read, each from another document if there are enough."""
     skip_forms: int = 0
     """Exclude the forms that `--forms` with this number selects."""
+    tesseract_settings: bool = False
+    """Add the rows from which Tesseract's settings were chosen."""
     only: tuple[str, ...] = ()
     """Rows of the table to measure, by substrings of their names; empty for all."""
 
@@ -57,6 +86,7 @@ class Page:
 
     image: Image.Image
     words: list[str]
+    boxes: list[Box] = field(default_factory=list)
 
 
 @dataclass
@@ -64,21 +94,38 @@ class Score:
     """Sums over pages."""
 
     hits: int = 0
+    plain_hits: int = 0
     truth: int = 0
     found: int = 0
     order: float = 0.0
+    amounts: int = 0
+    amounts_found: int = 0
+    overlaps: list[float] = field(default_factory=list)
     cpu_seconds: float = 0.0
     pages: int = 0
 
 
-def candidates() -> dict[str, OcrOptions]:
-    """The rows of the table."""
-    default = OcrOptions()
-    tesserocr = OcrOptions.plain("tesserocr")
-    rows = {
-        "pytesseract, its defaults": OcrOptions.plain("pytesseract"),
-        "tesserocr, its defaults": tesserocr,
+def engines() -> dict[str, OcrOptions]:
+    """The rows of this project's engines."""
+    single, onnxruntime = PpOcrOptions(precision="f32"), PpOcrOptions(runtime="onnxruntime")
+    return {
+        "pytesseract, Tesseract's defaults": OcrOptions.plain("pytesseract"),
+        "tesserocr": OcrOptions(engine="tesserocr"),
+        "ppocr, OpenVINO": OcrOptions(engine="ppocr", ppocr=PpOcrOptions(runtime="openvino")),
+        "ppocr, OpenVINO in float32": OcrOptions(engine="ppocr", ppocr=replace(single, runtime="openvino")),
+        "ppocr, ONNX Runtime": OcrOptions(engine="ppocr", ppocr=onnxruntime),
+        "tesserocr+ppocr, OpenVINO": OcrOptions(engine="tesserocr+ppocr", ppocr=PpOcrOptions(runtime="openvino")),
+        "tesserocr+ppocr, OpenVINO in float32": OcrOptions(
+            engine="tesserocr+ppocr", ppocr=replace(single, runtime="openvino")
+        ),
     }
+
+
+def tesseract_settings() -> dict[str, OcrOptions]:
+    """The rows from which the settings of tesserocr were chosen."""
+    default = OcrOptions(engine="tesserocr")
+    tesserocr = OcrOptions.plain("tesserocr")
+    rows = {"tesserocr, its defaults": tesserocr}
     for pixels in (1500, 1750, 2000):
         for mode in (3, 4, 11) if pixels == default.enlarge_to_pixels else (3, 11):
             rows[f"{pixels} pixels, psm {mode}"] = replace(
@@ -92,10 +139,62 @@ def candidates() -> dict[str, OcrOptions]:
     )
     rows["default, resolution guessed"] = replace(default, resolution_dpi=0)
     rows["default through pytesseract"] = replace(default, engine="pytesseract")
-    rows["default"] = default
     for pixels in (1500, 2000):
         rows[f"default, {pixels} pixels"] = replace(default, enlarge_to_pixels=pixels)
     return rows
+
+
+@contextmanager
+def open_engine(options: OcrOptions) -> Iterator[Read]:
+    """This project's engine."""
+    with OcrEngine(options) as engine:
+
+        def read(image: Image.Image, dpi: int) -> tuple[list[str], list[Box]]:
+            result = engine.read(image)
+            return result.words, [tuple(map(float, box)) for box in result.boxes]
+
+        yield read
+
+
+@contextmanager
+def open_kreuzberg() -> Iterator[Read]:
+    """kreuzberg with Tesseract, which gives text and no boxes."""
+    if importlib.util.find_spec("kreuzberg") is None:
+        raise OcrUnavailableError("not installed")
+    from kreuzberg import ExtractionConfig, OcrConfig, extract_file_sync
+
+    config = ExtractionConfig(force_ocr=True, ocr=OcrConfig(backend="tesseract", language="eng"))
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "page.png")
+
+        def read(image: Image.Image, dpi: int) -> tuple[list[str], list[Box]]:
+            image.save(file)
+            return extract_file_sync(str(file), config=config).content.split(), []
+
+        yield read
+
+
+@contextmanager
+def open_ocrmypdf() -> Iterator[Read]:
+    """The program ocrmypdf on one core, with its defaults but for optimisation; its side file gives the text."""
+    program = shutil.which("ocrmypdf") or shutil.which("ocrmypdf", path=str(Path(sys.executable).parent))
+    if program is None:
+        raise OcrUnavailableError("not installed")
+    with tempfile.TemporaryDirectory() as folder:
+        page, pdf, text = (Path(folder, name) for name in ("page.png", "page.pdf", "page.txt"))
+        options = ["-j", "1", "--output-type", "pdf", "--optimize", "0", "-q"]
+
+        def read(image: Image.Image, dpi: int) -> tuple[list[str], list[Box]]:
+            image.save(page)
+            subprocess.run(
+                [program, *options, "--image-dpi", str(dpi), "--sidecar", text, page, pdf],
+                env={**os.environ, "OMP_THREAD_LIMIT": "1"},
+                check=True,
+                capture_output=True,
+            )
+            return text.read_text(encoding="utf-8").split(), []
+
+        yield read
 
 
 def spread(items: Sequence[Path], count: int) -> list[Path]:
@@ -115,9 +214,24 @@ def forms(folder: Path, count: int, skip: int) -> list[Page]:
     pages = []
     for file in spread([file for file in files if file not in skipped], count):
         blocks = json.loads(file.read_text(encoding="utf-8"))["form"]
-        words = [word["text"].strip() for block in blocks for word in block["words"]]
+        words = [word for block in blocks for word in block["words"] if word["text"].strip()]
         with Image.open(base / "images" / f"{file.stem}.png") as image:
-            pages.append(Page(image.convert("L"), [word for word in words if word]))
+            texts, boxes = [word["text"].strip() for word in words], [tuple(word["box"]) for word in words]
+            pages.append(Page(image.convert("L"), texts, boxes))
+    return pages
+
+
+def receipts(folder: Path, count: int) -> list[Page]:
+    """SROIE receipts with the words of their annotated lines."""
+    files = sorted((folder / "box").glob("*.csv"))
+    if not files:
+        raise SystemExit(f"no box/*.csv under {folder}: give the folder that contains box and img")
+    pages = []
+    for file in spread(files, count):
+        with file.open(encoding="utf-8", errors="replace", newline="") as lines:
+            texts = [",".join(row[8:]) for row in csv.reader(lines, quoting=csv.QUOTE_NONE) if len(row) > 8]
+        with Image.open(folder / "img" / f"{file.stem}.jpg") as image:
+            pages.append(Page(image.convert("RGB"), " ".join(texts).upper().split()))
     return pages
 
 
@@ -158,39 +272,110 @@ def cpu_seconds() -> float:
     return sum(use.ru_utime + use.ru_stime for use in uses)
 
 
-def measure(options: OcrOptions, pages: Sequence[Page]) -> Score:
+def box_overlaps(words: Sequence[str], boxes: Sequence[Box], page: Page) -> list[float]:
+    """Intersection over union of each word that is right with the annotated word that it overlaps most."""
+    pairs = [
+        (intersection_over_union(box, true_box), i, j)
+        for i, (word, box) in enumerate(zip(words, boxes, strict=True))
+        for j, (true_word, true_box) in enumerate(zip(page.words, page.boxes, strict=True))
+        if word == true_word
+    ]
+    overlaps: list[float] = []
+    used: tuple[set[int], set[int]] = set(), set()
+    for overlap, i, j in sorted(pairs, reverse=True):
+        if overlap > 0 and i not in used[0] and j not in used[1]:
+            used[0].add(i)
+            used[1].add(j)
+            overlaps.append(overlap)
+    return overlaps
+
+
+def intersection_over_union(first: Box, second: Box) -> float:
+    """Of two boxes, 0-1."""
+    width = min(first[2], second[2]) - max(first[0], second[0])
+    height = min(first[3], second[3]) - max(first[1], second[1])
+    if width <= 0 or height <= 0:
+        return 0.0
+    areas = sum((box[2] - box[0]) * (box[3] - box[1]) for box in (first, second))
+    return width * height / (areas - width * height)
+
+
+def measure(read: Read, pages: Sequence[Page], dpi: int, upper_case: bool = False) -> Score:
     """Read all pages; the start of the engine is not counted."""
     score = Score()
-    with OcrEngine(options) as engine:
-        for page in pages:
-            before = cpu_seconds()
-            words = engine.read(page.image).words
-            score.cpu_seconds += cpu_seconds() - before
-            score.hits += sum((Counter(words) & Counter(page.words)).values())
-            score.truth += len(page.words)
-            score.found += len(words)
-            score.order += edit_similarity(words, page.words)
-            score.pages += 1
+    for page in pages:
+        before = cpu_seconds()
+        words, boxes = read(page.image, dpi)
+        score.cpu_seconds += cpu_seconds() - before
+        if upper_case:
+            words = [word.upper() for word in words]
+        score.hits += sum((Counter(words) & Counter(page.words)).values())
+        plain, true_plain = (Counter(word.translate(PLAIN_SIGNS) for word in side) for side in (words, page.words))
+        score.plain_hits += sum((plain & true_plain).values())
+        score.truth += len(page.words)
+        score.found += len(words)
+        score.order += edit_similarity(words, page.words)
+        amounts, true_amounts = (Counter(AMOUNT.findall(" ".join(side))) for side in (words, page.words))
+        score.amounts += sum(true_amounts.values())
+        score.amounts_found += sum((amounts & true_amounts).values())
+        if boxes and page.boxes:
+            score.overlaps += box_overlaps(words, boxes, page)
+        score.pages += 1
     return score
 
 
+def words_columns(score: Score) -> str:
+    """Recall and precision."""
+    return f"{score.hits / max(score.truth, 1):.4f} | {score.hits / max(score.found, 1):.4f}"
+
+
+def row_of(name: str, read: Read, data: tuple[list[Page], list[Page], list[Page]]) -> str:
+    """One line of the table."""
+    columns = []
+    scans, photographs, contracts = data
+    if scans:
+        score = measure(read, scans, SCAN_DPI)
+        overlap = f"{sum(score.overlaps) / len(score.overlaps):.3f}" if score.overlaps else "-"
+        columns += [words_columns(score), overlap, f"{score.cpu_seconds / score.pages:.2f}"]
+    if photographs:
+        score = measure(read, photographs, SCAN_DPI, upper_case=True)
+        amounts = f"{score.amounts_found / max(score.amounts, 1):.3f}"
+        columns += [words_columns(score), amounts, f"{score.cpu_seconds / score.pages:.2f}"]
+    if contracts:
+        score = measure(read, contracts, DPI)
+        columns += [words_columns(score), f"{score.plain_hits / max(score.truth, 1):.4f}"]
+        columns += [f"{score.order / score.pages:.4f}", f"{score.cpu_seconds / score.pages:.2f}"]
+    return " | ".join(["| " + name, *columns]) + " |"
+
+
 def main(options: Options) -> None:
-    scans = forms(options.funsd, options.forms, options.skip_forms)
-    contracts = contract_pages(options.contracts, options.pages)
-    print(f"{len(scans)} FUNSD forms, {len(contracts)} contract pages at {DPI} dpi\n")
-    print("| | forms: recall | precision | CPU s/page | contracts: recall | precision | order | CPU s/page |")
-    print("|---|---|---|---|---|---|---|---|")
-    for name, row in candidates().items():
+    scans = forms(options.funsd, options.forms, options.skip_forms) if options.funsd else []
+    photographs = receipts(options.sroie, options.receipts) if options.sroie else []
+    contracts = contract_pages(options.contracts, options.pages) if options.contracts else []
+    if not scans and not photographs and not contracts:
+        raise SystemExit("nothing to read: give --funsd, --sroie or --contracts")
+    print(f"{len(scans)} FUNSD forms, {len(photographs)} SROIE receipts, {len(contracts)} contract pages at {DPI} dpi")
+    print(f"load average at the start: {os.getloadavg()[0]:.1f}\n")
+    header = ["| "]
+    header += ["forms: recall | precision | IoU | CPU s/page"] if scans else []
+    header += ["receipts: recall | precision | amounts | CPU s/page"] if photographs else []
+    header += ["contracts: recall | precision | recall, plain signs | order | CPU s/page"] if contracts else []
+    columns = " | ".join(header) + " |"
+    print(columns + "\n" + "|---" * (columns.count("|") - 1) + "|")
+    settings = engines() | (tesseract_settings() if options.tesseract_settings else {})
+    rows: dict[str, Callable[[], AbstractContextManager[Read]]] = {
+        name: partial(open_engine, row) for name, row in settings.items()
+    }
+    rows |= {"kreuzberg": open_kreuzberg, "ocrmypdf": open_ocrmypdf}
+    for name, open_reader in rows.items():
         if options.only and not any(part in name for part in options.only):
             continue
-        a, b = measure(row, scans), measure(row, contracts)
-        print(
-            f"| {name} | {a.hits / max(a.truth, 1):.3f} | {a.hits / max(a.found, 1):.3f} "
-            f"| {a.cpu_seconds / max(a.pages, 1):.2f} | {b.hits / max(b.truth, 1):.4f} "
-            f"| {b.hits / max(b.found, 1):.4f} | {b.order / max(b.pages, 1):.4f} "
-            f"| {b.cpu_seconds / max(b.pages, 1):.2f} |",
-            flush=True,
-        )
+        try:
+            with open_reader() as read:
+                print(row_of(name, read, (scans, photographs, contracts)), flush=True)
+        except OcrUnavailableError as error:
+            print(f"| {name} | {error} |", flush=True)
+    print(f"\nload average at the end: {os.getloadavg()[0]:.1f}")
 
 
 if __name__ == "__main__":

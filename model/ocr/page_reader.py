@@ -29,8 +29,8 @@ STRAIGHTENED_SKEW = {"ppocr": 0.8}
 """Degrees from which a page is straightened. PP-OCR reads as many words either way, up to 9 degrees, but level lines
 keep them in order (0.58 to 0.85 of the order at 4 degrees)."""
 STRAIGHTENED_SKEW_OF_TESSERACT = 2.5
-"""The same for the other engines. Tesseract reads less skew as well as level lines, and better than after resampling (20 forms of FUNSD with
-0.9 to 2.1 degrees: 1,881 of their words as they are, 1,818 straightened)."""
+"""The same for the other engines. Tesseract reads less skew as well as level lines, and better than after resampling
+(20 forms of FUNSD with 0.9 to 2.1 degrees: 1,881 of their words as they are, 1,818 straightened)."""
 POOR_CONFIDENCE = {"ppocr": 0.85}
 """A mean confidence of the characters below this is a reason to look for a quarter turn. By PP-OCR upright pages had
 0.956 to 0.996, and 0.609 to 0.736 upside down (12 FUNSD forms, 4 receipts)."""
