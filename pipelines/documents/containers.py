@@ -17,6 +17,9 @@ from pipelines.errors import ProcessingError
 MAX_PLACEHOLDER_PAGES, MAX_PLACEHOLDER_WORDS = 3, 200
 """The stand-in of a dynamic XFA form is not longer; that of LiveCycle Designer has one page of about 100 words."""
 
+MAX_COVER_PAGES = 2
+"""The cover sheet of a portfolio is not longer; one with more pages of its own is read."""
+
 _WAIT = re.compile(
     r"please\s+wait|bitte\s+warten|veuillez\s+patienter|espere\b|attendere|aguarde|wachten|vänta|proszę\s+czekać|"
     r"подождите|お待ち|请稍候",
@@ -38,7 +41,7 @@ def check_container(pdf: pypdfium2.PdfDocument) -> None:
             "draw; print it to PDF with one of them first.",
         )
     attachments = pdfium.FPDFDoc_GetAttachmentCount(pdf)
-    if attachments > 0 and has_collection(pdf):
+    if attachments > 0 and len(pdf) <= MAX_COVER_PAGES and has_collection(pdf):
         files = "1 attachment" if attachments == 1 else f"{attachments} attachments"
         raise ProcessingError(
             "unsupported",
