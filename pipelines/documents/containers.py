@@ -7,15 +7,19 @@ whose content is missing.
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pypdfium2
 import pypdfium2.raw as pdfium
 
-from pipelines.documents.pdf_objects import has_collection
+from pipelines.documents.pdf_objects import has_collection, mentions
 from pipelines.errors import ProcessingError
 
 MAX_PLACEHOLDER_PAGES, MAX_PLACEHOLDER_WORDS = 3, 200
 """The stand-in of a dynamic XFA form is not longer; that of LiveCycle Designer has one page of about 100 words."""
+
+MAX_COVER_PAGES = 2
+"""The cover sheet of a portfolio is not longer; one with more pages of its own is read."""
 
 _WAIT = re.compile(
     r"please\s+wait|bitte\s+warten|veuillez\s+patienter|espere\b|attendere|aguarde|wachten|vänta|proszę\s+czekać|"
@@ -25,8 +29,8 @@ _WAIT = re.compile(
 _VIEWER = re.compile(r"adobe\.com|adobe\s+(acrobat\s+)?reader|pdf[\s-]+viewer|your\s+viewer", re.IGNORECASE)
 
 
-def check_container(pdf: pypdfium2.PdfDocument) -> None:
-    """Reject an opened PDF whose pages are only a stand-in.
+def check_container(pdf: pypdfium2.PdfDocument, source: bytes | Path) -> None:
+    """Reject an opened PDF whose pages are only a stand-in; `source` is its file, or the content of it.
 
     Raises:
         ProcessingError: `unsupported`; the message names XFA, or the number of attachments of a portfolio.
@@ -38,7 +42,7 @@ def check_container(pdf: pypdfium2.PdfDocument) -> None:
             "draw; print it to PDF with one of them first.",
         )
     attachments = pdfium.FPDFDoc_GetAttachmentCount(pdf)
-    if attachments > 0 and has_collection(pdf):
+    if attachments > 0 and len(pdf) <= MAX_COVER_PAGES and mentions(source, b"/Collection") and has_collection(pdf):
         files = "1 attachment" if attachments == 1 else f"{attachments} attachments"
         raise ProcessingError(
             "unsupported",

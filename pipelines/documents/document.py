@@ -24,7 +24,7 @@ from pipelines.documents.check_boxes import CheckBox, form_check_boxes
 from pipelines.documents.containers import check_container
 from pipelines.documents.image_files import check_pixels, count_frames, open_image, reason, too_large
 from pipelines.documents.media_type import HEAD_BYTES, PDF, TIFF, detect_media_type
-from pipelines.documents.pdf_objects import user_unit
+from pipelines.documents.pdf_objects import mentions, user_unit
 from pipelines.documents.tiff import TiffDirectories, open_frame, read_directories
 from pipelines.errors import ProcessingError
 
@@ -67,6 +67,7 @@ class Document:
         self._source = source
         self._is_closed = False
         self._has_password = False
+        self._mentions_unit: bool | None = None
         self._max_image_pixels = max_image_pixels
         self._pdf: pypdfium2.PdfDocument | None = None
         self._directories: TiffDirectories | None = None
@@ -80,7 +81,7 @@ class Document:
             self.page_count = len(self._pdf)
             _check_page_count(self.page_count, source)
             try:
-                check_container(self._pdf)
+                check_container(self._pdf, source)
             except BaseException:
                 self._pdf.close()
                 raise
@@ -160,7 +161,9 @@ class Document:
         """
         width, height = self.pdf_page(page_index).get_size()
         assert self._pdf is not None, "pdf_page has checked it"
-        unit = user_unit(self._pdf, page_index)
+        if self._mentions_unit is None:
+            self._mentions_unit = mentions(self._source, b"/UserUnit")
+        unit = user_unit(self._pdf, page_index) if self._mentions_unit else 1.0
         return width * unit, height * unit
 
     def frame_size(self, page_index: int) -> tuple[int, int]:

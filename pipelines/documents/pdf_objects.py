@@ -1,19 +1,25 @@
 """Entries of a PDF's catalog and pages for which PDFium has no call: they are looked up in what it writes.
 
 When PDFium saves a document, it writes every dictionary in the clear, also those of compressed object streams and of
-encrypted documents. What it writes is searched and not kept.
+encrypted documents. What it writes is searched and not kept. Saving may unpack streams that nobody needs, so that it
+is done only where the file `mentions` the entry.
 """
 
 from __future__ import annotations
 
 import ctypes
+import mmap
 import re
+import zlib
 from collections.abc import Callable
+from pathlib import Path
 
 import pypdfium2
 import pypdfium2.raw as pdfium
 
 MAX_USER_UNIT = 1000.0
+MAX_SEARCHED_BYTES = 1 << 28
+MAX_OBJECT_STREAMS, MAX_UNPACKED_BYTES = 2_000, 1 << 20
 
 _CATALOG = re.compile(rb"/Type\s*/Catalog(?![A-Za-z0-9])")
 _COLLECTION = re.compile(rb"/Collection(?![A-Za-z0-9])")
@@ -22,6 +28,39 @@ _PAGE = re.compile(rb"/Type\s*/Page(?![A-Za-z0-9])")
 _ROOT = re.compile(rb"/Root\s+(\d+)\s")
 _USER_UNIT = re.compile(rb"/UserUnit\s+(\d+(?:\.\d*)?|\.\d+)")
 _OVERLAP = 1 << 16
+
+
+def mentions(source: bytes | Path, entry: bytes) -> bool:
+    """Whether a PDF has the name of an entry in the clear, or in the first megabyte of an object stream.
+
+    Args:
+        source: the file, or its content; of a file over `MAX_SEARCHED_BYTES` only the beginning is searched.
+        entry: such as `b"/UserUnit"`.
+    """
+    if isinstance(source, bytes):
+        return _mentions(source, entry)
+    with source.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return _mentions(content, entry)
+
+
+def _mentions(content: bytes | mmap.mmap, entry: bytes) -> bool:
+    if content.find(entry, 0, MAX_SEARCHED_BYTES) >= 0:
+        return True
+    position = 0
+    for _ in range(MAX_OBJECT_STREAMS):
+        position = content.find(b"/ObjStm", position, MAX_SEARCHED_BYTES)
+        start = content.find(b"stream", position + 7, position + 2000) if position >= 0 else -1
+        if position < 0:
+            return False
+        position += 7
+        if start >= 0:
+            packed = content[start + 6 : start + 6 + MAX_UNPACKED_BYTES].lstrip(b"\r\n")
+            try:
+                if entry in zlib.decompressobj().decompress(packed, MAX_UNPACKED_BYTES):
+                    return True
+            except zlib.error:  # encrypted, or packed in another way
+                continue
+    return False
 
 
 def has_collection(pdf: pypdfium2.PdfDocument) -> bool:

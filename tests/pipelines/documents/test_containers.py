@@ -99,6 +99,13 @@ def test_a_portfolio_is_refused_with_the_number_of_its_attachments(names: list[s
     assert "portfolio" in message and f" {len(names)} attachment" in message
 
 
+def test_a_portfolio_with_pages_of_its_own_is_read() -> None:
+    content = with_attachments(["a.pdf"], "/Collection << /View /T >>", INVOICE)
+    pages = content.replace(b"/Count 1 /Kids [3 0 R]", b"/Count 3 /Kids [3 0 R 3 0 R 3 0 R]")
+    with Document(pages) as document:
+        assert document.page_count == 3
+
+
 @pytest.mark.parametrize("compressed", [False, True])
 @pytest.mark.parametrize("catalog", ["", "/PageMode /UseAttachments", "/CollectionOfMine 3"])
 def test_a_document_with_attachments_is_read(catalog: str, compressed: bool) -> None:
