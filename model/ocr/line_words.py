@@ -86,9 +86,17 @@ def _cuts(
     for index in inner:
         gap = gaps[index][1] - gaps[index][0]
         need = _reluctance(letters, index) * max(0.2 * text_height, 3 * usual_gap)
-        if gap >= need and gap >= 0.7 * space and peaks[index + 1] - peaks[index] >= 1.3 * usual_pitch:
+        wide = gap >= need and gap >= 0.7 * space and peaks[index + 1] - peaks[index] >= 1.3 * usual_pitch
+        if wide and not any(
+            _is_one_gap(gaps[index], gaps[beside]) for beside in (index - 1, index + 1) if beside in cuts
+        ):
             cuts.add(index)
     return cuts
+
+
+def _is_one_gap(first: tuple[int, int], second: tuple[int, int]) -> bool:
+    """Whether two gaps touch: peaks lie beside their letters at times, so that the gap of a space seems to be two."""
+    return first[0] <= second[1] + 1 and second[0] <= first[1] + 1
 
 
 def _reluctance(letters: Sequence[Character], index: int) -> float:
@@ -147,5 +155,5 @@ def _tight(
             x0, x1 = left, right
     rows = np.flatnonzero(ink[:, int(x0) : max(math.ceil(x1), int(x0) + 1)].any(axis=1))
     y0, y1 = (float(rows[0]), float(rows[-1] + 1)) if len(rows) else (0.0, float(ink.shape[0]))
-    across, along = 0.12 * text_height, 0.08 * text_height
+    across, along = 0.06 * text_height, 0.04 * text_height
     return x0 - along, y0 - across, x1 + along, y1 + across
