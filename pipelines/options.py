@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from model import LayoutLMv2Tokenizer
-from model.ocr.engine import OcrEngine, OcrOptions
+from model.ocr.engine import OcrEngine, OcrOptions, choose_engine
 from pipelines.schema import Task
 from pipelines.stages.infer import InferOptions
 from pipelines.stages.model_loader import check_task, load_tokenizer
@@ -29,6 +29,10 @@ class InputAccess:
 
     s3: S3Options = field(default_factory=S3Options)
     pdf_passwords: tuple[str, ...] = field(default=(), repr=False)
+
+
+PPOCR_MEGABYTES = 1200
+"""Memory for a page that PP-OCR reads, in millions of bytes; its networks take up to 920 of them."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,11 @@ def check_options(options: ExtractOptions) -> None:
     if options.task == "question-answering":
         check_questions(tokenizer, windows)
     if options.rasterize.text != "layer":
+        if "ppocr" in choose_engine(options.ocr) and options.limits.megabytes < PPOCR_MEGABYTES:
+            raise ValueError(
+                f"--page-memory-limit-megabytes is {options.limits.megabytes}; PP-OCR, which reads the pages, needs "
+                f"{PPOCR_MEGABYTES}: give that, or --ocr-engine tesserocr"
+            )
         OcrEngine(options.ocr).close()
     if not 0 <= options.min_read_quality <= 1:
         raise ValueError(f"--min-read-quality is {options.min_read_quality}; it must be from 0 to 1")

@@ -17,7 +17,7 @@ from pipelines.runtime.output_record import now
 from pipelines.storage.files import Storage, join_uri
 
 RECORD = "run.json"
-PACKAGES = ("ray", "torch", "tokenizers", "tesserocr", "pypdfium2", "Pillow", "pyarrow")
+PACKAGES = ("ray", "torch", "tokenizers", "rapidocr", "openvino", "tesserocr", "pypdfium2", "Pillow", "pyarrow")
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ import pytest
 import tyro
 import yaml
 
-from tests.docs.documents import DOCUMENTS, REPOSITORY, blocks, commands, inline_code, split_commands, without_scores
+from tests.docs.documents import DOCUMENTS, REPOSITORY, blocks, commands, inline_code, split_commands, without_measures
 
 COMMANDS = commands()
 CASES = [pytest.param(words, id=f"{where} {' '.join(words)[:60]}") for where, words in COMMANDS]
@@ -172,7 +172,8 @@ def test_every_option_in_the_text_belongs_to_a_job() -> None:
     known = {"--help"}
     for module in map(import_module, modules):
         if hasattr(module, "Options") and hasattr(module.Options, "__dataclass_fields__"):
-            known |= {f"--{field.name.replace('_', '-')}" for field in fields(module.Options)}
+            names = [field.name.replace("_", "-") for field in fields(module.Options)]
+            known |= {f"--{prefix}{name}" for name in names for prefix in ("", "no-")}
     unknown = {
         f"{document.name}: {option}"
         for document in DOCUMENTS
@@ -211,8 +212,8 @@ def test_one_document_is_read(arguments: list[str], capsys: pytest.CaptureFixtur
     printed = capsys.readouterr().out
     assert printed.strip()
     for shown in outputs_of(["-m", "jobs.read", *arguments]):
-        for part in re.split(r"^\.\.\.\n", without_scores(shown), flags=re.MULTILINE):  # what is left out
-            assert part in without_scores(printed)
+        for part in re.split(r"^\.\.\.\n", without_measures(shown), flags=re.MULTILINE):  # what is left out
+            assert part in without_measures(printed)
 
 
 def outputs_of(command: list[str]) -> list[str]:

@@ -22,7 +22,7 @@ from pipelines.stages.base import StageRunner, rows_to_table
 from pipelines.stages.count_pages import ListingOptions
 from pipelines.storage.files import Storage, join_uri
 from pipelines.storage.tables import write_table
-from tests.docs.documents import REPOSITORY, Block, blocks, without_scores
+from tests.docs.documents import REPOSITORY, Block, blocks, without_measures
 
 SNIPPETS = blocks("python")
 
@@ -75,7 +75,7 @@ def test_a_document_is_read_in_a_program(block: Block, monkeypatch: pytest.Monke
     monkeypatch.chdir(REPOSITORY)
     printed = run_snippet(block)
     assert printed.strip()
-    assert block.output is None or without_scores(printed) == without_scores(block.output)
+    assert block.output is None or without_measures(printed) == without_measures(block.output)
 
 
 @pytest.mark.parametrize("block", snippets("from model import"))
@@ -88,7 +88,9 @@ def test_the_model_answers_alone(block: Block, monkeypatch: pytest.MonkeyPatch) 
 def test_what_the_job_wrote_is_read(block: Block, demo_output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(demo_output)
     assert block.output is not None
-    assert sorted(without_scores(run_snippet(block)).splitlines()) == sorted(without_scores(block.output).splitlines())
+    assert sorted(without_measures(run_snippet(block)).splitlines()) == sorted(
+        without_measures(block.output).splitlines()
+    )
 
 
 @pytest.mark.xdist_group("ray")

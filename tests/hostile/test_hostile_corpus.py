@@ -22,7 +22,7 @@ from tests.pipelines.batch.output_rows import rows_of
 
 pytestmark = pytest.mark.usefixtures("execution")
 
-OPTIONS = ExtractOptions("untrained", limits=PageLimits(seconds=20, megabytes=1000))
+OPTIONS = ExtractOptions("untrained", limits=PageLimits(seconds=20, megabytes=1500))
 
 
 @pytest.fixture

@@ -44,13 +44,28 @@ def test_a_crooked_page_is_straightened(reader: PageReader, skew: float) -> None
 
 
 def test_lines_that_slope_a_little_are_read_one_by_one(reader: PageReader) -> None:
+    goods = [
+        "Milk",
+        "Bread",
+        "Apples",
+        "Plums",
+        "Soap",
+        "Cheese",
+        "Rice",
+        "Oats",
+        "Beans",
+        "Candles",
+        "Coffee",
+        "Sugar",
+    ]
+    lines = [(name, f"{index + 1}.50") for index, name in enumerate(goods)]
     receipt = Image.new("L", (900, 1100), 255)
-    for index in range(12):
-        for x, text in ((60, f"Soap{index}"), (700, f"{index}.50")):
+    for index, line in enumerate(lines):
+        for x, text in zip((60, 700), line, strict=True):
             ImageDraw.Draw(receipt).text((x, 100 + 60 * index), text, fill=0, font=ImageFont.load_default(36))
     result = reader.read(receipt.rotate(2, Image.Resampling.BICUBIC, fillcolor=255))
     assert result.skew == pytest.approx(2, abs=0.3)
-    assert result.text.words == [word for index in range(12) for word in (f"Soap{index}", f"{index}.50")]
+    assert result.text.words == [word for line in lines for word in line]
 
 
 def test_boxes_are_those_of_the_image_as_given(reader: PageReader) -> None:
