@@ -55,7 +55,7 @@ _ADVICE: dict[ErrorKind, Callable[[PageLimits], Advice]] = {
         "Give its password in a file with --pdf-passwords, or replace the file with a copy without one."
     ),
     "empty": _same("There is nothing to read; replace it with the right file."),
-    "unsupported": _same("Convert it to PDF, PNG, JPEG or TIFF; the message says what it is."),
+    "unsupported": _same("Convert it to PDF or an image; the message says what it is."),
     "too_large": _same("The image has more pixels than the limit; replace it with one that is scaled down."),
     "timeout": lambda limits: Advice(
         "Give such pages more time.", ("--page-time-limit-seconds", f"{4 * limits.seconds:g}")

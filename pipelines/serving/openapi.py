@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from pipelines.documents.media_type import MEDIA_TYPES
 from pipelines.serving.errors import BAD_REQUEST, OVERLOADED, UNAUTHORISED
 from pipelines.serving.options import RequestLimits
 from pipelines.serving.response_models import ErrorResponse, ExtractResponse, HealthResponse, ModelsResponse
@@ -72,7 +73,7 @@ REFUSALS: dict[int, tuple[str, str, str]] = {
     400: ("The request makes no sense.", BAD_REQUEST, "pages has '3-2'; pages count from 1, and a range goes upwards"),
     401: ("A key is required.", UNAUTHORISED, "send an API key of this server, as Authorization: Bearer KEY"),
     413: ("The document has too many bytes or pages.", "too_large", "the document has more than the 50 MB taken here"),
-    415: ("The document is of an unsupported kind.", "unsupported", "Not a PDF, PNG, JPEG or TIFF: a Word document"),
+    415: ("The document is of an unsupported kind.", "unsupported", "Not a PDF or an image: a Word document"),
     422: ("The document cannot be opened.", "encrypted", "The PDF requires a password to be read"),
     429: ("Too many requests at a time; see Retry-After.", OVERLOADED, "32 requests are being answered"),
     503: ("Not ready, or busy; see Retry-After.", OVERLOADED, "the model has not answered yet"),
@@ -122,7 +123,8 @@ def extract_body(limits: RequestLimits) -> dict[str, Any]:
         "file": {
             "type": "string",
             "format": "binary",
-            "description": f"PDF, PNG, JPEG or TIFF, by content; up to {limits.upload_bytes / 1_000_000:g} MB.",
+            "description": f"PDF or image (PNG, JPEG, TIFF, WebP, HEIC, GIF, BMP, JPEG 2000), by content; up to "
+            f"{limits.upload_bytes / 1_000_000:g} MB.",
         },
         "questions": {
             "type": "array",
@@ -150,7 +152,7 @@ def extract_body(limits: RequestLimits) -> dict[str, Any]:
         },
     }
     schema = {"type": "object", "required": ["file"], "properties": properties, "additionalProperties": False}
-    encoding = {"file": {"contentType": "application/pdf, image/png, image/jpeg, image/tiff"}}
+    encoding = {"file": {"contentType": ", ".join(MEDIA_TYPES)}}
     return {"required": True, "content": {"multipart/form-data": {"schema": schema, "encoding": encoding}}}
 
 

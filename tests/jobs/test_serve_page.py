@@ -78,7 +78,7 @@ def draw_register(folder: Path, count: int) -> Path:
 
 
 def test_the_first_screen_says_what_can_be_done_and_within_which_limits(page: ReadingPage) -> None:
-    assert page.text("#limits") == "PDF, PNG, JPEG or TIFF, up to 2 MB and 100 pages."
+    assert page.text("#limits") == "PDF or image, up to 2 MB and 100 pages."
     assert len(page.all("#abilities li")) == 3
 
 

@@ -15,7 +15,7 @@ const ADVICE = {
   unreadable: "Open it in a viewer: if that fails too, get the original again; if it opens, save or print it as a new PDF.",
   encrypted: "Save a copy without the password and try that one.",
   empty: "It has no page to read. Check that this is the file you meant.",
-  unsupported: "Save it as PDF, PNG, JPEG or TIFF.",
+  unsupported: "Save it as PDF, PNG, JPEG or TIFF; the message says what it is.",
   too_large: "Send fewer pages (the box “Pages” above) or a smaller scan.",
   timeout: "This page takes longer than the server allows. A simpler or smaller version of it may get through.",
   crashed: "Something in the file crashes the reader. Print it as a new PDF and try that one.",

@@ -53,7 +53,7 @@ export class Service {
   #limitsInWords() {
     const { upload_megabytes: megabytes, pages } = this.limits;
     const limits = [megabytes ? `${megabytes} MB` : null, pages ? counted(pages, "page") : null].filter(Boolean);
-    return `PDF, PNG, JPEG or TIFF${limits.length ? `, up to ${limits.join(" and ")}` : ""}.`;
+    return `PDF or image${limits.length ? `, up to ${limits.join(" and ")}` : ""}.`;
   }
 
   #abilities() {
