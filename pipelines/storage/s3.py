@@ -165,17 +165,17 @@ class S3Access:
     def read(self, uri: str) -> bytes:
         """The whole content of an object."""
         bucket, key = split_s3(uri)
-        return self.request(uri, lambda: self.client.get_object(Bucket=bucket, Key=key, **self.reading)["Body"].read())
+        return self.request(uri, lambda: read_body(self.client.get_object(Bucket=bucket, Key=key, **self.reading)))
 
     def download(self, uri: str, path: Path) -> None:
         """Write the content of an object into a local file, in parts."""
         bucket, key = split_s3(uri)
 
         def download() -> None:
-            body = self.client.get_object(Bucket=bucket, Key=key, **self.reading)["Body"]
+            answer = self.client.get_object(Bucket=bucket, Key=key, **self.reading)
             with path.open("wb") as file:
-                for chunk in body.iter_chunks(DOWNLOAD_BYTES):
-                    file.write(chunk)
+                received = sum(file.write(chunk) for chunk in answer["Body"].iter_chunks(DOWNLOAD_BYTES))
+            check_length(answer, received)
 
         self.request(uri, download)
 
@@ -209,6 +209,29 @@ class S3Access:
         return self.find(uri) is not None
 
 
+def read_body(answer: Mapping[str, Any]) -> bytes:
+    """The whole content of an answer to GetObject. Raises IncompleteReadError like `check_length`."""
+    content: bytes = answer["Body"].read()
+    check_length(answer, len(content))
+    return content
+
+
+def check_length(answer: Mapping[str, Any], received: int) -> None:
+    """Check that an answer to GetObject has arrived whole.
+
+    A connection that breaks within the headers leaves an answer without its length, which would pass for an empty one.
+
+    Raises:
+        botocore.exceptions.IncompleteReadError: it has not; the request can be repeated.
+    """
+    from botocore.exceptions import IncompleteReadError
+
+    expected = answer.get("ContentLength")
+    ends_by_itself = "transfer-encoding" in answer["ResponseMetadata"]["HTTPHeaders"]
+    if received != expected and not (expected is None and ends_by_itself):
+        raise IncompleteReadError(actual_bytes=received, expected_bytes=-1 if expected is None else expected)
+
+
 class ObjectReader(io.RawIOBase):
     """An S3 object as a seekable file; each read is one ranged GET."""
 
@@ -239,6 +262,6 @@ class ObjectReader(io.RawIOBase):
         if end <= self._position:
             return b""
         request = {**self._object, "Range": f"bytes={self._position}-{end - 1}"}
-        content = self._access.request(self._uri, lambda: self._access.client.get_object(**request)["Body"].read())
+        content = self._access.request(self._uri, lambda: read_body(self._access.client.get_object(**request)))
         self._position += len(content)
         return content

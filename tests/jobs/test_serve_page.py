@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +92,8 @@ def test_an_uploaded_page_shows_the_entities_of_the_endpoint(
     assert page.rows() == expected
     assert len(page.all("svg.overlay .entity")) == len(expected)
     assert page.wait(lambda: page.run("return document.querySelector('.sheet img').naturalWidth")) > 500
-    assert page.text("article.page header p") == f"read by OCR · 120 words · {len(expected)} entities"
+    facts = page.text("article.page header p")
+    assert re.fullmatch(rf"read by OCR · 120 words · read quality (0\.9\d|1\.00) · {len(expected)} entities", facts)
 
 
 def test_a_label_of_the_legend_shows_and_hides_its_entities(page: ReadingPage, form: Path) -> None:

@@ -6,15 +6,18 @@ import re
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from botocore.exceptions import IncompleteReadError
 
 from pipelines.errors import ProcessingError
 from pipelines.schema import ANSWERS
 from pipelines.stages.fetch import Fetch
 from pipelines.storage.files import Storage, join_uri, normalise_uri
+from pipelines.storage.s3 import check_length
 from pipelines.storage.tables import write_table
 from tests.s3_proxy import Mode, S3Proxy, start_s3_proxy
 from tests.s3_server import S3Server
@@ -250,3 +253,21 @@ def test_wrong_settings_are_processing_errors(
     monkeypatch.setenv(name, value)
     with pytest.raises(ProcessingError):
         list(Storage().list(s3_prefix))
+
+
+@pytest.mark.parametrize(
+    ("length", "headers", "received", "whole"),
+    [
+        (5, {}, 5, True),
+        (5, {}, 3, False),
+        (None, {}, 0, False),  # the connection broke within the headers
+        (None, {"transfer-encoding": "chunked"}, 5, True),
+        (0, {}, 0, True),
+    ],
+)
+def test_an_answer_that_has_not_arrived_whole_is_noticed(
+    length: int | None, headers: dict[str, str], received: int, whole: bool
+) -> None:
+    answer = {"ContentLength": length, "ResponseMetadata": {"HTTPHeaders": headers}}
+    with nullcontext() if whole else pytest.raises(IncompleteReadError):
+        check_length(answer, received)
