@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 from PIL import Image
 
-from model.ocr.engine import OcrOptions, OcrResult, normalise_boxes
+from model.ocr.engine import OcrOptions, OcrResult, choose_engine, normalise_boxes
 from model.ocr.page_reader import PageReader, PageText
 from model.ocr.reading_order import reading_order
 from pipelines.errors import ProcessingError
@@ -31,11 +31,29 @@ _MARGIN = 4
 
 
 class Ocr:
-    """Rows with the columns of `RASTERIZED` in, `PAGE_IMAGE` out; the page image is dropped after reading."""
+    """Rows with the columns of `RASTERIZED` in, `PAGE_IMAGE` out; the page image is dropped after reading.
+
+    PP-OCR starts with the first page that needs it: most digital documents never do, and it takes seconds and hundreds
+    of megabytes. Tesseract starts at once.
+
+    Raises:
+        OcrUnavailableError: Tesseract is to read, and it or the data of a language is missing.
+    """
 
     def __init__(self, options: OcrOptions, time_limit_seconds: float = 120.0) -> None:
-        self.time_limit_seconds = time_limit_seconds
-        self.reader = PageReader(options)
+        self.options, self.time_limit_seconds = options, time_limit_seconds
+        self._reader = None if choose_engine(options) == "ppocr" else PageReader(options)
+
+    @property
+    def reader(self) -> PageReader:
+        """The engine, which is started if it has not been.
+
+        Raises:
+            OcrUnavailableError: like `OcrEngine`.
+        """
+        if self._reader is None:
+            self._reader = PageReader(self.options)
+        return self._reader
 
     def __call__(self, rows: Iterable[Row]) -> Iterator[Row]:
         for row in rows:

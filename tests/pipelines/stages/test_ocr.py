@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from model.ocr.engine import OcrOptions, OcrResult
+from model.ocr.engine import OcrOptions, OcrResult, OcrUnavailableError
 from pipelines.stages.ocr import Ocr, merge_words
 
 LINES = ["Applicant surname", "Postal code", "Boat name", "Insurance company", "Date of application"]
@@ -106,6 +106,20 @@ def test_a_word_on_a_word_of_the_layer_is_left_out() -> None:
     merged = merge_words(given, known, found)
     assert (merged["words"], merged["word_sources"]) == (["Total", "12.50"], ["layer", "ocr"])
     assert merged["boxes"] == [[100, 100, 200, 130], [300, 100, 360, 130]]
+
+
+def test_pp_ocr_starts_with_the_first_page_that_needs_it() -> None:
+    stage = Ocr(OcrOptions(engine="ppocr"))
+    [passed] = stage([row(form(), page_image=None)])
+    assert passed["status"] == "ok" and stage._reader is None
+    [read] = stage([row(form())])
+    assert read["ocr_engine"] == "ppocr" and stage._reader is not None
+    stage.reader.close()
+
+
+def test_a_language_that_tesseract_lacks_is_told_at_the_start() -> None:
+    with pytest.raises(OcrUnavailableError, match="xyz"):
+        Ocr(OcrOptions(language="xyz"))
 
 
 def test_pages_that_need_no_ocr_pass_through(ocr: Ocr) -> None:
