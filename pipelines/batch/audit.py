@@ -46,7 +46,8 @@ class OutputAudit:
         text_sources: pages that were read, by where their text comes from.
         read_qualities: pages that were read, by the tenth of their read quality: [0, 0.1) first, [0.9, 1] last.
         needs_review: pages that were read less well than the run accepts.
-        poorest: up to `POOREST` pages that were read worst, as (quality, uri, page_index), and not perfectly.
+        poorest: up to `POOREST` pages that were read worst, and not perfectly, as (quality, uri, page_index, table),
+            where the table is named within the output.
         missing: expected pages without a row.
         duplicate: rows beyond the first of a page.
         unexpected: rows of pages that no document expects.
@@ -65,7 +66,7 @@ class OutputAudit:
     text_sources: Counter[str] = field(default_factory=Counter)
     read_qualities: list[int] = field(default_factory=lambda: [0] * 10)
     needs_review: int = 0
-    poorest: list[tuple[float, str, int]] = field(default_factory=list)
+    poorest: list[tuple[float, str, int, str]] = field(default_factory=list)
     missing: list[PageKey] = field(default_factory=list)
     duplicate: int = 0
     unexpected: int = 0
@@ -106,8 +107,8 @@ class OutputAudit:
                 },
                 "needs_review": self.needs_review,
                 "poorest": [
-                    {"uri": uri, "page_index": page_index, "read_quality": round(quality, 3)}
-                    for quality, uri, page_index in self.poorest
+                    {"uri": uri, "page_index": page_index, "read_quality": round(quality, 3), "table": table}
+                    for quality, uri, page_index, table in self.poorest
                 ],
                 "promised": self.expected,
                 "twice": self.duplicate,
@@ -140,7 +141,7 @@ class OutputAudit:
             )
         return failures
 
-    def _count_read(self, row: Row) -> None:
+    def _count_read(self, row: Row, table: str) -> None:
         self.text_sources[row["text_source"]] += 1
         self.needs_review += bool(row.get("needs_review"))
         quality = row.get("read_quality")
@@ -148,7 +149,7 @@ class OutputAudit:
             return
         self.read_qualities[min(int(quality * 10), 9)] += 1
         if quality < 1:
-            insort(self.poorest, (quality, row["uri"], row["page_index"]))
+            insort(self.poorest, (quality, row["uri"], row["page_index"], table))
             del self.poorest[POOREST:]
 
     def _keep_example(self, kind: str, uri: str, page_index: int | None, error: str) -> None:
@@ -167,7 +168,7 @@ def audit_output(storage: Storage, output: str) -> OutputAudit:
         _count_failed_documents(storage, output, audit, documents)
     written = PageBitmap(documents)
     audit.expected = written.expected
-    for _, table in read_tables(storage, table_files(storage, output, "pages"), _COLUMNS):
+    for uri, table in read_tables(storage, table_files(storage, output, "pages"), _COLUMNS):
         identities, indices = table["document_id"].to_pylist(), table["page_index"].to_pylist()
         expected, first = written.is_expected(identities, indices), written.mark(identities, indices)
         audit.unexpected += int((~expected).sum())
@@ -181,7 +182,7 @@ def audit_output(storage: Storage, output: str) -> OutputAudit:
                     audit.ended += 1
                     audit.ended_seconds += sum(filter(None, (row["seconds"] or {}).values()))
             else:
-                audit._count_read(row)
+                audit._count_read(row, "pages/" + uri.rsplit("/pages/", 1)[-1])
             for stage, seconds in (row["seconds"] or {}).items():
                 audit.seconds[stage] += seconds or 0.0
     audit.missing = list(written.unmarked())

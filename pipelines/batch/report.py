@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -74,7 +74,7 @@ def write_report(
     access: InputAccess | None = None,
 ) -> None:
     """Write `report.html` beside `run.json`; `page_limit` pages are drawn, each within `limits`."""
-    rows = sample_pages(storage, output, page_limit)
+    rows = sample_pages(storage, output, page_limit, record["pages"].get("poorest", []))
     previews = preview_pages(rows, PREVIEW_PIXELS, limits or PageLimits(), access or InputAccess())
     figures = [draw_page(row, preview) for row, preview in zip(rows, previews, strict=True)]
     html = render_report(
@@ -93,16 +93,19 @@ def write_report(
     storage.write(join_uri(output, "report.html"), html.encode())
 
 
-def sample_pages(storage: Storage, output: str, limit: int) -> list[Row]:
+def sample_pages(storage: Storage, output: str, limit: int, poorest: Sequence[Mapping[str, Any]] = ()) -> list[Row]:
     """Up to `limit` rows for drawing, those that were read worst first.
 
-    They are from all over the output: half are the pages that were read worst, half are of many documents and have
-    words.
+    Half are the pages that were read worst, half are from all over the output, of many documents, and have words.
+
+    Args:
+        poorest: the pages that were read worst, as `run.json` names them; their tables are read too.
     """
     files = table_files(storage, output, "pages")
     step = max(1, len(files) // max(1, limit))
+    sampled = dict.fromkeys([join_uri(output, page["table"]) for page in poorest] + files[::step][: 4 * limit])
     rows: list[Row] = []
-    for _, table in read_tables(storage, files[::step][: 4 * limit]):
+    for _, table in read_tables(storage, [uri for uri in files if uri in sampled]):
         rows += [row for row in table.to_pylist() if row["status"] == "ok"]
     rows.sort(key=lambda row: (_quality(row), row["uri"], row["page_index"]))
     poor = [row for row in rows[: limit // 2] if _quality(row) < WELL_READ]

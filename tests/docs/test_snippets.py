@@ -110,7 +110,7 @@ def test_the_end_of_the_demo_is_what_the_job_prints() -> None:
         "documents": documents,
         "pages": pages,
         "pages_this_run": 46,
-        "pages_per_second": 2.144,
+        "pages_per_second": 2.746,
         "model": "a model",
     }
     assert summary(record, "/home/me/layoutlmv2-ray/demo-output") + "\n" == shown

@@ -79,3 +79,13 @@ def test_the_pages_that_were_read_worst_come_first(tmp_path: Path) -> None:
     assert [row["page_index"] for row in sample_pages(Storage(), str(tmp_path), 4)] == [3, 1, 0, 2]
     html, _ = report(tmp_path)
     assert "<td>0.1-0.2</td><td>1</td>" in html and "<td>0.9-1.0</td><td>2</td>" in html
+
+
+def test_the_tables_of_the_poorest_pages_are_read_however_many_there_are(tmp_path: Path) -> None:
+    write_rows(tmp_path, "documents", "one", [document_row("a", 40)])
+    for index in range(40):
+        quality = 0.2 if index == 33 else 1.0
+        write_rows(tmp_path, "pages", f"part-{index:02}", [read_page("a", index, ["x"]) | {"read_quality": quality}])
+    poorest = audit_output(Storage(), str(tmp_path)).as_json()["pages"]["poorest"]
+    assert [(page["page_index"], page["table"]) for page in poorest] == [(33, "pages/part-33.parquet")]
+    assert sample_pages(Storage(), str(tmp_path), 2, poorest)[0]["page_index"] == 33
