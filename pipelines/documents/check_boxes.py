@@ -15,6 +15,7 @@ import numpy as np
 import pypdfium2
 import pypdfium2.raw as pdfium
 
+from pipelines.documents.annotations import page_annotations
 from pipelines.documents.layer_characters import upright
 from pipelines.documents.layer_words import Box, Word
 from pipelines.documents.page_objects import SmallShape
@@ -44,23 +45,15 @@ def form_check_boxes(page: pypdfium2.PdfPage) -> list[CheckBox]:
     """The check boxes and radio buttons of a page's form fields, before these are flattened into the page."""
     if page.pdf.formenv is None:
         return []
-    found = []
-    for index in range(pdfium.FPDFPage_GetAnnotCount(page)):
-        annotation = pdfium.FPDFPage_GetAnnot(page, index)
-        if not annotation:
-            continue
-        try:
-            box = _widget(page, annotation)
-        finally:
-            pdfium.FPDFPage_CloseAnnot(annotation)
-        if box is not None:
-            found.append(box)
-    return found
+    widgets = (
+        _widget(page, annotation)
+        for annotation, subtype in page_annotations(page)
+        if subtype == pdfium.FPDF_ANNOT_WIDGET
+    )
+    return [box for box in widgets if box is not None]
 
 
 def _widget(page: pypdfium2.PdfPage, annotation: pdfium.FPDF_ANNOTATION) -> CheckBox | None:
-    if pdfium.FPDFAnnot_GetSubtype(annotation) != pdfium.FPDF_ANNOT_WIDGET:
-        return None
     environment = page.pdf.formenv
     kind = pdfium.FPDFAnnot_GetFormFieldType(environment, annotation)
     if kind not in (pdfium.FPDF_FORMFIELD_CHECKBOX, pdfium.FPDF_FORMFIELD_RADIOBUTTON):

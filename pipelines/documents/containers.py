@@ -12,6 +12,7 @@ from pathlib import Path
 import pypdfium2
 import pypdfium2.raw as pdfium
 
+from pipelines.documents.annotations import has_annotation
 from pipelines.documents.pdf_objects import has_collection, mentions
 from pipelines.errors import ProcessingError
 
@@ -70,7 +71,7 @@ def _is_dynamic_xfa(pdf: pypdfium2.PdfDocument) -> bool:
         except pypdfium2.PdfiumError:  # a damaged page is reported when it is read
             return False
         try:
-            has_fields |= _has_fields(page)
+            has_fields |= has_annotation(page, pdfium.FPDF_ANNOT_WIDGET)
             text_page = page.get_textpage()
             texts.append(text_page.get_text_bounded())
             text_page.close()
@@ -83,14 +84,3 @@ def _is_dynamic_xfa(pdf: pypdfium2.PdfDocument) -> bool:
     if has_fields:
         return needs_rendering and waits
     return needs_rendering or waits or _VIEWER.search(text) is not None
-
-
-def _has_fields(page: pypdfium2.PdfPage) -> bool:
-    for index in range(pdfium.FPDFPage_GetAnnotCount(page)):
-        annotation = pdfium.FPDFPage_GetAnnot(page, index)
-        if annotation:
-            kind = pdfium.FPDFAnnot_GetSubtype(annotation)
-            pdfium.FPDFPage_CloseAnnot(annotation)
-            if kind == pdfium.FPDF_ANNOT_WIDGET:
-                return True
-    return False

@@ -20,6 +20,7 @@ import pypdfium2
 import pypdfium2.raw as pdfium
 from PIL import Image, ImageOps
 
+from pipelines.documents.annotations import has_annotation
 from pipelines.documents.check_boxes import CheckBox, form_check_boxes
 from pipelines.documents.containers import check_container
 from pipelines.documents.image_files import check_pixels, count_frames, open_image, reason, too_large
@@ -136,7 +137,7 @@ class Document:
         self._close_page()
         page = self._load_page(self._pdf, page_index)
         self._check_boxes = form_check_boxes(page)
-        if _has_drawn_annotations(page) and pdfium.FPDFPage_Flatten(page, pdfium.FLAT_NORMALDISPLAY) == 1:
+        if has_annotation(page, *_DRAWN_ANNOTATIONS) and pdfium.FPDFPage_Flatten(page, pdfium.FLAT_NORMALDISPLAY) == 1:
             # Otherwise neither the text page nor the renderer sees form fields. Flattening takes effect on reload.
             page.close()
             page = self._load_page(self._pdf, page_index)
@@ -387,15 +388,3 @@ def _orientation(image: Image.Image) -> int:
             return int(image.getexif().get(0x0112, 1))
     except Exception:  # damaged metadata must not fail the page
         return 1
-
-
-def _has_drawn_annotations(page: pypdfium2.PdfPage) -> bool:
-    for index in range(pdfium.FPDFPage_GetAnnotCount(page)):
-        annotation = pdfium.FPDFPage_GetAnnot(page, index)
-        if not annotation:
-            continue
-        kind = pdfium.FPDFAnnot_GetSubtype(annotation)
-        pdfium.FPDFPage_CloseAnnot(annotation)
-        if kind in _DRAWN_ANNOTATIONS:
-            return True
-    return False

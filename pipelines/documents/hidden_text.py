@@ -23,9 +23,11 @@ import numpy.typing as npt
 import pypdfium2
 import pypdfium2.raw as pdfium
 
+from pipelines.documents.annotations import page_annotations
 from pipelines.documents.layer_characters import Characters, upright
 from pipelines.documents.page_objects import PageContent
 from pipelines.documents.pdfium_ffi import get_fill_color, get_render_mode
+from pipelines.documents.rendering import PageSize, draw_page
 
 DPI = 100
 MAX_SIDE = 2000
@@ -215,33 +217,21 @@ def _overlaps(boxes: Edges, area: Edges) -> Mask:
 
 def _annotation_bounds(page: pypdfium2.PdfPage) -> Iterable[tuple[float, float, float, float]]:
     rectangle = pdfium.FS_RECTF()
-    for index in range(pdfium.FPDFPage_GetAnnotCount(page)):
-        annotation = pdfium.FPDFPage_GetAnnot(page, index)
-        if not annotation:
-            continue
-        kind = pdfium.FPDFAnnot_GetSubtype(annotation)
-        if kind in _COVERING_ANNOTATIONS and pdfium.FPDFAnnot_GetRect(annotation, rectangle):
+    for annotation, subtype in page_annotations(page):
+        if subtype in _COVERING_ANNOTATIONS and pdfium.FPDFAnnot_GetRect(annotation, rectangle):
             yield (
                 min(rectangle.left, rectangle.right),
                 min(rectangle.bottom, rectangle.top),
                 max(rectangle.left, rectangle.right),
                 max(rectangle.bottom, rectangle.top),
             )
-        pdfium.FPDFPage_CloseAnnot(annotation)
 
 
 def _render(page: pypdfium2.PdfPage) -> npt.NDArray[np.uint8]:
     """The page in colour: [height, width, 3]."""
     width, height = page.get_size()
     scale = min(DPI / 72, MAX_SIDE / max(width, height, 1))
-    columns, rows = max(1, round(width * scale)), max(1, round(height * scale))
-    bitmap = pypdfium2.PdfBitmap.new_native(columns, rows, pdfium.FPDFBitmap_BGR)
-    try:
-        bitmap.fill_rect((255, 255, 255, 255), 0, 0, columns, rows)
-        pdfium.FPDF_RenderPageBitmap(bitmap, page, 0, 0, columns, rows, 0, pdfium.FPDF_ANNOT)
-        return np.array(bitmap.to_numpy()).reshape(rows, columns, 3)
-    finally:
-        bitmap.close()
+    return draw_page(page, PageSize(max(1, round(width * scale)), max(1, round(height * scale))), grey=False)
 
 
 def _render_without(page: pypdfium2.PdfPage, handles: list[int]) -> npt.NDArray[np.uint8]:

@@ -140,7 +140,7 @@ def render_grey(document: Document, page_index: int, options: RenderOptions) -> 
         image = _draw_with_poppler(document, page_index, 72 * size.width / max(width, 1.0), grey=True)
         # Poppler rounds up, `page_size` to the nearest pixel; OCR's boxes are fractions of this size.
         return image if image.size == (size.width, size.height) else image.resize((size.width, size.height))
-    pixels = _draw_with_pdfium(document.pdf_page(page_index), size, grey=True)
+    pixels = draw_page(document.pdf_page(page_index), size, grey=True)
     return Image.fromarray(pixels)
 
 
@@ -163,7 +163,7 @@ def render_model_image(document: Document, page_index: int, options: RenderOptio
             scale = min(side / min(width, height), math.sqrt(options.max_pixels / (width * height)))
             image = _draw_with_poppler(document, page_index, 72 * scale, grey=False)
         else:
-            image = Image.fromarray(_draw_with_pdfium(page, PageSize(side, side), grey=False))
+            image = Image.fromarray(draw_page(page, PageSize(side, side), grey=False))
     small = image.resize((MODEL_IMAGE_SIDE, MODEL_IMAGE_SIDE), Image.Resampling.BILINEAR)
     return np.ascontiguousarray(np.asarray(small, np.uint8).transpose(2, 0, 1)[::-1])
 
@@ -179,11 +179,11 @@ def render_preview(document: Document, page_index: int, longer_side: int) -> Ima
     scale = longer_side / max(size.width, size.height)
     size = PageSize(max(1, round(size.width * scale)), max(1, round(size.height * scale)))
     if document.media_type == PDF:
-        return Image.fromarray(_draw_with_pdfium(document.pdf_page(page_index), size, grey=False))
+        return Image.fromarray(draw_page(document.pdf_page(page_index), size, grey=False))
     return _to_colour(document.frame(page_index)).resize((size.width, size.height), Image.Resampling.LANCZOS)
 
 
-def _draw_with_pdfium(page: pypdfium2.PdfPage, size: PageSize, *, grey: bool) -> npt.NDArray[np.uint8]:
+def draw_page(page: pypdfium2.PdfPage, size: PageSize, *, grey: bool) -> npt.NDArray[np.uint8]:
     """The page stretched to `size`: height x width grey levels, or height x width x 3 red, green, blue."""
     layout = pdfium.FPDFBitmap_Gray if grey else pdfium.FPDFBitmap_BGR
     flags = pdfium.FPDF_ANNOT | (pdfium.FPDF_GRAYSCALE if grey else pdfium.FPDF_REVERSE_BYTE_ORDER)
