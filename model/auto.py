@@ -19,105 +19,90 @@ _WITHOUT_EFFECT = ("use_fast", "trust_remote_code", "code_revision", "tokenizer_
 """Arguments that choose between implementations in the reference; here there is one."""
 
 
-class AutoConfig:
-    """Reads a configuration."""
+class _Auto:
+    """Reads what a class of this package reads."""
 
-    @staticmethod
-    def from_pretrained(pretrained_model_name_or_path: Source, **overrides: Any) -> LayoutLMv2Config:
-        """As `LayoutLMv2Config.from_pretrained`. Raises ValueError for another model type."""
-        return LayoutLMv2Config.from_pretrained(str(pretrained_model_name_or_path), **_effective(overrides))
-
-
-class AutoTokenizer:
-    """Reads a tokenizer."""
-
-    @staticmethod
-    def from_pretrained(pretrained_model_name_or_path: Source, **settings: Any) -> Any:
-        """A `LayoutLMv2Tokenizer`; arguments and errors as in its `from_pretrained`.
-
-        Raises:
-            ValueError: the checkpoint is of another model type.
-        """
-        from model.preprocessing.tokenizer import LayoutLMv2Tokenizer
-
-        check_model_type(pretrained_model_name_or_path, settings)
-        return LayoutLMv2Tokenizer.from_pretrained(pretrained_model_name_or_path, **_effective(settings))
-
-
-class AutoImageProcessor:
-    """Reads an image processor."""
-
-    @staticmethod
-    def from_pretrained(pretrained_model_name_or_path: Source, **settings: Any) -> Any:
-        """A `LayoutLMv2ImageProcessor`; arguments and errors as in its `from_pretrained`.
-
-        Raises:
-            ValueError: the checkpoint is of another model type.
-        """
-        from model.preprocessing.image_processor import LayoutLMv2ImageProcessor
-
-        check_model_type(pretrained_model_name_or_path, settings)
-        return LayoutLMv2ImageProcessor.from_pretrained(pretrained_model_name_or_path, **_effective(settings))
-
-
-class AutoProcessor:
-    """Reads a processor."""
-
-    @staticmethod
-    def from_pretrained(pretrained_model_name_or_path: Source, **settings: Any) -> Any:
-        """A `LayoutLMv2Processor`; arguments and errors as in its `from_pretrained`.
-
-        Raises:
-            ValueError: the checkpoint is of another model type.
-        """
-        from model.preprocessing.processor import LayoutLMv2Processor
-
-        check_model_type(pretrained_model_name_or_path, settings)
-        return LayoutLMv2Processor.from_pretrained(pretrained_model_name_or_path, **_effective(settings))
-
-
-class AutoModel:
-    """Reads a checkpoint, or builds a model with random weights, without a head."""
-
-    model_class_name: ClassVar[str] = "LayoutLMv2Model"
+    class_name: ClassVar[str]
+    """The class, by its name in `model`, which loads it on first use."""
 
     @classmethod
     def from_pretrained(cls, pretrained_model_name_or_path: Source, **arguments: Any) -> Any:
-        """A model of the class; arguments and errors as in its `from_pretrained`.
+        """An object of the class; arguments and errors as in its own `from_pretrained`.
 
         Raises:
             ValueError: the checkpoint is of another model type.
         """
-        return cls._model_class().from_pretrained(pretrained_model_name_or_path, **_effective(arguments))
+        effective = {name: value for name, value in arguments.items() if name not in _WITHOUT_EFFECT}
+        return cls._class().from_pretrained(pretrained_model_name_or_path, **effective)
+
+    @classmethod
+    def _class(cls) -> Any:
+        import model
+
+        return getattr(model, cls.class_name)
+
+
+class _AutoPart(_Auto):
+    """Reads a part that does not look at the configuration itself."""
+
+    @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path: Source, **arguments: Any) -> Any:
+        """As for `_Auto`."""
+        check_model_type(pretrained_model_name_or_path, arguments)
+        return super().from_pretrained(pretrained_model_name_or_path, **arguments)
+
+
+class AutoConfig(_Auto):
+    """Reads a configuration."""
+
+    class_name = "LayoutLMv2Config"
+
+
+class AutoTokenizer(_AutoPart):
+    """Reads a tokenizer."""
+
+    class_name = "LayoutLMv2Tokenizer"
+
+
+class AutoImageProcessor(_AutoPart):
+    """Reads an image processor."""
+
+    class_name = "LayoutLMv2ImageProcessor"
+
+
+class AutoProcessor(_AutoPart):
+    """Reads a processor."""
+
+    class_name = "LayoutLMv2Processor"
+
+
+class AutoModel(_Auto):
+    """Reads a checkpoint, or builds a model with random weights, without a head."""
+
+    class_name = "LayoutLMv2Model"
 
     @classmethod
     def from_config(cls, config: LayoutLMv2Config) -> Any:
         """A model with random weights."""
-        return cls._model_class()(config)
-
-    @classmethod
-    def _model_class(cls) -> Any:
-        import model
-
-        return getattr(model, cls.model_class_name)
+        return cls._class()(config)
 
 
 class AutoModelForTokenClassification(AutoModel):
     """As `AutoModel`, with a label for every token."""
 
-    model_class_name = "LayoutLMv2ForTokenClassification"
+    class_name = "LayoutLMv2ForTokenClassification"
 
 
 class AutoModelForSequenceClassification(AutoModel):
     """As `AutoModel`, with a class for the page."""
 
-    model_class_name = "LayoutLMv2ForSequenceClassification"
+    class_name = "LayoutLMv2ForSequenceClassification"
 
 
 class AutoModelForQuestionAnswering(AutoModel):
     """As `AutoModel`, with the span of an answer."""
 
-    model_class_name = "LayoutLMv2ForQuestionAnswering"
+    class_name = "LayoutLMv2ForQuestionAnswering"
 
 
 class AutoModelForDocumentQuestionAnswering(AutoModelForQuestionAnswering):
@@ -137,7 +122,3 @@ def check_model_type(source: Source, arguments: Mapping[str, Any]) -> None:
         model_type = read_config_json(folder).get("model_type", MODEL_TYPES[0])
         if model_type not in MODEL_TYPES:
             raise ValueError(f"{source} is a {model_type!r} model; this package has {' and '.join(MODEL_TYPES)}")
-
-
-def _effective(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in arguments.items() if name not in _WITHOUT_EFFECT}
