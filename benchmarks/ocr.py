@@ -42,6 +42,7 @@ import pypdfium2 as pdfium
 import tyro
 from PIL import Image
 
+from model.ocr.boxes import shared_area
 from model.ocr.engine import OcrEngine, OcrOptions, OcrUnavailableError, PpOcrOptions
 
 DPI = 200
@@ -292,12 +293,9 @@ def box_overlaps(words: Sequence[str], boxes: Sequence[Box], page: Page) -> list
 
 def intersection_over_union(first: Box, second: Box) -> float:
     """Of two boxes, 0-1."""
-    width = min(first[2], second[2]) - max(first[0], second[0])
-    height = min(first[3], second[3]) - max(first[1], second[1])
-    if width <= 0 or height <= 0:
-        return 0.0
+    shared = shared_area(first, second)
     areas = sum((box[2] - box[0]) * (box[3] - box[1]) for box in (first, second))
-    return width * height / (areas - width * height)
+    return shared / (areas - shared) if shared else 0.0
 
 
 def measure(read: Read, pages: Sequence[Page], dpi: int, upper_case: bool = False) -> Score:

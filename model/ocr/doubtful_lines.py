@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from model.ocr.boxes import shared_area
 from model.ocr.text_detection import TextLine
 from model.ocr.word_filter import Word
 
@@ -42,7 +43,7 @@ def divide(words: Sequence[Word], lines: Sequence[TextLine]) -> Division:
     on_line: list[list[Word]] = [[] for _ in lines]
     kept: list[Word] = []
     for word in words:
-        shared = [_shared(word.box, box) for box in boxes]
+        shared = [shared_area(word.box, box) for box in boxes]
         best = max(range(len(boxes)), key=shared.__getitem__, default=-1)
         x0, y0, x1, y1 = word.box
         if best >= 0 and 0 < shared[best] >= LEAST_SHARE * (x1 - x0) * (y1 - y0):
@@ -61,10 +62,3 @@ def divide(words: Sequence[Word], lines: Sequence[TextLine]) -> Division:
         else:
             kept += found
     return Division(kept, again)
-
-
-def _shared(first: Sequence[float], second: Sequence[float]) -> float:
-    """Area that two boxes share."""
-    width = min(first[2], second[2]) - max(first[0], second[0])
-    height = min(first[3], second[3]) - max(first[1], second[1])
-    return width * height if width > 0 and height > 0 else 0.0

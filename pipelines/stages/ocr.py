@@ -12,6 +12,7 @@ from dataclasses import replace
 import numpy as np
 from PIL import Image
 
+from model.ocr.boxes import shared_area
 from model.ocr.engine import OcrOptions, OcrResult, choose_engine, normalise_boxes
 from model.ocr.page_reader import PageReader, PageText
 from model.ocr.reading_order import reading_order
@@ -139,12 +140,8 @@ def _source(found: Sequence[int]) -> str:
 
 
 def _is_known(box: PixelBox, known: list[PixelBox]) -> bool:
-    x0, y0, x1, y1 = box
-    area = (x1 - x0) * (y1 - y0)
-    return any(
-        max(min(x1, right) - max(x0, left), 0) * max(min(y1, bottom) - max(y0, top), 0) > MOST_OVERLAP * area
-        for left, top, right, bottom in known
-    )
+    area = (box[2] - box[0]) * (box[3] - box[1])
+    return any(shared_area(box, other) > MOST_OVERLAP * area for other in known)
 
 
 def _to_pixels(boxes: Sequence[Sequence[float]], across: float, down: float, width: int, height: int) -> list[PixelBox]:
