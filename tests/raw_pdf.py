@@ -4,23 +4,9 @@ from __future__ import annotations
 
 import zlib
 
+from tests.hostile.raw_pdf import FONT, stream, write_pdf
 
-def stream(content: bytes, dictionary: str = "") -> bytes:
-    """A stream object."""
-    return f"<< /Length {len(content)} {dictionary} >>\nstream\n".encode() + content + b"\nendstream"
-
-
-def write_pdf(objects: dict[int, bytes], trailer: str = "") -> bytes:
-    """A PDF of numbered objects, of which 1 is the catalog."""
-    content, offsets = b"%PDF-1.7\n", dict[int, int]()
-    for number, body in objects.items():
-        offsets[number] = len(content)
-        content += f"{number} 0 obj\n".encode() + body + b"\nendobj\n"
-    start, size = len(content), max(objects) + 1
-    content += f"xref\n0 {size}\n0000000000 65535 f \n".encode()
-    for number in range(1, size):
-        content += f"{offsets.get(number, 0):010d} 00000 {'n' if number in offsets else 'f'} \n".encode()
-    return content + f"trailer\n<< /Root 1 0 R /Size {size} {trailer} >>\nstartxref\n{start}\n%%EOF\n".encode()
+__all__ = ["page_objects", "stream", "write_compressed_pdf", "write_pdf"]
 
 
 def write_compressed_pdf(objects: dict[int, bytes], streams: dict[int, bytes]) -> bytes:
@@ -63,5 +49,5 @@ def page_objects(text: str, *, first: int = 2, page: str = "") -> dict[int, byte
             f"/Resources << /Font << /F {font} 0 R >> >> {page} >>"
         ).encode(),
         content: stream(drawn),
-        font: b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+        font: FONT,
     }

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pipelines.documents.document import Document
 from pipelines.documents.text_layer import TextLayer, read_text_layer
+from tests.hostile.raw_pdf import FONT, write_pdf
 
-HELVETICA = "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>"
+HELVETICA = FONT.decode()
 
 
 def stream(body: str, entries: str = "") -> str:
@@ -24,15 +25,7 @@ def raw_pdf(content: str, *others: str, resources: str = "", catalog: str = "", 
         HELVETICA,
         *others,
     ]
-    data = b"%PDF-1.7\n"
-    offsets = []
-    for number, body in enumerate(objects, start=1):
-        offsets.append(len(data))
-        data += f"{number} 0 obj\n{body}\nendobj\n".encode("latin-1")
-    table = "".join(f"{offset:010d} 00000 n \n" for offset in offsets)
-    size = len(objects) + 1
-    end = f"xref\n0 {size}\n0000000000 65535 f \n{table}trailer << /Size {size} /Root 1 0 R >>\n"
-    return data + f"{end}startxref\n{len(data)}\n%%EOF\n".encode()
+    return write_pdf({number: body.encode("latin-1") for number, body in enumerate(objects, start=1)})
 
 
 def layer_of(data: bytes) -> TextLayer:
