@@ -69,9 +69,6 @@ get_fill_color = _bind(pdfium.FPDFPageObj_GetFillColor, _INDEX, ADDRESS, ADDRESS
 count_marks = _bind(pdfium.FPDFPageObj_CountMarks, _INDEX, ADDRESS)
 """(object) -> number of marked-content sequences that contain the object"""
 
-get_bounds = _bind(pdfium.FPDFPageObj_GetBounds, _INDEX, ADDRESS, ADDRESS, ADDRESS, ADDRESS, ADDRESS)
-"""(object, addresses of four floats: left, bottom, right, top) -> whether there are bounds"""
-
 get_draw_mode = _bind(pdfium.FPDFPath_GetDrawMode, _INDEX, ADDRESS, ADDRESS, ADDRESS)
 """(path object, addresses of two ints: fill mode, 0 for none, and stroke) -> whether they are known"""
 
