@@ -44,6 +44,13 @@ def drawn(width: int = 1200, height: int = 1600, size: int = 36, mode: str = "L"
     return image, boxes
 
 
+RESOLUTIONS = pytest.mark.parametrize(
+    ("width", "height", "size"),
+    [(500, 660, 15), (760, 1000, 20), (1700, 2200, 42), (3400, 4400, 84)],
+    ids=["60 dpi", "90 dpi", "200 dpi", "400 dpi"],
+)
+
+
 @pytest.fixture(scope="module")
 def engine() -> Iterator[OcrEngine]:
     with OcrEngine(OcrOptions(engine="tesserocr")) as made:
@@ -56,11 +63,7 @@ def program() -> Iterator[OcrEngine]:
         yield made
 
 
-@pytest.mark.parametrize(
-    ("width", "height", "size"),
-    [(500, 660, 15), (760, 1000, 20), (1700, 2200, 42), (3400, 4400, 84)],
-    ids=["60 dpi", "90 dpi", "200 dpi", "400 dpi"],
-)
+@RESOLUTIONS
 def test_text_is_read_at_any_resolution_with_the_boxes_of_its_ink(
     engine: OcrEngine, width: int, height: int, size: int
 ) -> None:

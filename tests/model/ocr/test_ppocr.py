@@ -15,7 +15,7 @@ from model.ocr import ppocr_runtime
 from model.ocr.engine import OcrEngine, OcrOptions, OcrUnavailableError
 from model.ocr.options import PpOcrOptions
 from model.ocr.ppocr import PpOcr
-from tests.model.ocr.test_engine import WORDS, drawn
+from tests.model.ocr.test_engine import RESOLUTIONS, WORDS, drawn
 from tests.model.ocr.test_orientation import page
 
 
@@ -32,11 +32,7 @@ def engine() -> Iterator[OcrEngine]:
         yield made
 
 
-@pytest.mark.parametrize(
-    ("width", "height", "size"),
-    [(500, 660, 15), (760, 1000, 20), (1700, 2200, 42), (3400, 4400, 84)],
-    ids=["60 dpi", "90 dpi", "200 dpi", "400 dpi"],
-)
+@RESOLUTIONS
 def test_text_is_read_at_any_resolution_with_the_boxes_of_its_ink(
     engine: OcrEngine, width: int, height: int, size: int
 ) -> None:
