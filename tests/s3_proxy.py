@@ -9,10 +9,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Literal
 
-Mode = Literal["pass", "down", "500", "503", "cut"]
+Mode = Literal["pass", "down", "500", "503", "cut", "expired"]
 
 CUT_AFTER_BYTES = 700
-_STATUS = {"500": ("500 Internal Server Error", "InternalError"), "503": ("503 Service Unavailable", "SlowDown")}
+_STATUS = {
+    "500": ("500 Internal Server Error", "InternalError"),
+    "503": ("503 Service Unavailable", "SlowDown"),
+    "expired": ("400 Bad Request", "ExpiredToken"),
+}
 
 
 class S3Proxy:
@@ -42,7 +46,8 @@ class S3Proxy:
     def fail(self, mode: Mode) -> None:
         """Behave so from now on; what is open is cut.
 
-        down: connections are closed at once; 500, 503: errors of the server; cut: answers break off in the middle.
+        down: connections are closed at once; 500, 503: errors of the server; expired: of the credentials;
+        cut: answers break off in the middle.
         """
         with self._lock:
             self._mode = mode

@@ -8,13 +8,25 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from pipelines.errors import ProcessingError
-from pipelines.storage.local import find_file, list_folder, openable_file, regular_file, translated_errors, write_file
+from pipelines.storage.local import (
+    content_version,
+    find_file,
+    list_folder,
+    openable_file,
+    regular_file,
+    remove_partial_files,
+    translated_errors,
+    write_file,
+    write_file_if,
+    written_file,
+)
 from pipelines.storage.s3 import PATIENCE_SECONDS, S3Access, S3Options
 from pipelines.storage.uris import StoredObject, is_s3, join_uri, normalise_uri
 
@@ -120,6 +132,55 @@ class Storage:
             self._s3.write(uri, content)
         else:
             write_file(Path(uri), content)
+
+    def read_versioned(self, uri: str) -> tuple[bytes, str] | None:
+        """The whole content and its version, for `write_if`; None if there is no such file or object.
+
+        Raises:
+            ProcessingError: `access_denied`, or `unreadable` with the reason.
+        """
+        if is_s3(uri):
+            return self._s3.read_versioned(uri)
+        with translated_errors(uri):
+            path = Path(uri)
+            if not path.exists():
+                return None
+            content = path.read_bytes()
+            return content, content_version(content)
+
+    def write_if(self, uri: str, content: bytes, version: str | None) -> str | None:
+        """Write atomically, if the content is still of the version that was read; None: if there is still none.
+
+        Returns:
+            The version of what was written; None if another writer was faster, and nothing was written.
+        """
+        if is_s3(uri):
+            return self._s3.write_if(uri, content, version)
+        return write_file_if(Path(uri), content, version)
+
+    @contextmanager
+    def written_file(self, uri: str) -> Iterator[Path]:
+        """A local file that the block writes; then it is, atomically, the content of `uri`."""
+        if is_s3(uri):
+            with self._s3.uploaded_file(uri) as path:
+                yield path
+        else:
+            with written_file(Path(uri)) as path:
+                yield path
+
+    def remove_partial_files(self, folder: str) -> None:
+        """Remove what writers that were killed left in a folder. A bucket has a rule for that of its own, if any."""
+        if not is_s3(folder):
+            remove_partial_files(Path(folder))
+
+    def move(self, uri: str, target: str) -> None:
+        """Give a file or object another name, in the same folder tree or bucket; a file of that name is replaced."""
+        if is_s3(uri):
+            self._s3.move(uri, target)
+            return
+        with translated_errors(uri):
+            Path(target).parent.mkdir(parents=True, exist_ok=True)
+            Path(uri).replace(target)
 
     def delete(self, uri: str) -> None:
         """Remove a file or object; a missing one is not an error."""

@@ -9,8 +9,10 @@ from __future__ import annotations
 import io
 import logging
 import random
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -187,6 +189,79 @@ class S3Access:
         """Replace the content of an object."""
         bucket, key = split_s3(uri)
         self.request(uri, lambda: self.client.put_object(Bucket=bucket, Key=key, Body=content))
+
+    def read_versioned(self, uri: str) -> tuple[bytes, str] | None:
+        """The content of an object and its etag; None if there is no such object."""
+        bucket, key = split_s3(uri)
+
+        def read() -> tuple[bytes, str]:
+            answer = self.client.get_object(Bucket=bucket, Key=key, **self.reading)
+            return read_body(answer), answer["ETag"]
+
+        try:
+            return self.request(uri, read)
+        except ProcessingError as error:
+            if error.kind == "not_found":
+                return None
+            raise
+
+    def write_if(self, uri: str, content: bytes, etag: str | None) -> str | None:
+        """Replace an object that still has this etag, or make one that does not exist; returns its new etag.
+
+        Returns None if the object is another by now. A server that knows no conditional requests (it answers 501) is
+        asked for the etag before each write.
+        """
+        from botocore.exceptions import ClientError
+
+        bucket, key = split_s3(uri)
+        condition: Any = {"IfNoneMatch": "*"} if etag is None else {"IfMatch": etag}
+
+        def write() -> str | None:
+            try:
+                return self.client.put_object(Bucket=bucket, Key=key, Body=content, **condition)["ETag"]
+            except ClientError as error:
+                status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+                if status == 501:
+                    return self._write_if_unchanged(uri, content, etag)
+                if status not in (404, 409, 412):  # 404: the object that should have the etag is gone
+                    raise
+                # A first attempt whose answer was lost may have written it.
+                present = self.read_versioned(uri)
+                return present[1] if present is not None and present[0] == content else None
+
+        return self.request(uri, write)
+
+    def _write_if_unchanged(self, uri: str, content: bytes, etag: str | None) -> str | None:
+        present = self.read_versioned(uri)
+        if (None if present is None else present[1]) != etag:
+            return None
+        bucket, key = split_s3(uri)
+        return self.client.put_object(Bucket=bucket, Key=key, Body=content)["ETag"]
+
+    @contextmanager
+    def uploaded_file(self, uri: str) -> Iterator[Path]:
+        """A temporary file that the block writes, and that is then uploaded, in parts if it is large."""
+        bucket, key = split_s3(uri)
+        with tempfile.TemporaryDirectory(prefix="upload-") as folder:
+            path = Path(folder, "object")
+            yield path
+
+            def upload() -> None:
+                from boto3.exceptions import S3UploadFailedError
+
+                try:
+                    self.client.upload_file(str(path), bucket, key)
+                except S3UploadFailedError as error:  # it hides the kind of the error that it was raised for
+                    raise error.__context__ or error from None
+
+            self.request(uri, upload)
+
+    def move(self, uri: str, target: str) -> None:
+        """Copy an object within its bucket, and remove the one of the old name."""
+        (bucket, key), (_, new_key) = split_s3(uri), split_s3(target)
+        source: Any = {"Bucket": bucket, "Key": key}
+        self.request(uri, lambda: self.client.copy(source, bucket, new_key))
+        self.delete(uri)
 
     def delete(self, uri: str) -> None:
         """Remove an object; a missing one is not an error."""

@@ -271,3 +271,56 @@ def test_an_answer_that_has_not_arrived_whole_is_noticed(
     answer = {"ContentLength": length, "ResponseMetadata": {"HTTPHeaders": headers}}
     with nullcontext() if whole else pytest.raises(IncompleteReadError):
         check_length(answer, received)
+
+
+def test_a_file_is_on_the_disk_before_it_has_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[str] = []
+    fsync, replace = os.fsync, Path.replace
+    monkeypatch.setattr(os, "fsync", lambda descriptor: (calls.append("fsync"), fsync(descriptor))[1])
+    monkeypatch.setattr(Path, "replace", lambda *paths: (calls.append("rename"), replace(*paths))[1])
+    Storage().write(str(tmp_path / "a" / "b"), b"content")
+    assert calls == ["fsync", "rename", "fsync"], "the file, its name, the folder that holds the name"
+
+
+@pytest.mark.parametrize("place", ["folder", "s3"])
+def test_a_conditional_write_of_another_version_writes_nothing(
+    place: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    folder = str(tmp_path) if place == "folder" else request.getfixturevalue("s3_prefix")
+    storage, uri = Storage(), join_uri(folder, "record")
+    assert storage.read_versioned(uri) is None
+    assert storage.write_if(uri, b"1", "no version of it") is None
+    first = storage.write_if(uri, b"1", None)
+    assert first is not None and storage.write_if(uri, b"2", None) is None
+    second = storage.write_if(uri, b"2", first)
+    assert second is not None and storage.write_if(uri, b"3", first) is None
+    assert storage.read_versioned(uri) == (b"2", second)
+    assert [stored.uri for stored in storage.list(folder)] == [uri], "the lock is not listed"
+
+
+@pytest.mark.parametrize("place", ["folder", "s3"])
+def test_a_large_file_is_written_in_place_and_one_whose_writer_fails_is_not_there(
+    place: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    folder = str(tmp_path) if place == "folder" else request.getfixturevalue("s3_prefix")
+    storage, uri = Storage(), join_uri(folder, "large")
+    with pytest.raises(RuntimeError), storage.written_file(uri) as path:
+        path.write_bytes(b"half")
+        raise RuntimeError
+    assert not list(storage.list_existing(folder)) and not path.exists()
+    content = b"0123456789abcdef" * 1_000_000
+    with storage.written_file(uri) as path:
+        path.write_bytes(content)
+    assert storage.read(uri) == content and (place == "folder" or not path.exists())
+    storage.move(uri, join_uri(folder, "aside", "large"))
+    assert [stored.uri for stored in storage.list(folder)] == [join_uri(folder, "aside", "large")]
+
+
+def test_files_that_killed_writers_left_are_removed_when_they_are_old(tmp_path: Path) -> None:
+    old, new, other = (tmp_path / name for name in (".a.parquet.0123.partial", ".b.parquet.4567.partial", "c.partial"))
+    for path in (old, new, other):
+        path.touch()
+        os.utime(path, (1, 1) if path is not new else None)
+    Storage().remove_partial_files(str(tmp_path))
+    Storage().remove_partial_files(str(tmp_path / "missing"))
+    assert sorted(tmp_path.iterdir()) == [new, other]
