@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from itertools import islice
 
 from pipelines.batch.document_index import DocumentIndex, version
-from pipelines.batch.listing import listed_row
+from pipelines.batch.identities import uri_hash
+from pipelines.batch.listing import listed_row, shared_identity
 from pipelines.schema import PageKey, Row
 from pipelines.storage.files import StoredObject
 
@@ -41,7 +42,11 @@ class Candidate:
 
 
 def compare_with_index(documents: Iterable[StoredObject], index: DocumentIndex) -> Iterator[Candidate]:
-    """Each listed document with what the index knows of it, lazily and in the same order."""
+    """Each listed document with what the index knows of it, lazily and in the same order.
+
+    Raises:
+        ProcessingError: a listed document has the identity of another one.
+    """
     remaining = iter(documents)
     while batch := list(islice(remaining, DOCUMENTS_PER_LOOKUP)):
         rows = [listed_row(stored) for stored in batch]
@@ -50,6 +55,8 @@ def compare_with_index(documents: Iterable[StoredObject], index: DocumentIndex) 
             if position < 0:
                 yield Candidate(row)
                 continue
+            if index.uri_hashes[position] != uri_hash(row["uri"]):
+                raise shared_identity(row["uri"], "a document in the output")
             yield Candidate(
                 row,
                 is_known=True,

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 
+from pipelines.batch.document_index import SHARED_ADVICE
+from pipelines.batch.identities import document_id, uri_hash
 from pipelines.batch.inputs import can_repeat, list_input
-from pipelines.batch.manifest import is_own_file
+from pipelines.batch.output_files import is_own_file
 from pipelines.errors import ProcessingError
 from pipelines.schema import Row
 from pipelines.storage.files import Storage, StoredObject
-
-
-def document_id(uri: str) -> str:
-    """16 hexadecimal digits that identify a URI in all tables."""
-    return hashlib.blake2b(uri.encode("utf-8", "surrogateescape"), digest_size=8).hexdigest()
 
 
 def listed_row(stored: StoredObject) -> Row:
@@ -32,23 +28,34 @@ def list_documents(inputs: Sequence[str], storage: Storage, *, output: str | Non
 
     Args:
         inputs: see `list_input`. A single folder needs no memory, and a prefix 8 bytes a key; several inputs, which may
-            overlap, and lists of documents need about 70 bytes a document.
+            overlap, and lists of documents need about 140 bytes a document.
 
     Raises:
-        ProcessingError: an input does not exist, is empty, or may not be listed; raised before the first document.
+        ProcessingError: an input does not exist, is empty, or may not be listed; raised before the first document. Or
+            two documents have the same identity.
     """
     for uri in inputs:
         if next(list_input(uri, storage), None) is None:
             raise ProcessingError("not_found", f"no documents under {uri}")
-    seen: set[int] = set()
+    seen: dict[int, int] = {}
     may_repeat = len(inputs) > 1 or any(map(can_repeat, inputs))
     for uri in inputs:
         for stored in list_input(uri, storage):
             if output is not None and is_own_file(stored.uri, output):
                 continue
             if may_repeat:
-                identity = int(document_id(stored.uri), 16)
+                identity, check = int(document_id(stored.uri), 16), uri_hash(stored.uri)
                 if identity in seen:
+                    if seen[identity] != check:
+                        raise shared_identity(stored.uri)
                     continue
-                seen.add(identity)
+                seen[identity] = check
             yield stored
+
+
+def shared_identity(uri: str, other: str = "another document") -> ProcessingError:
+    """The error of two documents with one `document_id`, whose rows could not be told apart."""
+    return ProcessingError(
+        "unsupported",
+        f"{uri} and {other} have the same document_id ({document_id(uri)}): {SHARED_ADVICE}",
+    )

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.batch.document_index import DocumentIndex
+from pipelines.batch.identities import Identities
 from pipelines.schema import PageKey
 
 
@@ -19,7 +20,7 @@ class PageBitmap:
 
     def __init__(self, documents: DocumentIndex) -> None:
         self._documents = documents
-        self._starts = np.concatenate([[0], np.cumsum(documents.pages)]).astype(np.int64)
+        self._starts = np.concatenate([[0], np.cumsum(documents.pages, dtype=np.int64)]).astype(np.int64)
         self._marked = np.zeros(self._starts[-1], dtype=np.bool_)
 
     @property
@@ -47,9 +48,17 @@ class PageBitmap:
         """Mark all pages of some documents; `chosen`: bool [documents]."""
         self._marked |= np.repeat(chosen, self._documents.pages)
 
-    def mark(self, document_ids: Sequence[str], page_indices: Sequence[int]) -> npt.NDArray[np.bool_]:
-        """Mark pages; returns for each whether this call marked it: it is expected, and was not marked before."""
-        positions, expected = self._positions(document_ids, page_indices)
+    def mark(
+        self, documents: Identities, page_indices: npt.NDArray[np.int32], run: int | None = None
+    ) -> npt.NDArray[np.bool_]:
+        """Mark pages; returns for each whether this call marked it: it is expected, and was not marked before.
+
+        Args:
+            documents: the document of each page.
+            page_indices: int32 [pages].
+            run: see `are_expected`.
+        """
+        positions, expected = self._positions(documents, page_indices, run)
         fresh = np.zeros(len(positions), dtype=np.bool_)
         candidates = np.flatnonzero(expected)
         _, first = np.unique(positions[candidates], return_index=True)  # of a repeated page the first one marks it
@@ -61,12 +70,19 @@ class PageBitmap:
     def unmark(self, pages: Iterable[PageKey]) -> None:
         """Remove marks; pages that are not expected are ignored."""
         keys = list(pages)
-        positions, expected = self._positions([identity for identity, _ in keys], [index for _, index in keys])
+        indices = np.array([index for _, index in keys], dtype=np.int32)
+        positions, expected = self._positions(Identities.of([identity for identity, _ in keys]), indices, None)
         self._marked[positions[expected]] = False
 
-    def is_expected(self, document_ids: Sequence[str], page_indices: Sequence[int]) -> npt.NDArray[np.bool_]:
-        """For each page, whether a document expects it."""
-        return self._positions(document_ids, page_indices)[1]
+    def are_expected(
+        self, documents: Identities, page_indices: npt.NDArray[np.int32], run: int | None = None
+    ) -> npt.NDArray[np.bool_]:
+        """For each page, whether its document expects it.
+
+        Args:
+            run: the number of the run that read the pages. None of a document is expected that a later run opened.
+        """
+        return self._positions(documents, page_indices, run)[1]
 
     def unmarked_of(self, document_ids: Sequence[str]) -> Iterator[tuple[int, list[int]]]:
         """For each document with unmarked pages, its position in `document_ids` and the indices of these pages."""
@@ -81,14 +97,18 @@ class PageBitmap:
         """The keys of all unmarked pages, sorted."""
         positions = np.flatnonzero(~self._marked)
         documents = np.searchsorted(self._starts, positions, side="right") - 1
-        for position, document in zip(positions.tolist(), documents.tolist(), strict=True):
-            yield self._documents.identities[document].decode(), position - int(self._starts[document])
+        names = self._documents.identities[documents].names()
+        for position, document, name in zip(positions.tolist(), documents.tolist(), names, strict=True):
+            yield name, position - int(self._starts[document])
 
     def _positions(
-        self, document_ids: Sequence[str], page_indices: Sequence[int]
+        self, documents: Identities, page_indices: npt.NDArray[np.int32], run: int | None
     ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
         """The position of each page's mark, and whether the page is expected; if not, its position is meaningless."""
-        documents = self._documents.positions(document_ids)
-        indices = np.asarray(page_indices, dtype=np.int64)
-        positions = self._starts[documents] + indices
-        return positions, (documents >= 0) & (indices >= 0) & (positions < self._starts[documents + 1])
+        known = self._documents.identities.positions(documents)
+        indices = page_indices.astype(np.int64)
+        positions = self._starts[known] + indices
+        expected = (known >= 0) & (indices >= 0) & (positions < self._starts[known + 1])
+        if run is not None and len(self._documents):
+            expected &= self._documents.runs[known] <= run
+        return positions, expected

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.batch.listing import document_id, list_documents
+from pipelines.batch.identities import document_id
+from pipelines.batch.listing import list_documents
 from pipelines.errors import ProcessingError
 from pipelines.extract import count_steps
 from pipelines.schema import Row
@@ -39,7 +40,7 @@ def counted(rows: Iterable[Row], **options: int) -> Iterable[Row]:
 
 def test_an_identity_is_of_the_uri_alone_and_stays() -> None:
     assert document_id("s3://b/a.pdf") == document_id("s3://b/a.pdf") != document_id("s3://b/b.pdf")
-    assert len(document_id("/x")) == 16 and document_id("/a.pdf") == "deef56520e9e4045"
+    assert len(document_id("/x")) == 32 and document_id("/a.pdf") == "84f8d1de8f6404c1ffa301a19ade611f"
 
 
 def test_inputs_that_overlap_give_each_document_once(samples_directory: Path, tmp_path: Path) -> None:
