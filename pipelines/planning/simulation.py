@@ -21,6 +21,7 @@ from pipelines.planning.corpus_sample import CorpusSample
 from pipelines.planning.fleet import Fleet, NodeType, Prices, Workload
 from pipelines.planning.shared_cores import SharedCores
 from pipelines.planning.stage_costs import StageCosts
+from pipelines.planning.storage_requests import storage_requests
 
 UNITS_A_LANE, MAX_UNITS = 40, 5_000
 """Units of work of a large job: about so many for each lane, and at most so many for all lanes together. The last ones
@@ -336,8 +337,7 @@ class _Simulation:
             hours[node.kind] += (min(given_back, node.lost or given_back) - node.requested) / 3600
             busy[node.kind] += node.cores.busy_seconds / node.cores.count / 3600
         end = self.environment.now
-        requests = self.workload.blocks * self.prices.put_price / 1000
-        requests += (self.workload.blocks + 2 * self.workload.documents) * self.prices.get_price / 1000
+        requests = storage_requests(self.workload).cost(self.prices.put_price, self.prices.get_price)
         cost = hours["ocr"] * self.prices.ocr.price + hours["gpu"] * self.prices.gpu.price
         cost += (end + self.prices.idle_seconds) / 3600 * self.prices.head_price + requests
         return Outcome(

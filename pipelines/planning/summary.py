@@ -9,6 +9,7 @@ from typing import Any
 from pipelines.planning.fleet import Prices, Workload
 from pipelines.planning.search import Limits, Plan, Point
 from pipelines.planning.stage_costs import StageCosts
+from pipelines.planning.storage_requests import BYTES_A_PAGE, PASSES, storage_requests
 
 DRIVER_BYTES_A_PAGE, DRIVER_BYTES_A_DOCUMENT = 2, 250
 """Upper bounds of what a run's driver holds for each in memory (`benchmarks/RESULTS.md`)."""
@@ -34,6 +35,7 @@ def plan_as_json(
         },
         "curve": [_point(point, workload) for point in plan.curve],
         "jobs": jobs_needed(workload, head_gigabytes),
+        "requests": _requests(workload, prices),
         "workload": asdict(workload),
         "market": asdict(prices),
         "limits": asdict(limits),
@@ -59,6 +61,7 @@ def assumptions(workload: Workload, costs: StageCosts, prices: Prices) -> list[s
         f"request, and stays {prices.idle_seconds:g} s after its last work",
         f"losses an hour and node: {prices.ocr.losses_per_hour:g} (ocr), {prices.gpu.losses_per_hour:g} (gpu); what a "
         "lost node had started is done again, what it had finished is kept",
+        f"{PASSES} passes over the output, before the first page and after the last; {BYTES_A_PAGE:,} bytes a page",
         "storage and network are never the bottleneck, and added cores work as well as the first",
         "one run of the simulation: losses are drawn once, with equal probabilities for all fleets",
     ]
@@ -69,7 +72,7 @@ def assumptions(workload: Workload, costs: StageCosts, prices: Prices) -> list[s
 
 def plan_as_text(summary: dict[str, Any]) -> str:
     """The main points of `plan_as_json` as text."""
-    plan, workload, limits = summary["plan"], summary["workload"], summary["limits"]
+    plan, workload, limits, requests = (summary[name] for name in ("plan", "workload", "limits", "requests"))
     lines = [
         f"{workload['pages']:,} pages, {workload['scanned_fraction']:.0%} scanned, deadline {limits['hours']:g} h",
         "",
@@ -82,6 +85,10 @@ def plan_as_text(summary: dict[str, Any]) -> str:
         + (f", gpu {plan['busy']['gpu']:.0%}" if plan["gpu_nodes"] else ""),
         f"  nodes lost           {plan['nodes_lost']}, {plan['blocks_again']} blocks done again",
         f"  bottleneck           {summary['bottleneck']}",
+        f"  requests             {requests['puts']:,} that write or list, {requests['gets']:,} that read: "
+        f"${requests['cost']:,.2f}",
+        f"  output               {requests['files']:,} files of pages; a later run's pass over them takes "
+        f"{requests['pass_requests']:,} requests, about {requests['pass_seconds']:,.0f} s",
     ]
     for kind, more in summary["one_more"].items():
         change = f"{60 * more['hours_change']:+.1f} min, {more['cost_change']:+,.2f} $"
@@ -91,6 +98,11 @@ def plan_as_text(summary: dict[str, Any]) -> str:
     if summary["jobs"] > 1:
         lines += ["", f"The driver keeps some bytes of each document: split the input into {summary['jobs']} jobs."]
     return "\n".join([*lines, "", "Assumptions:", *(f"  - {line}" for line in summary["assumptions"])])
+
+
+def _requests(workload: Workload, prices: Prices) -> dict[str, Any]:
+    requests = storage_requests(workload)
+    return asdict(requests) | {"cost": round(requests.cost(prices.put_price, prices.get_price), 2)}
 
 
 def _point(point: Point, workload: Workload) -> dict[str, Any]:
