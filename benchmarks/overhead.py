@@ -33,7 +33,6 @@ from ray._private.internal_api import memory_summary
 from benchmarks.memory import write_document, write_tiny_model
 from benchmarks.plan import SAMPLES, SCANNED
 from model.untrained import UNTRAINED
-from pipelines.batch.page_writer import write_block
 from pipelines.documents.document import Document
 from pipelines.extract import ExtractOptions, extract_pages, infer_steps, merge_options, read_steps
 from pipelines.runtime.pools import cap_pools, pages_per_block, plan_pools
@@ -42,6 +41,7 @@ from pipelines.schema import INFERRED, PAGE_TO_DO, TOKENIZED, Row, page_schema
 from pipelines.stages.merge import Merge
 from pipelines.stages.ray_data import StageRunner
 from pipelines.storage.files import Storage
+from pipelines.storage.tables import write_table
 
 _USED, _SPILLED = re.compile(r"Plasma memory usage ([\d.]+) MiB"), re.compile(r"Spilled ([\d.]+) MiB")
 _OBJECTS = re.compile(r"Plasma memory usage [\d.]+ MiB, (\d+) objects")
@@ -93,8 +93,14 @@ class WholePage:
         """Run all stages and write the block; return its pages."""
         for stage in self.stages:
             block = stage(block)
-        write_block(block, self.storage, self.folder, "plain")
+        write_block(block, self.storage, self.folder)
         return block.num_rows
+
+
+def write_block(block: pa.Table, storage: Storage, folder: str) -> pa.Table:
+    """Write a block as a file; returns the number of its pages."""
+    write_table(storage, f"{folder}/{block['document_id'][0]}-{block['page_index'][0]}.parquet", block)
+    return pa.table({"pages": [block.num_rows]})
 
 
 _worker: list[WholePage] = []
@@ -148,7 +154,7 @@ def through_ray(blocks: list[pa.Table], options: ExtractOptions, folder: str) ->
     thread = threading.Thread(target=monitor.run)
     thread.start()
     written = extract_pages(ray.data.from_blocks(blocks), options, pools).map_batches(
-        partial(write_block, storage=Storage(), folder=folder, run_id="ray"),
+        partial(write_block, storage=Storage(), folder=folder),
         batch_size=None,
         batch_format="pyarrow",
         num_cpus=pools.task_cpus,
