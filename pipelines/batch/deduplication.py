@@ -14,10 +14,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.batch.document_index import DocumentIndex, is_content_hash
+from pipelines.batch.identities import Identities
+from pipelines.batch.output_files import list_uris
 from pipelines.batch.page_bitmap import PageBitmap
+from pipelines.batch.written_pages import page_uri, read_written
 from pipelines.schema import SECONDS, Row
 from pipelines.storage.files import Storage
-from pipelines.storage.tables import read_tables, table_files
+from pipelines.storage.tables import read_row_groups, read_tables
 
 COPIES_AT_ONCE = 100_000
 """Documents whose rows are copied in one pass over the output's pages."""
@@ -93,39 +96,38 @@ def copy_pages(
     copies = np.flatnonzero(lacking & (originals != np.arange(len(documents))))
     for start in range(0, len(copies), COPIES_AT_ONCE):
         chosen = copies[start : start + COPIES_AT_ONCE]
-        names = {documents.identities[position].decode() for position in chosen}
-        uris = _uris(storage, output, names)
+        names = documents.identities[chosen].names()
+        uris = _uris(storage, output, set(names))
         by_original: dict[str, list[str]] = {}
-        for position in chosen.tolist():
-            original = documents.identities[originals[position]].decode()
-            by_original.setdefault(original, []).append(documents.identities[position].decode())
+        for name, original in zip(names, documents.identities[originals[chosen]].names(), strict=True):
+            by_original.setdefault(original, []).append(name)
         yield from _copies(storage, output, by_original, uris, done)
 
 
 def _copies(
     storage: Storage, output: str, by_original: dict[str, list[str]], uris: dict[str, str], done: PageBitmap
 ) -> Iterator[pa.Table]:
-    wanted = pa.array(sorted(by_original))
-    files = table_files(storage, output, "pages")
-    for uri, columns in read_tables(storage, reversed(files), ("document_id",)):  # the newest row of a page counts
-        if not pc.any(pc.is_in(columns["document_id"], value_set=wanted)).as_py():
+    names = sorted(by_original)
+    wanted, wanted_names = Identities.of(names), pa.array(names)
+    for written in read_written(storage, output):  # the newest row of a page counts
+        if not (wanted.positions(written.documents) >= 0).any():
             continue
-        ((_, table),) = read_tables(storage, [uri])
-        rows = table.filter(pc.is_in(table["document_id"], value_set=wanted)).to_pylist()
-        copied = [
-            {**row, "document_id": name, "uri": uris[name], "seconds": NO_SECONDS}
-            for row in rows
-            if _is_of_its_bytes(row)
-            for name in by_original[row["document_id"]]
-            if done.mark([name], [row["page_index"]])[0]
-        ]
-        for start in range(0, len(copied), ROWS_PER_FILE):
-            yield pa.Table.from_pylist(copied[start : start + ROWS_PER_FILE], schema=table.schema)
+        for table in read_row_groups(storage, page_uri(output, written.name)):
+            rows = table.filter(pc.is_in(table["document_id"], value_set=wanted_names)).to_pylist()
+            copied = [
+                {**row, "document_id": name, "uri": uris[name], "seconds": NO_SECONDS}
+                for row in rows
+                if _is_of_its_bytes(row)
+                for name in by_original[row["document_id"]]
+                if done.mark(Identities.of([name]), np.array([row["page_index"]], dtype=np.int32))[0]
+            ]
+            for start in range(0, len(copied), ROWS_PER_FILE):
+                yield pa.Table.from_pylist(copied[start : start + ROWS_PER_FILE], schema=table.schema)
 
 
 def _uris(storage: Storage, output: str, names: set[str]) -> dict[str, str]:
     wanted, uris = pa.array(sorted(names)), dict[str, str]()
-    for _, table in read_tables(storage, table_files(storage, output, "documents"), ("document_id", "uri")):
+    for _, table in read_tables(storage, list_uris(storage, output, "documents"), ("document_id", "uri")):
         found = table.filter(pc.is_in(table["document_id"], value_set=wanted))
         uris.update(zip(found["document_id"].to_pylist(), found["uri"].to_pylist(), strict=True))
     return uris

@@ -2,8 +2,8 @@
 
 The table `documents/` records the pages that the output must hold. The listing is read once, in rounds, and the rows
 of a round are written before the next one begins, so that the driver holds no more of a corpus than a round and its
-`DocumentIndex`. When a document has changed, its old pages are removed first, then its new row is written, and only
-then its old row is removed: a run that dies in between loses nothing that is still valid.
+`DocumentIndex`. When a document has changed, its new row is written, and from then on neither its old row nor the pages
+that earlier runs read of it count; they are removed later.
 """
 
 from __future__ import annotations
@@ -19,11 +19,12 @@ import pyarrow as pa
 
 from pipelines.batch.candidates import Candidate, RetrySelection, compare_with_index, select_new_or_changed
 from pipelines.batch.deduplication import open_once
-from pipelines.batch.listing import list_documents
-from pipelines.batch.manifest import forget_documents, keep_newest, read_document_index, read_failed_pages
+from pipelines.batch.listing import list_documents, shared_identity
 from pipelines.batch.opening import open_documents
 from pipelines.batch.options import RunOptions
-from pipelines.batch.ownership import check_ownership
+from pipelines.batch.ownership import Claim
+from pipelines.batch.repair import forget_documents, keep_newest_documents
+from pipelines.batch.written_pages import read_document_index, read_failed_pages
 from pipelines.errors import ProcessingError
 from pipelines.runtime.cluster import Cluster
 from pipelines.runtime.progress import Progress
@@ -83,8 +84,8 @@ class _Round:
 
     Attributes:
         rows: of `DOCUMENTS`, to be written.
-        replaced: changed documents among them, whose old pages and rows are removed.
-        dropped: changed documents for which no page is left under the limit; their pages and rows are removed.
+        replaced: changed documents among them.
+        dropped: changed documents for which no page is left under the limit; their rows are removed.
         added_pages: how many more pages the output expects than before; may be negative.
         retried: documents among `rows` that had failed before.
         supersedes: some of `rows` have an older row of the same document.
@@ -98,7 +99,7 @@ class _Round:
     supersedes: bool
 
 
-def discover_documents(storage: Storage, options: RunOptions, cluster: Cluster, run_id: str) -> RetrySummary:
+def discover_documents(storage: Storage, options: RunOptions, cluster: Cluster, claim: Claim) -> RetrySummary:
     """Bring `documents/` up to date with the inputs.
 
     A run opens documents that are new or have changed; a retry opens those that failed, and those that have changed
@@ -108,15 +109,16 @@ def discover_documents(storage: Storage, options: RunOptions, cluster: Cluster, 
         ProcessingError: an input cannot be listed, or there is no document in it.
         OutputClaimedError: another run has claimed the output.
     """
-    index = read_document_index(storage, options.output)
+    index = read_document_index(storage, options.output, claim.set_aside)
     if index.superseded:
-        keep_newest(storage, options.output, "documents")
+        keep_newest_documents(storage, options.output, claim.run_id)
     inputs = Storage(FIRST_PATIENCE_SECONDS, options.extract.access.s3)
     listed = compare_with_index(list_documents(options.inputs, inputs, output=options.output), index)
-    retry = RetrySelection(read_failed_pages(storage, options.output) if options.retry_failed else ())
+    retry = RetrySelection(read_failed_pages(storage, options.output, index) if options.retry_failed else ())
     candidates = retry.select(listed) if options.retry_failed else select_new_or_changed(listed)
     budget = _PageBudget(options.limit, expected=int(index.pages.sum()))
     retried, supersedes, round_number, is_last = 0, False, 0, False
+    dropped = set[str]()
     with Progress(None, "documents") as progress:
         # In a new output no document can have changed: once the limit is reached, the rest need not be listed.
         while not is_last and (len(index) or budget.remaining > 0):
@@ -125,9 +127,16 @@ def discover_documents(storage: Storage, options: RunOptions, cluster: Cluster, 
             is_last = len(batch) < size
             if is_last:
                 progress.expect(progress.done + len(batch))
-            check_ownership(storage, options.output, run_id)
+            claim.check()
             opened = _open_round(batch, budget, options, cluster, progress)
-            _write_round(storage, options.output, run_id, round_number, opened)
+            if opened.rows:
+                claim.check()
+                table = pa.Table.from_pylist(opened.rows, schema=DOCUMENTS)
+                name = f"part-{claim.run_id}-{round_number:05d}.parquet"
+                write_table(storage, join_uri(options.output, "documents", name), table)
+            if opened.replaced:
+                logger.info("%d documents have changed and are read again", len(opened.replaced))
+            dropped |= opened.dropped
             budget = replace(budget, expected=budget.expected + opened.added_pages)
             retried += opened.retried
             supersedes |= opened.supersedes
@@ -137,7 +146,8 @@ def discover_documents(storage: Storage, options: RunOptions, cluster: Cluster, 
     if retry.new_documents:
         logger.info("%d new documents are left to a run without --retry-failed", retry.new_documents)
     if supersedes:
-        keep_newest(storage, options.output, "documents")
+        keep_newest_documents(storage, options.output, claim.run_id)
+    forget_documents(storage, options.output, claim.run_id, dropped)
     return RetrySummary(retried, frozenset(retry.pages))
 
 
@@ -145,7 +155,11 @@ def _open_round(
     batch: Sequence[Candidate], budget: _PageBudget, options: RunOptions, cluster: Cluster, progress: Progress
 ) -> _Round:
     """Open documents and select their pages under the limit."""
-    candidates = {candidate.document_id: candidate for candidate in batch}
+    candidates: dict[str, Candidate] = {}
+    for candidate in batch:
+        same = candidates.setdefault(candidate.document_id, candidate)
+        if same is not candidate:
+            raise shared_identity(candidate.row["uri"], same.row["uri"])
     old_pages = {name: candidate.old_pages for name, candidate in candidates.items() if candidate.has_changed}
     rows: list[Row] = []
     listed = [candidate.row for candidate in batch]
@@ -192,16 +206,3 @@ def _select_pages_of_retry(opened: Iterable[Row], remaining: float, old_pages: M
             count = int(min(row["pages_selected"], available))
             remaining = available - count
             yield {**row, "pages_selected": count}
-
-
-def _write_round(storage: Storage, output: str, run_id: str, number: int, opened: _Round) -> None:
-    """Write the rows of a round, in the order that loses nothing when the run dies in between."""
-    outdated = opened.replaced | opened.dropped
-    if outdated:
-        logger.info("%d documents have changed and are read again", len(opened.replaced))
-        forget_documents(storage, output, outdated, tables=("pages",))
-    if opened.rows:
-        check_ownership(storage, output, run_id)
-        table = pa.Table.from_pylist(opened.rows, schema=DOCUMENTS)
-        write_table(storage, join_uri(output, "documents", f"part-{run_id}-{number:05d}.parquet"), table)
-    forget_documents(storage, output, opened.dropped, tables=("documents",))

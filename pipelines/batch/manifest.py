@@ -1,105 +1,179 @@
-"""The manifest: which pages an output expects (`documents/`) and which it has (`pages/`). The output is its own record.
-
-Files are named by the time of the run that wrote them. When two hold a row of the same document or page (it was read
-again, or a worker that was believed dead came back), the newest counts, and `keep_newest` drops the other.
-"""
+"""Manifests: what a file of `pages/` holds, so that a run learns it with one request a file, and without its rows."""
 
 from __future__ import annotations
 
-import re
+import base64
+import io
+import json
+import zlib
+from collections import deque
 from collections.abc import Iterator, Sequence
-from collections.abc import Set as AbstractSet
-from dataclasses import replace
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
-from pipelines.batch.document_index import COLUMNS, DocumentIndex
-from pipelines.batch.page_bitmap import PageBitmap
-from pipelines.schema import PageKey, Row, page_key
+from pipelines.batch.identities import BYTES, Identities
+from pipelines.batch.output_files import run_number
+from pipelines.batch.page_counts import PageCounts
 from pipelines.storage.files import Storage, join_uri
-from pipelines.storage.tables import read_tables, table_files, write_table
+from pipelines.storage.tables import READERS
 
-OWN_NAMES = re.compile(
-    r"run\.json|report\.html|answers/answers\.parquet|(documents|pages)/part-\d{8}T\d{6}-[0-9a-f]{6}-[^/]+\.parquet"
-)
-"""Paths of the files that a run writes, relative to its output."""
+KEY_COLUMNS = ("document_id", "page_index", "status")
+"""The columns of `pages/` that tell which pages a file holds."""
 
-
-def is_own_file(uri: str, output: str) -> bool:
-    """Whether a run wrote this file under its output: it is never an input, and `--overwrite` may remove it."""
-    folder = join_uri(output, "")
-    return uri.startswith(folder) and OWN_NAMES.fullmatch(uri.removeprefix(folder)) is not None
+_SCHEMA = pa.schema([("document_id", pa.binary(BYTES)), ("page_index", pa.int32()), ("failed", pa.bool_())])
+_METADATA = b"layoutlmv2"
 
 
-def read_document_index(storage: Storage, output: str) -> DocumentIndex:
-    """The documents of an output; the newest row of each document counts."""
-    files = table_files(storage, output, "documents")
-    return DocumentIndex.of(table for _, table in read_tables(storage, files, COLUMNS))
+@dataclass(frozen=True)
+class WrittenPages:
+    """What a file of `pages/` holds.
 
-
-def read_pages_done(storage: Storage, output: str, documents: DocumentIndex) -> PageBitmap:
-    """The pages that `documents` expect; those that the output has are marked, failed ones included."""
-    done = PageBitmap(documents)
-    for _, table in read_tables(storage, table_files(storage, output, "pages"), ("document_id", "page_index")):
-        done.mark(table["document_id"].to_pylist(), table["page_index"].to_pylist())
-    return done
-
-
-def read_failed_pages(storage: Storage, output: str) -> frozenset[PageKey]:
-    """The pages whose newest row is a failed one."""
-    failed: set[PageKey] = set()
-    columns = ("document_id", "page_index", "status")
-    for _, table in read_tables(storage, table_files(storage, output, "pages"), columns):
-        for row in table.to_pylist():
-            (failed.add if row["status"] == "failed" else failed.discard)(page_key(row))
-    return frozenset(failed)
-
-
-def pages_to_do(storage: Storage, output: str, done: PageBitmap) -> Iterator[Row]:
-    """The expected pages that are not marked as done: rows of `PAGE_TO_DO`, read lazily."""
-    columns = ("document_id", "uri", "media_type", "page_count")
-    for _, documents in read_tables(storage, table_files(storage, output, "documents"), columns):
-        for position, page_indices in done.unmarked_of(documents["document_id"].to_pylist()):
-            (document,) = documents.slice(position, 1).to_pylist()
-            yield from ({**document, "page_index": page_index} for page_index in page_indices)
-
-
-def forget_documents(storage: Storage, output: str, document_ids: AbstractSet[str], tables: Sequence[str]) -> None:
-    """Remove the rows of documents from some of the output's tables."""
-    if not document_ids:
-        return
-    ids = pa.array(sorted(document_ids))
-    for name in tables:
-        for uri, columns in read_tables(storage, table_files(storage, output, name), ("document_id",)):
-            _keep_rows(storage, uri, pc.invert(pc.is_in(columns["document_id"], value_set=ids)))
-
-
-def keep_newest(storage: Storage, output: str, name: str) -> int:
-    """Drop the rows of `documents` or `pages` that have a newer row; returns their number.
-
-    Rows of pages that no document expects are dropped too: a worker wrote them before the document changed.
+    Attributes:
+        name: of the file.
+        size_bytes: of the file.
+        documents: the document of each row.
+        page_indices: int32 [rows].
+        failed: bool [rows].
+        counts: over all rows.
     """
-    documents = read_document_index(storage, output)
-    columns = ["document_id", "page_index"]
-    if name == "documents":  # one row a document, like a document of one page
-        documents, columns = replace(documents, pages=np.ones(len(documents), dtype=np.int64)), columns[:1]
-    seen, dropped = PageBitmap(documents), 0
-    for uri, table in read_tables(storage, reversed(table_files(storage, output, name)), columns):
-        identities = table["document_id"].to_pylist()[::-1]
-        indices = table["page_index"].to_pylist()[::-1] if name == "pages" else [0] * len(identities)
-        kept = seen.mark(identities, indices)[::-1]
-        dropped += int(np.count_nonzero(~kept))
-        _keep_rows(storage, uri, pa.array(kept))
-    return dropped
+
+    name: str
+    size_bytes: int
+    documents: Identities
+    page_indices: npt.NDArray[np.int32]
+    failed: npt.NDArray[np.bool_]
+    counts: PageCounts
+
+    @classmethod
+    def of(cls, table: pa.Table, name: str, size_bytes: int) -> WrittenPages:
+        """What a table with `KEY_COLUMNS` and `COUNTED_COLUMNS` holds."""
+        failed = [status == "failed" for status in table["status"].to_pylist()]
+        return cls(
+            name,
+            size_bytes,
+            Identities.of(table["document_id"].to_pylist()),
+            np.array(table["page_index"].to_pylist(), dtype=np.int32),
+            np.array(failed, dtype=np.bool_),
+            PageCounts.of(table, name),
+        )
+
+    @property
+    def run(self) -> int:
+        """The number of the run that read the pages."""
+        return run_number(self.name)
+
+    def __len__(self) -> int:
+        return len(self.page_indices)
+
+    def to_table(self) -> pa.Table:
+        """One row, as a task returns it."""
+        return pa.table(
+            {
+                "name": [self.name],
+                "size_bytes": [self.size_bytes],
+                "documents": [self.documents.to_bytes()],
+                "page_indices": [self.page_indices.tobytes()],
+                "failed": [self.failed.tobytes()],
+                "counts": [json.dumps(self.counts.as_json())],
+            }
+        )
+
+    @classmethod
+    def from_row(cls, row: dict[str, Any]) -> WrittenPages:
+        """The inverse of `to_table`."""
+        return cls(
+            row["name"],
+            row["size_bytes"],
+            Identities.from_bytes(row["documents"]),
+            np.frombuffer(row["page_indices"], dtype=np.int32),
+            np.frombuffer(row["failed"], dtype=np.bool_),
+            PageCounts.from_json(json.loads(row["counts"])),
+        )
 
 
-def _keep_rows(storage: Storage, uri: str, kept: pa.Array | pa.ChunkedArray) -> None:
-    """Rewrite a file with some of its rows; a file of which no row is left is removed."""
-    count = pc.sum(kept).as_py() or 0
-    if not count:
-        storage.delete(uri)
-    elif count < len(kept):
-        ((_, table),) = read_tables(storage, [uri])
-        write_table(storage, uri, table.filter(kept))
+@dataclass(frozen=True)
+class Manifest:
+    """What a compacted file holds, and which files it takes the place of.
+
+    Attributes:
+        pages: what it holds.
+        replaced: names of files of `pages/`; if they are still there, they do not count.
+        options: of the run, as in `run.json`.
+    """
+
+    pages: WrittenPages
+    replaced: tuple[str, ...]
+    options: dict[str, Any]
+
+    def encode(self) -> bytes:
+        """As the content of a file of `manifests/`, about 20 bytes a page."""
+        pages = self.pages
+        columns = [
+            pa.FixedSizeBinaryArray.from_buffers(
+                pa.binary(BYTES), len(pages), [None, pa.py_buffer(pages.documents.to_bytes())]
+            ),
+            pa.array(pages.page_indices),
+            pa.array(pages.failed),
+        ]
+        about = {
+            "name": pages.name,
+            "size_bytes": pages.size_bytes,
+            "counts": pages.counts.as_json(),
+            "replaced": self.replaced,
+            "options": self.options,
+        }
+        metadata = base64.b64encode(zlib.compress(json.dumps(about).encode()))
+        table = pa.Table.from_arrays(columns, schema=_SCHEMA.with_metadata({_METADATA: metadata}))
+        buffer = io.BytesIO()
+        pq.write_table(table, buffer, compression="zstd", use_dictionary=["document_id"])
+        return buffer.getvalue()
+
+    @classmethod
+    def decode(cls, content: bytes) -> Manifest:
+        """The inverse of `encode`.
+
+        Raises:
+            ValueError, KeyError, OSError, zlib.error: `content` is damaged.
+        """
+        table = pq.read_table(pa.BufferReader(content)).combine_chunks()
+        about = json.loads(zlib.decompress(base64.b64decode(table.schema.metadata[_METADATA])))
+        keys = pa.concat_arrays(table["document_id"].chunks or [pa.array([], pa.binary(BYTES))])
+        pages = WrittenPages(
+            about["name"],
+            about["size_bytes"],
+            Identities.from_bytes(b"".join(keys.to_pylist())),
+            table["page_index"].to_numpy().astype(np.int32),
+            table["failed"].to_numpy().astype(np.bool_),
+            PageCounts.from_json(about["counts"]),
+        )
+        return cls(pages, tuple(about["replaced"]), about["options"])
+
+
+def write_manifest(storage: Storage, output: str, manifest: Manifest) -> None:
+    """Write it under the name of its file."""
+    storage.write(join_uri(output, "manifests", manifest.pages.name), manifest.encode())
+
+
+def read_manifests(storage: Storage, uris: Sequence[str]) -> Iterator[Manifest | None]:
+    """The manifests of some files, several read at a time, given in order; None in the place of a damaged one."""
+
+    def read(uri: str) -> Manifest | None:
+        try:
+            return Manifest.decode(storage.read(uri))
+        except (pa.ArrowException, ValueError, KeyError, OSError, zlib.error):
+            return None
+
+    with ThreadPoolExecutor(READERS) as pool:
+        reading: deque[Future[Manifest | None]] = deque()
+        for uri in uris:
+            reading.append(pool.submit(read, uri))
+            if len(reading) == READERS:
+                yield reading.popleft().result()
+        while reading:
+            yield reading.popleft().result()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from collections.abc import Iterator
@@ -13,17 +14,29 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from pipelines.batch.compaction import Compaction, Compactor, compact
 from pipelines.batch.deduplication import copy_pages, find_originals
 from pipelines.batch.document_index import DocumentIndex
-from pipelines.batch.manifest import keep_newest, pages_to_do, read_document_index, read_pages_done
+from pipelines.batch.manifest import WrittenPages
 from pipelines.batch.options import RunOptions
-from pipelines.batch.ownership import check_ownership
+from pipelines.batch.output_files import read_first_run, run_number
+from pipelines.batch.ownership import Claim, owner_of, row_options
 from pipelines.batch.page_bitmap import PageBitmap
-from pipelines.batch.telemetry import count_pages, set_pending_pages
+from pipelines.batch.repair import keep_newest_documents
+from pipelines.batch.telemetry import count_pages, is_connected, set_pending_pages
+from pipelines.batch.written_pages import (
+    Findings,
+    find_damaged,
+    page_uri,
+    pages_to_do,
+    read_document_index,
+    read_pages_done,
+)
 from pipelines.extract import extract_pages
 from pipelines.in_process import available_cores, extract_blocks
 from pipelines.runtime.cluster import Cluster
 from pipelines.runtime.pools import (
+    TASK_CPUS,
     Pools,
     cap_pools,
     pages_per_block,
@@ -32,8 +45,8 @@ from pipelines.runtime.pools import (
     plan_pools,
 )
 from pipelines.runtime.progress import Progress
-from pipelines.schema import PAGE_TO_DO, PageKey, Row
-from pipelines.storage.files import Storage, join_uri
+from pipelines.schema import PAGE_TO_DO, PageKey, Row, page_schema
+from pipelines.storage.files import Storage
 from pipelines.storage.tables import write_table
 
 logger = logging.getLogger(__name__)
@@ -51,13 +64,15 @@ def write_pages(
     options: RunOptions,
     cluster: Cluster,
     record: dict[str, Any],
+    claim: Claim,
+    compactor: Compactor,
     retried: frozenset[PageKey] = frozenset(),
 ) -> int:
     """Extract the pages that are expected and not yet written, and those that are `retried`; returns their number.
 
     A few pages are extracted in this process where the cluster is optional. More are extracted in rounds, each an
     execution of Ray Data of its own: the driver keeps a little of every block until its execution ends, so with a
-    single one its memory would grow with the corpus.
+    single one its memory would grow with the corpus. Blocks that are written are compacted meanwhile.
 
     Args:
         record: of the run; `pools` is added to it.
@@ -65,31 +80,62 @@ def write_pages(
     Raises:
         OutputClaimedError: another run has claimed the output.
     """
-    run_id = record["run_id"]
-    documents = read_document_index(storage, options.output)
+    output = options.output
+    documents = read_document_index(storage, output)
     if documents.superseded:  # the run that owned the output before may have added rows meanwhile
-        keep_newest(storage, options.output, "documents")
-    done = read_pages_done(storage, options.output, documents)
+        keep_newest_documents(storage, output, claim.run_id)
+    for uri in find_damaged(storage, output):
+        claim.set_aside(uri)
+    findings = Findings(claim.set_aside)
+    done = read_pages_done(storage, output, documents, findings)
     done.unmark(retried)
     to_do = done.expected - done.marked
     in_process = cluster.is_optional and to_do <= MAX_PAGES_IN_PROCESS
     pools = plan_pools(available_cores(), 0, read_workers=options.read_workers) if in_process else cluster.pools
     record["pools"] = asdict(pools)
     if not to_do:
-        logger.info("nothing to do: all %d pages are in %s", done.expected, options.output)
-        return 0
-    if done.marked:
+        logger.info("nothing to do: all %d pages are in %s", done.expected, output)
+    elif done.marked:
         logger.info("%d pages are there already, %d to do", done.marked, to_do)
     checked = time.monotonic()
-    with Progress(to_do, "pages") as progress:
+    claim.check()
+    for uri in findings.replaced:
+        storage.delete(uri)
+    for block in findings.blocks:
+        compactor.add(block)
+    with Progress(to_do, "pages") if to_do else contextlib.nullcontext() as progress:
         set_pending_pages(to_do)
-        for summary in _write_all(storage, options, documents, done, pools, run_id, in_process):
-            progress.add(summary["pages"], summary["failed"])
+        for block in _write_all(storage, options, documents, done, pools, claim, in_process):
+            compactor.add(block)
+            assert progress is not None
+            progress.add(len(block), block.counts.pages["failed"])
             set_pending_pages(to_do - progress.done)
             if time.monotonic() - checked > OWNERSHIP_CHECK_SECONDS:
-                check_ownership(storage, options.output, run_id)
+                claim.check()
                 checked = time.monotonic()
+    compactor.finish()
     return to_do
+
+
+def make_compactor(storage: Storage, options: RunOptions, record: dict[str, Any]) -> Compactor:
+    """The compactor of a run. It works in tasks of Ray where this process is connected to it, and else in a thread."""
+
+    def run(compaction: Compaction) -> None:
+        (compact_on_cluster if is_connected() else compact)(storage, options.output, compaction)
+
+    return Compactor(record["run_id"], page_schema(options.extract.task), row_options(record), run)
+
+
+def compact_on_cluster(storage: Storage, output: str, compaction: Compaction) -> None:
+    """`compact` in a task of Ray."""
+    import ray
+    from ray.exceptions import RayTaskError
+
+    task = ray.remote(num_cpus=TASK_CPUS, max_retries=3)(compact)
+    try:
+        ray.get(task.remote(storage, output, compaction))
+    except RayTaskError as error:
+        raise error.cause or error from error
 
 
 def _write_all(
@@ -98,14 +144,14 @@ def _write_all(
     documents: DocumentIndex,
     done: PageBitmap,
     pools: Pools,
-    run_id: str,
+    claim: Claim,
     in_process: bool,
-) -> Iterator[dict[str, Any]]:
-    """Write the pages that are not done, each with a summary of its block; those of the same bytes are read once."""
+) -> Iterator[WrittenPages]:
+    """Write the pages that are not done; those of the same bytes are read once. Yields what each block holds."""
 
-    def read(marked: PageBitmap) -> Iterator[dict[str, Any]]:
+    def read(marked: PageBitmap) -> Iterator[WrittenPages]:
         rows = pages_to_do(storage, options.output, marked)
-        return _write_read(rows, marked.expected - marked.marked, storage, options, pools, run_id, in_process)
+        return _write_read(rows, marked.expected - marked.marked, storage, options, pools, claim, in_process)
 
     originals = find_originals(documents, done) if options.deduplicate else np.arange(len(documents))
     is_copy = originals != np.arange(len(documents))
@@ -114,10 +160,10 @@ def _write_all(
         to_read.mark_documents(is_copy)
         yield from read(to_read)
         done.mark_documents(~is_copy)
-        check_ownership(storage, options.output, run_id)
+        claim.check()
         left = done.expected - done.marked
         for table in copy_pages(storage, options.output, documents, originals, done):
-            yield from write_block(table, storage, join_uri(options.output, "pages"), run_id).to_pylist()
+            yield from _written(write_block(table, storage, options.output, claim.run_id), claim)
         copied = left - (done.expected - done.marked)
         logger.info("%d pages are of documents with the same bytes as others, and were not read again", copied)
     yield from read(done)
@@ -129,21 +175,22 @@ def _write_read(
     storage: Storage,
     options: RunOptions,
     pools: Pools,
-    run_id: str,
+    claim: Claim,
     in_process: bool,
-) -> Iterator[dict[str, Any]]:
-    """Read pages and write them, in rounds; yields a summary of each block when it is written."""
+) -> Iterator[WrittenPages]:
+    """Read pages and write them, in rounds; yields what each block holds when it is written."""
     if not to_do:
         return
     block_pages, round_pages = pages_per_block(to_do, pools), pages_per_round(to_do, pools, options.pages_per_round)
     seconds, pages = 0.0, 0
     while blocks := list(_blocks(islice(rows, round_pages), block_pages)):
-        check_ownership(storage, options.output, run_id)
-        for summary in write_round(blocks, storage, options, pools, run_id, in_process):
-            seconds += summary["seconds"]
-            pages += summary["pages"]
-            yield summary
-        block_pages = pages_per_later_block(block_pages, seconds / pages)
+        claim.check()
+        for summary in write_round(blocks, storage, options, pools, claim.run_id, in_process):
+            for written in _written(summary, claim):
+                seconds += sum(written.counts.seconds.values())
+                pages += len(written)
+                yield written
+        block_pages = pages_per_later_block(block_pages, seconds / max(1, pages))
 
 
 def _blocks(rows: Iterator[Row], size: int) -> Iterator[pa.Table]:
@@ -151,32 +198,46 @@ def _blocks(rows: Iterator[Row], size: int) -> Iterator[pa.Table]:
         yield pa.Table.from_pylist(block, schema=PAGE_TO_DO)
 
 
+def _written(summary: pa.Table, claim: Claim) -> Iterator[WrittenPages]:
+    """What `write_block` has written; if it has written nothing, the output belongs to another run."""
+    if not summary.num_rows:
+        claim.check()
+    yield from map(WrittenPages.from_row, summary.to_pylist())
+
+
 def write_round(
     blocks: list[pa.Table], storage: Storage, options: RunOptions, pools: Pools, run_id: str, in_process: bool
-) -> Iterator[dict[str, Any]]:
-    """Extract and write blocks of pages to do; yields a summary of each block when it is written."""
-    write = partial(write_block, storage=storage, folder=join_uri(options.output, "pages"), run_id=run_id)
+) -> Iterator[pa.Table]:
+    """Extract and write blocks of pages to do; yields the result of `write_block` for each."""
+    write = partial(write_block, storage=storage, output=options.output, run_id=run_id)
     if in_process:
-        for rows in extract_blocks(blocks, options.extract, pools.read_actors):
-            yield from write(rows).to_pylist()
+        yield from map(write, extract_blocks(blocks, options.extract, pools.read_actors))
         return
     import ray.data
 
     from pipelines.stages.ray_data import map_blocks
 
     extracted = extract_pages(ray.data.from_blocks(blocks), options.extract, cap_pools(pools, len(blocks)))
-    yield from map_blocks(extracted, write, pools).iter_rows()
+    yield from map_blocks(extracted, write, pools).iter_batches(batch_size=None, batch_format="pyarrow")
 
 
-def write_block(block: pa.Table, storage: Storage, folder: str, run_id: str) -> pa.Table:
+def write_block(block: pa.Table, storage: Storage, output: str, run_id: str) -> pa.Table:
     """Write a block as one file named by its first page, so that a task that is retried writes the same file.
 
+    A run that was overtaken writes no more: the other one has these pages to do. What it wrote while the other one
+    cleared the output is removed.
+
     Returns:
-        One row: `pages` and `failed`, counts, and `seconds`, the sum over pages and stages.
+        One row of `WrittenPages.to_table`; none if the block was not written.
     """
-    first = f"{block['document_id'][0]}-{block['page_index'][0].as_py():06d}"
-    write_table(storage, join_uri(folder, f"part-{run_id}-{first}.parquet"), block)
+    nothing = WrittenPages.of(block.slice(0, 0), "", 0).to_table().slice(0, 0)
+    if owner_of(storage, output) != run_id:
+        return nothing
+    name = f"part-{run_id}-{block['document_id'][0]}-{block['page_index'][0].as_py():06d}.parquet"
+    uri = page_uri(output, name)
+    size_bytes = write_table(storage, uri, block)
+    if read_first_run(storage, output) > run_number(run_id):
+        storage.delete(uri)
+        return nothing
     count_pages(block)
-    failed = sum(status == "failed" for status in block["status"].to_pylist())
-    seconds = sum(took or 0.0 for stages in block["seconds"].to_pylist() for took in (stages or {}).values())
-    return pa.table({"pages": [block.num_rows], "failed": [failed], "seconds": [seconds]})
+    return WrittenPages.of(block, name, size_bytes).to_table()

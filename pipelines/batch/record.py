@@ -7,16 +7,16 @@ import platform
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from pipelines.batch.audit import OutputAudit
 from pipelines.batch.options import RunOptions
 from pipelines.runtime.output_record import now
-from pipelines.storage.files import Storage, join_uri
 
-RECORD = "run.json"
+FORMAT = 2
+"""Of the output's files. Before it, documents had identities of 64 bits, and runs were named by the clock."""
+
 PACKAGES = ("ray", "torch", "tokenizers", "rapidocr", "openvino", "tesserocr", "pypdfium2", "Pillow", "pyarrow")
 
 
@@ -29,14 +29,21 @@ class PhaseSeconds:
     total: float
 
 
+def new_run_id(number: int) -> str:
+    """The id of the run with this number."""
+    return f"{number:08d}-{secrets.token_hex(3)}"
+
+
 def new_record(model: str, inputs: Sequence[str], options: dict[str, Any]) -> dict[str, Any]:
-    """The record of a run that begins.
+    """The record of a run that begins, without its id: `claim_output` gives it one.
 
     Args:
         options: those that determine the rows, as plain JSON.
     """
     return {
-        "run_id": f"{datetime.now(timezone.utc):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}",
+        "format": FORMAT,
+        "run_id": None,
+        "first_run": 0,
         "status": "running",
         "started": now(),
         "model": model,
@@ -61,8 +68,8 @@ def completed_fields(options: RunOptions, audit: OutputAudit, pages: int, second
         "limits": {
             "page_time_limit_seconds": limits.seconds,
             "page_memory_limit_megabytes": limits.megabytes,
-            "pages_ended": audit.ended,
-            "seconds_lost": round(audit.ended_seconds, 3),
+            "pages_ended": audit.counts.ended,
+            "seconds_lost": round(audit.counts.ended_seconds, 3),
         },
         "pages_this_run": pages,
         "pages_per_second": round(pages / max(seconds.extraction, 1e-9), 3),
@@ -70,7 +77,7 @@ def completed_fields(options: RunOptions, audit: OutputAudit, pages: int, second
             "listing": round(seconds.discovery, 3),
             "extracting": round(seconds.extraction, 3),
             "total": round(seconds.total, 3),
-            "by_stage": audit.seconds_by_stage(),
+            "by_stage": audit.counts.seconds_by_stage(),
         },
     }
 
@@ -80,9 +87,9 @@ def ended_fields(status: str, error: str) -> dict[str, Any]:
     return {"status": status, "finished": now(), "error": error}
 
 
-def write_record(storage: Storage, output: str, record: dict[str, Any]) -> None:
-    """Write `run.json`, atomically."""
-    storage.write(join_uri(output, RECORD), (json.dumps(record, indent=2) + "\n").encode())
+def encode_record(record: dict[str, Any]) -> bytes:
+    """The content of `run.json`."""
+    return (json.dumps(record, indent=2) + "\n").encode()
 
 
 def _version(package: str) -> str | None:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
+
 from model.untrained import UNTRAINED
-from pipelines.batch.audit import STAGES
+from pipelines.batch.output_files import list_uris
+from pipelines.batch.page_counts import STAGES
+from pipelines.batch.written_pages import page_uri
 from pipelines.extract import preview_pages
 from pipelines.options import InputAccess
 from pipelines.runtime.html_report import label_color, render_report
 from pipelines.schema import Row
 from pipelines.stages.sandbox_protocol import PageLimits
 from pipelines.storage.files import Storage, join_uri
-from pipelines.storage.tables import read_tables, table_files
 
 PREVIEW_PIXELS = 1100
 """The longer side of a drawn page."""
@@ -101,17 +104,43 @@ def sample_pages(storage: Storage, output: str, limit: int, poorest: Sequence[Ma
     Args:
         poorest: the pages that were read worst, as `run.json` names them; their tables are read too.
     """
-    files = table_files(storage, output, "pages")
+    if not limit:
+        return []
+    files = [uri.rsplit("/", 1)[-1] for uri in list_uris(storage, output, "pages")]
     step = max(1, len(files) // max(1, limit))
-    sampled = dict.fromkeys([join_uri(output, page["table"]) for page in poorest] + files[::step][: 4 * limit])
+    wanted: dict[str, set[tuple[str, int]]] = {name: set() for name in files[::step][: 4 * limit]}
+    for page in poorest:
+        wanted.setdefault(page["table"].rsplit("/", 1)[-1], set()).add((page["uri"], page["page_index"]))
     rows: list[Row] = []
-    for _, table in read_tables(storage, [uri for uri in files if uri in sampled]):
-        rows += [row for row in table.to_pylist() if row["status"] == "ok"]
+    for name in wanted.keys() & set(files):
+        rows += _sampled_rows(storage, page_uri(output, name), wanted[name], 4 * limit)
     rows.sort(key=lambda row: (_quality(row), row["uri"], row["page_index"]))
     poor = [row for row in rows[: limit // 2] if _quality(row) < WELL_READ]
     others = sorted(rows[len(poor) :], key=lambda row: (not row["words"], row["page_index"], row["uri"]))
     chosen = [*poor, *others[: limit - len(poor)]]
     return sorted(chosen, key=lambda row: (_quality(row), row["uri"], row["page_index"]))
+
+
+def _sampled_rows(storage: Storage, uri: str, wanted: Set[tuple[str, int]], limit: int) -> list[Row]:
+    """Rows of a file that could be read: those that are `wanted`, and up to `limit` from all over the file."""
+    rows: list[Row] = []
+    with storage.open(uri) as opened:
+        file = pq.ParquetFile(opened)
+        keys = file.read(["uri", "page_index", "status"]).to_pylist()
+        step = max(1, len(keys) // max(1, limit))
+        chosen = [
+            index
+            for index, key in enumerate(keys)
+            if key["status"] == "ok" and (index % step == 0 or (key["uri"], key["page_index"]) in wanted)
+        ]
+        start = 0
+        for number in range(file.num_row_groups):
+            end = start + file.metadata.row_group(number).num_rows
+            here = [index - start for index in chosen if start <= index < end]
+            if here:
+                rows += file.read_row_group(number).take(here).to_pylist()
+            start = end
+    return rows
 
 
 def _quality(row: Row) -> float:

@@ -8,20 +8,21 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from pipelines.batch.answers import best_answers
+from pipelines.batch.answers import write_answers
 from pipelines.batch.audit import OutputAudit, audit_output
+from pipelines.batch.compaction import Compactor
 from pipelines.batch.discovery import FIRST_PATIENCE_SECONDS, discover_documents
-from pipelines.batch.manifest import keep_newest
 from pipelines.batch.options import RunOptions
-from pipelines.batch.ownership import OutputClaimedError, check_ownership, claim_output
-from pipelines.batch.page_writer import write_pages
-from pipelines.batch.record import PhaseSeconds, completed_fields, ended_fields, new_record, write_record
+from pipelines.batch.output_files import run_number
+from pipelines.batch.ownership import Claim, OutputClaimedError, claim_output
+from pipelines.batch.page_writer import make_compactor, write_pages
+from pipelines.batch.record import PhaseSeconds, completed_fields, ended_fields, new_record
+from pipelines.batch.repair import keep_newest_pages
 from pipelines.batch.report import write_report
-from pipelines.errors import ProcessingError, describe_error
+from pipelines.errors import JobError, describe_error
 from pipelines.runtime.cluster import Cluster
 from pipelines.stages.model_loader import model_name
-from pipelines.storage.files import Storage, join_uri
-from pipelines.storage.tables import write_table
+from pipelines.storage.files import Storage
 
 logger = logging.getLogger(__name__)
 
@@ -40,16 +41,16 @@ def run(options: RunOptions, connect: Callable[[], None] | None = None) -> dict[
     started = time.monotonic()
     storage = Storage(FIRST_PATIENCE_SECONDS)
     record = new_record(model_name(options.extract.model), options.inputs, options.result_options())
-    claim_output(storage, options.output, record, options.overwrite, options.retry_failed)
+    claim = claim_output(storage, options.output, record, options.overwrite, options.retry_failed)
     try:
-        _run_phases(storage, options, connect, record, started)
+        _run_phases(storage, options, connect, record, claim, started)
     except OutputClaimedError:
         raise  # the record belongs to the other run
     except KeyboardInterrupt:
-        _write_end(storage, options.output, record, "interrupted", "interrupted; the same command goes on from here")
+        _write_end(claim, record, "interrupted", "interrupted; the same command goes on from here")
         raise
     except BaseException as error:
-        _write_end(storage, options.output, record, "failed", describe_error(error)[1])
+        _write_end(claim, record, "failed", describe_error(error)[1])
         raise
     return record
 
@@ -59,29 +60,33 @@ def _run_phases(
     options: RunOptions,
     connect: Callable[[], None] | None,
     record: dict[str, Any],
+    claim: Claim,
     started: float,
 ) -> None:
     """The phases of a run, which complete `record` and write it; `started` is a time of `time.monotonic`."""
-    run_id = record["run_id"]
     cluster = Cluster(connect, options.read_workers, options.model_workers, options.extract.infer.device)
 
-    retry = discover_documents(storage, options, cluster, run_id)
+    retry = discover_documents(storage, options, cluster, claim)
     discovered = time.monotonic()
-    pages = write_pages(storage, options, cluster, record, retry.pages)
-    extracted = time.monotonic()
-    check_ownership(storage, options.output, run_id)
-    audit = _audit_repaired_output(storage, options.output, superseded=len(retry.pages))
-    _write_answers(storage, options)
+    with make_compactor(storage, options, record) as compactor:
+        pages = write_pages(storage, options, cluster, record, claim, compactor, retry.pages)
+        extracted = time.monotonic()
+        audit = _audit_repaired_output(storage, options.output, compactor, claim.run_id, superseded=len(retry.pages))
+    if options.extract.task == "question-answering":
+        write_answers(storage, options.output, options.extract.questions, claim.run_id)
 
     if options.retry_failed:
         record["retries"][-1] |= {"documents": retry.documents, "pages": len(retry.pages)}
     seconds = PhaseSeconds(discovered - started, extracted - discovered, time.monotonic() - started)
     record |= completed_fields(options, audit, pages, seconds)
-    write_record(storage, options.output, record)
+    record["damaged"] = claim.set_aside.names
+    claim.write(record)
     write_report(storage, options.output, record, options.report_pages, options.extract.limits, options.extract.access)
 
 
-def _audit_repaired_output(storage: Storage, output: str, superseded: int) -> OutputAudit:
+def _audit_repaired_output(
+    storage: Storage, output: str, compactor: Compactor, run_id: str, superseded: int
+) -> OutputAudit:
     """Audit the output; duplicate and unexpected rows are removed first.
 
     Args:
@@ -90,23 +95,16 @@ def _audit_repaired_output(storage: Storage, output: str, superseded: int) -> Ou
     audit = audit_output(storage, output)
     if not audit.duplicate and not audit.unexpected:
         return audit
-    dropped = keep_newest(storage, output, "pages")
+    dropped = keep_newest_pages(storage, output, compactor, newest_run=run_number(run_id))
+    compactor.finish()
     if dropped > superseded:
         logger.warning("%d rows were duplicate or of pages that no longer exist; the newest are kept", dropped)
     return audit_output(storage, output)
 
 
-def _write_answers(storage: Storage, options: RunOptions) -> None:
-    """Write the table `answers`, which question answering alone has."""
-    if options.extract.task == "question-answering":
-        answers = best_answers(storage, options.output, options.extract.questions)
-        write_table(storage, join_uri(options.output, "answers", "answers.parquet"), answers)
-
-
-def _write_end(storage: Storage, output: str, record: dict[str, Any], status: str, error: str) -> None:
+def _write_end(claim: Claim, record: dict[str, Any], status: str, error: str) -> None:
     """Record that the run did not come to its end."""
-    record |= ended_fields(status, error)
+    record |= ended_fields(status, error) | {"damaged": claim.set_aside.names}
     # The output may be what failed, or belong to another run by now; the original error is raised again.
-    with contextlib.suppress(ProcessingError, OutputClaimedError):
-        check_ownership(storage, output, record["run_id"])
-        write_record(storage, output, record)
+    with contextlib.suppress(JobError):
+        claim.write(record)

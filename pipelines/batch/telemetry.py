@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from pipelines.batch.audit import ENDED_KINDS, STAGES
+from pipelines.batch.page_counts import ENDED_KINDS, STAGES
 
 if TYPE_CHECKING:
     from ray.util.metrics import Counter, Gauge
 
 
-def is_exported() -> bool:
-    """Whether there is a Ray that exports metrics: a small run does without."""
+def is_connected() -> bool:
+    """Whether this process uses Ray, which exports metrics; a small run does without."""
     if "ray" not in sys.modules:
         return False
     import ray
@@ -26,7 +26,7 @@ def is_exported() -> bool:
 
 def count_pages(block: pa.Table) -> None:
     """Count the rows of a block that has been written: pages by what became of them, seconds by stage, restarts."""
-    if not is_exported():
+    if not is_connected():
         return
     pages: Tally[tuple[str, str, str]] = Tally()
     restarts: Tally[str] = Tally()

@@ -29,11 +29,21 @@ def without_clock(rows: list[Row]) -> list[Row]:
     return sorted(kept, key=lambda row: (row["name"], row.get("page_index", 0)))
 
 
+def identity(name: str) -> str:
+    """A `document_id` that is made of a name of up to 16 letters; they are in the order of the names."""
+    return name.encode().hex().ljust(32, "0")
+
+
+def name_of(document_id: str) -> str:
+    """The inverse of `identity`."""
+    return bytes.fromhex(document_id).rstrip(b"\0").decode()
+
+
 def document_row(name: str, pages: int, selected: int | None = None, error_kind: str | None = None) -> Row:
     """A row of `documents`; with an `error_kind` a failed one."""
     failed = error_kind is not None
     return {
-        "document_id": name,
+        "document_id": identity(name),
         "uri": f"/in/{name}.pdf",
         "size_bytes": 1,
         "etag": "e",
@@ -49,7 +59,7 @@ def document_row(name: str, pages: int, selected: int | None = None, error_kind:
 def page_row(name: str, index: int, error_kind: str | None = None) -> Row:
     """A row of `pages`, without words; with an `error_kind` a failed one."""
     return {
-        "document_id": name,
+        "document_id": identity(name),
         "uri": f"/in/{name}.pdf",
         "page_index": index,
         "page_count": 9,
@@ -61,7 +71,10 @@ def page_row(name: str, index: int, error_kind: str | None = None) -> Row:
     }
 
 
-def write_rows(output: Path, table: str, name: str, rows: list[Row]) -> None:
-    """Write a file of one of the output's tables."""
+def write_rows(output: Path, table: str, run: int, rows: list[Row]) -> Path:
+    """Write a file of one of the output's tables, as the run of that number does; returns its path."""
     schema = DOCUMENTS if table == "documents" else page_schema("token-classification")
-    write_table(Storage(), str(output / table / f"{name}.parquet"), pa.Table.from_pylist(rows, schema=schema))
+    first = "00000" if table == "documents" else f"{rows[0]['document_id']}-{rows[0]['page_index']:06d}"
+    path = output / table / f"part-{run:08d}-000000-{first}.parquet"
+    write_table(Storage(), str(path), pa.Table.from_pylist(rows, schema=schema))
+    return path

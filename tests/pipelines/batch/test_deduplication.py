@@ -13,6 +13,7 @@ import pytest
 from pipelines.batch import page_writer
 from pipelines.batch.deduplication import find_originals, open_once
 from pipelines.batch.document_index import DocumentIndex, is_content_hash
+from pipelines.batch.identities import Identities
 from pipelines.batch.listing import listed_row
 from pipelines.batch.options import RunOptions
 from pipelines.batch.page_bitmap import PageBitmap
@@ -22,6 +23,7 @@ from pipelines.schema import Row
 from pipelines.stages.rasterize import RasterizeOptions
 from pipelines.storage.files import Storage, StoredObject, join_uri
 from pipelines.storage.tables import read_tables, table_files
+from tests.pipelines.batch.output_rows import identity
 from tests.pipelines.batch.test_document_index import table
 
 HASH, OTHER_HASH = "d41d8cd98f00b204e9800998ecf8427e", "0" * 32
@@ -55,16 +57,16 @@ def test_an_etag_of_the_content_is_told_from_others(size: int | None, etag: str 
 
 def test_the_document_with_most_pages_done_is_the_original() -> None:
     rows = [("a", HASH, 2), ("b", HASH, 3), ("c", HASH, 3), ("d", OTHER_HASH, 3), ("e", "e", 3), ("f", "e", 3)]
-    index = DocumentIndex.of([table(*((name, 9, etag, "ok", pages) for name, etag, pages in rows))])
+    index = DocumentIndex.of([(1, table(*((name, 9, etag, "ok", pages) for name, etag, pages in rows)))])
     done = PageBitmap(index)
     assert find_originals(index, done).tolist() == [1, 1, 1, 3, 4, 5]
-    done.mark(["c", "a", "a"], [0, 0, 1])
+    done.mark(Identities.of(list(map(identity, "caa"))), np.array([0, 0, 1], dtype=np.int32))
     assert find_originals(index, done).tolist() == [2, 2, 2, 3, 4, 5]
     assert done.marked_by_document().tolist() == [2, 0, 1, 0, 0, 0]
 
 
 def test_all_pages_of_documents_are_marked_in_a_copy_alone() -> None:
-    index = DocumentIndex.of([table(("a", 1, "x", "ok", 2), ("b", 1, "x", "failed", 0), ("c", 1, "x", "ok", 1))])
+    index = DocumentIndex.of([(1, table(("a", 1, "x", "ok", 2), ("b", 1, "x", "failed", 0), ("c", 1, "x", "ok", 1)))])
     done = PageBitmap(index)
     copy = done.copy()
     copy.mark_documents(np.array([True, True, False]))
@@ -166,7 +168,7 @@ def test_copies_of_a_page_that_could_not_be_fetched_are_read_themselves(
         originals = find_originals(documents, done)
         (original,) = set(originals[originals != np.arange(len(documents))].tolist())
         for stored in list(Storage().list(s3_prefix)):
-            if listed_row(stored)["document_id"].encode() == documents.identities[original]:
+            if [listed_row(stored)["document_id"]] == documents.identities[np.array([original])].names():
                 Storage().delete(stored.uri)
                 removed.append(stored.uri)
         yield from write_all(*arguments)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -17,7 +16,8 @@ from pipelines.batch import candidates, discovery
 from pipelines.batch.discovery import RetrySummary, discover_documents
 from pipelines.batch.listing import list_documents
 from pipelines.batch.options import RunOptions
-from pipelines.batch.ownership import OutputClaimedError
+from pipelines.batch.ownership import Claim, OutputClaimedError, claim_output
+from pipelines.batch.record import new_record
 from pipelines.extract import ExtractOptions
 from pipelines.runtime.cluster import Cluster
 from pipelines.schema import Row
@@ -35,10 +35,14 @@ def options(samples_directory: Path, tmp_path: Path) -> RunOptions:
     return RunOptions((str(tmp_path / "in"),), str(tmp_path / "out"), ExtractOptions(model="untrained"))
 
 
-def discover(options: RunOptions, run_id: str = "20260101T000000-000001") -> RetrySummary:
-    Path(options.output).mkdir(exist_ok=True)
-    Path(options.output, "run.json").write_text(json.dumps({"run_id": run_id}))
-    return discover_documents(Storage(), options, Cluster(None), run_id)
+def claim(options: RunOptions) -> Claim:
+    """Claim the output for the next run, whatever its options."""
+    record = new_record("untrained", options.inputs, {})
+    return claim_output(Storage(), options.output, record, overwrite=False, retry_failed=False)
+
+
+def discover(options: RunOptions) -> RetrySummary:
+    return discover_documents(Storage(), options, Cluster(None), claim(options))
 
 
 def documents(options: RunOptions) -> list[Row]:
@@ -82,7 +86,7 @@ def test_what_a_round_has_opened_stays_when_the_next_one_fails(
     with pytest.raises(ConnectionError):
         discover(options)
     assert pages_by_name(options) == {"0": 3, "1": 3}
-    discover(options, "20260101T000000-000002")
+    discover(options)
     assert pages_by_name(options) == dict.fromkeys("01234", 3)
     assert rounds == [(2, 2), (2, 4), (2, 2 + 6), (1, 4 + 5)], "listed no further than a round needs; opened once"
 
@@ -96,7 +100,7 @@ def test_with_a_limit_nothing_is_listed_or_opened_beyond_it(
     discover(few)
     assert pages_by_name(few) == {"0": 3, "1": 1}
     assert len(listed) == 4
-    discover(few, "20260101T000000-000002")
+    discover(few)
     assert pages_by_name(few) == {"0": 3, "1": 1}
 
 
@@ -111,10 +115,10 @@ def test_a_document_that_changed_and_one_that_was_mended_have_one_new_row(
     shutil.copy(samples_directory / "supplier-form.pdf", folder / "1.pdf")
     shutil.copy(samples_directory / "fax-two-pages.tiff", folder / "2.pdf")
     os.utime(folder / "3.pdf", ns=(1, 1))
-    assert discover(options, "20260101T000000-000002") == RetrySummary()
+    assert discover(options) == RetrySummary()
     assert pages_by_name(options) == {"0": 0, "1": 3, "2": 2, "3": 3, "4": 3}
     assert len(documents(options)) == COPIES
-    assert discover(replace(options, retry_failed=True), "20260101T000000-000003") == RetrySummary(documents=1)
+    assert discover(replace(options, retry_failed=True)) == RetrySummary(documents=1)
     assert len(documents(options)) == COPIES
 
 
@@ -133,11 +137,11 @@ def test_pages_that_a_changed_document_gives_up_are_free_for_others_and_document
     discover(limited)
     assert pages_by_name(limited) == {"0": 3, "1": 3, "2": 1}
     write_forms(folder, samples_directory, **{"0": 1})
-    discover(limited, "20260101T000000-000002")
+    discover(limited)
     assert pages_by_name(limited) == {"0": 1, "1": 3, "2": 1, "3": 2}
     write_forms(folder, samples_directory, **{"0": 3, "1": 2})
     fewer = replace(options, limit=4)
-    discover(fewer, "20260101T000000-000003")
+    discover(fewer)
     assert pages_by_name(fewer) == {"0": 1, "2": 1, "3": 2}, "other documents have 1 + 2 pages: 1 is left"
 
 
@@ -148,16 +152,15 @@ def test_a_retry_at_the_limit_leaves_everything_as_it_was(options: RunOptions, s
     before = documents(options)
     write_forms(folder, samples_directory, **{"4": 3})
     full = replace(options, limit=12, retry_failed=True)
-    assert discover(full, "20260101T000000-000002") == RetrySummary()
+    assert discover(full) == RetrySummary()
     assert documents(options) == before
     roomy = replace(options, limit=14, retry_failed=True)
-    assert discover(roomy, "20260101T000000-000003") == RetrySummary(documents=1)
+    assert discover(roomy) == RetrySummary(documents=1)
     assert pages_by_name(options) == {**dict.fromkeys("0123", 3), "4": 2}
 
 
 def test_a_run_whose_output_another_run_has_claimed_writes_nothing(options: RunOptions) -> None:
-    Path(options.output).mkdir()
-    Path(options.output, "run.json").write_text('{"run_id": "20260101T000000-000009"}')
+    first, _ = claim(options), claim(options)
     with pytest.raises(OutputClaimedError):
-        discover_documents(Storage(), options, Cluster(None), "20260101T000000-000001")
+        discover_documents(Storage(), options, Cluster(None), first)
     assert documents(options) == []

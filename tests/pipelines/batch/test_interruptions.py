@@ -24,6 +24,7 @@ from jobs.extract import Options
 from pipelines.batch.options import RunOptions
 from pipelines.batch.run import run
 from pipelines.extract import ExtractOptions
+from pipelines.stages.rasterize import RasterizeOptions
 from pipelines.storage.files import Storage, join_uri
 from tests.pipelines.batch.execution import extract_in_process
 from tests.pipelines.batch.output_rows import rows_of, without_clock
@@ -193,6 +194,39 @@ def test_a_driver_that_is_killed_again_and_again_gets_there(
     assert finished < kills, "some were really killed"
     assert json.loads((output / "run.json").read_text())["status"] == "done"
     assert_as_undisturbed(output, undisturbed)
+
+
+@pytest.fixture(params=["folder", "s3"])
+def output(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """Where the drivers that die write to."""
+    yield str(tmp_path / "out") if request.param == "folder" else request.getfixturevalue("s3_prefix")
+
+
+@pytest.mark.parametrize("kills", [7, pytest.param(35, marks=pytest.mark.slow)])
+def test_drivers_that_are_killed_hindered_or_overtaken_leave_the_same_rows(
+    kills: int, output: str, samples_directory: Path, tmp_path: Path
+) -> None:
+    """Killed at any time, in the last phase too; two at once; clocks an hour off; a full disk; expired credentials."""
+    source = tmp_path / "in"
+    source.mkdir()
+    for name in ("supplier-form.pdf", "delivery-schedule-rotated.pdf", "agreement-cut-short.pdf"):
+        shutil.copy(samples_directory / name, source)
+    command = [sys.executable, "-m", "tests.pipelines.batch.run_while_drivers_die"]
+    arguments = [str(source), output, str(kills)]
+    done = subprocess.run(
+        [*command, *arguments], cwd=REPOSITORY, capture_output=True, text=True, timeout=600, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout.splitlines()[-1])["happened"]
+    assert any(key.startswith("kill") and key.endswith("-9") for key in told), told
+    assert any(key.endswith(": 4") for key in told), f"a full disk, or expired credentials, ends a run: {told}"
+    undisturbed = tmp_path / "undisturbed"
+    layer = ExtractOptions("untrained", rasterize=RasterizeOptions(text="layer"))
+    run(RunOptions((str(source),), str(undisturbed), layer, report_pages=1), lambda: None)
+    assert_as_undisturbed(output, undisturbed)
+    record = json.loads(Storage().read(join_uri(output, "run.json")))
+    assert record["status"] == "done" and record["damaged"] == []
+    assert not [stored.uri for stored in Storage().list(output) if "/manifests/" in stored.uri][2:]
 
 
 def run_while_workers_die(options: RunOptions, victims: Sequence[str]) -> dict[str, Any]:

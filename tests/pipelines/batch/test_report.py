@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pytest
 
 from pipelines.batch.audit import audit_output
@@ -13,10 +12,9 @@ from pipelines.batch.options import RunOptions
 from pipelines.batch.record import PhaseSeconds, completed_fields, new_record
 from pipelines.batch.report import sample_pages, write_report
 from pipelines.extract import ExtractOptions
-from pipelines.schema import Row, page_schema
+from pipelines.schema import Row
 from pipelines.storage.files import Storage
-from pipelines.storage.tables import write_table
-from tests.pipelines.batch.output_rows import document_row, page_row, write_rows
+from tests.pipelines.batch.output_rows import document_row, identity, name_of, page_row, write_rows
 
 COMMAND = ("python", "-m", "jobs.extract", "--input", "<in>", "--output", "out")
 
@@ -46,8 +44,8 @@ def report(output: Path) -> tuple[str, dict[str, Any]]:
 
 
 def test_counts_failures_and_missing_pages_are_shown_and_names_are_escaped(tmp_path: Path) -> None:
-    write_rows(tmp_path, "documents", "one", [document_row("<b>a", 3), document_row("c", 0, error_kind="encrypted")])
-    write_rows(tmp_path, "pages", "one", [read_page("<b>a", 0, ["<i>"]), page_row("<b>a", 2, "timeout")])
+    write_rows(tmp_path, "documents", 1, [document_row("<b>a", 3), document_row("c", 0, error_kind="encrypted")])
+    write_rows(tmp_path, "pages", 1, [read_page("<b>a", 0, ["<i>"]), page_row("<b>a", 2, "timeout")])
     html, record = report(tmp_path)
     assert record["status"] == "incomplete"
     assert "1 pages of 1 documents" in html and "did 1,234 pages in 3.0 s" in html and "617.00 pages/s" in html
@@ -65,27 +63,27 @@ def test_first_pages_with_words_are_preferred_for_drawing(
     limit: int, expected: list[tuple[str, int]], tmp_path: Path
 ) -> None:
     rows = [read_page("a", 0, []), read_page("a", 1, ["x"]), read_page("b", 0, ["y"]), page_row("b", 1, "timeout")]
-    table = pa.Table.from_pylist(rows, schema=page_schema("token-classification"))
-    write_table(Storage(), str(tmp_path / "pages" / "one.parquet"), table)
+    write_rows(tmp_path, "pages", 1, rows)
     sample = sample_pages(Storage(), str(tmp_path), limit)
-    assert sorted((row["document_id"], row["page_index"]) for row in sample) == expected
+    assert sorted((name_of(row["document_id"]), row["page_index"]) for row in sample) == expected
 
 
 def test_the_pages_that_were_read_worst_come_first(tmp_path: Path) -> None:
     qualities = {0: 0.95, 1: 0.3, 2: 1.0, 3: 0.1, 4: 0.5}
     rows = [read_page("a", index, ["x"]) | {"read_quality": quality} for index, quality in qualities.items()]
-    write_rows(tmp_path, "documents", "one", [document_row("a", 5)])
-    write_rows(tmp_path, "pages", "one", rows)
+    write_rows(tmp_path, "documents", 1, [document_row("a", 5)])
+    write_rows(tmp_path, "pages", 1, rows)
     assert [row["page_index"] for row in sample_pages(Storage(), str(tmp_path), 4)] == [3, 1, 0, 2]
     html, _ = report(tmp_path)
     assert "<td>0.1-0.2</td><td>1</td>" in html and "<td>0.9-1.0</td><td>2</td>" in html
 
 
 def test_the_tables_of_the_poorest_pages_are_read_however_many_there_are(tmp_path: Path) -> None:
-    write_rows(tmp_path, "documents", "one", [document_row("a", 40)])
+    write_rows(tmp_path, "documents", 1, [document_row("a", 40)])
     for index in range(40):
         quality = 0.2 if index == 33 else 1.0
-        write_rows(tmp_path, "pages", f"part-{index:02}", [read_page("a", index, ["x"]) | {"read_quality": quality}])
+        write_rows(tmp_path, "pages", 1, [read_page("a", index, ["x"]) | {"read_quality": quality}])
     poorest = audit_output(Storage(), str(tmp_path)).as_json()["pages"]["poorest"]
-    assert [(page["page_index"], page["table"]) for page in poorest] == [(33, "pages/part-33.parquet")]
+    table = f"pages/part-00000001-000000-{identity('a')}-000033.parquet"
+    assert [(page["page_index"], page["table"]) for page in poorest] == [(33, table)]
     assert sample_pages(Storage(), str(tmp_path), 2, poorest)[0]["page_index"] == 33

@@ -158,3 +158,26 @@ def test_nothing_to_read_is_an_error_that_names_the_input(tmp_path: Path) -> Non
         with pytest.raises(ProcessingError, match=name) as caught:
             run(options([tmp_path / name], tmp_path / "out"))
         assert caught.value.kind == "not_found"
+
+
+@pytest.mark.parametrize("damage", ["cut short", "zeros", "empty"])
+@pytest.mark.parametrize("table", ["pages", "documents", "manifests", "run.json"])
+def test_a_file_that_is_damaged_is_named_and_set_aside_and_its_pages_are_done_again(
+    table: str, damage: str, few_samples: Path, tmp_path: Path, execution: str
+) -> None:
+    if execution == "on ray" and damage != "zeros":
+        pytest.skip("the place makes no difference to the kind of damage")
+    inputs = [few_samples / "supplier-form.pdf"]
+    run(options(inputs, tmp_path, LAYER))
+    before = without_clock(rows_of(tmp_path, "pages"))
+    path = tmp_path / table if table == "run.json" else next((tmp_path / table).glob("part-*"))
+    content = path.read_bytes()
+    path.write_bytes({"cut short": content[: len(content) // 2], "zeros": bytes(len(content)), "empty": b""}[damage])
+    record = run(options(inputs, tmp_path, LAYER))
+    name = str(path.relative_to(tmp_path))
+    assert record["status"] == "done" and record["damaged"] == [name]
+    assert (tmp_path / "damaged" / name).exists()
+    assert record["pages_this_run"] == (3 if table in ("pages", "documents") else 0)
+    assert without_clock(rows_of(tmp_path, "pages")) == before
+    again = run(options(inputs, tmp_path, LAYER))
+    assert (again["damaged"], again["pages_this_run"]) == ([], 0)
