@@ -25,7 +25,6 @@ from pipelines.stages.base import StageRunner, rows_to_table, with_retries
 from pipelines.stages.fetch import Fetch
 from pipelines.stages.merge import Merge
 
-
 RETRY_PAUSES_SECONDS = (2.0,)
 """A block that the machine or the storage is at fault for is read again once."""
 

@@ -62,7 +62,7 @@ def map_stages(
             compute=pools.read_strategy(),
         )
     return rows.map_batches(
-        StageRunner,
+        RetryingStageRunner,
         fn_constructor_args=(stage_factories, schema),
         batch_size=PAGES_PER_BLOCK if pools.infer_gpus else None,  # Ray Data requires a number with GPUs
         batch_format="pyarrow",

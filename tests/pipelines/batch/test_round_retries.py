@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from pipelines.batch.round_retries import blocks_left, write_with_retries
+from pipelines.errors import InfrastructureError
+from pipelines.schema import PAGE_TO_DO
+
+FULL = InfrastructureError("disk_full", "/tmp: No space left on device")
+
+
+def block(document: str, *indices: int) -> pa.Table:
+    rows = [
+        {"document_id": document, "uri": document, "media_type": "", "page_index": index, "page_count": 9}
+        for index in indices
+    ]
+    return pa.Table.from_pylist(rows, PAGE_TO_DO)
+
+
+def keys(table: pa.Table) -> list[tuple[str, int]]:
+    return list(zip(table["document_id"].to_pylist(), table["page_index"].to_pylist(), strict=True))
+
+
+class Executions:
+    """Writes blocks, of which those of the documents in each of `failing` fail in that execution."""
+
+    def __init__(self, *failing: str, raises: bool = False) -> None:
+        self.failing, self.raises = failing, raises
+        self.executed: list[tuple[list[str], int]] = []
+
+    def __call__(self, blocks: list[pa.Table], may_fail: int) -> Iterator[dict[str, Any]]:
+        failing = self.failing[len(self.executed)]
+        self.executed.append(([table["document_id"][0].as_py() for table in blocks], may_fail))
+        errored = 0
+        for table in blocks:
+            if table["document_id"][0].as_py() not in failing:
+                yield {"page_keys": keys(table)}
+                continue
+            errored += 1
+            if errored > may_fail or self.raises:
+                raise FULL
+
+
+ABC = [block("a", 0, 1), block("b", 0), block("c", 0)]
+
+
+def written(executions: Executions) -> list[tuple[str, int]]:
+    return [key for summary in write_with_retries(ABC, executions) for key in summary["page_keys"]]
+
+
+def test_a_round_without_a_fault_is_executed_once() -> None:
+    executions = Executions("")
+    assert written(executions) == [("a", 0), ("a", 1), ("b", 0), ("c", 0)]
+    assert len(executions.executed) == 1
+
+
+@pytest.mark.parametrize("raises", [False, True], ids=["a block is dropped", "an execution ends"])
+def test_pages_that_were_not_written_are_done_again_and_no_others(raises: bool) -> None:
+    executions = Executions("b", "b", "", raises=raises)
+    assert sorted(written(executions)) == [("a", 0), ("a", 1), ("b", 0), ("c", 0)]
+    assert [blocks for blocks, _ in executions.executed][-1][0] == "b"
+    assert "a" not in executions.executed[1][0]
+
+
+def test_a_fault_that_lasts_is_raised_and_what_is_written_has_been_given() -> None:
+    executions, given = Executions("b", "b", "b"), []
+    with pytest.raises(InfrastructureError):
+        for summary in write_with_retries(ABC, executions):
+            given.extend(summary["page_keys"])
+    assert given == [("a", 0), ("a", 1), ("c", 0)]
+    assert [blocks for blocks, _ in executions.executed] == [["a", "b", "c"], ["b"], ["b"]]
+    assert executions.executed[-1][1] == 0, "in the last execution no block may be dropped"
+
+
+def test_a_defect_is_not_repeated() -> None:
+    def defect(blocks: list[pa.Table], may_fail: int) -> Iterator[dict[str, Any]]:
+        yield {"page_keys": [("a", 0)]}
+        raise KeyError("a defect")
+
+    with pytest.raises(KeyError):
+        list(write_with_retries(ABC, defect))
+
+
+def test_of_a_block_that_was_split_the_rest_is_left() -> None:
+    left = blocks_left([block("a", 0, 1, 2), block("b", 0)], {("a", 1), ("b", 0)})
+    assert [keys(table) for table in left] == [[("a", 0), ("a", 2)]]
+    assert left[0].schema == PAGE_TO_DO
