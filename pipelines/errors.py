@@ -102,8 +102,8 @@ def infrastructure_error(error: BaseException, where: str = "") -> Infrastructur
     Args:
         where: named in the message if the exception names no file itself.
     """
-    cause: BaseException | None = error
-    while cause is not None:
+    cause: object = error
+    while isinstance(cause, BaseException):
         if isinstance(cause, InfrastructureError):
             return cause
         if isinstance(cause, OSError) and cause.errno in _FAULTS_BY_ERRNO:
@@ -111,8 +111,19 @@ def infrastructure_error(error: BaseException, where: str = "") -> Infrastructur
             file = cause.filename2 or cause.filename or where
             place = f"{_printable(str(file))}: " if file else ""
             return InfrastructureError(fault, f"{place}{cause.strerror}; {_REMEDIES[fault]}")
-        cause = cause.__cause__
+        cause = cause.__cause__ or getattr(cause, "cause", None)  # Ray's errors have an attribute for it
     return None
+
+
+def raise_infrastructure_error(error: BaseException) -> None:
+    """Do nothing, unless the machine or the storage is at fault for an exception.
+
+    Raises:
+        InfrastructureError: it is.
+    """
+    fault = infrastructure_error(error)
+    if fault is not None:
+        raise fault from (None if fault is error else error)
 
 
 def describe_error(error: BaseException) -> tuple[ErrorKind, str]:

@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args
 
 import pyarrow as pa
 
-from pipelines.errors import describe_error, infrastructure_error
+from pipelines.errors import describe_error, raise_infrastructure_error
 
 Task = Literal["token-classification", "sequence-classification", "question-answering"]
 TASKS: tuple[Task, ...] = get_args(Task)
@@ -28,9 +28,7 @@ def mark_failed(row: Row, error: BaseException) -> Row:
     Raises:
         InfrastructureError: the machine or the storage is at fault, so that the row must be computed again.
     """
-    fault = infrastructure_error(error)
-    if fault is not None:
-        raise fault from error
+    raise_infrastructure_error(error)
     kind, message = describe_error(error)
     kept = {name: row.get(name) for name in ("width", "height", "model", "seconds")}
     return {**row, **EMPTY_RESULT, **kept, "status": "failed", "error_kind": kind, "error": message}

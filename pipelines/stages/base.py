@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import pyarrow as pa
 
-from pipelines.errors import describe_error, infrastructure_error
+from pipelines.errors import describe_error, infrastructure_error, raise_infrastructure_error
 from pipelines.schema import Row, mark_failed
 from pipelines.storage.local import check_readable
 from pipelines.storage.uris import is_s3
@@ -63,10 +63,8 @@ def with_retries(work: Callable[[], Result], pauses_seconds: Sequence[float]) ->
     try:
         return work()
     except Exception as error:
-        fault = infrastructure_error(error)
-        if fault is None or fault is error:
-            raise
-        raise fault from error
+        raise_infrastructure_error(error)
+        raise
 
 
 def mark_unread(row: Row, error: Exception) -> Row:
