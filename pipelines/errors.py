@@ -47,6 +47,11 @@ class ProcessingError(JobError):
         self.kind: ErrorKind = kind
         self.message = message
 
+    @property
+    def label(self) -> str:
+        """What the error is called where it ends a job."""
+        return self.kind
+
     def __reduce__(self) -> tuple[type[ProcessingError], tuple[ErrorKind, str]]:
         return ProcessingError, (self.kind, self.message)
 
@@ -83,7 +88,6 @@ class InfrastructureError(ProcessingError):
 
     Attributes:
         fault: one of `FAULTS`.
-        kind: under which it is reported where it ends a job.
     """
 
     def __init__(self, fault: Fault, message: str) -> None:
@@ -91,6 +95,10 @@ class InfrastructureError(ProcessingError):
             raise ValueError(f"unknown fault {fault!r}; one of {', '.join(FAULTS)}")
         super().__init__("access_denied" if fault == "credentials" else "unreadable", message)
         self.fault: Fault = fault
+
+    @property
+    def label(self) -> str:
+        return self.kind if self.fault == "credentials" else self.fault
 
     def __reduce__(self) -> tuple[type[InfrastructureError], tuple[Fault, str]]:  # type: ignore[override]
         return InfrastructureError, (self.fault, self.message)
