@@ -1,14 +1,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
+import ray.data
 
 from pipelines.batch.round_retries import blocks_left, write_with_retries
 from pipelines.errors import InfrastructureError
-from pipelines.schema import PAGE_TO_DO
+from pipelines.runtime.pools import plan_pools
+from pipelines.schema import PAGE_IMAGE, PAGE_TO_DO
+from pipelines.stages.ray_data import RETRY_PAUSES_SECONDS, map_stages
+from tests.pipelines.stages.faulty_stages import FailTimes, times
 
 FULL = InfrastructureError("disk_full", "/tmp: No space left on device")
 
@@ -89,3 +95,24 @@ def test_of_a_block_that_was_split_the_rest_is_left() -> None:
     left = blocks_left([block("a", 0, 1, 2), block("b", 0)], {("a", 1), ("b", 0)})
     assert [keys(table) for table in left] == [[("a", 0), ("a", 2)]]
     assert left[0].schema == PAGE_TO_DO
+
+
+@pytest.mark.xdist_group("ray")
+@pytest.mark.usefixtures("ray_cluster")
+def test_on_ray_a_block_that_fails_is_dropped_and_read_by_the_next_execution(tmp_path: Path) -> None:
+    repetitions = 1 + len(RETRY_PAUSES_SECONDS)
+    make = partial(FailTimes, times(tmp_path / "faults", repetitions), "ENOSPC", True)
+    executed: list[list[str]] = []
+
+    def write(blocks: list[pa.Table], may_fail: int) -> Iterator[dict[str, Any]]:
+        executed.append([name for block in blocks for name in block["document_id"].to_pylist()])
+        pools = plan_pools(2, 0, read_workers=1)
+        rows = map_stages(ray.data.from_blocks(blocks), (make,), PAGE_IMAGE, pools, "read")
+        rows.context.max_errored_blocks = may_fail
+        for row in rows.iter_rows():
+            yield {"page_keys": [(row["document_id"], row["page_index"])]}
+
+    summaries = write_with_retries([block("bad", 0), block("good", 0)], write)
+    given = [key for summary in summaries for key in summary["page_keys"]]
+    assert sorted(given) == [("bad", 0), ("good", 0)]
+    assert executed == [["bad", "good"], ["bad"]]
