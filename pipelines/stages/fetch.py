@@ -10,7 +10,7 @@ from pathlib import Path
 from pipelines.errors import InfrastructureError, ProcessingError
 from pipelines.schema import Row, mark_failed
 from pipelines.storage.files import S3Options, Storage, is_s3
-from pipelines.storage.local import check_mount, translated_errors
+from pipelines.storage.local import KnownMounts, translated_errors
 
 MAX_DISK_SHARE = 0.5
 """A document that takes more than this share of the disk for temporary files is too large for it, whatever else is
@@ -31,6 +31,7 @@ class Fetch:
         self.storage = Storage(s3=s3)
         self._folder = tempfile.TemporaryDirectory(prefix="documents-")
         self._kept: tuple[str, Path] | None = None
+        self._mounts = KnownMounts()
 
     def __call__(self, rows: Iterable[Row]) -> Iterator[Row]:
         for row in rows:
@@ -41,7 +42,7 @@ class Fetch:
                 yield {**row, "path": str(self._fetch(row["uri"]))}
             except Exception as error:  # a bad file fails its own pages only
                 if isinstance(error, ProcessingError) and error.kind == "not_found" and not is_s3(row["uri"]):
-                    check_mount(row["uri"])
+                    self._mounts.check(row["uri"])
                 yield mark_failed(row, error)
 
     def _fetch(self, uri: str) -> Path:
@@ -50,6 +51,7 @@ class Fetch:
         self._drop()
         path = self.storage.local_file(uri)
         if path is not None:
+            self._mounts.add(uri)
             return path
         path = Path(self._folder.name, "document")
         self._kept = uri, path

@@ -10,6 +10,7 @@ import errno
 import os
 import re
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +25,9 @@ _FILE_OR_DISK = (errno.EIO, errno.ESTALE)
 """Errors of one damaged or replaced file, or of the whole disk or mount that it is on."""
 
 READ_BYTES = 1 << 20
+
+EMPTY_SECONDS = 600.0
+"""A folder that has been empty for longer is taken for a mount point; its files were not just removed."""
 
 
 def list_folder(folder: str) -> Iterator[StoredObject]:
@@ -113,24 +117,41 @@ def translated_errors(uri: str) -> Iterator[None]:
         raise ProcessingError("unreadable", f"{uri}: {error.strerror or error}") from error
 
 
-def check_mount(uri: str) -> None:
-    """Check that a listed file that is not there is missing by itself, and not with all of its mount.
+class KnownMounts:
+    """The file systems of files that were read, which tell a lost mount from a file that is gone by itself."""
 
-    An unmounted file system leaves its mount point behind, an empty folder.
+    def __init__(self) -> None:
+        self._folders: dict[int, Path] = {}
 
-    Raises:
-        InfrastructureError: the innermost folder on its path that still exists is empty.
-    """
-    with translated_errors(uri):
-        folder = next(parent for parent in Path(uri).parents if parent.is_dir())
-        with os.scandir(folder) as entries:
-            if next(entries, None) is not None:
+    def add(self, uri: str) -> None:
+        """Note the file system of a file that is there."""
+        folder = Path(uri).parent
+        self._folders.setdefault(folder.stat().st_dev, folder)
+
+    def check(self, uri: str) -> None:
+        """Check a listed file that is not there.
+
+        Raises:
+            InfrastructureError: it was on a file system that is not mounted any more, as far as is known; or the
+                innermost folder on its path that still exists has been empty for `EMPTY_SECONDS`, as mount points are.
+        """
+        with translated_errors(uri):
+            for device, folder in self._folders.items():
+                left = _innermost_folder(folder)
+                if left.stat().st_dev != device and Path(uri).is_relative_to(left):
+                    message = f"{uri}: the file system with {folder} is not mounted any more; mount it again"
+                    raise InfrastructureError("storage_unavailable", message)
+            left = _innermost_folder(Path(uri).parent)
+            if time.time() - left.stat().st_mtime < EMPTY_SECONDS:
                 return
-    raise InfrastructureError(
-        "storage_unavailable",
-        f"{uri}: it was listed, and now {folder} is empty; mount it again, or remove that folder if its files were "
-        "removed on purpose",
-    )
+            with os.scandir(left) as entries:
+                if next(entries, None) is not None:
+                    return
+        raise InfrastructureError(
+            "storage_unavailable",
+            f"{uri}: it was listed, and now {left} is empty; mount it again, or remove that folder if its files were "
+            "removed on purpose",
+        )
 
 
 def check_readable(path: Path, *, is_copy: bool) -> None:
@@ -151,6 +172,11 @@ def check_readable(path: Path, *, is_copy: bool) -> None:
     except ProcessingError as error:
         if is_copy and isinstance(error.__cause__, OSError) and error.__cause__.errno in _FILE_OR_DISK:
             raise InfrastructureError("storage_unavailable", f"{error.message}; check this machine's disk") from error
+
+
+def _innermost_folder(path: Path) -> Path:
+    """The folder itself, or the innermost one on its path that exists."""
+    return next(folder for folder in (path, *path.parents) if folder.is_dir())
 
 
 def _answers(folder: Path) -> bool:

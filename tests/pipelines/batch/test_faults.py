@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,7 +24,7 @@ from pipelines.storage.files import Storage
 from tests.pipelines.batch.execution import extract_in_process
 from tests.pipelines.batch.output_rows import rows_of
 from tests.pipelines.batch.test_interruptions import assert_as_undisturbed
-from tests.pipelines.storage.full_disk import fill, small_disk, unmount
+from tests.pipelines.storage.full_disk import fill, mounted, small_disk, unmount
 
 TOKENS = ExtractOptions(model="untrained")
 
@@ -73,23 +72,22 @@ def before_block(monkeypatch: pytest.MonkeyPatch, number: int, act: Callable[[],
 def test_a_run_whose_input_is_unmounted_stops_and_goes_on_when_it_is_there_again(
     documents: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    mounted, output = tmp_path / "mounted", tmp_path / "out"
-    with small_disk(mounted):
-        bind = ["mount", "--bind", str(documents), str(mounted)]
-        subprocess.run(bind, check=True)
-        with monkeypatch.context() as patch:
-            before_block(patch, 2, lambda: (unmount(mounted), unmount(mounted)))
-            with pytest.raises(InfrastructureError, match=f"now {mounted} is empty; mount it again"):
-                run(options(mounted, output))
+    inputs, output = tmp_path / "inputs", tmp_path / "out"
+    with small_disk(tmp_path / "disk") as disk:
+        shutil.copytree(documents, disk, dirs_exist_ok=True)
+        with mounted(inputs, "--bind", str(disk)), monkeypatch.context() as patch:
+            before_block(patch, 2, lambda: unmount(inputs))
+            with pytest.raises(InfrastructureError, match=f"with {inputs} is not mounted any more"):
+                run(options(inputs, output))
         record = json.loads((output / "run.json").read_text())
         assert record["status"] == "failed" and "mount it again" in record["error"]
         written = rows_of(output, "pages")
         assert written and {row["status"] for row in written} == {"ok"}
-        subprocess.run(bind, check=True)
-        record = run(options(mounted, output))
-        assert record["status"] == "done" and record["pages_this_run"] == record["pages"]["expected"] - len(written)
-        assert_complete(output, mounted, tmp_path / "elsewhere")
-        unmount(mounted)
+        with mounted(inputs, "--bind", str(disk)):
+            record = run(options(inputs, output))
+            assert record["status"] == "done"
+            assert record["pages_this_run"] == record["pages"]["expected"] - len(written)
+            assert_complete(output, inputs, tmp_path / "elsewhere")
 
 
 @pytest.mark.slow

@@ -15,16 +15,22 @@ DISK_BYTES = 1 << 20
 @contextmanager
 def small_disk(folder: Path) -> Iterator[Path]:
     """A file system of `DISK_BYTES` at `folder`; the test is skipped where this user may not mount one."""
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", str(folder)]
+    with mounted(folder, "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs"):
+        yield folder
+
+
+@contextmanager
+def mounted(folder: Path, *arguments: str) -> Iterator[None]:
+    """What the arguments of `mount` say, mounted at `folder`; the test is skipped where this user may not."""
+    folder.mkdir(exist_ok=True)
     try:
-        mounted = subprocess.run(mount, capture_output=True, text=True, check=False)
+        done = subprocess.run(["mount", *arguments, str(folder)], capture_output=True, text=True, check=False)
     except FileNotFoundError:
         pytest.skip("no program mount")
-    if mounted.returncode:
-        pytest.skip(f"no file system can be mounted: {mounted.stderr.strip()}")
+    if done.returncode:
+        pytest.skip(f"no file system can be mounted: {done.stderr.strip()}")
     try:
-        yield folder
+        yield
     finally:
         subprocess.run(["umount", "--lazy", str(folder)], capture_output=True, check=False)  # perhaps a test did it
 

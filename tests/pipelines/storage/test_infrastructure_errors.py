@@ -68,14 +68,30 @@ def test_a_document_that_is_larger_than_the_disk_fails_alone(
     assert fetched(uri)["error_kind"] == "too_large"
 
 
-def test_files_of_a_lost_mount_fail_no_document(disk: Path) -> None:
+def test_files_of_a_mount_that_is_lost_meanwhile_fail_no_document(disk: Path) -> None:
     (disk / "forms").mkdir()
     (disk / "forms" / "a.pdf").write_bytes(b"x")
-    assert "path" in fetched(str(disk / "forms" / "a.pdf"))
+    fetch, row = Fetch(), {"uri": str(disk / "forms" / "a.pdf")}
+    assert "path" in next(fetch([row]))
     unmount(disk)
-    with pytest.raises(InfrastructureError, match=f"now {disk} is empty; mount it again") as caught:
-        fetched(str(disk / "forms" / "a.pdf"))
+    with pytest.raises(InfrastructureError, match=f"with {disk}/forms is not mounted any more") as caught:
+        list(fetch([row]))
     assert caught.value.fault == "storage_unavailable"
+    (disk / "another.pdf").touch()
+    with pytest.raises(InfrastructureError):
+        list(fetch([row]))
+
+
+@pytest.mark.parametrize("name", ["a.pdf", "forms/a.pdf"])
+def test_files_of_a_mount_that_was_lost_before_fail_no_document(name: str, tmp_path: Path) -> None:
+    mount = tmp_path / "mount"
+    mount.mkdir()
+    assert fetched(str(mount / name))["error_kind"] == "not_found", "it has been emptied just now"
+    os.utime(mount, (0, 0))
+    with pytest.raises(InfrastructureError, match=f"now {mount} is empty; mount it again, or remove that folder"):
+        fetched(str(mount / name))
+    mount.rmdir()
+    assert fetched(str(mount / name))["error_kind"] == "not_found"
 
 
 @pytest.mark.parametrize("gone", ["forms/a.pdf", "forms"])
@@ -83,12 +99,18 @@ def test_a_file_or_folder_that_was_removed_is_not_found(tmp_path: Path, gone: st
     (tmp_path / "forms").mkdir()
     for name in ("forms/a.pdf", "forms/b.pdf", "c.pdf"):
         (tmp_path / name).write_bytes(b"x")
+    fetch, row = Fetch(), {"uri": str(tmp_path / "forms" / "a.pdf")}
+    assert "path" in next(fetch([row]))
     path = tmp_path / gone
     if path.is_dir():
         shutil.rmtree(path)
     else:
         path.unlink()
-    assert fetched(str(tmp_path / "forms" / "a.pdf"))["error_kind"] == "not_found"
+    for folder in (tmp_path, tmp_path / "forms"):
+        if folder.exists():
+            os.utime(folder, (0, 0))
+    [missing] = fetch([row])
+    assert missing["error_kind"] == "not_found"
 
 
 @pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE])
