@@ -113,7 +113,7 @@ def describe_failure(error: BaseException) -> str:
         if isinstance(error, RayTaskError) and isinstance(error.cause, BaseException):
             error = error.cause
     if isinstance(error, ProcessingError):
-        return f"{error.kind}: {error.message}"
+        return f"{error.label}: {error.message}"
     return str(error).strip() or type(error).__name__
 
 

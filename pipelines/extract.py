@@ -16,6 +16,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from pipelines.errors import InfrastructureError
 from pipelines.options import ExtractOptions, InputAccess, tokenize_options
 from pipelines.schema import (
     DOCUMENTS,
@@ -132,11 +133,21 @@ def preview_pages(
     limits: PageLimits,
     access: InputAccess = InputAccess(),  # noqa: B008
 ) -> list[Row]:
-    """For each row of a page (`PAGE` and more) one of `PREVIEWED`, drawn in a process of their own."""
+    """For each row of a page (`PAGE` and more) one of `PREVIEWED`, drawn in a process of their own.
+
+    A page whose document cannot be had any more is a failed row: the results do not depend on its picture.
+    """
     asked = [{name: page[name] for name in PAGE.names} for page in pages]
-    sandbox = make_previewer(longer_side, limits, access.pdf_passwords)
+    sandbox, fetch = make_previewer(longer_side, limits, access.pdf_passwords), Fetch(access.s3)
+    previewed: list[Row] = []
     try:
-        return list(sandbox(Fetch(access.s3)(asked)))
+        for page in asked:
+            try:
+                previewed += sandbox(fetch([page]))
+            except InfrastructureError as error:
+                failed = {"preview": None, "status": "failed", "error_kind": error.kind, "error": error.message}
+                previewed.append(page | failed)
+        return previewed
     finally:
         sandbox.close()
 

@@ -21,9 +21,12 @@ import pyarrow as pa
 from pipelines.extract import make_infer, make_page_reader, make_tokenize, merge_options
 from pipelines.options import ExtractOptions
 from pipelines.schema import INFERRED, TOKENIZED, page_schema
-from pipelines.stages.base import StageRunner, rows_to_table
+from pipelines.stages.base import StageRunner, rows_to_table, with_retries
 from pipelines.stages.fetch import Fetch
 from pipelines.stages.merge import Merge
+
+RETRY_PAUSES_SECONDS = (2.0,)
+"""A block that the machine or the storage is at fault for is read again once."""
 
 
 class BlockReader:
@@ -59,6 +62,7 @@ def extract_blocks(
         readers: sandboxes that read pages at the same time; None is one a core.
 
     Raises:
+        InfrastructureError: the machine or the storage is at fault; the blocks before are given first.
         SandboxError: a sandbox cannot be started.
         CheckpointError: the model cannot be read.
     """
@@ -74,7 +78,7 @@ def extract_blocks(
     def read(block: pa.Table) -> pa.Table:
         reader = idle.get()
         try:
-            return reader(block)
+            return with_retries(lambda: reader(block), RETRY_PAUSES_SECONDS)
         finally:
             idle.put(reader)
 

@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args
 
 import pyarrow as pa
 
-from pipelines.errors import describe_error
+from pipelines.errors import describe_error, raise_infrastructure_error
 
 Task = Literal["token-classification", "sequence-classification", "question-answering"]
 TASKS: tuple[Task, ...] = get_args(Task)
@@ -23,7 +23,12 @@ MODEL_IMAGE_SHAPE = (3, 224, 224)
 
 
 def mark_failed(row: Row, error: BaseException) -> Row:
-    """`row` as a failed one: with the reason, and without what was computed for it."""
+    """`row` as a failed one: with the reason, and without what was computed for it.
+
+    Raises:
+        InfrastructureError: the machine or the storage is at fault, so that the row must be computed again.
+    """
+    raise_infrastructure_error(error)
     kind, message = describe_error(error)
     kept = {name: row.get(name) for name in ("width", "height", "model", "seconds")}
     return {**row, **EMPTY_RESULT, **kept, "status": "failed", "error_kind": kind, "error": message}

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 
 from pipelines.batch.inventory import is_inventory, list_inventory
-from pipelines.errors import ProcessingError
+from pipelines.errors import ProcessingError, raise_infrastructure_error
 from pipelines.storage.files import Storage, StoredObject, is_s3, join_uri, normalise_uri
 from pipelines.storage.uris import split_s3
 
@@ -133,6 +133,7 @@ def _find(uri: str, storage: Storage) -> StoredObject | None:
     try:
         return storage.find(uri)
     except ProcessingError as error:
+        raise_infrastructure_error(error)
         if error.kind != "access_denied":
             raise
         return StoredObject(uri, 0, "")

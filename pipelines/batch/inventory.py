@@ -16,7 +16,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from pipelines.errors import ProcessingError
+from pipelines.errors import ProcessingError, raise_infrastructure_error
 from pipelines.storage.files import Storage, StoredObject, is_s3, join_uri
 
 FORMATS = ("CSV", "Parquet")
@@ -74,6 +74,7 @@ def list_inventory(uri: str, manifest: Manifest, storage: Storage) -> Iterator[S
             except ProcessingError:
                 raise
             except (OSError, EOFError, ValueError, KeyError, TypeError, csv.Error) as error:
+                raise_infrastructure_error(error)
                 reason = f"{type(error).__name__}: {error}"
                 raise ProcessingError("unreadable", f"{uri}: its files are damaged ({reason})") from error
 

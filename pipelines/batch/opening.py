@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Sequence
+from functools import partial
 
 import pyarrow as pa
 
@@ -11,7 +12,7 @@ from pipelines.extract import count_steps
 from pipelines.runtime.cluster import Cluster
 from pipelines.runtime.pools import cap_pools
 from pipelines.schema import DOCUMENTS, LISTED, Row
-from pipelines.stages.base import StageFactory, rows_to_table
+from pipelines.stages.base import Stage, StageFactory, rows_to_table, with_retries
 from pipelines.stages.sandbox import Sandbox
 
 DOCUMENTS_PER_BLOCK = 16
@@ -22,6 +23,10 @@ its actors, in which one process opens hundreds of documents. Large documents ar
 several at a time."""
 
 
+RETRY_PAUSES_SECONDS = (2.0,)
+"""A document that the machine or the storage is at fault for is opened again once in the driver."""
+
+
 def open_documents(listed: Sequence[Row], options: RunOptions, cluster: Cluster) -> Generator[Row, None, None]:
     """Open documents, each in a sandbox, lazily.
 
@@ -30,6 +35,9 @@ def open_documents(listed: Sequence[Row], options: RunOptions, cluster: Cluster)
 
     Returns:
         Rows of `DOCUMENTS` in the same order; a document that cannot be opened is a failed row.
+
+    Raises:
+        InfrastructureError: the machine or the storage is at fault.
     """
     steps = count_steps(options.listing, options.extract.limits, options.extract.access)
     is_small = len(listed) <= MAX_DRIVER_DOCUMENTS and sum(row["size_bytes"] for row in listed) <= MAX_DRIVER_BYTES
@@ -37,18 +45,27 @@ def open_documents(listed: Sequence[Row], options: RunOptions, cluster: Cluster)
 
 
 def open_in_driver(listed: Iterable[Row], steps: Sequence[StageFactory]) -> Generator[Row, None, None]:
-    """Run the stages in this process, one document at a time."""
+    """Run the stages in this process, one document at a time.
+
+    Raises:
+        InfrastructureError: the machine or the storage is at fault.
+    """
     stages = [make() for make in steps]
-    rows: Iterable[Row] = listed
-    for stage in stages:
-        rows = stage(rows)
     try:
-        for row in rows:
-            yield from rows_to_table([row], DOCUMENTS).to_pylist()
+        for row in listed:
+            rows = with_retries(partial(_open, row, stages), RETRY_PAUSES_SECONDS)
+            yield from rows_to_table(rows, DOCUMENTS).to_pylist()
     finally:
         for stage in stages:
             if isinstance(stage, Sandbox):
                 stage.close()
+
+
+def _open(row: Row, stages: Sequence[Stage]) -> list[Row]:
+    rows: Iterable[Row] = [row]
+    for stage in stages:
+        rows = stage(rows)
+    return list(rows)
 
 
 def open_on_cluster(

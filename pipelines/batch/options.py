@@ -21,6 +21,7 @@ class RunOptions:
         overwrite: remove what an earlier run wrote, whatever its options.
         retry_failed: do the failed documents and pages of an earlier run again. All options may differ from that run's
             except the model, the task and the questions; pages that it read stay as they are.
+        keep_going: do not stop when page after page fails in the same way, see `FaultBurst`.
         report_pages: pages drawn in the report.
         deduplicate: documents in S3 with the same bytes are read once, and written each.
         command: the command line of the run, from which the report derives commands that retry failures.
@@ -35,6 +36,7 @@ class RunOptions:
     limit: int | None = None
     overwrite: bool = False
     retry_failed: bool = False
+    keep_going: bool = False
     report_pages: int = 8
     deduplicate: bool = True
     command: tuple[str, ...] = ()

@@ -17,12 +17,14 @@ import pyarrow as pa
 from pipelines.batch.compaction import Compaction, Compactor, compact
 from pipelines.batch.deduplication import copy_pages, find_originals
 from pipelines.batch.document_index import DocumentIndex
+from pipelines.batch.fault_burst import FaultBurst, block_outcome
 from pipelines.batch.manifest import WrittenPages
 from pipelines.batch.options import RunOptions
 from pipelines.batch.output_files import read_first_run, run_number
 from pipelines.batch.ownership import Claim, owner_of, row_options
 from pipelines.batch.page_bitmap import PageBitmap
 from pipelines.batch.repair import keep_newest_documents
+from pipelines.batch.round_retries import write_with_retries
 from pipelines.batch.telemetry import count_pages, is_connected, set_pending_pages
 from pipelines.batch.written_pages import (
     Findings,
@@ -33,7 +35,7 @@ from pipelines.batch.written_pages import (
     read_pages_done,
 )
 from pipelines.extract import extract_pages
-from pipelines.in_process import available_cores, extract_blocks
+from pipelines.in_process import RETRY_PAUSES_SECONDS, available_cores, extract_blocks
 from pipelines.runtime.cluster import Cluster
 from pipelines.runtime.pools import (
     TASK_CPUS,
@@ -46,6 +48,7 @@ from pipelines.runtime.pools import (
 )
 from pipelines.runtime.progress import Progress
 from pipelines.schema import PAGE_TO_DO, PageKey, Row, page_schema
+from pipelines.stages.base import with_retries
 from pipelines.storage.files import Storage
 from pipelines.storage.tables import write_table
 
@@ -79,8 +82,10 @@ def write_pages(
 
     Raises:
         OutputClaimedError: another run has claimed the output.
+        InfrastructureError: a machine or the storage is at fault. What is written stays.
+        FaultBurstError: too many pages in a row fail in the same way. What is written stays.
     """
-    output = options.output
+    output, burst = options.output, FaultBurst()
     documents = read_document_index(storage, output)
     if documents.superseded:  # the run that owned the output before may have added rows meanwhile
         keep_newest_documents(storage, output, claim.run_id)
@@ -107,6 +112,8 @@ def write_pages(
         set_pending_pages(to_do)
         for block in _write_all(storage, options, documents, done, pools, claim, in_process):
             compactor.add(block)
+            if not options.keep_going:
+                burst.add(block_outcome(block))
             assert progress is not None
             progress.add(len(block), block.counts.pages["failed"])
             set_pending_pages(to_do - progress.done)
@@ -185,11 +192,10 @@ def _write_read(
     seconds, pages = 0.0, 0
     while blocks := list(_blocks(islice(rows, round_pages), block_pages)):
         claim.check()
-        for summary in write_round(blocks, storage, options, pools, claim.run_id, in_process):
-            for written in _written(summary, claim):
-                seconds += sum(written.counts.seconds.values())
-                pages += len(written)
-                yield written
+        for written in write_round(blocks, storage, options, pools, claim, in_process):
+            seconds += sum(written.counts.seconds.values())
+            pages += len(written)
+            yield written
         block_pages = pages_per_later_block(block_pages, seconds / max(1, pages))
 
 
@@ -206,19 +212,31 @@ def _written(summary: pa.Table, claim: Claim) -> Iterator[WrittenPages]:
 
 
 def write_round(
-    blocks: list[pa.Table], storage: Storage, options: RunOptions, pools: Pools, run_id: str, in_process: bool
-) -> Iterator[pa.Table]:
-    """Extract and write blocks of pages to do; yields the result of `write_block` for each."""
-    write = partial(write_block, storage=storage, output=options.output, run_id=run_id)
+    blocks: list[pa.Table], storage: Storage, options: RunOptions, pools: Pools, claim: Claim, in_process: bool
+) -> Iterator[WrittenPages]:
+    """Extract and write blocks of pages to do; yields what each holds when it is written.
+
+    Raises:
+        InfrastructureError: a machine or the storage is at fault, and repetitions did not help.
+        OutputClaimedError: another run has claimed the output.
+    """
+    write = partial(write_block, storage=storage, output=options.output, run_id=claim.run_id)
     if in_process:
-        yield from map(write, extract_blocks(blocks, options.extract, pools.read_actors))
+        for rows in extract_blocks(blocks, options.extract, pools.read_actors):
+            yield from _written(with_retries(partial(write, rows), RETRY_PAUSES_SECONDS), claim)
         return
     import ray.data
 
     from pipelines.stages.ray_data import map_blocks
 
-    extracted = extract_pages(ray.data.from_blocks(blocks), options.extract, cap_pools(pools, len(blocks)))
-    yield from map_blocks(extracted, write, pools).iter_batches(batch_size=None, batch_format="pyarrow")
+    def extract_and_write(left: list[pa.Table], may_fail: int) -> Iterator[WrittenPages]:
+        extracted = extract_pages(ray.data.from_blocks(left), options.extract, cap_pools(pools, len(left)))
+        written = map_blocks(extracted, write, pools)
+        written.context.max_errored_blocks = may_fail
+        for summary in written.iter_batches(batch_size=None, batch_format="pyarrow"):
+            yield from _written(summary, claim)
+
+    yield from write_with_retries(blocks, extract_and_write)
 
 
 def write_block(block: pa.Table, storage: Storage, output: str, run_id: str) -> pa.Table:

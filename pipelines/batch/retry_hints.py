@@ -50,7 +50,7 @@ def _same(words: str, *options: str) -> Callable[[PageLimits], Advice]:
 
 
 _ADVICE: dict[ErrorKind, Callable[[PageLimits], Advice]] = {
-    "unreadable": _same("Replace the file with an intact copy; if S3 was out of reach, just try again."),
+    "unreadable": _same("Replace the file with an intact copy; if its storage failed to read it, just try again."),
     "encrypted": _same(
         "Give its password in a file with --pdf-passwords, or replace the file with a copy without one."
     ),

@@ -50,7 +50,8 @@ def run(options: RunOptions, connect: Callable[[], None] | None = None) -> dict[
         _write_end(claim, record, "interrupted", "interrupted; the same command goes on from here")
         raise
     except BaseException as error:
-        _write_end(claim, record, "failed", describe_error(error)[1])
+        reason = str(error) if isinstance(error, JobError) else describe_error(error)[1]
+        _write_end(claim, record, "failed", reason)
         raise
     return record
 

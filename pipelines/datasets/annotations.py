@@ -12,7 +12,7 @@ from typing import Any
 from PIL import Image
 
 from pipelines.datasets.types import Report
-from pipelines.errors import ProcessingError
+from pipelines.errors import ProcessingError, raise_infrastructure_error
 from pipelines.storage.files import Storage
 
 HEAD_BYTES = 1 << 16
@@ -34,6 +34,7 @@ def skip_if_broken(uri: str, report: Report) -> Iterator[None]:
     except RecursionError:
         report(uri, "left out: it is nested too deeply")
     except (ProcessingError, OSError, ValueError) as error:
+        raise_infrastructure_error(error)
         report(uri, f"left out: {error}")
 
 

@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 
 from pipelines.datasets.annotations import coordinates, image_size, require_field, shortened, skip_if_broken
 from pipelines.datasets.types import Box, BoxRepairs, LabelledPage, Report
-from pipelines.errors import ProcessingError
+from pipelines.errors import ProcessingError, raise_infrastructure_error
 from pipelines.schema import Task
 from pipelines.storage.files import Storage, join_uri
 
@@ -113,6 +113,7 @@ def _from_parquet(storage: Storage, uris: list[str], split: str, report: Report)
             with pq.ParquetFile(storage.open(uri)) as parquet:
                 texts = parquet.read(columns=["ground_truth"])["ground_truth"].to_pylist()
         except (ProcessingError, OSError, KeyError, pa.ArrowException) as error:
+            raise_infrastructure_error(error)
             report(uri, f"left out: {error}")
             continue
         for row, text in enumerate(texts):

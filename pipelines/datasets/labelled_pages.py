@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from model.decode import split_label
 from pipelines.datasets.annotations import coordinates, shortened
 from pipelines.datasets.types import QUESTION, Box, BoxRepairs, LabelledPage, Question, Report, hashed_split
-from pipelines.errors import ProcessingError
+from pipelines.errors import ProcessingError, raise_infrastructure_error
 from pipelines.schema import BOX, Row, Task
 from pipelines.storage.files import Storage, join_uri
 
@@ -168,6 +168,7 @@ def _rows(
                         yield uri, number, {**row, "has_image": have_images[number]}
                         number += 1
         except ProcessingError as error:
+            raise_infrastructure_error(error)
             report(uri, f"left out: {error}")
 
 

@@ -111,6 +111,9 @@ class DocumentReader:
 
         Args:
             page: of `OpenResult.pages`.
+
+        Raises:
+            InfrastructureError: the machine is at fault, such as a full disk; another replica may read the page.
         """
         preview = None
         try:
@@ -121,7 +124,7 @@ class DocumentReader:
                 if request.previews:
                     (previewed,) = self._previewer([{**page, "path": str(path)}], should_continue)
                     preview = previewed.get("preview")
-        except Exception as error:  # such as a full disk: the page fails, and the request continues
+        except Exception as error:  # the page fails, and the request continues
             logger.exception("a page cannot be read")
             row = mark_failed(page, error)
         return {**row, "preview": preview, "preview_requested": request.previews}

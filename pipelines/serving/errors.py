@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pipelines.errors import Fault, InfrastructureError
+
 BAD_REQUEST = "invalid_request"
 UNAUTHORISED = "unauthorized"
 OVERLOADED = "overloaded"
@@ -12,6 +14,16 @@ STATUS_BY_KIND = {"too_large": 413, "unsupported": 415, "internal": 500}
 """Of a document that cannot be opened; for all other kinds `UNPROCESSABLE`."""
 
 UNPROCESSABLE = 422
+
+
+FAULT_RETRY_SECONDS = 30
+
+_FAULTS: dict[Fault, str] = {
+    "disk_full": "the server's disk for temporary files is full; try again later",
+    "credentials": "the server's credentials are not valid; try again later",
+    "storage_unavailable": "the server's storage is out of reach; try again later",
+    "file_descriptors": "the server has too many files open; try again later",
+}
 
 
 class RequestError(Exception):
@@ -49,6 +61,11 @@ def bad_request(message: str) -> RequestError:
 def refused_document(kind: str, message: str) -> RequestError:
     """A document that cannot be opened."""
     return RequestError(STATUS_BY_KIND.get(kind, UNPROCESSABLE), kind, message)
+
+
+def server_fault(fault: InfrastructureError) -> RequestError:
+    """A fault of the server's machine, without its message, which may name paths."""
+    return unavailable(_FAULTS[fault.fault], FAULT_RETRY_SECONDS)
 
 
 def unavailable(message: str, retry_after: int = 1) -> RequestError:

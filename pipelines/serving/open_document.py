@@ -11,9 +11,10 @@ import ray
 from ray import ObjectRef
 from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError
 
+from pipelines.errors import infrastructure_error
 from pipelines.schema import DOCUMENTS, Task
 from pipelines.serving.document_reader import OpenResult, ReadRequest
-from pipelines.serving.errors import RequestError, bad_request, refused_document, unavailable
+from pipelines.serving.errors import RequestError, bad_request, refused_document, server_fault, unavailable
 from pipelines.serving.options import RequestLimits, ServedModel, ServeOptions
 from pipelines.serving.replica_client import ReplicaClient, ReplicaLostError
 from pipelines.serving.row_json import row_json
@@ -101,6 +102,11 @@ async def open_document(client: ReplicaClient, options: ServeOptions, upload: Up
         raise RequestError(503, "crashed", str(error), 1) from error
     except (BackPressureError, DeploymentUnavailableError) as error:
         raise unavailable("all readers of documents are busy; try again later") from error
+    except Exception as error:
+        fault = infrastructure_error(error)
+        if fault is None:
+            raise
+        raise server_fault(fault) from error
     document = OpenDocument(client, request, content, model.task, options.limits, result, deadline, only_answer)
     try:
         _check(result, options.limits)

@@ -14,10 +14,11 @@ from ray.exceptions import ObjectLostError, RayActorError, RayTaskError, WorkerC
 from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError, RayServeException
 from ray.serve.handle import DeploymentHandle, DeploymentResponse, DeploymentResponseGenerator
 
-from pipelines.errors import ProcessingError
+from pipelines.errors import ProcessingError, infrastructure_error
 from pipelines.schema import Row, Task, mark_failed
 from pipelines.serving.admission import Admission
 from pipelines.serving.document_reader import OpenResult, ReadRequest
+from pipelines.serving.errors import server_fault
 from pipelines.serving.row_json import page_json_schema, row_json
 
 logger = logging.getLogger(__name__)
@@ -106,8 +107,12 @@ class ReplicaClient:
             error = ProcessingError("crashed", str(lost))
         except Exception as unforeseen:  # the other pages go on
             logger.exception("a page has no answer")
+            fault = infrastructure_error(unforeseen)
             cause = unforeseen.cause if isinstance(unforeseen, RayTaskError) else unforeseen
-            error = ProcessingError("internal", f"{type(cause).__name__}: it is in the server's log")
+            message = (
+                f"{type(cause).__name__}: it is in the server's log" if fault is None else str(server_fault(fault))
+            )
+            error = ProcessingError("internal", message)
         return row_json({**mark_failed(page, error), "preview": None}, page_json_schema(task, request.previews))
 
     def forget(self, upload_id: str) -> None:
@@ -168,4 +173,9 @@ async def _with_retries(attempt: Callable[[], Awaitable[Result]]) -> Result:
             raise
         except (RayActorError, WorkerCrashedError, ObjectLostError, RayServeException) as error:
             logger.warning("a replica was lost (%s), attempt %d of %d", type(error).__name__, number, ATTEMPTS)
+        except Exception as error:
+            fault = infrastructure_error(error)  # another replica may be on another machine
+            if fault is None or number == ATTEMPTS:
+                raise
+            logger.warning("%s, attempt %d of %d", fault.message, number, ATTEMPTS)
     raise ReplicaLostError("The processes that worked on it died twice; it may be too much for them.")

@@ -19,7 +19,8 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
 from pipelines.documents.media_type import JPEG_SIGNATURE, PNG_SIGNATURE
-from pipelines.serving.errors import RequestError, bad_request
+from pipelines.errors import infrastructure_error
+from pipelines.serving.errors import RequestError, bad_request, server_fault
 from pipelines.serving.options import RequestLimits
 from pipelines.serving.provided_words import ProvidedWords, parse_words
 
@@ -78,7 +79,7 @@ async def read_upload(request: Request, limits: RequestLimits) -> Upload:
     """The document and fields of a request.
 
     Raises:
-        RequestError: 400, 413 or 415.
+        RequestError: 400, 413 or 415; 503, the disk is full.
     """
     kind, parameters = parse_options_header(request.headers.get("content-type"))
     if kind != b"multipart/form-data":
@@ -100,6 +101,11 @@ async def read_upload(request: Request, limits: RequestLimits) -> Upload:
         form = await parser.parse()
     except (MultiPartException, FormParserError) as error:
         raise bad_request(f"the multipart body cannot be read: {error}") from error
+    except OSError as error:
+        fault = infrastructure_error(error)
+        if fault is None:
+            raise
+        raise server_fault(fault) from error
     except (UnicodeDecodeError, LookupError, KeyError, ValueError) as error:  # malformed headers of a part
         raise bad_request(f"the multipart body cannot be read ({type(error).__name__})") from error
     try:

@@ -43,7 +43,11 @@ class UploadFiles:
         for name in others[: max(0, len(self._timers) - MAX_FILES)]:
             self.drop(name)
         if is_new:
-            path.write_bytes(content)
+            try:
+                path.write_bytes(content)
+            except OSError:
+                self.drop(upload_id)  # a part of it, which a second attempt would take for the whole
+                raise
         try:
             yield path
         finally:

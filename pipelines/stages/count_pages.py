@@ -12,6 +12,7 @@ from pathlib import Path
 from pipelines.documents.document import Document
 from pipelines.errors import ProcessingError
 from pipelines.schema import Row, mark_failed
+from pipelines.stages.base import mark_unread
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class CountPages:
                 with Document(Path(row["path"]), passwords=self._passwords) as document:
                     counted = {**row, "media_type": document.media_type, "page_count": document.page_count}
             except Exception as error:  # a bad file fails alone
-                yield mark_failed(row, error)
+                yield mark_unread(row, error)
                 continue
             cap = self.options.max_pages_per_document
             count = counted["page_count"]

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from pipelines.errors import InfrastructureError, ProcessingError
 from pipelines.schema import Row, mark_failed
-from pipelines.storage.files import S3Options, Storage
+from pipelines.storage.files import S3Options, Storage, is_s3
+from pipelines.storage.local import KnownMounts, translated_errors
+
+MAX_DISK_SHARE = 0.5
+"""A document that takes more than this share of the disk for temporary files is too large for it, whatever else is
+there; where a smaller one finds no room, the disk is full."""
 
 
 class Fetch:
     """Page or document rows in, the same rows with the column `path` out. Failed rows pass through.
 
     The last document is kept, so that its pages cost one download, within one block or over consecutive blocks.
+
+    Raises:
+        InfrastructureError: the storage, the credentials or this machine's disk is at fault.
     """
 
     def __init__(self, s3: S3Options = S3Options()) -> None:  # noqa: B008
@@ -21,6 +31,7 @@ class Fetch:
         self.storage = Storage(s3=s3)
         self._folder = tempfile.TemporaryDirectory(prefix="documents-")
         self._kept: tuple[str, Path] | None = None
+        self._mounts = KnownMounts()
 
     def __call__(self, rows: Iterable[Row]) -> Iterator[Row]:
         for row in rows:
@@ -30,6 +41,8 @@ class Fetch:
             try:
                 yield {**row, "path": str(self._fetch(row["uri"]))}
             except Exception as error:  # a bad file fails its own pages only
+                if isinstance(error, ProcessingError) and error.kind == "not_found" and not is_s3(row["uri"]):
+                    self._mounts.check(row["uri"])
                 yield mark_failed(row, error)
 
     def _fetch(self, uri: str) -> Path:
@@ -38,11 +51,21 @@ class Fetch:
         self._drop()
         path = self.storage.local_file(uri)
         if path is not None:
+            self._mounts.add(uri)
             return path
         path = Path(self._folder.name, "document")
         self._kept = uri, path
         try:
-            self.storage.download(uri, path)
+            with translated_errors(str(path)):
+                self.storage.download(uri, path)
+        except InfrastructureError as error:
+            taken = path.stat().st_size if path.exists() else 0
+            self._drop()
+            disk_bytes = shutil.disk_usage(self._folder.name).total
+            if error.fault != "disk_full" or taken <= MAX_DISK_SHARE * disk_bytes:
+                raise
+            message = f"{uri}: no room for it on the {disk_bytes / 1e6:.0f} MB of {self._folder.name}"
+            raise ProcessingError("too_large", message) from None
         except BaseException:
             self._drop()
             raise

@@ -22,7 +22,8 @@ from pipelines.documents.rendering import RenderOptions, page_size, render_grey,
 from pipelines.documents.text_layer import TextLayer, read_text_layer
 from pipelines.documents.unread_ink import unread_regions
 from pipelines.errors import ProcessingError
-from pipelines.schema import Row, mark_failed
+from pipelines.schema import Row
+from pipelines.stages.base import mark_unread
 from pipelines.stages.read_quality import read_quality
 
 TextChoice = Literal["auto", "ocr", "layer"]
@@ -64,14 +65,14 @@ class Rasterize:
                 document = Document(Path(path), passwords=self._passwords)
             except Exception as error:  # a bad file fails its own pages only
                 for row in pages:
-                    yield mark_failed(row, error)
+                    yield mark_unread(row, error)
                 continue
             with document:
                 for row in pages:
                     try:
                         yield rasterize_page(document, row, self.options)
                     except Exception as error:
-                        yield mark_failed(row, error)
+                        yield mark_unread(row, error)
 
 
 def rasterize_page(document: Document, row: Row, options: RasterizeOptions) -> Row:

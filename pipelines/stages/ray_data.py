@@ -3,6 +3,10 @@
 A block of page rows goes in and one block comes out, so that each task emits one block. A task that emits several can
 lose rows when its actor dies and the retry splits them differently; here a block is a task, a retry and a written file,
 and its content depends on its input alone.
+
+A block that fails because the machine or the storage is at fault is repeated in its worker. If the fault lasts, the
+error ends the execution, unless the Dataset's context has a number of `max_errored_blocks` left: then the block is
+dropped, and its pages remain to be done.
 """
 
 from __future__ import annotations
@@ -15,7 +19,17 @@ import pyarrow as pa
 import ray.data
 
 from pipelines.runtime.pools import PAGES_PER_BLOCK, Pools
-from pipelines.stages.base import StageFactory, StageRunner
+from pipelines.stages.base import StageFactory, StageRunner, with_retries
+
+RETRY_PAUSES_SECONDS = (2.0, 10.0)
+"""A worker repeats a block after these pauses at most."""
+
+
+class RetryingStageRunner(StageRunner):
+    """A `StageRunner` that repeats a block while the machine or the storage is at fault."""
+
+    def __call__(self, block: pa.Table) -> pa.Table:
+        return with_retries(lambda: super(RetryingStageRunner, self).__call__(block), RETRY_PAUSES_SECONDS)
 
 
 def map_stages(
@@ -35,9 +49,10 @@ def map_stages(
         pools: how many actors, and the resources that each one requests.
     """
     rows.context.target_max_block_size = None
+    rows.context.raise_original_map_exception = True  # a fault keeps its type and its message
     if kind == "read":
         return rows.map_batches(
-            StageRunner,
+            RetryingStageRunner,
             fn_constructor_args=(stage_factories, schema),
             batch_size=None,
             batch_format="pyarrow",
@@ -47,7 +62,7 @@ def map_stages(
             compute=pools.read_strategy(),
         )
     return rows.map_batches(
-        StageRunner,
+        RetryingStageRunner,
         fn_constructor_args=(stage_factories, schema),
         batch_size=PAGES_PER_BLOCK if pools.infer_gpus else None,  # Ray Data requires a number with GPUs
         batch_format="pyarrow",
@@ -70,13 +85,18 @@ def map_blocks(rows: ray.data.Dataset, function: Callable[[pa.Table], pa.Table],
     No more tasks run at a time than there are readers: each needs a process of its own, which costs Ray seconds to
     start, and the little that a task books would admit ten of them on each CPU.
     """
+    rows.context.raise_original_map_exception = True
     return rows.map_batches(
-        function,
+        partial(_run_block, function=function),
         batch_size=None,
         batch_format="pyarrow",
         num_cpus=pools.task_cpus,
         compute=ray.data.TaskPoolStrategy(size=pools.read_actors),
     )
+
+
+def _run_block(block: pa.Table, function: Callable[[pa.Table], pa.Table]) -> pa.Table:
+    return with_retries(lambda: function(block), RETRY_PAUSES_SECONDS)
 
 
 def _run_stage(block: pa.Table, stage_factory: StageFactory, schema: pa.Schema) -> pa.Table:

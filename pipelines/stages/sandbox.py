@@ -28,6 +28,7 @@ import pyarrow as pa
 from pipelines.errors import JobError, ProcessingError
 from pipelines.schema import Row, mark_failed
 from pipelines.stages.base import StageFactory
+from pipelines.stages.sandbox_faults import attribute_fault, decode_fault
 from pipelines.stages.sandbox_protocol import OUT_OF_MEMORY, READY, PageLimits, SandboxSpec
 
 ATTEMPTS = 3
@@ -62,6 +63,10 @@ class Sandbox:
     """A stage that runs other stages in a separate process. Failed rows pass through.
 
     The process lives as long as this object, and so does the state of its stages, such as an open document.
+
+    Raises:
+        InfrastructureError: this machine or the storage is at fault, in each of `ATTEMPTS` processes.
+        SandboxError: the process cannot be started.
     """
 
     def __init__(
@@ -106,7 +111,8 @@ class Sandbox:
                 spent += time.monotonic() - started
                 is_last = attempt == ATTEMPTS or not should_continue()
                 if is_last or not (ended.retryable or process.answered):
-                    return mark_failed({**row, "seconds": {"rasterize": spent, "ocr": 0.0, "infer": 0.0}}, ended.error)
+                    seconds = {"rasterize": spent, "ocr": 0.0, "infer": 0.0}
+                    return mark_failed({**row, "seconds": seconds}, attribute_fault(ended.error))
                 continue
             if process.memory_bytes() > self.spec.limits.refresh_bytes:
                 self.close()
@@ -189,6 +195,8 @@ class _Process:
             answer = self._connection.recv_bytes()
             if answer == OUT_OF_MEMORY:
                 raise _out_of_memory(limits)
+            if fault := decode_fault(answer):
+                raise _EndedError(fault, retryable=True)
             table = pa.ipc.open_stream(answer).read_all()
             if table.schema != self._schema or table.num_rows != 1:
                 raise pa.ArrowInvalid("not a row of the page schema")

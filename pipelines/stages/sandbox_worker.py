@@ -21,8 +21,10 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from pipelines.errors import InfrastructureError
 from pipelines.schema import Row
 from pipelines.stages.base import rows_to_table
+from pipelines.stages.sandbox_faults import encode_fault
 from pipelines.stages.sandbox_protocol import OUT_OF_MEMORY, READY
 
 if TYPE_CHECKING:
@@ -50,6 +52,8 @@ def serve(connection: Connection) -> None:
         _answer(connection, rows, spec.schema)
     except MemoryError:
         connection.send_bytes(OUT_OF_MEMORY)
+    except InfrastructureError as error:
+        connection.send_bytes(encode_fault(error))
 
 
 def _answer(connection: Connection, rows: Iterable[Row], schema: pa.Schema) -> None:

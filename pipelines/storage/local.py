@@ -1,10 +1,12 @@
 """Files in folders. Errors are `ProcessingError`s: `not_found`, `access_denied`, `unsupported`, else `unreadable`.
+Those of a whole disk or mount are `InfrastructureError`s.
 
 File names may hold bytes that are not UTF-8; a listed URI has them as %XX.
 """
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import os
@@ -15,13 +17,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from pipelines.errors import ProcessingError
+from pipelines.errors import InfrastructureError, ProcessingError, infrastructure_error
 from pipelines.storage.uris import StoredObject
 
 _UNDECODED = re.compile("[\udc80-\udcff]")
 _ESCAPED = re.compile("%([89A-F][0-9A-F])")
 _TEMPORARY_SUFFIX = ".partial"
 _OWN_SUFFIXES = (_TEMPORARY_SUFFIX, ".lock")
+_FILE_OR_DISK = (errno.EIO, errno.ESTALE)
+"""Errors of one damaged or replaced file, or of the whole disk or mount that it is on."""
+
+READ_BYTES = 1 << 20
+
+EMPTY_SECONDS = 600.0
+"""A folder that has been empty for longer is taken for a mount point; its files were not just removed."""
 
 
 def list_folder(folder: str) -> Iterator[StoredObject]:
@@ -144,7 +153,7 @@ def _synchronise(path: Path, flags: int) -> None:
 
 @contextmanager
 def translated_errors(uri: str) -> Iterator[None]:
-    """Raise `ProcessingError` for an `OSError` of the block."""
+    """Raise `ProcessingError` for an `OSError` of the block; `InfrastructureError` where no single file is at fault."""
     try:
         yield
     except FileNotFoundError as error:
@@ -152,7 +161,85 @@ def translated_errors(uri: str) -> Iterator[None]:
     except PermissionError as error:
         raise ProcessingError("access_denied", f"{uri}: this user may not access it") from error
     except OSError as error:
+        fault = infrastructure_error(error, uri)
+        if fault is None and error.errno in _FILE_OR_DISK and not _answers(Path(uri).parent):
+            message = f"{uri}: {error.strerror}, and its folder does not answer; see that its disk or mount works"
+            fault = InfrastructureError("storage_unavailable", message)
+        if fault is not None:
+            raise fault from error
         raise ProcessingError("unreadable", f"{uri}: {error.strerror or error}") from error
+
+
+class KnownMounts:
+    """The file systems of files that were read, which tell a lost mount from a file that is gone by itself."""
+
+    def __init__(self) -> None:
+        self._folders: dict[int, Path] = {}
+
+    def add(self, uri: str) -> None:
+        """Note the file system of a file that is there."""
+        folder = Path(uri).parent
+        self._folders.setdefault(folder.stat().st_dev, folder)
+
+    def check(self, uri: str) -> None:
+        """Check a listed file that is not there.
+
+        Raises:
+            InfrastructureError: it was on a file system that is not mounted any more, as far as is known; or the
+                innermost folder on its path that still exists has been empty for `EMPTY_SECONDS`, as mount points are.
+        """
+        with translated_errors(uri):
+            for device, folder in self._folders.items():
+                left = _innermost_folder(folder)
+                if left.stat().st_dev != device and Path(uri).is_relative_to(left):
+                    message = f"{uri}: the file system with {folder} is not mounted any more; mount it again"
+                    raise InfrastructureError("storage_unavailable", message)
+            left = _innermost_folder(Path(uri).parent)
+            if time.time() - left.stat().st_mtime < EMPTY_SECONDS:
+                return
+            with os.scandir(left) as entries:
+                if next(entries, None) is not None:
+                    return
+        raise InfrastructureError(
+            "storage_unavailable",
+            f"{uri}: it was listed, and now {left} is empty; mount it again, or remove that folder if its files were "
+            "removed on purpose",
+        )
+
+
+def check_readable(path: Path, *, is_copy: bool) -> None:
+    """Read a file that a parser could not read, which takes a disk that fails for damaged content.
+
+    Args:
+        is_copy: the file is a copy that this machine made: then whatever cannot be read of it is the machine's fault.
+
+    Raises:
+        InfrastructureError: the file cannot be read, and neither can the disk or mount that it is on.
+    """
+    try:
+        with translated_errors(str(path)), path.open("rb") as file:
+            while file.read(READ_BYTES):
+                pass
+    except InfrastructureError:
+        raise
+    except ProcessingError as error:
+        if is_copy and isinstance(error.__cause__, OSError) and error.__cause__.errno in _FILE_OR_DISK:
+            raise InfrastructureError("storage_unavailable", f"{error.message}; check this machine's disk") from error
+
+
+def _innermost_folder(path: Path) -> Path:
+    """The folder itself, or the innermost one on its path that exists."""
+    return next(folder for folder in (path, *path.parents) if folder.is_dir())
+
+
+def _answers(folder: Path) -> bool:
+    """Whether the file system of a folder answers. `statvfs` asks a remote one, which caches hide otherwise."""
+    try:
+        os.statvfs(folder)
+        os.scandir(folder).close()
+    except OSError:
+        return False
+    return True
 
 
 def _stored_file(path: Path) -> StoredObject:

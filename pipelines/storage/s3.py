@@ -1,7 +1,8 @@
 """S3: requests that are repeated while the server is out of reach, and objects as seekable files.
 
 Settings come from the usual AWS environment variables and configuration files, `AWS_ENDPOINT_URL` included. Errors are
-`ProcessingError`s: `not_found`, `access_denied`, else `unreadable`.
+`ProcessingError`s: `not_found`, `access_denied`, else `unreadable`; those of the server and of the credentials are
+`InfrastructureError`s.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pipelines.errors import ProcessingError
-from pipelines.storage.s3_errors import is_transient, translated_errors
+from pipelines.errors import InfrastructureError, ProcessingError
+from pipelines.storage.s3_errors import is_transient, is_unreachable, translated_errors
 from pipelines.storage.s3_listing import list_entries
 from pipelines.storage.uris import StoredObject, split_s3
 
@@ -130,6 +131,7 @@ class S3Access:
 
         Raises:
             ProcessingError: `not_found`, `access_denied`, or `unreadable` with the reason.
+            InfrastructureError: the credentials are not valid, or the server is out of reach.
         """
         began, pause = time.monotonic(), 0.5
         while True:
@@ -137,14 +139,28 @@ class S3Access:
                 with translated_errors(uri, lambda: self._advice):
                     answer = send()
             except ProcessingError as error:
-                if not is_transient(error.__cause__) or time.monotonic() - began + pause > self._patience_seconds:
+                if not is_transient(error.__cause__):
                     raise
+                if time.monotonic() - began + pause > self._patience_seconds:
+                    if not is_unreachable(error.__cause__) and self._answers(uri):
+                        raise
+                    message = f"{error.message}; it is out of reach or overloaded, try again later"
+                    raise InfrastructureError("storage_unavailable", message) from error.__cause__
                 logger.warning("%s; trying again", error.message)
                 time.sleep(pause * random.uniform(0.5, 1))
                 pause = min(2 * pause, MAX_PAUSE_SECONDS)
             else:
                 self._patience_seconds = PATIENCE_SECONDS
                 return answer
+
+    def _answers(self, uri: str) -> bool:
+        """Whether the server answers at all: then a request that fails for long is the fault of its object."""
+        try:
+            with translated_errors(uri, lambda: self._advice):
+                self.client.head_bucket(Bucket=split_s3(uri)[0])
+        except ProcessingError as error:
+            return not (isinstance(error, InfrastructureError) or is_transient(error.__cause__))
+        return True
 
     def list(self, uri: str) -> Iterator[StoredObject]:
         """The objects under a prefix, or the one of that name, lazily, in the order of the server.

@@ -15,7 +15,7 @@ import ray.train.torch
 from ray.exceptions import RayTaskError
 from ray.train.v2.api.exceptions import TrainingFailedError
 
-from pipelines.errors import ProcessingError
+from pipelines.errors import ProcessingError, infrastructure_error
 from pipelines.storage.files import Storage, is_s3
 from pipelines.training.errors import TrainingError
 from pipelines.training.output import CHECKPOINTS
@@ -76,8 +76,9 @@ def failure_message(error: TrainingFailedError) -> str:
 def _reason(error: BaseException) -> str:
     if isinstance(error, RayTaskError) and isinstance(error.cause, BaseException):
         error = error.cause
+    error = infrastructure_error(error) or error
     if isinstance(error, ProcessingError):
-        return f"{error.kind}: {error.message}"
+        return f"{error.label}: {error.message}"
     return str(error).strip() or type(error).__name__
 
 

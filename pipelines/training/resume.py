@@ -51,6 +51,21 @@ def read_training_state(folder: Path, uri: str) -> TrainingState:
     return TrainingState(weights, state.get("model"), state["optimizer"], progress)
 
 
+def write_training_state(state: dict[str, Any], folder: Path) -> None:
+    """Write the file `STATE` of a checkpoint.
+
+    Raises:
+        OSError: it cannot be written. PyTorch alone says of a full disk that a position is unexpected.
+    """
+    try:
+        with (folder / STATE).open("wb") as file:
+            torch.save(state, file)
+    except RuntimeError as error:
+        if isinstance(error.__context__, OSError):
+            raise error.__context__ from error
+        raise
+
+
 def forget_removed_checkpoints(storage: Storage, output: str) -> bool:
     """Take checkpoints whose folders were removed off Ray Train's list; returns whether any is left.
 

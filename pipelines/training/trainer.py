@@ -40,8 +40,8 @@ from pipelines.training.initialization import ModelInit, initialize_model
 from pipelines.training.metrics_log import MetricsLog
 from pipelines.training.optimizer import AverageWeights, freeze, make_optimizer, schedule, set_learning_rates
 from pipelines.training.options import TrainingOptions
-from pipelines.training.output import CHECKPOINTS, PROGRESS, STATE
-from pipelines.training.resume import read_training_state
+from pipelines.training.output import CHECKPOINTS, PROGRESS
+from pipelines.training.resume import read_training_state, write_training_state
 
 
 @dataclass(frozen=True)
@@ -266,7 +266,7 @@ class Trainer:
         state: dict[str, Any] = {"optimizer": self.optimizer.state_dict()}
         if self.average is not None:
             state["model"] = self.model.state_dict()
-        torch.save(state, folder / STATE)
+        write_training_state(state, folder)
         (folder / PROGRESS).write_text(json.dumps(self.progress.__dict__) + "\n")
 
     def _restore(self) -> None:

@@ -7,6 +7,7 @@ import json
 import os
 import re
 from collections.abc import Iterable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import pytest
 
 from pipelines.batch.inputs import glob_to_regex, list_input, normalise_input
 from pipelines.batch.listing import list_documents
-from pipelines.errors import ProcessingError
+from pipelines.errors import InfrastructureError, ProcessingError
 from pipelines.storage.files import Storage, StoredObject, join_uri
 
 NAMES = ["a.pdf", "b.pdf", "b.txt", "2026/c.pdf", "2026/june/d.pdf", "2026/june/e [1].tif", "old/f.pdf"]
@@ -200,3 +201,24 @@ def test_names_that_are_no_utf8_are_listed_by_a_list(tmp_path: Path) -> None:
     (tmp_path / "list.txt").write_bytes(os.fsencode(odd) + b"\n")
     (stored,) = list_input(f"@{tmp_path}/list.txt", Storage())
     assert Storage().read(stored.uri) == b"x"
+
+
+@pytest.mark.parametrize(
+    ("error", "is_listed"),
+    [
+        (ProcessingError("access_denied", "not this object"), True),
+        (InfrastructureError("credentials", "expired"), False),
+    ],
+)
+def test_a_document_of_a_list_that_may_not_be_looked_up_is_listed_unless_it_is_for_the_credentials(
+    error: ProcessingError, is_listed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "list").write_text("s3://bucket/a.pdf\n")
+
+    def refuse(storage: Storage, uri: str) -> None:
+        raise error
+
+    monkeypatch.setattr(Storage, "find", refuse)
+    with nullcontext() if is_listed else pytest.raises(InfrastructureError, match="expired"):
+        listed = list_documents([f"@{tmp_path}/list"], Storage())
+        assert [stored.uri for stored in listed] == ["s3://bucket/a.pdf"]

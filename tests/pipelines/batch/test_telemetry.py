@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 import ray
 
+from pipelines.batch.manifest import WrittenPages
 from pipelines.batch.page_writer import write_block
 from pipelines.batch.telemetry import set_pending_pages
 from pipelines.schema import page_schema
@@ -21,8 +22,9 @@ pytestmark = [pytest.mark.xdist_group("ray of its own"), pytest.mark.usefixtures
 def test_pages_of_written_blocks_and_pending_pages_are_exported(tmp_path: Path) -> None:
     rows = [page_row("a", 0), page_row("a", 1, "timeout")]
     block = pa.Table.from_pylist(rows, schema=page_schema("token-classification"))
-    written = ray.remote(write_block).remote(block, Storage(), str(tmp_path), "20260101T000000-000001")
-    assert ray.get(written).to_pylist() == [{"pages": 2, "failed": 1, "seconds": 1.5}]
+    (tmp_path / "run.json").write_text('{"run_id": "00000001-abcdef"}')
+    [row] = ray.get(ray.remote(write_block).remote(block, Storage(), str(tmp_path), "00000001-abcdef")).to_pylist()
+    assert WrittenPages.from_row(row).counts.pages == {"ok": 1, "failed": 1}
     assert not missing_metrics(
         "ray_layoutlmv2_pages",
         'status="failed"',

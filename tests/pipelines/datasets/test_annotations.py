@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from pipelines.datasets.annotations import HEAD_BYTES, coordinates, image_size, require_field, shortened, skip_if_broken
-from pipelines.errors import ProcessingError
+from pipelines.errors import InfrastructureError, ProcessingError
 from pipelines.storage.files import Storage, join_uri
 
 
@@ -70,3 +70,16 @@ def test_numbers_too_large_for_a_page_are_refused() -> None:
 
 def test_long_values_are_shortened_in_messages() -> None:
     assert shortened(["x"] * 100).endswith("...") and len(shortened(["x"] * 100)) == 60
+
+
+@pytest.mark.parametrize(
+    "error", [InfrastructureError("credentials", "expired"), OSError(28, "No space left on device")]
+)
+def test_an_annotation_is_not_left_out_where_the_machine_is_at_fault(error: Exception) -> None:
+    reported: list[str] = []
+    with pytest.raises(InfrastructureError), skip_if_broken("a.json", lambda uri, _: reported.append(uri)):
+        raise error
+    assert not reported
+    with skip_if_broken("a.json", lambda uri, _: reported.append(uri)):
+        raise ProcessingError("not_found", "a.json")
+    assert reported == ["a.json"]

@@ -12,7 +12,8 @@ from safetensors.torch import save_file
 
 from model.checkpoint_source import CheckpointError
 from pipelines.storage.files import Storage, join_uri
-from pipelines.training.resume import forget_removed_checkpoints, read_training_state
+from pipelines.training.resume import forget_removed_checkpoints, read_training_state, write_training_state
+from tests.pipelines.storage.full_disk import DISK_BYTES, small_disk
 
 FILES = ("model.safetensors", "training_state.pt", "training.json")
 URI = "s3://bucket/run/checkpoints/step-00000008"
@@ -90,3 +91,13 @@ def test_a_run_begins_anew_without_a_checkpoint(root: str) -> None:
     assert not forget_removed_checkpoints(Storage(), root)
     uri = write_checkpoints(root, {8: 0.9}, removed=(8,))
     assert not forget_removed_checkpoints(Storage(), root) and not Storage().exists(uri)
+
+
+def test_a_full_disk_is_named_when_a_checkpoint_is_written(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk") as disk, pytest.raises(OSError, match="No space left on device"):
+        write_training_state({"optimizer": torch.zeros(DISK_BYTES)}, disk)
+
+
+def test_what_is_written_is_read(checkpoint: Path) -> None:
+    write_training_state({"optimizer": {"step": 3}}, checkpoint)
+    assert read_training_state(checkpoint, URI).optimizer == {"step": 3}
