@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pipelines.extract import make_page_counter, make_page_reader, make_previewer, make_tokenize, tokenize_options
 from pipelines.schema import EMPTY_RESULT, Row, mark_failed
 from pipelines.serving.options import PREVIEW_SIDE, ServeOptions
-from pipelines.serving.page_ranges import parse_page_ranges
+from pipelines.serving.page_ranges import count_pages, parse_page_ranges
 from pipelines.serving.probe import probe_document
 from pipelines.serving.provided_words import ProvidedWords
 from pipelines.serving.upload_files import UploadFiles
@@ -54,9 +54,9 @@ class OpenResult:
     """A document that was opened.
 
     Attributes:
-        row: of `DOCUMENTS`; failed if the document cannot be opened.
+        row: of `DOCUMENTS`; failed if the document cannot be opened. `pages_selected` may exceed the limit of a request.
         pages: rows of `PAGE_TO_DO` in order, with `given_words` and `given_boxes` if the request provides words; empty
-            if nothing can be answered.
+            if nothing can be answered, and if too many are selected.
         refusal: why the request makes no sense for this document; None if it does.
     """
 
@@ -92,17 +92,21 @@ class DocumentReader:
             return OpenResult(row, [])
         count = row["page_count"]
         try:
-            indices = range(count) if request.pages is None else parse_page_ranges(request.pages, count)
+            ranges = [range(count)] if request.pages is None else parse_page_ranges(request.pages, count)
+            selected = count_pages(ranges)
             self._check_questions(request)
-            if request.words is not None and len(indices) != 1:
-                raise ValueError(f"words belong to one page, and {len(indices)} pages are requested; use pages")
+            if request.words is not None and selected != 1:
+                raise ValueError(f"words belong to one page, and {selected} pages are requested; use pages")
         except ValueError as error:
             return OpenResult(row, [], str(error))
+        row["pages_selected"] = selected
+        if selected > self._options.limits.pages:
+            return OpenResult(row, [])
         page = {name: row[name] for name in ("document_id", "uri", "media_type", "page_count")}
         if request.words is not None:
             page |= {"given_words": request.words.words, "given_boxes": request.words.boxes}
-        pages = [{**page, "page_index": index} for index in indices]
-        return OpenResult({**row, "pages_selected": len(pages)}, pages)
+        pages = [{**page, "page_index": index} for indices in ranges for index in indices]
+        return OpenResult(row, pages)
 
     def read_page(
         self, request: ReadRequest, page: Row, content: bytes, should_continue: ShouldContinue = lambda: True

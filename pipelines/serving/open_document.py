@@ -132,7 +132,7 @@ def _check(result: OpenResult, limits: RequestLimits) -> None:
         raise refused_document(result.row["error_kind"], result.row["error"])
     if result.refusal is not None:
         raise bad_request(result.refusal)
-    pages, maximum = len(result.pages), limits.pages
+    pages, maximum = result.row["pages_selected"], limits.pages
     if pages > maximum:
         message = f"{pages} pages are more than the {maximum} answered at once; choose some, such as pages=1-{maximum}"
         raise RequestError(413, "too_large", message)

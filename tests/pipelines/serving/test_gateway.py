@@ -149,6 +149,24 @@ def test_the_limits_are_listed_as_they_are_by_default(options: ServeOptions) -> 
     with_gateway(options, FakeReader(1, 1), use)
 
 
+@pytest.mark.parametrize(
+    ("name", "limit"),
+    [("pages", 10_000), ("model", 200), ("previews", 20), ("questions", 2000), ("words", 1_000_000)],
+)
+def test_a_field_that_is_too_long_is_refused_before_a_reader_sees_it(
+    options: ServeOptions, name: str, limit: int
+) -> None:
+    reader = FakeReader(1, 1, is_broken=True)
+
+    async def use(client: httpx.AsyncClient) -> None:
+        refused = await extract(client, **{name: "1" * (limit + 1)})
+        assert (refused.status_code, refused.json()["error_kind"]) == (400, "invalid_request")
+        size = "Part exceeded maximum size" if name == "words" else f"{limit + 1} characters, more than the {limit}"
+        assert size in refused.json()["error"]
+
+    with_gateway(options, reader, use)
+
+
 @pytest.mark.parametrize(("keys", "open_paths"), [((), PATHS), (("secret",), PATHS[:3])], ids=["open", "with a key"])
 def test_which_paths_need_a_key(options: ServeOptions, keys: tuple[str, ...], open_paths: tuple[str, ...]) -> None:
     async def admitted(client: httpx.AsyncClient, **headers: str) -> tuple[str, ...]:

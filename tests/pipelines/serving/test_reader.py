@@ -45,6 +45,11 @@ def deed(pages: int = 1) -> bytes:
     return draw_pdf(*[DrawnPage(show("A deed between the parties named below", 20, 200))] * pages)
 
 
+def claimed_pages(count: int) -> bytes:
+    """A PDF that claims to have `count` pages, and as many bytes as are needed to be believed."""
+    return deed().replace(b"/Count 1", f"/Count {count}".encode()) + b" " * count
+
+
 def open_files(name: str) -> list[str]:
     """Paths with `name` that this process or one that it started holds open, removed ones too."""
     paths = []
@@ -107,3 +112,14 @@ def test_a_page_that_nobody_awaits_any_longer_is_given_up(options: ServeOptions,
     given_up = row if row is not None else result.row  # on a busy machine opening takes long enough
     assert (given_up["status"], given_up["error_kind"]) == ("failed", "timeout")
     assert "cancelled" in given_up["error"]
+
+
+def test_a_document_of_a_million_pages_gets_no_row_for_each_of_them(options: ServeOptions) -> None:
+    documents = DocumentReader(options)
+    content = claimed_pages(1_000_000)
+    result = documents.open(request("million1"), content)
+    assert (result.row["pages_selected"], result.pages, result.refusal) == (1_000_000, [], None)
+    overlapping = documents.open(request("million2", ",".join(["1-"] * 1000)), content)
+    assert (overlapping.row["pages_selected"], overlapping.pages) == (1_000_000, [])
+    chosen = documents.open(request("million3", "7"), content)
+    assert [page["page_index"] for page in chosen.pages] == [6]
