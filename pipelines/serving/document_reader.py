@@ -54,7 +54,7 @@ class OpenResult:
     """A document that was opened.
 
     Attributes:
-        row: of `DOCUMENTS`; failed if the document cannot be opened. `pages_selected` may exceed the limit of a request.
+        row: of `DOCUMENTS`; failed if the document cannot be opened. More pages may be selected than a request may have.
         pages: rows of `PAGE_TO_DO` in order, with `given_words` and `given_boxes` if the request provides words; empty
             if nothing can be answered, and if too many are selected.
         refusal: why the request makes no sense for this document; None if it does.

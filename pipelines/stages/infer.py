@@ -9,7 +9,7 @@ PyTorch is imported inside the functions: the many workers that read pages impor
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
@@ -86,11 +86,12 @@ class Infer:
     def __call__(self, rows: Iterable[Row]) -> Iterator[Row]:
         rows = list(rows)
         started = time.perf_counter()
-        windows = [
-            WindowPosition(page, index) for page, row in enumerate(rows) for index in range(len(row["windows"] or ()))
-        ]
-        answers = self.answer(rows, windows)
-        seconds_per_window = (time.perf_counter() - started) / max(1, len(windows))
+        answers = self.answer(rows, window_positions(rows))
+        yield from self.results(rows, answers, time.perf_counter() - started)
+
+    def results(self, rows: list[Row], answers: Answers, seconds: float) -> Iterator[Row]:
+        """`INFERRED` from the answers to all windows of `rows`, which took `seconds` together."""
+        seconds_per_window = seconds / max(1, len(answers))
         for page, row in enumerate(rows):
             result = {name: value for name, value in row.items() if name != "model_image"} | {"model": self.model_name}
             result["window_logits"] = None
@@ -103,6 +104,13 @@ class Infer:
                     result["window_logits"] = [answer.reshape(-1) for answer in own if isinstance(answer, np.ndarray)]
                     result["seconds"] = {**row["seconds"], "infer": seconds_per_window * len(own)}
             yield result
+
+    def slices(self, row: Row) -> list[list[WindowPosition]]:
+        """The windows of one page in the batches in which `answer` takes them, so that other pages can come between.
+
+        `answer([row], windows)` of each of them gives what a call for all of the page's windows gives.
+        """
+        return plan_batches([row], window_positions([row]), self.options.batch_tokens)
 
     def batch_by_batch(self, rows: list[Row], windows: list[WindowPosition]) -> Answers:
         """Batch windows of similar length across pages; used on a GPU."""
@@ -167,6 +175,11 @@ def choose_dtype(choice: DtypeChoice, device: torch.device) -> torch.dtype:
     if device.type != "cuda":
         return torch.float32
     return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+
+
+def window_positions(rows: Sequence[Row]) -> list[WindowPosition]:
+    """The positions of all windows of a block."""
+    return [WindowPosition(page, index) for page, row in enumerate(rows) for index in range(len(row["windows"] or ()))]
 
 
 def plan_batches(rows: list[Row], windows: list[WindowPosition], batch_tokens: int) -> list[list[WindowPosition]]:
