@@ -69,8 +69,12 @@ class Upload:
 
     @property
     def has_one_page(self) -> bool:
-        """Whether at most one page can be meant, according to `pages` or the first bytes of the document."""
-        return (self.pages or "").isdigit() or self.content.startswith((PNG_SIGNATURE, JPEG_SIGNATURE))
+        """Whether at most one page can be meant, according to `pages`, `words` or the document's first bytes."""
+        return (
+            (self.pages or "").isdigit()
+            or self.words is not None
+            or self.content.startswith((PNG_SIGNATURE, JPEG_SIGNATURE))
+        )
 
     @property
     def digest(self) -> str:

@@ -68,11 +68,11 @@ class FakeReader:
 
 
 class FakePredictor:
-    async def answer(self, row: Row) -> bytes:
-        return row_json(row, page_schema("token-classification"))
+    async def answer(self, row: Row) -> tuple[bytes, int]:
+        return row_json(row, page_schema("token-classification")), 1
 
     async def answer_one(self, read: tuple[OpenResult, Row]) -> tuple[OpenResult, bytes]:
-        return read[0], await self.answer(read[1])
+        return read[0], (await self.answer(read[1]))[0]
 
     async def ping(self) -> None:
         pass

@@ -8,7 +8,15 @@ import torch
 
 from model import LayoutLMv2Tokenizer
 from pipelines.schema import MODEL_IMAGE_SHAPE, TASKS, Row, Task
-from pipelines.stages.infer import Infer, InferOptions, WindowPosition, collate, plan_batches, plan_page_batches
+from pipelines.stages.infer import (
+    Answers,
+    Infer,
+    InferOptions,
+    WindowPosition,
+    collate,
+    plan_batches,
+    plan_page_batches,
+)
 from pipelines.stages.model_loader import load_model
 from pipelines.stages.tokenize import Tokenize, TokenizeOptions
 
@@ -141,6 +149,22 @@ def test_logits_of_a_page_on_a_cpu_are_bitwise_independent_of_the_other_pages() 
     for one, beside in zip(alone, stage(rows), strict=True):
         for logits, others in zip(one["window_logits"], beside["window_logits"], strict=True):
             np.testing.assert_array_equal(logits, others)
+
+
+@pytest.mark.parametrize("way", [as_on_a_gpu, lambda stage: stage], ids=["in batches", "page by page"])
+def test_a_page_in_slices_gets_bitwise_the_logits_of_a_call(way: Callable[[Infer], Infer]) -> None:
+    row = page(1500)
+    stage = way(infer(threads=1, batch_tokens=1024))
+    (whole,) = stage([row])
+    answers: Answers = {}
+    slices = stage.slices(row)
+    assert len(slices) > 2 and max(map(len, slices)) == 2, "slices hold as many tokens as a batch"
+    for windows in slices:
+        answers |= stage.answer([row], windows)
+    (sliced,) = stage.results([row], answers, 1.0)
+    assert sliced.keys() == whole.keys() and sliced["seconds"]["infer"] == pytest.approx(1.0)
+    for ours, theirs in zip(sliced["window_logits"], whole["window_logits"], strict=True):
+        np.testing.assert_array_equal(ours, theirs)
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float32"])
