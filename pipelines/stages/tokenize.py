@@ -158,7 +158,7 @@ def _check_windows(windows: list[Row], max_windows: int | None) -> None:
 
 def _too_many_windows(max_windows: int) -> ProcessingError:
     message = f"The page's words need more than {max_windows} windows of the model"
-    return ProcessingError("too_large", f"{message}; ask fewer questions at a time, or of a part of the page.")
+    return ProcessingError("too_large", f"{message}; ask fewer questions at a time, or send a part of it.")
 
 
 def _windows_of(encoding: BatchEncoding, *, first_word_sequence: int, stride: int, question_index: int) -> list[Row]:
