@@ -110,7 +110,7 @@ class Predictor:
         for windows in (await self._load(model)).infer.slices(row):
             stages = await self._load(model)  # each time: another model may have taken its place in the meantime
             started = time.perf_counter()
-            answers |= await self._thread.run(partial(stages.infer.answer, [row], windows))
+            answers |= await self._thread.run(partial(stages.infer.answer_slice, row, windows))
             seconds += time.perf_counter() - started
             yield None
         stages = await self._load(model)

@@ -106,11 +106,20 @@ class Infer:
             yield result
 
     def slices(self, row: Row) -> list[list[WindowPosition]]:
-        """The windows of one page in the batches in which `answer` takes them, so that other pages can come between.
+        """The windows of one page in parts that take little time, so that other pages can come between them.
 
-        `answer([row], windows)` of each of them gives what a call for all of the page's windows gives.
+        On a GPU, a part is a batch; on a CPU, one window a thread.
         """
-        return plan_batches([row], window_positions([row]), self.options.batch_tokens)
+        windows = window_positions([row])
+        if self.pages_at_once is None:
+            return plan_batches([row], windows, self.options.batch_tokens)
+        return [windows[first : first + self._threads] for first in range(0, len(windows), self._threads)]
+
+    def answer_slice(self, row: Row, windows: list[WindowPosition]) -> Answers:
+        """The answers to one of the parts that `slices` gives."""
+        if self.pages_at_once is None:
+            return self.batch_by_batch([row], windows)
+        return self._in_lanes([row], [[window] for window in windows])
 
     def batch_by_batch(self, rows: list[Row], windows: list[WindowPosition]) -> Answers:
         """Batch windows of similar length across pages; used on a GPU."""
@@ -120,13 +129,13 @@ class Infer:
         return answers
 
     def page_by_page(self, rows: list[Row], windows: list[WindowPosition]) -> Answers:
-        """Batch the windows of each page separately and run several pages in parallel; used on a CPU.
+        """Batch the windows of each page separately and run several pages in parallel; used on a CPU."""
+        return self._in_lanes(rows, plan_page_batches(rows, windows, self.options.batch_tokens))
 
-        With fewer pages than threads, the threads are divided among the pages.
-        """
+    def _in_lanes(self, rows: list[Row], batches: list[list[WindowPosition]]) -> Answers:
+        """Run batches in parallel; with fewer of them than threads, the threads are divided among them."""
         import torch
 
-        batches = plan_page_batches(rows, windows, self.options.batch_tokens)
         lanes = min(self._threads, len(batches))
 
         def answer_page(batch: list[WindowPosition]) -> Answers:

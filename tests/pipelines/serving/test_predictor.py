@@ -85,6 +85,10 @@ def test_a_page_in_slices_has_the_answer_of_a_direct_call(options: ServeOptions)
         ours, theirs = json.loads(answer), json.loads(expected)
         assert windows == len(row["windows"])
         assert ours.pop("seconds").keys() == theirs.pop("seconds").keys()
+        assert ours.pop("scores") == pytest.approx(theirs.pop("scores"), abs=1e-4)
+        for entity, other in zip(ours.pop("entities"), theirs.pop("entities"), strict=True):
+            assert entity.pop("score") == pytest.approx(other.pop("score"), abs=1e-4)
+            assert entity == other
         assert ours == theirs
 
     with_predictor(options, use)
