@@ -68,6 +68,8 @@ class Options(ReadingOptions, InputAccessOptions, ExtractedOptions):
     retry_failed: bool = False
     """Read the failed documents and pages of the earlier run in --output again, for instance with higher limits or
     --text ocr; the others stay as they are."""
+    keep_going: bool = False
+    """Do not stop when page after page, of many documents, fails in the same way."""
     deduplicate: bool = True
     """Read documents in S3 with the same bytes (etag and size) once, and write each of them."""
     report_pages: int = 8
@@ -106,6 +108,7 @@ class Options(ReadingOptions, InputAccessOptions, ExtractedOptions):
             limit=self.limit,
             overwrite=self.overwrite,
             retry_failed=self.retry_failed,
+            keep_going=self.keep_going,
             report_pages=self.report_pages,
             deduplicate=self.deduplicate,
             command=tuple(command),

@@ -105,12 +105,12 @@ def choose_pages(options: Options, extract: ExtractOptions) -> tuple[list[Row], 
         try:
             document = open_document(path, extract)
             count = document["page_count"]
-            indices = range(count) if options.pages is None else parse_page_ranges(options.pages, count)
+            ranges = [range(count)] if options.pages is None else parse_page_ranges(options.pages, count)
         except (ProcessingError, ValueError) as error:
             print(f"error: {path}: {describe_failure(error)}", file=sys.stderr)
             continue
         documents.append(document)
-        chosen += [(document, index) for index in indices]
+        chosen += [(document, index) for indices in ranges for index in indices]
     return documents, chosen
 
 

@@ -89,6 +89,10 @@ class Options(ReadingOptions, EndpointOptions):
     """The longest that a request may take, in seconds; pages that are not done by then are failed ones."""
     pages_in_flight: int = 4
     """Pages of one request that are worked on at a time."""
+    max_page_windows: int = 200
+    """Windows of 512 tokens that a page may need, those of all questions together; a page that needs more fails."""
+    max_windows: int = 5000
+    """The same of all pages of a request together; the pages after that fail."""
     max_requests: int = 32
     """Requests that each process that speaks HTTP answers at a time; more are refused with 429."""
     models_in_memory: int = 3
@@ -144,6 +148,8 @@ class Options(ReadingOptions, EndpointOptions):
                 questions=self.max_questions,
                 seconds=self.request_time_limit_seconds,
                 pages_in_flight=self.pages_in_flight,
+                page_windows=self.max_page_windows,
+                windows=self.max_windows,
             ),
             keys=read_keys(os.environ.get(KEYS_VARIABLE, ""), self.api_keys_file),
             requests_in_flight=self.max_requests,

@@ -100,13 +100,16 @@ _DATES = tuple(
 _NUMBER_WORDS = {name: number for number, name in enumerate(_SMALL)}
 _NUMBER_WORDS |= {name: 10 * number for number, name in enumerate(_TENS, start=2)}
 _ONE_WORD = "|".join(sorted(_NUMBER_WORDS, key=len, reverse=True))
-_WORDS = rf"(?:(?:{_ONE_WORD}|hundred|and)[\s-]+)*(?:{_ONE_WORD}|hundred)"
+# Gaps and numbers of words are bounded: a text of nothing else would take quadratic time.
+_GAP, _SPACES = r"[\s-]{0,10}", r"\s{0,10}"
+_WORDS = rf"(?:(?:{_ONE_WORD}|hundred|and)[\s-]{{1,10}}){{0,8}}(?:{_ONE_WORD}|hundred)"
 _AMOUNT = r"\d+(?:\.\d+)?"
 _UNIT = r"(?:(?:calendar|full|consecutive|additional)\s+)?(?P<unit>day|week|month|year)s?\b"
 _LENGTH = re.compile(
     r"(?<![\w.])(?:"
-    rf"(?:(?:{_WORDS})?\s*\(\s*(?P<bracketed>{_AMOUNT})\s*\)|(?P<digits>{_AMOUNT})|(?P<words>{_WORDS}))"
-    rf"[\s-]*{_UNIT}"
+    rf"(?:(?:{_WORDS})?{_SPACES}\({_SPACES}(?P<bracketed>{_AMOUNT}){_SPACES}\)"
+    rf"|(?P<digits>{_AMOUNT})|(?P<words>{_WORDS}))"
+    rf"{_GAP}{_UNIT}"
     rf"|(?P<ordinal>{_ORDINAL_WORDS}|\d+(?:st|nd|rd|th))\s*(?:\(\s*\d+\s*(?:st|nd|rd|th)\s*\)\s*)?(?:year\s+)?"
     r"anniversary\b)",
     re.IGNORECASE,

@@ -24,7 +24,8 @@ READER_PAGES = 2
 """Pages that a reader holds: one is being read, the next one is at hand."""
 
 PREDICTOR_PAGES = 64
-"""Pages that a predictor holds, out of which batches are made."""
+"""Pages that a predictor holds at least, out of which batches are made. It has room for all pages that a gateway has in
+progress: long ones, which take turns in the model with the others, would else keep those out."""
 
 UPSCALE_SECONDS, DOWNSCALE_SECONDS = 5.0, 120.0
 
@@ -42,7 +43,7 @@ def build_application(options: ServeOptions) -> Application:
     )
     predictor = _deployment(predictor_class(options.models_in_memory)).options(
         name=Predictor.__name__,
-        max_ongoing_requests=PREDICTOR_PAGES,
+        max_ongoing_requests=max(PREDICTOR_PAGES, options.requests_in_flight * options.limits.pages_in_flight),
         max_queued_requests=queued,
         ray_actor_options=_resources(options.predictor),
         autoscaling_config=_autoscaling(options.predictor, PREDICTOR_PAGES // 4),

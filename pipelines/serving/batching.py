@@ -5,14 +5,21 @@ the same model that are of similar length, as many as a batch may hold. No page 
 
 Serve closes its own batches when their first page comes, not when the model is free: without a waiting time each of
 them holds one page.
+
+A page with more windows than a batch holds would keep the others waiting: the model looks after each slice of it
+whether its answer is still wanted, and takes a batch of other pages before it goes on.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import math
+import time
+from collections import deque
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, field
 
+from pipelines.errors import ProcessingError
 from pipelines.schema import Row
 from pipelines.stages.infer import padded_length
 
@@ -23,10 +30,11 @@ class WaitingPage:
 
     Attributes:
         model: by name.
-        row: of `TOKENIZED`.
+        row: of `TOKENIZED`; its `seconds_left`, if it has any, count from now.
         answer: its JSON.
         windows: number of windows.
         longest: tokens of the longest window.
+        deadline: on the clock of `time.monotonic`.
     """
 
     model: str
@@ -34,10 +42,19 @@ class WaitingPage:
     answer: asyncio.Future[bytes]
     windows: int = field(init=False)
     longest: int = field(init=False)
+    deadline: float = field(init=False)
 
     def __post_init__(self) -> None:
         lengths = [len(window["input_ids"]) for window in self.row["windows"] or ()]
         self.windows, self.longest = len(lengths), max(lengths, default=0)
+        self.deadline = time.monotonic() + self.row.get("seconds_left", math.inf)
+
+    def is_wanted(self) -> bool:
+        """Whether somebody still waits for the answer; a page that is too late fails."""
+        if not self.answer.done() and time.monotonic() > self.deadline:
+            message = "The request's time was over before the model had answered."
+            self.answer.set_exception(ProcessingError("timeout", message))
+        return not self.answer.done()
 
 
 def take_batch(waiting: list[WaitingPage], batch_tokens: int, batch_pages: int | None = None) -> list[WaitingPage]:
@@ -60,19 +77,31 @@ def take_batch(waiting: list[WaitingPage], batch_tokens: int, batch_pages: int |
 
 
 class Batching:
-    """Hands pages to a model, a batch at a time; used from the event loop on which it is made."""
+    """Hands pages to a model; used from the event loop on which it is made.
+
+    A page with more tokens than a batch may hold is long. It is answered in slices, which take turns with the batches
+    of other pages, and long pages take turns with each other.
+    """
 
     def __init__(
         self,
         answer_rows: Callable[[str, list[Row]], Awaitable[list[bytes]]],
+        answer_in_slices: Callable[[str, Row], AsyncGenerator[bytes | None, None]],
         batch_tokens: int,
         batch_pages: int | None = None,
     ) -> None:
-        """`answer_rows` takes a model's name and rows, and returns an answer for each; see `take_batch`."""
+        """
+        Args:
+            answer_rows: takes a model's name and rows, and returns an answer for each; see `take_batch`.
+            answer_in_slices: takes a model's name and the row of a long page; yields None after each slice, and last
+                the answer.
+        """
         self._answer_rows = answer_rows
+        self._answer_in_slices = answer_in_slices
         self._batch_tokens = batch_tokens
         self._batch_pages = batch_pages
         self._waiting: list[WaitingPage] = []
+        self._long: deque[tuple[WaitingPage, AsyncGenerator[bytes | None, None]]] = deque()
         self._page_added = asyncio.Event()
         self._worker = asyncio.get_running_loop().create_task(self._answer_all())
 
@@ -82,13 +111,19 @@ class Batching:
         return not self._worker.done()
 
     async def answer(self, model: str, row: Row) -> bytes:
-        """The answer to a page, in its turn. A page whose caller leaves before that is never started.
+        """The answer to a page, in its turn.
+
+        A page whose caller leaves, or whose `seconds_left` are over, is not started, or stopped after its slice.
 
         Raises:
+            ProcessingError: `timeout`; the row's `seconds_left` are over.
             Exception: whatever its batch raised.
         """
         page = WaitingPage(model, row, asyncio.get_running_loop().create_future())
-        self._waiting.append(page)
+        if page.windows > 1 and page.windows * padded_length(page.longest) > self._batch_tokens:
+            self._long.append((page, self._answer_in_slices(model, row)))
+        else:
+            self._waiting.append(page)
         self._page_added.set()
         try:
             return await page.answer
@@ -99,11 +134,17 @@ class Batching:
     async def _answer_all(self) -> None:
         while True:
             await self._page_added.wait()
-            while self._waiting:
-                await self._answer_batch(take_batch(self._waiting, self._batch_tokens, self._batch_pages))
+            while self._waiting or self._long:
+                if self._waiting:
+                    batch = take_batch(self._waiting, self._batch_tokens, self._batch_pages)
+                    await self._answer_batch([page for page in batch if page.is_wanted()])
+                if self._long:
+                    await self._answer_slice(*self._long.popleft())
             self._page_added.clear()
 
     async def _answer_batch(self, batch: list[WaitingPage]) -> None:
+        if not batch:
+            return
         try:
             answers = await self._answer_rows(batch[0].model, [page.row for page in batch])
         except Exception as error:
@@ -114,3 +155,18 @@ class Batching:
         for page, answer in zip(batch, answers, strict=True):
             if not page.answer.done():
                 page.answer.set_result(answer)
+
+    async def _answer_slice(self, page: WaitingPage, slices: AsyncGenerator[bytes | None, None]) -> None:
+        if not page.is_wanted():
+            await slices.aclose()
+            return
+        try:
+            answer = await anext(slices)
+        except Exception as error:
+            if not page.answer.done():
+                page.answer.set_exception(error)
+            return
+        if answer is None:
+            self._long.append((page, slices))
+        elif not page.answer.done():
+            page.answer.set_result(answer)

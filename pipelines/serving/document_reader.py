@@ -7,13 +7,14 @@ it. `Fetch` is left out, so nothing that a client sends is ever used as a path o
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from pipelines.extract import make_page_counter, make_page_reader, make_previewer, make_tokenize, tokenize_options
 from pipelines.schema import EMPTY_RESULT, Row, mark_failed
-from pipelines.serving.options import PREVIEW_SIDE, ServeOptions
-from pipelines.serving.page_ranges import parse_page_ranges
+from pipelines.serving.options import PREVIEW_SIDE, RequestLimits, ServeOptions
+from pipelines.serving.page_ranges import count_pages, parse_page_ranges
 from pipelines.serving.probe import probe_document
 from pipelines.serving.provided_words import ProvidedWords
 from pipelines.serving.upload_files import UploadFiles
@@ -38,6 +39,8 @@ class ReadRequest:
         pages: ranges, see `parse_page_ranges`; None for all pages.
         previews: whether to add a picture of each page.
         words: of the only page requested, which then needs no reading.
+        max_windows: windows of the model that a page may need.
+        seconds_left: after which nobody waits for the answer any longer.
     """
 
     upload_id: str
@@ -47,6 +50,8 @@ class ReadRequest:
     pages: str | None = None
     previews: bool = False
     words: ProvidedWords | None = None
+    max_windows: int = RequestLimits.page_windows
+    seconds_left: float = math.inf
 
 
 @dataclass(frozen=True)
@@ -54,15 +59,17 @@ class OpenResult:
     """A document that was opened.
 
     Attributes:
-        row: of `DOCUMENTS`; failed if the document cannot be opened.
+        row: of `DOCUMENTS`; failed if the document cannot be opened. It may have more pages selected than are answered.
         pages: rows of `PAGE_TO_DO` in order, with `given_words` and `given_boxes` if the request provides words; empty
-            if nothing can be answered.
+            if nothing can be answered, and if too many are selected.
         refusal: why the request makes no sense for this document; None if it does.
+        is_too_large: whether it is refused for its size.
     """
 
     row: Row
     pages: list[Row]
     refusal: str | None = None
+    is_too_large: bool = False
 
 
 NO_PAGE: Row = {
@@ -92,17 +99,21 @@ class DocumentReader:
             return OpenResult(row, [])
         count = row["page_count"]
         try:
-            indices = range(count) if request.pages is None else parse_page_ranges(request.pages, count)
+            ranges = [range(count)] if request.pages is None else parse_page_ranges(request.pages, count)
+            selected = count_pages(ranges)
             self._check_questions(request)
-            if request.words is not None and len(indices) != 1:
-                raise ValueError(f"words belong to one page, and {len(indices)} pages are requested; use pages")
+            if request.words is not None and selected != 1:
+                raise ValueError(f"words belong to one page, and {selected} pages are requested; use pages")
         except ValueError as error:
             return OpenResult(row, [], str(error))
+        row["pages_selected"] = selected
+        if selected > self._options.limits.pages:
+            return OpenResult(row, [])
         page = {name: row[name] for name in ("document_id", "uri", "media_type", "page_count")}
         if request.words is not None:
             page |= {"given_words": request.words.words, "given_boxes": request.words.boxes}
-        pages = [{**page, "page_index": index} for index in indices]
-        return OpenResult({**row, "pages_selected": len(pages)}, pages)
+        pages = [{**page, "page_index": index} for indices in ranges for index in indices]
+        return OpenResult(row, pages)
 
     def read_page(
         self, request: ReadRequest, page: Row, content: bytes, should_continue: ShouldContinue = lambda: True
@@ -120,7 +131,7 @@ class DocumentReader:
             with self._files.open(request.upload_id, content) as path:
                 (row,) = self._page_reader([{**page, "path": str(path)}], should_continue)
                 row["questions"] = [{"text": question} for question in request.questions]
-                (row,) = self._tokenize(request.model)([row])
+                (row,) = self._tokenize(request.model)([row], request.max_windows)
                 if request.previews:
                     (previewed,) = self._previewer([{**page, "path": str(path)}], should_continue)
                     preview = previewed.get("preview")
@@ -132,12 +143,18 @@ class DocumentReader:
     def open_and_read(
         self, request: ReadRequest, content: bytes, should_continue: ShouldContinue = lambda: True
     ) -> tuple[OpenResult, Row | None]:
-        """Open a document, read its first selected page (None if there is none) and drop its file."""
+        """Open a document, read its first selected page (None if there is none) and drop its file.
+
+        A request whose words need too many windows is refused.
+        """
         try:
             result = self.open(request, content, should_continue)
             if not result.pages:
                 return result, None
-            return result, self.read_page(request, result.pages[0], content, should_continue)
+            row = self.read_page(request, result.pages[0], content, should_continue)
+            if request.words is not None and row["error_kind"] == "too_large":
+                return replace(result, pages=[], refusal=row["error"], is_too_large=True), None
+            return result, row
         finally:
             self._files.drop(request.upload_id)
 
@@ -145,10 +162,10 @@ class DocumentReader:
         """Remove a document's file; from any thread."""
         self._files.drop(upload_id)
 
-    def release(self) -> None:
+    def release(self, should_continue: ShouldContinue = lambda: True) -> None:
         """Close the document that was read last: the sandbox keeps it open until a row of another one comes."""
         if self._page_reader.is_running:
-            list(self._page_reader([NO_PAGE]))
+            list(self._page_reader([NO_PAGE], should_continue))
 
     def warm_up(self) -> None:
         """Read a page, so that the processes and the tokenizer are ready for the first request.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import ray
 from ray import ObjectRef
@@ -49,21 +49,27 @@ class OpenDocument:
         return row_json(self.result.row, DOCUMENTS)
 
     async def answers(self) -> AsyncGenerator[bytes, None]:
-        """The JSON of each page in order, as it gets ready; `pages_in_flight` are in progress at a time."""
+        """The JSON of each page in order, as it gets ready; `pages_in_flight` are in progress at a time.
+
+        Those that begin when the request has used up its windows fail.
+        """
         if self.only_answer is not None:
             yield self.only_answer
             return
-        running: deque[asyncio.Task[bytes]] = deque()
+        running: deque[asyncio.Task[tuple[bytes, int]]] = deque()
         waiting = iter(self.result.pages)
+        windows_left = self.limits.windows
         try:
             while True:
                 while len(running) < self.limits.pages_in_flight and (page := next(waiting, None)) is not None:
-                    answer = self.client.answer_page(self.request, page, self.content, self.task, self.deadline)
+                    request = replace(self.request, max_windows=min(self.limits.page_windows, windows_left))
+                    answer = self.client.answer_page(request, page, self.content, self.task, self.deadline)
                     running.append(asyncio.ensure_future(answer))
                 if not running:
                     return
-                line = await asyncio.shield(running[0])
+                line, windows = await asyncio.shield(running[0])
                 running.popleft()
+                windows_left = max(0, windows_left - windows)
                 yield line
         finally:
             for task in running:
@@ -85,7 +91,14 @@ async def open_document(client: ReplicaClient, options: ServeOptions, upload: Up
     digest = upload.digest
     listed = {"document_id": digest[:16], "uri": upload.name, "size_bytes": len(upload.content), "etag": digest}
     request = ReadRequest(
-        upload.upload_id, listed, model.name, upload.questions, upload.pages, upload.previews, upload.words
+        upload.upload_id,
+        listed,
+        model.name,
+        upload.questions,
+        upload.pages,
+        upload.previews,
+        upload.words,
+        max_windows=min(options.limits.page_windows, options.limits.windows),
     )
     content: bytes | ObjectRef = upload.content
     if len(upload.content) > INLINE_BYTES:
@@ -136,9 +149,11 @@ def _check(result: OpenResult, limits: RequestLimits) -> None:
     """
     if result.row["status"] == "failed":
         raise refused_document(result.row["error_kind"], result.row["error"])
+    if result.refusal is not None and result.is_too_large:
+        raise RequestError(413, "too_large", result.refusal)
     if result.refusal is not None:
         raise bad_request(result.refusal)
-    pages, maximum = len(result.pages), limits.pages
+    pages, maximum = result.row["pages_selected"], limits.pages
     if pages > maximum:
         message = f"{pages} pages are more than the {maximum} answered at once; choose some, such as pages=1-{maximum}"
         raise RequestError(413, "too_large", message)

@@ -8,7 +8,9 @@ from typing import Any
 from pipelines.documents.media_type import MEDIA_TYPES
 from pipelines.serving.errors import BAD_REQUEST, OVERLOADED, UNAUTHORISED
 from pipelines.serving.options import RequestLimits
+from pipelines.serving.page_ranges import MAX_PARTS
 from pipelines.serving.response_models import ErrorResponse, ExtractResponse, HealthResponse, ModelsResponse
+from pipelines.serving.upload import FIELD_CHARACTERS
 
 DOCUMENT_EXAMPLE = {
     "document_id": "f0267a718358aaa0",
@@ -72,7 +74,7 @@ EXTRACT_EXAMPLE = {"document": DOCUMENT_EXAMPLE, "pages": [PAGE_EXAMPLE]}
 REFUSALS: dict[int, tuple[str, str, str]] = {
     400: ("The request makes no sense.", BAD_REQUEST, "pages has '3-2'; pages count from 1, and a range goes upwards"),
     401: ("A key is required.", UNAUTHORISED, "send an API key of this server, as Authorization: Bearer KEY"),
-    413: ("The document has too many bytes or pages.", "too_large", "the document has more than the 50 MB taken here"),
+    413: ("It has too many bytes, pages or words.", "too_large", "the document has more than the 50 MB taken here"),
     415: ("The document is of an unsupported kind.", "unsupported", "Not a PDF or an image: a Word document"),
     422: ("The document cannot be opened.", "encrypted", "The PDF requires a password to be read"),
     429: ("Too many requests at a time; see Retry-After.", OVERLOADED, "32 requests are being answered"),
@@ -132,8 +134,17 @@ def extract_body(limits: RequestLimits) -> dict[str, Any]:
             "items": {"type": "string", "minLength": 1, "maxLength": limits.question_characters},
             "description": "For a model that answers questions: one field a question.",
         },
-        "pages": {"type": "string", "description": "Which pages, counted from 1; by default all.", "example": "1-3,7"},
-        "model": {"type": "string", "description": "One of GET /v1/models; by default the first."},
+        "pages": {
+            "type": "string",
+            "maxLength": FIELD_CHARACTERS["pages"],
+            "description": f"Which pages, counted from 1, at most {MAX_PARTS} numbers and ranges; by default all.",
+            "example": "1-3,7",
+        },
+        "model": {
+            "type": "string",
+            "maxLength": FIELD_CHARACTERS["model"],
+            "description": "One of GET /v1/models; by default the first.",
+        },
         "previews": {
             "type": "string",
             "enum": ["true", "false"],
@@ -142,11 +153,13 @@ def extract_body(limits: RequestLimits) -> dict[str, Any]:
         },
         "words": {
             "type": "string",
+            "maxLength": FIELD_CHARACTERS["words"],
             "description": "A JSON list of the words of the one page selected, which is then not read.",
             "example": '["Invoice", "No.", "17"]',
         },
         "boxes": {
             "type": "string",
+            "maxLength": FIELD_CHARACTERS["boxes"],
             "description": "With words: a JSON list of the box of each, [x0, y0, x1, y1], from 0 to 1000 of the page.",
             "example": "[[80, 40, 190, 62], [200, 40, 240, 62], [250, 40, 280, 62]]",
         },

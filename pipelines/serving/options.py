@@ -40,6 +40,8 @@ class RequestLimits:
         question_characters: of one question.
         seconds: from the request's first byte to the answer's last page; pages that are not done by then fail.
         pages_in_flight: pages in progress at a time.
+        page_windows: windows of the model that one page may need, those of all questions together.
+        windows: the same of all pages together; the pages after that fail.
     """
 
     upload_bytes: int = 50_000_000
@@ -48,6 +50,8 @@ class RequestLimits:
     question_characters: int = 2000
     seconds: float = 300.0
     pages_in_flight: int = 4
+    page_windows: int = 200
+    windows: int = 5000
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Replica client: the gateway's calls to readers and predictors, with a deadline, and once more if a replica dies."""
+"""Replica client: the gateway's calls to readers and predictors, with a deadline."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from ray import ObjectRef
@@ -34,9 +35,11 @@ PING_SECONDS = 5.0
 BUSY_SECONDS = 0.2
 """Pause before a page is sent again to a full queue; its request has been admitted already."""
 
+NO_WINDOWS_LEFT = "The pages before this one used up the windows of the model that a request has; ask for fewer pages."
+
 
 class ReplicaLostError(Exception):
-    """The replicas that processed a call died, at each attempt."""
+    """The replica that processed a call died."""
 
 
 class ReplicaClient:
@@ -54,14 +57,14 @@ class ReplicaClient:
 
         Raises:
             TimeoutError: the deadline has passed.
-            ReplicaLostError: replicas died.
+            ReplicaLostError: the replica that worked on it died.
             BackPressureError, DeploymentUnavailableError: the queue is full, or there is no replica.
         """
 
         async def attempt() -> OpenResult:
-            return await await_or_cancel(self._reader.open.remote(request, content))
+            return await await_or_cancel(self._reader.open.remote(_until(request, deadline), content))
 
-        return await with_deadline(deadline, lambda: _with_retries(attempt))
+        return await with_deadline(deadline, lambda: _unless_lost(attempt))
 
     async def open_and_answer(
         self, request: ReadRequest, content: bytes | ObjectRef, deadline: float
@@ -73,30 +76,35 @@ class ReplicaClient:
         """
 
         async def attempt() -> tuple[OpenResult, bytes | None]:
-            read = self._reader.open_and_read.remote(request, content)
+            read = self._reader.open_and_read.remote(_until(request, deadline), content)
             return await await_or_cancel(self._predictor_for(request.model).answer_one.remote(read), read)
 
         with self._admission.page():
-            return await with_deadline(deadline, lambda: _with_retries(attempt))
+            return await with_deadline(deadline, lambda: _unless_lost(attempt))
 
     async def answer_page(
         self, request: ReadRequest, page: Row, content: bytes | ObjectRef, task: Task, deadline: float
-    ) -> bytes:
-        """The JSON of a page; if it fails, that of a failed row."""
+    ) -> tuple[bytes, int]:
+        """The JSON of a page (if it fails, that of a failed row), and the number of its windows.
 
-        async def attempt() -> bytes:
-            read = self._reader.read.remote(request, page, content)
+        A page for which no windows are left fails unread.
+        """
+
+        async def attempt() -> tuple[bytes, int]:
+            read = self._reader.read.remote(_until(request, deadline), page, content)
             answer = self._predictor_for(request.model).answer.remote(read)  # the row goes from replica to replica
             return await await_or_cancel(answer, read)
 
-        async def attempt_until_accepted() -> bytes:
+        async def attempt_until_accepted() -> tuple[bytes, int]:
             while True:
                 try:
-                    return await _with_retries(attempt)
+                    return await _unless_lost(attempt)
                 except (BackPressureError, DeploymentUnavailableError):
                     await asyncio.sleep(BUSY_SECONDS)
 
         try:
+            if request.max_windows == 0:
+                raise ProcessingError("too_large", NO_WINDOWS_LEFT)
             with self._admission.page():
                 return await with_deadline(deadline, attempt_until_accepted)
         except TimeoutError:
@@ -106,14 +114,16 @@ class ReplicaClient:
         except ReplicaLostError as lost:
             error = ProcessingError("crashed", str(lost))
         except Exception as unforeseen:  # the other pages go on
-            logger.exception("a page has no answer")
-            fault = infrastructure_error(unforeseen)
             cause = unforeseen.cause if isinstance(unforeseen, RayTaskError) else unforeseen
-            message = (
-                f"{type(cause).__name__}: it is in the server's log" if fault is None else str(server_fault(fault))
-            )
-            error = ProcessingError("internal", message)
-        return row_json({**mark_failed(page, error), "preview": None}, page_json_schema(task, request.previews))
+            fault = infrastructure_error(unforeseen)
+            if fault is None and isinstance(cause, ProcessingError):
+                error = cause
+            else:
+                logger.exception("a page has no answer")
+                told = f"{type(cause).__name__}: it is in the server's log" if fault is None else server_fault(fault)
+                error = ProcessingError("internal", str(told))
+        failed = {**mark_failed(page, error), "preview": None}
+        return row_json(failed, page_json_schema(task, request.previews)), 0
 
     def forget(self, upload_id: str) -> None:
         """Have every reader remove the document's file, in the background."""
@@ -165,17 +175,32 @@ async def await_or_cancel(response: Response, *inputs: Response) -> Any:
                 unfinished.cancel()
 
 
-async def _with_retries(attempt: Callable[[], Awaitable[Result]]) -> Result:
+def _until(request: ReadRequest, deadline: float) -> ReadRequest:
+    """The request with the seconds from now to its deadline: replicas have clocks of their own."""
+    return replace(request, seconds_left=deadline - time.monotonic())
+
+
+async def _unless_lost(attempt: Callable[[], Awaitable[Result]]) -> Result:
+    """What `attempt` returns; if a finished page was lost on its way, what another attempt returns.
+
+    Nothing is sent a second time that a replica had accepted and not finished when it died: it may have died of it, and
+    the next one would too. Serve itself sends elsewhere what a replica had not accepted yet.
+
+    Raises:
+        ReplicaLostError: the replica that had accepted it died.
+    """
     for number in range(1, ATTEMPTS + 1):
         try:
             return await attempt()
         except (BackPressureError, DeploymentUnavailableError):
             raise
-        except (RayActorError, WorkerCrashedError, ObjectLostError, RayServeException) as error:
-            logger.warning("a replica was lost (%s), attempt %d of %d", type(error).__name__, number, ATTEMPTS)
+        except ObjectLostError as error:
+            logger.warning("a page was lost (%s), attempt %d of %d", type(error).__name__, number, ATTEMPTS)
+        except (RayActorError, WorkerCrashedError, RayServeException) as error:
+            raise ReplicaLostError("The process that worked on it died; it may be too much for it.") from error
         except Exception as error:
             fault = infrastructure_error(error)  # another replica may be on another machine
             if fault is None or number == ATTEMPTS:
                 raise
             logger.warning("%s, attempt %d of %d", fault.message, number, ATTEMPTS)
-    raise ReplicaLostError("The processes that worked on it died twice; it may be too much for them.")
+    raise ReplicaLostError("The machine that had read it was lost, twice.")

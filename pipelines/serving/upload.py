@@ -22,6 +22,7 @@ from pipelines.documents.media_type import JPEG_SIGNATURE, PNG_SIGNATURE
 from pipelines.errors import infrastructure_error
 from pipelines.serving.errors import RequestError, bad_request, server_fault
 from pipelines.serving.options import RequestLimits
+from pipelines.serving.page_ranges import MAX_CHARACTERS
 from pipelines.serving.provided_words import ProvidedWords, parse_words
 
 FORM_BYTES = 64_000
@@ -34,6 +35,9 @@ UTF_8 = (b"utf-8", b"utf8")
 """The charsets accepted: decoding some others takes time quadratic in the length of a field."""
 
 FIELDS = ("questions", "pages", "model", "previews", "words", "boxes")
+
+FIELD_CHARACTERS = {"pages": MAX_CHARACTERS, "model": 200, "previews": 20, "words": WORDS_BYTES, "boxes": WORDS_BYTES}
+"""Upper bounds of the fields; that of a question is one of the limits of a request."""
 
 MAX_NAME_LENGTH = 255
 
@@ -66,8 +70,12 @@ class Upload:
 
     @property
     def has_one_page(self) -> bool:
-        """Whether at most one page can be meant, according to `pages` or the first bytes of the document."""
-        return (self.pages or "").isdigit() or self.content.startswith((PNG_SIGNATURE, JPEG_SIGNATURE))
+        """Whether at most one page can be meant, according to `pages`, `words` or the document's first bytes."""
+        return (
+            (self.pages or "").isdigit()
+            or self.words is not None
+            or self.content.startswith((PNG_SIGNATURE, JPEG_SIGNATURE))
+        )
 
     @property
     def digest(self) -> str:
@@ -121,6 +129,7 @@ async def read_upload(request: Request, limits: RequestLimits) -> Upload:
         unknown = sorted(set(fields) - set(FIELDS))
         if unknown:
             raise bad_request(f"no field is named {unknown[0][:60]!r}; there are file and {', '.join(FIELDS)}")
+        _check_lengths(fields, limits)
         questions = tuple(question for question in fields.get("questions", ()) if question.strip())
         _check_questions(questions, limits)
         return Upload(
@@ -161,9 +170,16 @@ def _too_large(limits: RequestLimits) -> RequestError:
 def _check_questions(questions: tuple[str, ...], limits: RequestLimits) -> None:
     if len(questions) > limits.questions:
         raise bad_request(f"{len(questions)} questions are more than the {limits.questions} answered at once")
-    longest = max(map(len, questions), default=0)
-    if longest > limits.question_characters:
-        raise bad_request(f"a question has {longest} characters, more than the {limits.question_characters} taken here")
+
+
+def _check_lengths(fields: dict[str, list[str]], limits: RequestLimits) -> None:
+    """Check each value before anything else is done with it."""
+    for name, values in fields.items():
+        limit = limits.question_characters if name == "questions" else FIELD_CHARACTERS[name]
+        longest = max(map(len, values))
+        if longest > limit:
+            what = "a question" if name == "questions" else f"the field {name}"
+            raise bad_request(f"{what} has {longest} characters, more than the {limit} taken here")
 
 
 def _single_value(fields: dict[str, list[str]], name: str) -> str | None:

@@ -52,6 +52,11 @@ class RejectOversized:
                 yield listed
 
 
+MANY_PAGES, MIN_BYTES_A_PAGE = 10_000, 20
+"""A document that claims more pages than this, in fewer bytes each, has a forged count: even a blank page of a PDF takes
+more. Each claimed page would become a row."""
+
+
 class CountPages:
     """Opens each document (at `path`, see `Fetch`) and counts its pages; a document that cannot be opened fails."""
 
@@ -64,6 +69,7 @@ class CountPages:
         for row in rows:
             try:
                 with Document(Path(row["path"]), passwords=self._passwords) as document:
+                    _check_count(document.page_count, Path(row["path"]).stat().st_size)
                     counted = {**row, "media_type": document.media_type, "page_count": document.page_count}
             except Exception as error:  # a bad file fails alone
                 yield mark_unread(row, error)
@@ -71,3 +77,8 @@ class CountPages:
             cap = self.options.max_pages_per_document
             count = counted["page_count"]
             yield {**counted, "pages_selected": count if cap is None else min(cap, count)}
+
+
+def _check_count(pages: int, size_bytes: int) -> None:
+    if pages > MANY_PAGES and size_bytes < pages * MIN_BYTES_A_PAGE:
+        raise ProcessingError("unreadable", f"it claims {pages} pages in {size_bytes} bytes: the count is wrong")

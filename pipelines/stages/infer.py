@@ -9,7 +9,7 @@ PyTorch is imported inside the functions: the many workers that read pages impor
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
@@ -86,11 +86,12 @@ class Infer:
     def __call__(self, rows: Iterable[Row]) -> Iterator[Row]:
         rows = list(rows)
         started = time.perf_counter()
-        windows = [
-            WindowPosition(page, index) for page, row in enumerate(rows) for index in range(len(row["windows"] or ()))
-        ]
-        answers = self.answer(rows, windows)
-        seconds_per_window = (time.perf_counter() - started) / max(1, len(windows))
+        answers = self.answer(rows, window_positions(rows))
+        yield from self.results(rows, answers, time.perf_counter() - started)
+
+    def results(self, rows: list[Row], answers: Answers, seconds: float) -> Iterator[Row]:
+        """`INFERRED` from the answers to all windows of `rows`, which took `seconds` together."""
+        seconds_per_window = seconds / max(1, len(answers))
         for page, row in enumerate(rows):
             result = {name: value for name, value in row.items() if name != "model_image"} | {"model": self.model_name}
             result["window_logits"] = None
@@ -104,6 +105,22 @@ class Infer:
                     result["seconds"] = {**row["seconds"], "infer": seconds_per_window * len(own)}
             yield result
 
+    def slices(self, row: Row) -> list[list[WindowPosition]]:
+        """The windows of one page in parts that take little time, so that other pages can come between them.
+
+        On a GPU, a part is a batch; on a CPU, one window a thread.
+        """
+        windows = window_positions([row])
+        if self.pages_at_once is None:
+            return plan_batches([row], windows, self.options.batch_tokens)
+        return [windows[first : first + self._threads] for first in range(0, len(windows), self._threads)]
+
+    def answer_slice(self, row: Row, windows: list[WindowPosition]) -> Answers:
+        """The answers to one of the parts that `slices` gives."""
+        if self.pages_at_once is None:
+            return self.batch_by_batch([row], windows)
+        return self._in_lanes([row], [[window] for window in windows])
+
     def batch_by_batch(self, rows: list[Row], windows: list[WindowPosition]) -> Answers:
         """Batch windows of similar length across pages; used on a GPU."""
         answers: Answers = {}
@@ -112,13 +129,13 @@ class Infer:
         return answers
 
     def page_by_page(self, rows: list[Row], windows: list[WindowPosition]) -> Answers:
-        """Batch the windows of each page separately and run several pages in parallel; used on a CPU.
+        """Batch the windows of each page separately and run several pages in parallel; used on a CPU."""
+        return self._in_lanes(rows, plan_page_batches(rows, windows, self.options.batch_tokens))
 
-        With fewer pages than threads, the threads are divided among the pages.
-        """
+    def _in_lanes(self, rows: list[Row], batches: list[list[WindowPosition]]) -> Answers:
+        """Run batches in parallel; with fewer of them than threads, the threads are divided among them."""
         import torch
 
-        batches = plan_page_batches(rows, windows, self.options.batch_tokens)
         lanes = min(self._threads, len(batches))
 
         def answer_page(batch: list[WindowPosition]) -> Answers:
@@ -167,6 +184,11 @@ def choose_dtype(choice: DtypeChoice, device: torch.device) -> torch.dtype:
     if device.type != "cuda":
         return torch.float32
     return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+
+
+def window_positions(rows: Sequence[Row]) -> list[WindowPosition]:
+    """The positions of all windows of a block."""
+    return [WindowPosition(page, index) for page, row in enumerate(rows) for index in range(len(row["windows"] or ()))]
 
 
 def plan_batches(rows: list[Row], windows: list[WindowPosition], batch_tokens: int) -> list[list[WindowPosition]]:

@@ -9,7 +9,12 @@ import numpy as np
 
 from model import LayoutLMv2Tokenizer
 from model.preprocessing.encoding import BatchEncoding
+from pipelines.errors import ProcessingError
 from pipelines.schema import Row, Task, mark_failed, page_questions
+
+MAX_WINDOW_WORDS, MAX_WINDOW_CHARACTERS = 1000, 10_000
+"""More words or characters of a page than this for each of its windows are not tokenized where windows are limited. A
+window of ordinary text has 400 words and 2500 characters at most."""
 
 
 @dataclass(frozen=True)
@@ -39,29 +44,35 @@ class Tokenize:
         self.tokenizer = tokenizer
         self.options = options
 
-    def __call__(self, rows: Iterable[Row]) -> Iterator[Row]:
+    def __call__(self, rows: Iterable[Row], max_windows: int | None = None) -> Iterator[Row]:
+        """
+        Args:
+            max_windows: a page that needs more fails (`too_large`); None sets no limit.
+        """
         for row in rows:
             if row["status"] == "failed":
                 yield {**row, "windows": None}
                 continue
             try:
-                yield {**row, "windows": self._windows(row)}
+                yield {**row, "windows": self._windows(row, max_windows)}
             except Exception as error:  # a page fails alone
                 yield mark_failed(row, error)
 
-    def _windows(self, row: Row) -> list[Row]:
+    def _windows(self, row: Row, max_windows: int | None) -> list[Row]:
         options, words, boxes = self.options, row["words"], row["boxes"]
+        if max_windows is not None:
+            _check_size(words, max_windows)
         if options.task == "question-answering":
-            if not words:
-                return []
-            return [
-                window
-                for index, question in enumerate(page_questions(row, options.questions))
-                for window in question_windows(self.tokenizer, question, words, boxes, options, index)
-            ]
+            windows: list[Row] = []
+            for index, question in enumerate(page_questions(row, options.questions) if words else ()):
+                windows += question_windows(self.tokenizer, question, words, boxes, options, index)
+                _check_windows(windows, max_windows)
+            return windows
         if not words and options.task == "token-classification":
             return []
-        return page_windows(self.tokenizer, words, boxes, options)
+        windows = page_windows(self.tokenizer, words, boxes, options)
+        _check_windows(windows, max_windows)
+        return windows
 
 
 def page_windows(
@@ -124,6 +135,30 @@ def check_questions(tokenizer: LayoutLMv2Tokenizer, options: TokenizeOptions) ->
                 f"a question of {length} tokens leaves too little of a window to the page (at most {longest}): "
                 f"{question[:60]!r}..."
             )
+
+
+def _check_size(words: list[str], max_windows: int) -> None:
+    """Refuse what is sure to need too many windows, or too long to be tokenized, before it is tokenized.
+
+    Raises:
+        ProcessingError: `too_large`.
+    """
+    if len(words) > max_windows * MAX_WINDOW_WORDS or sum(map(len, words)) > max_windows * MAX_WINDOW_CHARACTERS:
+        raise _too_many_windows(max_windows)
+
+
+def _check_windows(windows: list[Row], max_windows: int | None) -> None:
+    """
+    Raises:
+        ProcessingError: `too_large`.
+    """
+    if max_windows is not None and len(windows) > max_windows:
+        raise _too_many_windows(max_windows)
+
+
+def _too_many_windows(max_windows: int) -> ProcessingError:
+    message = f"The page's words need more than {max_windows} windows of the model"
+    return ProcessingError("too_large", f"{message}; ask fewer questions at a time, or send a part of it.")
 
 
 def _windows_of(encoding: BatchEncoding, *, first_word_sequence: int, stride: int, question_index: int) -> list[Row]:

@@ -30,6 +30,7 @@ LIMITS = {
     "max-questions": 2,
     "max-requests": 3,
     "max-text-replicas": 1,
+    "max-page-windows": 60,
 }
 """Options of the endpoint that the tests share: narrow, so that little is needed to exceed them."""
 

@@ -89,6 +89,50 @@ def test_too_many_pages_are_refused_with_the_way_out(client: httpx.Client) -> No
     assert len(client.post("/v1/extract", files=upload(long), data={"pages": "101"}).json()["pages"]) == 1
 
 
+def given(word: str, count: int) -> dict[str, str]:
+    """The fields of a page with `count` words that are given."""
+    return {"words": json.dumps([word] * count), "boxes": json.dumps([[0, 0, 10, 10]] * count)}
+
+
+@pytest.mark.parametrize("pages", [None, ",".join(["1-"] * 1000)], ids=["all", "overlapping ranges"])
+def test_a_document_that_claims_a_million_pages_is_refused(client: httpx.Client, pages: str | None) -> None:
+    claims = quick_page().replace(b"/Count 1", b"/Count 1000000") + b" " * 1_000_000
+    refused = client.post("/v1/extract", files=upload(claims), data={} if pages is None else {"pages": pages})
+    assert (refused.status_code, refused.json()["error_kind"]) == (413, "too_large")
+    assert "1000000 pages" in refused.json()["error"]
+
+
+def test_page_ranges_of_nothing_but_blanks_do_not_keep_the_endpoint_busy(client: httpx.Client) -> None:
+    for text in ("1," + " " * 400 + "x", "1," + " " * 9000 + "x"):
+        refused = client.post("/v1/extract", files=upload(quick_page()), data={"pages": text})
+        assert refused.status_code == 400 and "numbers and ranges" in refused.json()["error"]
+    too_long = client.post("/v1/extract", files=upload(quick_page()), data={"pages": "1," * 6000})
+    assert too_long.status_code == 400 and "12000 characters, more than the 10000" in too_long.json()["error"]
+
+
+def test_words_that_need_more_windows_than_a_page_may_have_are_refused(client: httpx.Client) -> None:
+    refused = client.post("/v1/extract", files=upload(quick_page()), data=given("a,b,c,d,e,", 5000))
+    assert (refused.status_code, refused.json()["error_kind"]) == (413, "too_large")
+    assert "more than 60 windows" in refused.json()["error"]
+
+
+def test_a_quick_page_is_answered_before_a_long_one_that_came_first(endpoint: Endpoint) -> None:
+    answered: list[str] = []
+
+    def send(name: str, fields: dict[str, str]) -> None:
+        with endpoint.client() as own:
+            response = own.post("/v1/extract", files=upload(quick_page()), data=fields)
+            assert response.status_code == 200, response.text
+            answered.append(name)
+
+    long = threading.Thread(target=send, args=("long", given("a,b,c,d,e,", 2000)))
+    long.start()
+    time.sleep(1)  # it is with the model by then; if not, it is answered last all the same
+    send("quick", {})
+    long.join()
+    assert answered == ["quick", "long"]
+
+
 @pytest.mark.parametrize(
     ("body", "content_type", "status"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import date
 from decimal import Decimal
 
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.datasets.value_formats import (
+    Duration,
     company_variants,
     find_dates,
     find_durations,
@@ -106,6 +108,16 @@ def test_lengths_are_found_within_a_text_with_their_place() -> None:
     text = "for a period of two (2) years, or the 12-month term; no yearly fee, section 3.2 years"
     found = find_durations(text)
     assert [text[one.start : one.end] for one in found] == ["two (2) years", "12-month", "3.2 years"]
+
+
+@pytest.mark.parametrize(
+    "text", [" " * 200_000, "one " * 50_000, "one hundred and " * 12_000], ids=lambda text: text[:9]
+)
+def test_a_text_of_nothing_but_blanks_or_numbers_takes_linear_time(text: str) -> None:
+    """Milliseconds are meant: in time quadratic in the length, each took minutes or hours."""
+    started = time.monotonic()
+    assert find_durations(text + "seven (7) days")[-1].duration == Duration(Decimal(7), "day")
+    assert time.monotonic() - started < 30
 
 
 @pytest.mark.parametrize("text", ["years", "a period", "seven", "stone years", "7 yearly"])

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, field
 
 import pytest
 
+from pipelines.errors import ProcessingError
 from pipelines.schema import Row
 from pipelines.serving.batching import Batching
 
@@ -15,9 +16,12 @@ def page(name: str, *tokens: int) -> Row:
     return {"name": name, "windows": [{"input_ids": [0] * length} for length in tokens] or None}
 
 
+WINDOWS_OF_A_SLICE = 2
+
+
 @dataclass
 class Predictor:
-    """A model that is busy until it is freed, and records its batches."""
+    """A model that is busy until it is freed, and records its batches and slices."""
 
     batches: list[list[str]] = field(default_factory=list)
     free: asyncio.Event = field(default_factory=asyncio.Event)
@@ -29,6 +33,12 @@ class Predictor:
             raise ValueError("no answer to this")
         return [row["name"].encode() for row in rows]
 
+    async def answer_in_slices(self, model: str, row: Row) -> AsyncGenerator[bytes | None, None]:
+        for _ in range(0, len(row["windows"]), WINDOWS_OF_A_SLICE):
+            await self.answer(model, [row])
+            yield None
+        yield row["name"].encode()
+
 
 def in_turn(
     batch_tokens: int, *pages: tuple[str, Row], batch_pages: int | None = None
@@ -37,7 +47,7 @@ def in_turn(
 
     async def answer_all() -> tuple[Predictor, list[bytes | BaseException]]:
         model = Predictor()
-        batching = Batching(model.answer, batch_tokens, batch_pages)
+        batching = Batching(model.answer, model.answer_in_slices, batch_tokens, batch_pages)
         answers = []
         for name, row in pages:
             answers.append(asyncio.create_task(batching.answer(name, row)))
@@ -64,8 +74,22 @@ def test_pages_of_similar_length_go_with_the_one_that_waited_longest() -> None:
 
 def test_all_windows_of_a_page_count_padding_included_and_one_that_has_too_many_goes_alone() -> None:
     pages = [("first", [1]), ("huge", [512] * 5), ("three", [300, 10, 10]), ("one", [100])]
-    model, _ = in_turn(1024, *[("m", page(name, *tokens)) for name, tokens in pages])
-    assert model.batches == [["m first"], ["m huge"], ["m three"], ["m one"]]
+    model, answers = in_turn(1024, *[("m", page(name, *tokens)) for name, tokens in pages])
+    assert model.batches == [["m first"], ["m huge"], ["m three"], ["m huge"], ["m one"], ["m huge"]]
+    assert answers == [name.encode() for name, _ in pages]
+
+
+def test_pages_come_between_the_slices_of_long_ones_and_those_take_turns() -> None:
+    long = [(name, page(name, *[512] * 6)) for name in ("long", "longer")]
+    short = [(name, page(name, 512)) for name in "abcd"]
+    model, _ = in_turn(1024, *[("m", row) for _, row in (*short[:1], *long, *short[1:])])
+    expected = ["a", "long", "b c", "longer", "d", "long", "longer", "long", "longer"]
+    assert model.batches == [[f"m {name}" for name in batch.split()] for batch in expected]
+
+
+def test_a_long_page_with_a_window_that_cannot_be_answered_gets_its_exception() -> None:
+    _, answers = in_turn(1024, ("m", page("broken", *[512] * 6)), ("m", page("fine", 9)))
+    assert isinstance(answers[0], ValueError) and answers[1] == b"fine"
 
 
 def test_a_batch_has_no_more_pages_than_allowed() -> None:
@@ -93,7 +117,7 @@ def test_the_pages_of_a_batch_get_its_exception_and_the_next_one_is_answered() -
 def run_briefly(use: Callable[[Batching, Predictor], Awaitable[None]]) -> Predictor:
     async def run() -> Predictor:
         model = Predictor()
-        await use(Batching(model.answer, 4096), model)
+        await use(Batching(model.answer, model.answer_in_slices, 4096), model)
         return model
 
     return asyncio.run(run())
@@ -127,3 +151,42 @@ def test_a_caller_that_leaves_while_the_model_works_does_not_affect_the_others()
         assert batching.is_working
 
     run_briefly(use)
+
+
+def test_a_long_page_whose_caller_has_gone_is_stopped_after_its_slice() -> None:
+    async def use(batching: Batching, model: Predictor) -> None:
+        long = asyncio.create_task(batching.answer("m", page("long", *[512] * 100)))
+        await asyncio.sleep(0.01)
+        long.cancel()
+        model.free.set()
+        assert await batching.answer("m", page("next", 9)) == b"next"
+
+    assert run_briefly(use).batches == [["m long"], ["m next"]]
+
+
+@pytest.mark.parametrize("windows", [1, 100])
+def test_a_page_whose_time_is_over_is_not_started(windows: int) -> None:
+    async def use(batching: Batching, model: Predictor) -> None:
+        first = asyncio.create_task(batching.answer("m", page("first", 9)))
+        await asyncio.sleep(0.01)
+        late = asyncio.create_task(batching.answer("m", page("late", *[512] * windows) | {"seconds_left": 0.01}))
+        await asyncio.sleep(0.05)
+        model.free.set()
+        assert await first == b"first"
+        with pytest.raises(ProcessingError, match="time was over") as failed:
+            await late
+        assert failed.value.kind == "timeout"
+        assert batching.is_working
+
+    assert run_briefly(use).batches == [["m first"]]
+
+
+def test_a_long_page_whose_time_ends_is_stopped_after_its_slice() -> None:
+    async def use(batching: Batching, model: Predictor) -> None:
+        late = asyncio.create_task(batching.answer("m", page("late", *[512] * 100) | {"seconds_left": 0.05}))
+        await asyncio.sleep(0.1)
+        model.free.set()
+        with pytest.raises(ProcessingError, match="time was over"):
+            await late
+
+    assert run_briefly(use).batches == [["m late"]]

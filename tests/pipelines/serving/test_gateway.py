@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import httpx
 import pytest
+from ray.exceptions import ObjectLostError, RayActorError, WorkerCrashedError
+from ray.serve.exceptions import RayServeException
 from ray.serve.handle import DeploymentHandle
 
 from jobs.serve import Options
@@ -28,7 +31,10 @@ Use = Callable[[httpx.AsyncClient], Awaitable[None]]
 
 @dataclass
 class FakeReader:
-    """Opens every document as one of `page_count` pages, and reads the first `readable` of them."""
+    """Opens every document as one of `page_count` pages, and reads the first `readable` of them.
+
+    Words need a window each, and more than `max_windows` are refused.
+    """
 
     page_count: int
     readable: int
@@ -45,10 +51,12 @@ class FakeReader:
         pages = [{**EMPTY_RESULT, **probe_page(), "page_index": index} for index in range(self.page_count)]
         return OpenResult(row, pages)
 
-    async def open_and_read(self, request: ReadRequest, content: bytes) -> tuple[OpenResult, Row]:
+    async def open_and_read(self, request: ReadRequest, content: bytes) -> tuple[OpenResult, Row | None]:
         if self.is_broken:
             raise OSError("no space left on device")
         result = await self.open(request, content)
+        if request.words is not None and len(request.words.words) > request.max_windows:
+            return replace(result, pages=[], refusal="too many windows", is_too_large=True), None
         return result, result.pages[0]
 
     async def read(self, request: ReadRequest, page: Row, content: bytes) -> Row:
@@ -67,12 +75,23 @@ class FakeReader:
         pass
 
 
+@dataclass
 class FakePredictor:
-    async def answer(self, row: Row) -> bytes:
-        return row_json(row, page_schema("token-classification"))
+    """Answers every page; those in `failures` raise, each once, and what was begun is counted."""
 
-    async def answer_one(self, read: tuple[OpenResult, Row]) -> tuple[OpenResult, bytes]:
-        return read[0], await self.answer(read[1])
+    windows: int = 1
+    failures: dict[int, list[Exception]] = field(default_factory=dict)
+    begun: list[int] = field(default_factory=list)
+
+    async def answer(self, row: Row) -> tuple[bytes, int]:
+        self.begun.append(row["page_index"])
+        if self.failures.get(row["page_index"]):
+            raise self.failures[row["page_index"]].pop()
+        return row_json(row, page_schema("token-classification")), self.windows
+
+    async def answer_one(self, read: tuple[OpenResult, Row | None]) -> tuple[OpenResult, bytes | None]:
+        result, row = read
+        return result, None if row is None else (await self.answer(row))[0]
 
     async def ping(self) -> None:
         pass
@@ -83,11 +102,12 @@ def options() -> ServeOptions:
     return Options().serve_options(cpus=1, gpus=0)
 
 
-def with_gateway(options: ServeOptions, reader: FakeReader, use: Use) -> None:
+def with_gateway(options: ServeOptions, reader: FakeReader, use: Use, predictor: FakePredictor | None = None) -> None:
     """Let `use` talk to a gateway through its routes."""
+    predictor = FakePredictor() if predictor is None else predictor
 
     async def run() -> None:
-        handles = [cast(DeploymentHandle, LocalHandle(replica)) for replica in (reader, FakePredictor())]
+        handles = [cast(DeploymentHandle, LocalHandle(replica)) for replica in (reader, predictor)]
         gateway = Gateway.__new__(Gateway)
         await cast(Any, gateway).__init__(options, *handles)  # as Serve does: it is asynchronous
         transport = httpx.ASGITransport(gateway.__serve_build_asgi_app__())
@@ -100,6 +120,12 @@ def with_gateway(options: ServeOptions, reader: FakeReader, use: Use) -> None:
             _, tasks = await asyncio.wait(tasks, timeout=0.1)
 
     asyncio.run(run())
+
+
+async def become_ready(client: httpx.AsyncClient) -> None:
+    """Wait until the gateway's own page has been answered."""
+    while (await client.get("/healthz")).status_code != 200:
+        await asyncio.sleep(0.01)
 
 
 async def extract(client: httpx.AsyncClient, **fields: str) -> httpx.Response:
@@ -147,6 +173,103 @@ def test_the_limits_are_listed_as_they_are_by_default(options: ServeOptions) -> 
         assert [model["name"] for model in about["models"]] == ["layoutlmv2-forms-small"]
 
     with_gateway(options, FakeReader(1, 1), use)
+
+
+@pytest.mark.parametrize(
+    ("name", "limit"),
+    [("pages", 10_000), ("model", 200), ("previews", 20), ("questions", 2000), ("words", 1_000_000)],
+)
+def test_a_field_that_is_too_long_is_refused_before_a_reader_sees_it(
+    options: ServeOptions, name: str, limit: int
+) -> None:
+    reader = FakeReader(1, 1, is_broken=True)
+
+    async def use(client: httpx.AsyncClient) -> None:
+        refused = await extract(client, **{name: "1" * (limit + 1)})
+        assert (refused.status_code, refused.json()["error_kind"]) == (400, "invalid_request")
+        size = "Part exceeded maximum size" if name == "words" else f"{limit + 1} characters, more than the {limit}"
+        assert size in refused.json()["error"]
+
+    with_gateway(options, reader, use)
+
+
+def test_words_that_need_too_many_windows_are_refused_for_their_size(options: ServeOptions) -> None:
+    async def use(client: httpx.AsyncClient) -> None:
+        for count, status in ((3, 200), (4, 413)):
+            words = {"words": json.dumps(["a"] * count), "boxes": json.dumps([[0, 0, 1, 1]] * count)}
+            response = await extract(client, **words)
+            assert response.status_code == status
+        assert response.json() == {"error_kind": "too_large", "error": "too many windows"}
+
+    with_gateway(replace(options, limits=RequestLimits(page_windows=3)), FakeReader(1, 1), use)
+
+
+def test_pages_after_those_that_used_up_the_windows_of_a_request_fail(options: ServeOptions) -> None:
+    predictor = FakePredictor(windows=5)
+
+    async def use(client: httpx.AsyncClient) -> None:
+        await become_ready(client)
+        answer = (await extract(client)).json()
+        kinds = [page["error_kind"] for page in answer["pages"]]
+        assert kinds == [None] * 4 + ["too_large"] * 8, "4 pages of 5 windows make 20"
+        assert "ask for fewer pages" in answer["pages"][-1]["error"]
+
+    with_gateway(
+        replace(options, limits=RequestLimits(pages_in_flight=1, windows=20)), FakeReader(12, 12), use, predictor
+    )
+
+
+def test_a_page_is_not_sent_again_when_the_replica_that_worked_on_it_died(options: ServeOptions) -> None:
+    lost = [RayActorError(), RayServeException("an upstream actor died"), WorkerCrashedError()]
+    predictor = FakePredictor(failures={1: [lost[0]], 2: [lost[1]], 3: [lost[2]]})
+
+    async def use(client: httpx.AsyncClient) -> None:
+        await become_ready(client)
+        predictor.begun.clear()
+        answer = (await extract(client)).json()
+        states = [(page["status"], page["error_kind"]) for page in answer["pages"]]
+        assert states == [("ok", None), *[("failed", "crashed")] * 3, ("ok", None)]
+        assert sorted(predictor.begun) == [0, 1, 2, 3, 4]
+        predictor.failures[0] = [RayActorError()]
+        predictor.begun.clear()
+        refused = await extract(client, pages="1")
+        assert (refused.status_code, refused.json()["error_kind"]) == (503, "crashed")
+        assert predictor.begun == [0]
+
+    with_gateway(options, FakeReader(5, 5), use, predictor)
+
+
+def test_a_page_that_was_read_and_lost_on_its_way_is_read_again(options: ServeOptions) -> None:
+    lost = ObjectLostError("0" * 56, None, "")
+    predictor = FakePredictor(failures={1: [lost], 2: [lost, lost]})
+
+    async def use(client: httpx.AsyncClient) -> None:
+        await become_ready(client)
+        predictor.begun.clear()
+        answer = (await extract(client)).json()
+        assert [page["error_kind"] for page in answer["pages"]] == [None, None, "crashed"]
+        assert sorted(predictor.begun) == [0, 1, 1, 2, 2]
+
+    with_gateway(options, FakeReader(3, 3), use, predictor)
+
+
+@pytest.mark.parametrize("stuck", ["reader", "predictor"])
+def test_a_gateway_whose_only_reader_or_predictor_is_stuck_is_not_ready(
+    options: ServeOptions, monkeypatch: pytest.MonkeyPatch, stuck: str
+) -> None:
+    monkeypatch.setattr("pipelines.serving.gateway.WATCH_SECONDS", 0.01)
+    replicas: dict[str, FakeReader | FakePredictor] = {"reader": FakeReader(1, 1), "predictor": FakePredictor()}
+
+    async def complain() -> None:
+        raise RuntimeError("the thread has made no progress for 200 s")
+
+    async def use(client: httpx.AsyncClient) -> None:
+        await become_ready(client)
+        monkeypatch.setattr(replicas[stuck], "ping", complain)
+        while (await client.get("/healthz")).status_code != 503:
+            await asyncio.sleep(0.001)
+
+    with_gateway(options, replicas["reader"], use, replicas["predictor"])  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("keys", "open_paths"), [((), PATHS), (("secret",), PATHS[:3])], ids=["open", "with a key"])

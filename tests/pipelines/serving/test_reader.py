@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -13,6 +15,7 @@ import pytest
 from jobs.serve import Options
 from pipelines.serving.document_reader import DocumentReader, ReadRequest
 from pipelines.serving.options import ServeOptions
+from pipelines.serving.provided_words import ProvidedWords
 from pipelines.serving.reader import Reader
 from tests.drawn_pdf import DrawnPage, draw_pdf, show
 
@@ -43,6 +46,11 @@ def request(upload_id: str, pages: str | None = None, name: str = "deed.pdf") ->
 
 def deed(pages: int = 1) -> bytes:
     return draw_pdf(*[DrawnPage(show("A deed between the parties named below", 20, 200))] * pages)
+
+
+def claimed_pages(count: int) -> bytes:
+    """A PDF that claims to have `count` pages, and as many bytes as are needed to be believed."""
+    return deed().replace(b"/Count 1", f"/Count {count}".encode()) + b" " * count
 
 
 def open_files(name: str) -> list[str]:
@@ -107,3 +115,69 @@ def test_a_page_that_nobody_awaits_any_longer_is_given_up(options: ServeOptions,
     given_up = row if row is not None else result.row  # on a busy machine opening takes long enough
     assert (given_up["status"], given_up["error_kind"]) == ("failed", "timeout")
     assert "cancelled" in given_up["error"]
+
+
+def test_a_document_of_a_million_pages_gets_no_row_for_each_of_them(options: ServeOptions) -> None:
+    documents = DocumentReader(options)
+    content = claimed_pages(1_000_000)
+    result = documents.open(request("million1"), content)
+    assert (result.row["pages_selected"], result.pages, result.refusal) == (1_000_000, [], None)
+    overlapping = documents.open(request("million2", ",".join(["1-"] * 1000)), content)
+    assert (overlapping.row["pages_selected"], overlapping.pages) == (1_000_000, [])
+    chosen = documents.open(request("million3", "7"), content)
+    assert [page["page_index"] for page in chosen.pages] == [6]
+
+
+def test_words_that_need_too_many_windows_are_refused_for_their_size(options: ServeOptions) -> None:
+    documents = DocumentReader(options)
+    words = ProvidedWords(["total"] * 2000, [[0, 0, 10, 10]] * 2000)
+    result, row = documents.open_and_read(replace(request("words1"), words=words, max_windows=4), deed())
+    assert row is None and result.pages == [] and result.is_too_large
+    assert result.refusal is not None and "more than 4 windows" in result.refusal
+    result, row = documents.open_and_read(replace(request("words2"), words=words), deed())
+    assert row is not None and (row["status"], len(row["windows"])) == ("ok", 5)
+
+
+def test_a_page_that_needs_too_many_windows_is_a_row(options: ServeOptions) -> None:
+    _, row = DocumentReader(options).open_and_read(replace(request("windows1"), max_windows=0), deed())
+    assert row is not None and (row["status"], row["error_kind"]) == ("failed", "too_large")
+
+
+def test_reading_stops_when_the_time_of_the_request_is_over(reader: Reader, samples_directory: Path) -> None:
+    """A gateway that died cancels nothing."""
+    fax = samples_directory / "fax-two-pages.tiff"
+
+    async def read() -> None:
+        late = replace(request("late1", "1", fax.name), seconds_left=0.0)
+        result, row = await reader.open_and_read(late, fax.read_bytes())
+        given_up = row if row is not None else result.row
+        assert (given_up["status"], given_up["error_kind"]) == ("failed", "timeout")
+        in_time = replace(request("time1"), seconds_left=60.0)
+        _, row = await reader.open_and_read(in_time, deed())
+        assert row is not None and row["status"] == "ok" and 0 < row["seconds_left"] < 60
+
+    asyncio.run(read())
+
+
+def test_a_reader_whose_thread_is_stuck_is_unhealthy_and_says_so_to_gateways(reader: Reader) -> None:
+    async def get_stuck() -> None:
+        await reader.ping()
+        reader.check_health()
+        has_begun, end = threading.Event(), threading.Event()
+
+        def stuck() -> None:
+            has_begun.set()
+            end.wait(60)
+
+        done = reader._thread.submit(stuck, silent_seconds=0.01)
+        assert has_begun.wait(60)
+        await asyncio.sleep(0.1)
+        with pytest.raises(RuntimeError, match="reads-pages has made no progress"):
+            reader.check_health()
+        with pytest.raises(RuntimeError, match="reads-pages has made no progress"):
+            await reader.ping()
+        end.set()
+        await asyncio.wrap_future(done)
+        reader.check_health()
+
+    asyncio.run(get_stuck())

@@ -8,7 +8,15 @@ import torch
 
 from model import LayoutLMv2Tokenizer
 from pipelines.schema import MODEL_IMAGE_SHAPE, TASKS, Row, Task
-from pipelines.stages.infer import Infer, InferOptions, WindowPosition, collate, plan_batches, plan_page_batches
+from pipelines.stages.infer import (
+    Answers,
+    Infer,
+    InferOptions,
+    WindowPosition,
+    collate,
+    plan_batches,
+    plan_page_batches,
+)
 from pipelines.stages.model_loader import load_model
 from pipelines.stages.tokenize import Tokenize, TokenizeOptions
 
@@ -39,6 +47,7 @@ def infer(task: Task = "token-classification", **options: object) -> Infer:
 def as_on_a_gpu(stage: Infer) -> Infer:
     """The same stage, with batches across pages."""
     stage.answer = stage.batch_by_batch
+    stage.pages_at_once = None
     return stage
 
 
@@ -141,6 +150,34 @@ def test_logits_of_a_page_on_a_cpu_are_bitwise_independent_of_the_other_pages() 
     for one, beside in zip(alone, stage(rows), strict=True):
         for logits, others in zip(one["window_logits"], beside["window_logits"], strict=True):
             np.testing.assert_array_equal(logits, others)
+
+
+@pytest.mark.parametrize(
+    ("way", "slice_windows"), [(as_on_a_gpu, 2), (lambda stage: stage, 3)], ids=["on a GPU", "on a CPU"]
+)
+def test_a_page_in_slices_gets_the_logits_of_a_call(way: Callable[[Infer], Infer], slice_windows: int) -> None:
+    row = page(1500)
+    stage = way(infer(threads=3, batch_tokens=1024))
+    (whole,) = stage([row])
+    answers: Answers = {}
+    slices = stage.slices(row)
+    assert len(slices) > 2 and max(map(len, slices)) == slice_windows
+    for windows in slices:
+        answers |= stage.answer_slice(row, windows)
+    (sliced,) = stage.results([row], answers, 1.0)
+    assert sliced.keys() == whole.keys() and sliced["seconds"]["infer"] == pytest.approx(1.0)
+    for ours, theirs in zip(sliced["window_logits"], whole["window_logits"], strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-4)
+
+
+def test_a_window_of_a_slice_that_is_invalid_fails_its_page() -> None:
+    row, stage = page(1500), infer(threads=2)
+    row["windows"][1]["bbox"] = np.full_like(row["windows"][1]["bbox"], 5000)
+    answers: Answers = {}
+    for windows in stage.slices(row):
+        answers |= stage.answer_slice(row, windows)
+    (result,) = stage.results([row], answers, 1.0)
+    assert result["status"] == "failed" and "bbox" in result["error"]
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float32"])

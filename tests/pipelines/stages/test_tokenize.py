@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model import LayoutLMv2Tokenizer
-from pipelines.schema import Row
+from pipelines.schema import Row, Task
 from pipelines.stages.tokenize import Tokenize, TokenizeOptions, check_questions
 
 TOKENIZER = LayoutLMv2Tokenizer()
@@ -94,3 +94,29 @@ def test_failed_pages_pass_through() -> None:
 def test_questions_that_cannot_be_asked_are_rejected(questions: tuple[str, ...], reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         check_questions(TOKENIZER, TokenizeOptions("question-answering", questions))
+
+
+@pytest.mark.parametrize("task", ["token-classification", "question-answering", "sequence-classification"])
+def test_a_page_that_needs_more_windows_than_allowed_is_too_large(task: Task) -> None:
+    questions = ("What?", "Who?") if task == "question-answering" else ()
+    tokenize = Tokenize(TOKENIZER, TokenizeOptions(task, questions, max_length=24, stride=6))
+    words = ["total"] * 40
+    (unlimited,) = tokenize([page(words)])
+    count = len(unlimited["windows"])
+    assert count > 2
+    (enough,) = tokenize([page(words)], max_windows=count)
+    assert enough["status"] == "ok" and len(enough["windows"]) == count
+    (short,) = tokenize([page(words)], max_windows=count - 1)
+    assert (short["status"], short["error_kind"]) == ("failed", "too_large")
+    assert f"more than {count - 1} windows" in short["error"]
+
+
+@pytest.mark.parametrize("words", [["a"] * 2_000_001, ["a" * 20_000_001]], ids=["words", "characters"])
+def test_a_page_of_millions_of_words_is_too_large_before_it_is_tokenized(words: list[str]) -> None:
+    class NeverCalled:
+        def __call__(self, *_: object, **__: object) -> None:
+            raise AssertionError("tokenized")
+
+    tokenize = Tokenize(NeverCalled(), TokenizeOptions())  # type: ignore[arg-type]
+    (row,) = tokenize([{"status": "ok", "words": words, "boxes": [], "page_index": 0}], max_windows=2000)
+    assert (row["status"], row["error_kind"]) == ("failed", "too_large")
