@@ -53,8 +53,8 @@ class RejectOversized:
 
 
 MANY_PAGES, MIN_BYTES_A_PAGE = 10_000, 20
-"""A document that claims more pages than this, in fewer bytes each, has a forged count: even a blank page of a PDF takes
-more. Each claimed page would become a row."""
+"""A document that claims more pages than this, in fewer bytes each, has a forged count: even a blank page of a PDF
+takes more. Each claimed page would become a row."""
 
 
 class CountPages:
