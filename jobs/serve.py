@@ -87,6 +87,8 @@ class Options(ReadingOptions, EndpointOptions):
     """Of one request."""
     request_time_limit_seconds: float = 300.0
     """The longest that a request may take, in seconds; pages that are not done by then are failed ones."""
+    upload_time_limit_seconds: float = 60.0
+    """The longest that a request may take to arrive, in seconds; then it is refused with 408."""
     pages_in_flight: int = 4
     """Pages of one request that are worked on at a time."""
     max_requests: int = 32
@@ -144,6 +146,7 @@ class Options(ReadingOptions, EndpointOptions):
                 questions=self.max_questions,
                 seconds=self.request_time_limit_seconds,
                 pages_in_flight=self.pages_in_flight,
+                body_seconds=self.upload_time_limit_seconds,
             ),
             keys=read_keys(os.environ.get(KEYS_VARIABLE, ""), self.api_keys_file),
             requests_in_flight=self.max_requests,

@@ -40,6 +40,7 @@ class RequestLimits:
         question_characters: of one question.
         seconds: from the request's first byte to the answer's last page; pages that are not done by then fail.
         pages_in_flight: pages in progress at a time.
+        body_seconds: from the request's headers to the last byte of its body.
     """
 
     upload_bytes: int = 50_000_000
@@ -48,6 +49,7 @@ class RequestLimits:
     question_characters: int = 2000
     seconds: float = 300.0
     pages_in_flight: int = 4
+    body_seconds: float = 60.0
 
 
 @dataclass(frozen=True)
