@@ -6,6 +6,7 @@ application on a cluster.
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import signal
 import socket
@@ -14,11 +15,13 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
+
+import tyro
 
 from jobs.cli import DONE, connect_to_ray, parse_options, require_positive, run_job
 from jobs.reading_options import MEGA, ReadingOptions
@@ -26,7 +29,7 @@ from model.checkpoint_source import BUNDLED_FORMS
 from pipelines.errors import JobError
 from pipelines.options import ExtractOptions, check_options
 from pipelines.schema import Task
-from pipelines.serving.keys import read_keys
+from pipelines.serving.keys import ApiKeys, read_keys
 from pipelines.serving.options import Replicas, RequestLimits, ServedModel, ServeOptions
 from pipelines.stages.model_loader import MODEL_CLASSES, load_config, model_labels
 
@@ -67,8 +70,12 @@ class EndpointOptions:
     port: int = 8000
     """TCP port to listen on."""
     api_keys_file: str | None = None
-    """File with one API key a line; LAYOUTLMV2_API_KEYS in the environment adds others, with commas. Without any, the
-    endpoint is open to all who reach it."""
+    """File with one API key or digest a line; LAYOUTLMV2_API_KEYS in the environment adds others, with commas."""
+    api_key_digests: tuple[str, ...] = ()
+    """sha256:... of further API keys, as `python -m pipelines.serving.keys` prints them: what may stand in a file or a
+    command that others can read."""
+    no_api_keys: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Answer all who reach the endpoint. Needed without keys, unless it listens on this machine only."""
 
 
 @dataclass(frozen=True)
@@ -115,14 +122,26 @@ class Options(ReadingOptions, EndpointOptions):
         Raises:
             ValueError: a number makes no sense.
         """
-        numbers = [field.name for field in fields(self) if isinstance(getattr(self, field.name), (int, float))]
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        numbers = [name for name, value in values.items() if type(value) in (int, float)]
         require_positive(self, (name for name in numbers if name not in ("stride", "min_read_quality")))
         for kind in ("front", "text", "model"):
             least, most = getattr(self, f"min_{kind}_replicas"), getattr(self, f"max_{kind}_replicas")
             if most is not None and least > most:
                 raise ValueError(f"--min-{kind}-replicas is {least}, more than --max-{kind}-replicas, {most}")
 
-    def serve_options(self, cpus: float, gpus: float) -> ServeOptions:
+    def read_keys(self, environment: MutableMapping[str, str]) -> ApiKeys:
+        """The API keys. The variable that holds some is removed: what is started later does not inherit it.
+
+        Raises:
+            ValueError: a source of keys holds none, or there are none although the options do not allow it.
+        """
+        keys = read_keys(environment.pop(KEYS_VARIABLE, None), self.api_keys_file, self.api_key_digests)
+        if self.no_api_keys and keys.are_required:
+            raise ValueError("--no-api-keys is given, and so are API keys; give one or the other")
+        return keys
+
+    def serve_options(self, cpus: float, gpus: float, keys: ApiKeys = ApiKeys()) -> ServeOptions:  # noqa: B008
         """The options of the application, on a cluster of so many CPUs and GPUs.
 
         Raises:
@@ -148,7 +167,7 @@ class Options(ReadingOptions, EndpointOptions):
                 pages_in_flight=self.pages_in_flight,
                 body_seconds=self.upload_time_limit_seconds,
             ),
-            keys=read_keys(os.environ.get(KEYS_VARIABLE, ""), self.api_keys_file),
+            keys=keys,
             requests_in_flight=self.max_requests,
             models_in_memory=self.models_in_memory,
             model_threads=max(1, int(cpus) // model_replicas),
@@ -198,7 +217,8 @@ def task_of(source: str) -> Task:
 def build(args: Mapping[str, Any]) -> Application:
     """The application for `serve deploy`: `args` are those of `Options` by name, where they are not the defaults.
 
-    The API keys come from `LAYOUTLMV2_API_KEYS` in the application's `runtime_env`, or from `api_keys_file`.
+    The API keys come from `api_keys_file`, `api_key_digests` or `LAYOUTLMV2_API_KEYS`, and travel as digests. Where
+    the endpoint listens is not known here: without keys, `no_api_keys` is needed.
 
     Raises:
         ValueError: they make no sense.
@@ -211,7 +231,14 @@ def build(args: Mapping[str, Any]) -> Application:
     given = dict(args)
     if isinstance(given.get("model"), str):
         given["model"] = (given["model"],)
-    return build_application(Options(**given).serve_options(*cluster_size()))
+    options = Options(**given)
+    keys = options.read_keys(os.environ)
+    if not keys.are_required and not options.no_api_keys:
+        raise ValueError(
+            "there are no API keys: give api_keys_file or api_key_digests in args, or no_api_keys: true for an "
+            "endpoint that answers all who reach it"
+        )
+    return build_application(options.serve_options(*cluster_size(), keys))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -220,8 +247,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return run_job(partial(check, options), serve_until_signal, interrupted="interrupted")
 
 
-def check(options: Options) -> Options:
-    """Refuse what cannot be served, before Ray is started.
+def check(options: Options) -> tuple[Options, ApiKeys]:
+    """The options and the API keys; refuses what cannot be served, before Ray is started.
 
     Raises:
         ValueError: the options make no sense, or nothing can listen there.
@@ -229,16 +256,29 @@ def check(options: Options) -> Options:
         OcrUnavailableError: Tesseract, or the data of a language, is not installed.
     """
     check_address(options.host, options.port)
-    options.serve_options(cpus=1, gpus=0)
-    return options
+    keys = options.read_keys(os.environ)
+    if not keys.are_required and not options.no_api_keys and not is_loopback(options.host):
+        raise ValueError(
+            f"--host {options.host} can be reached from other machines, and there are no API keys: give "
+            "--api-keys-file, or --no-api-keys for an endpoint that answers all who reach it"
+        )
+    options.serve_options(cpus=1, gpus=0, keys=keys)
+    return options, keys
 
 
-def serve_until_signal(options: Options) -> int:
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches an address that `check_address` accepts."""
+    found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    return all(ipaddress.ip_address(str(address[0]).partition("%")[0]).is_loopback for *_, address in found)
+
+
+def serve_until_signal(checked: tuple[Options, ApiKeys]) -> int:
     """Start the endpoint, say when it answers, and stop it after SIGINT or SIGTERM; returns the exit status.
 
     Raises:
         JobError: Serve cannot start it, or the model does not answer.
     """
+    options, keys = checked
     for name, value in FASTER.items():
         os.environ.setdefault(name, value)
     connect_to_ray(options.address, workers_log=False)
@@ -253,7 +293,7 @@ def serve_until_signal(options: Options) -> int:
         signal.signal(number, lambda *_: stopped.set())
     timeout = options.request_time_limit_seconds + PROXY_MARGIN_SECONDS
     try:
-        application = build_application(options.serve_options(*cluster_size()))
+        application = build_application(options.serve_options(*cluster_size(), keys))
         http = HTTPOptions(host=options.host, port=options.port, request_timeout_s=timeout)
         serve.start(proxy_location=ProxyLocation.HeadOnly, http_options=http)
         serve.run(application, name=APPLICATION)

@@ -1,7 +1,7 @@
 """Bodies: what a gateway is receiving, bounded in number, in bytes and in time.
 
-A client that sends slowly, or not at all, costs a socket and no place: places are for requests whose body is there. When
-more bodies arrive than are received at a time, the slowest ones end, so that slow clients never keep out others.
+A client that sends slowly, or not at all, costs a socket and no place: places are for requests whose body is there.
+When more bodies arrive than are received at a time, the slowest ones end: slow clients never keep out others.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from pipelines.serving.errors import RequestError
 
@@ -110,7 +111,8 @@ class Body:
         arriving = asyncio.ensure_future(anext(stream, None))
         try:
             left = self._started + seconds - self._bodies.clock()
-            await asyncio.wait({arriving, self._ended}, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+            first: set[asyncio.Future[Any]] = {arriving, self._ended}
+            await asyncio.wait(first, timeout=left, return_when=asyncio.FIRST_COMPLETED)
             if self._ended.done():
                 reason = f"too many requests are being received, and this one is the slowest of {self._bodies.limit}"
                 raise RequestError(408, "timeout", reason, AGAIN_SECONDS)
