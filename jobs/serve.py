@@ -29,6 +29,7 @@ from model.checkpoint_source import BUNDLED_FORMS
 from pipelines.errors import JobError
 from pipelines.options import ExtractOptions, check_options
 from pipelines.schema import Task
+from pipelines.serving import proxy_guard
 from pipelines.serving.keys import ApiKeys, read_keys
 from pipelines.serving.options import Replicas, RequestLimits, ServedModel, ServeOptions
 from pipelines.stages.model_loader import MODEL_CLASSES, load_config, model_labels
@@ -46,6 +47,9 @@ FASTER = {
     "RAY_SERVE_LOG_TO_STDERR": "0",
 }
 """Serve's switches for code that never blocks its event loop; they work in a Ray that is started here."""
+
+GUARDED = {"RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": proxy_guard.IMPORT_PATH}
+"""The same for what guards Serve's proxy."""
 
 START_SECONDS = 300.0
 """The longest that the model may take to answer for the first time."""
@@ -72,7 +76,7 @@ class EndpointOptions:
     api_keys_file: str | None = None
     """File with one API key or digest a line; LAYOUTLMV2_API_KEYS in the environment adds others, with commas."""
     api_key_digests: tuple[str, ...] = ()
-    """sha256:... of further API keys, as `python -m pipelines.serving.keys` prints them: what may stand in a file or a
+    """sha256:... of further API keys, as `python -m jobs.api_key` prints them: what may stand in a file or a
     command that others can read."""
     no_api_keys: tyro.conf.FlagCreatePairsOff[bool] = False
     """Answer all who reach the endpoint. Needed without keys, unless it listens on this machine only."""
@@ -279,7 +283,7 @@ def serve_until_signal(checked: tuple[Options, ApiKeys]) -> int:
         JobError: Serve cannot start it, or the model does not answer.
     """
     options, keys = checked
-    for name, value in FASTER.items():
+    for name, value in {**FASTER, **GUARDED}.items():
         os.environ.setdefault(name, value)
     connect_to_ray(options.address, workers_log=False)
     from ray import serve

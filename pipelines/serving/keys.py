@@ -1,17 +1,13 @@
 """API keys: compared in constant time, and kept as digests only, so that no log or status page can show one.
 
-    python -m pipelines.serving.keys
-
-asks for a key, or reads one from standard input, and prints its digest, which may stand wherever a key may.
+`python -m jobs.api_key` prints digests, which may stand wherever a key may.
 """
 
 from __future__ import annotations
 
-import getpass
 import hashlib
 import hmac
 import re
-import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -87,9 +83,14 @@ def read_keys(listed: str | None, file: str | None, digests: Iterable[str] = ())
         keys += _some([line for line in lines if not line.lstrip().startswith("#")], f"--api-keys-file {file}")
     for digest in digests:
         if not digest.startswith(DIGEST_MARK):
-            raise ValueError(f"--api-key-digests wants {DIGEST_MARK}..., as `python -m pipelines.serving.keys` prints")
+            raise ValueError(f"--api-key-digests wants {DIGEST_MARK}..., as `python -m jobs.api_key` prints")
         keys.append(digest)
     return ApiKeys.of(keys)
+
+
+def key_digest(key: str) -> str:
+    """What stands for a key where others can read it: `sha256:` and 64 hexadecimal digits."""
+    return DIGEST_MARK + _digest(key)
 
 
 def _some(keys: list[str], source: str) -> list[str]:
@@ -112,17 +113,3 @@ def _digest_of(key: str) -> str:
 
 def _digest(key: str) -> str:
     return hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()
-
-
-def main() -> int:
-    """Print the digest of a key; returns the exit status: 2 if there is none."""
-    key = (getpass.getpass("API key: ") if sys.stdin.isatty() else sys.stdin.readline()).strip()
-    if not key:
-        print("error: there is no key on standard input", file=sys.stderr)
-        return 2
-    print(DIGEST_MARK + _digest(key))
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
