@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from pipelines.runtime.scratch_folder import ScratchFolder
 from pipelines.schema import Row, mark_failed
 from pipelines.storage.files import S3Options, Storage
 
@@ -19,7 +19,7 @@ class Fetch:
     def __init__(self, s3: S3Options = S3Options()) -> None:  # noqa: B008
         """`s3`: how requests to S3 are made."""
         self.storage = Storage(s3=s3)
-        self._folder = tempfile.TemporaryDirectory(prefix="documents-")
+        self._folder = ScratchFolder("documents")
         self._kept: tuple[str, Path] | None = None
 
     def __call__(self, rows: Iterable[Row]) -> Iterator[Row]:
@@ -39,7 +39,7 @@ class Fetch:
         path = self.storage.local_file(uri)
         if path is not None:
             return path
-        path = Path(self._folder.name, "document")
+        path = self._folder.path / "document"
         self._kept = uri, path
         try:
             self.storage.download(uri, path)
