@@ -28,6 +28,7 @@ from jobs.reading_options import MEGA, ReadingOptions
 from model.checkpoint_source import BUNDLED_FORMS
 from pipelines.errors import JobError
 from pipelines.options import ExtractOptions, check_options
+from pipelines.runtime.cluster import cluster_size
 from pipelines.schema import Task
 from pipelines.serving import proxy_guard
 from pipelines.serving.keys import ApiKeys, read_keys
@@ -56,6 +57,12 @@ START_SECONDS = 300.0
 
 PROXY_MARGIN_SECONDS = 30.0
 """Serve gives a request so much longer than its own time limit."""
+
+CPUS_PER_MODEL = 16
+"""CPUs for each replica that runs models without a GPU, at most."""
+
+MAX_TEXT_REPLICAS, MAX_MODEL_REPLICAS = 64, 4
+"""Default maximum on an autoscaling cluster, whose nodes start when replicas wait for them."""
 
 NEEDS_QUESTION = "What?"
 
@@ -113,11 +120,12 @@ class Options(ReadingOptions, EndpointOptions):
     min_text_replicas: int = 1
     """Replicas that render and read pages, at least."""
     max_text_replicas: int | None = None
-    """Replicas that render and read pages, at most; by default one a CPU."""
+    """Replicas that render and read pages, at most; by default one a CPU, on an autoscaling cluster 64."""
     min_model_replicas: int = 1
     """Replicas that run models, at least."""
     max_model_replicas: int | None = None
-    """Replicas that run models, at most; by default one a GPU, without one, one for 16 CPUs."""
+    """Replicas that run models, at most; by default one a GPU, without one, one for 16 CPUs, on an autoscaling cluster
+    4."""
     address: str | None = None
     """Address of a Ray cluster; by default the one this runs in, or a local one is started."""
 
@@ -145,8 +153,14 @@ class Options(ReadingOptions, EndpointOptions):
             raise ValueError("--no-api-keys is given, and so are API keys; give one or the other")
         return keys
 
-    def serve_options(self, cpus: float, gpus: float, keys: ApiKeys = ApiKeys()) -> ServeOptions:  # noqa: B008
-        """The options of the application, on a cluster of so many CPUs and GPUs.
+    def serve_options(
+        self,
+        cpus: float,
+        gpus: float,
+        keys: ApiKeys = ApiKeys(),  # noqa: B008
+        grows: bool = False,
+    ) -> ServeOptions:
+        """The options of the application, on a cluster of so many CPUs and GPUs, or on one that grows.
 
         Raises:
             ValueError: they make no sense.
@@ -159,7 +173,12 @@ class Options(ReadingOptions, EndpointOptions):
         if len(set(names)) < len(names) or not names:
             raise ValueError(f"--model wants one name a model, and has {', '.join(names) or 'none'}; write NAME=SOURCE")
         extract = self.extract_options(models[0].source, models[0].task)
-        model_replicas = self.max_model_replicas or max(self.min_model_replicas, int(gpus) or -(-int(cpus) // 16))
+        on_gpus = gpus > 0 or (grows and self.device.startswith("cuda"))
+        text_room, model_room = int(cpus), int(gpus) or -(-int(cpus) // CPUS_PER_MODEL)
+        if grows:  # what is there now says nothing about what will be
+            text_room, model_room = MAX_TEXT_REPLICAS, MAX_MODEL_REPLICAS
+        text_replicas = self.max_text_replicas or max(self.min_text_replicas, text_room)
+        model_replicas = self.max_model_replicas or max(self.min_model_replicas, model_room)
         options = ServeOptions(
             models=models,
             extract=extract,
@@ -174,12 +193,10 @@ class Options(ReadingOptions, EndpointOptions):
             keys=keys,
             requests_in_flight=self.max_requests,
             models_in_memory=self.models_in_memory,
-            model_threads=max(1, int(cpus) // model_replicas),
+            model_threads=CPUS_PER_MODEL if grows else max(1, int(cpus) // model_replicas),
             gateway=Replicas(self.min_front_replicas, self.max_front_replicas, cpus=0.05),
-            reader=Replicas(
-                self.min_text_replicas, self.max_text_replicas or max(self.min_text_replicas, int(cpus)), cpus=0.35
-            ),
-            predictor=Replicas(self.min_model_replicas, model_replicas, cpus=0.2, gpus=1.0 if gpus else 0.0),
+            reader=Replicas(self.min_text_replicas, text_replicas, cpus=0.35),
+            predictor=Replicas(self.min_model_replicas, model_replicas, cpus=0.2, gpus=1.0 if on_gpus else 0.0),
         )
         for model in models:
             extract_of = options.extract_of(model)
@@ -242,7 +259,7 @@ def build(args: Mapping[str, Any]) -> Application:
             "there are no API keys: give api_keys_file or api_key_digests in args, or no_api_keys: true for an "
             "endpoint that answers all who reach it"
         )
-    return build_application(options.serve_options(*cluster_size(), keys))
+    return build_application(options_for_cluster(options, keys))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -297,7 +314,7 @@ def serve_until_signal(checked: tuple[Options, ApiKeys]) -> int:
         signal.signal(number, lambda *_: stopped.set())
     timeout = options.request_time_limit_seconds + PROXY_MARGIN_SECONDS
     try:
-        application = build_application(options.serve_options(*cluster_size(), keys))
+        application = build_application(options_for_cluster(options, keys))
         http = HTTPOptions(host=options.host, port=options.port, request_timeout_s=timeout)
         serve.start(proxy_location=ProxyLocation.HeadOnly, http_options=http)
         serve.run(application, name=APPLICATION)
@@ -311,12 +328,14 @@ def serve_until_signal(checked: tuple[Options, ApiKeys]) -> int:
     return DONE
 
 
-def cluster_size() -> tuple[float, float]:
-    """CPUs and GPUs of the cluster that is connected."""
-    import ray
+def options_for_cluster(options: Options, keys: ApiKeys) -> ServeOptions:
+    """The options of the application, on the cluster that is connected.
 
-    resources = ray.cluster_resources()
-    return resources.get("CPU", 1), resources.get("GPU", 0)
+    Raises:
+        As `Options.serve_options` does.
+    """
+    size = cluster_size()
+    return options.serve_options(size.cpus, size.gpus, keys, grows=size.grows)
 
 
 def check_address(host: str, port: int) -> None:

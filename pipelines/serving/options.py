@@ -71,7 +71,7 @@ class ServeOptions:
         extract: how pages are processed, apart from `model`, `task` and `questions`, which requests name.
         requests_in_flight: requests that one gateway answers at a time; more are refused at once.
         models_in_memory: models that a predictor holds at a time; others are loaded when a request names them.
-        model_threads: of PyTorch in each predictor on a CPU.
+        model_threads: of PyTorch in each predictor on a CPU, at most; no more than its node has CPUs.
     """
 
     models: tuple[ServedModel, ...]

@@ -78,6 +78,25 @@ def test_what_serve_shows_of_an_application_holds_digests_only(tmp_path: Path) -
     assert "-secret" not in repr(vars(bound)) + repr(application._bound_deployment)
 
 
+def test_sizes_follow_a_cluster_whose_nodes_are_not_there_yet() -> None:
+    """As on KubeRay, where the head has no CPUs and the application is built before the first worker starts."""
+    frozen = Options().serve_options(cpus=1, gpus=0)
+    assert (frozen.reader.maximum, frozen.predictor.maximum, frozen.model_threads) == (1, 1, 1)
+    growing = Options().serve_options(cpus=0, gpus=0, grows=True)
+    assert growing.reader.maximum > 1 and growing.predictor.maximum > 1 and growing.model_threads == 16
+    assert (growing.reader.minimum, growing.predictor.minimum, growing.predictor.gpus) == (1, 1, 0)
+    assert Options(device="cuda").serve_options(cpus=0, gpus=0, grows=True).predictor.gpus == 1
+    given = Options(max_text_replicas=7, max_model_replicas=2).serve_options(cpus=0, gpus=0, grows=True)
+    assert (given.reader.maximum, given.predictor.maximum) == (7, 2)
+
+
+def test_sizes_are_those_of_a_cluster_that_stays_as_it_is() -> None:
+    options = Options().serve_options(cpus=32, gpus=0)
+    assert (options.reader.maximum, options.predictor.maximum, options.model_threads) == (32, 2, 16)
+    on_gpus = Options().serve_options(cpus=32, gpus=4)
+    assert (on_gpus.predictor.maximum, on_gpus.predictor.gpus) == (4, 1)
+
+
 def test_the_files_for_clusters_hold_no_key() -> None:
     for name in ("serve.yaml", "kuberay.yaml"):
         assert KEYS_VARIABLE not in (REPOSITORY / name).read_text(), name
