@@ -12,10 +12,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import grpc
 import httpx
 import psutil
 import pytest
 from PIL import Image, ImageSequence
+from ray.serve.generated.serve_pb2 import ASGIRequest
+from ray.serve.generated.serve_pb2_grpc import ASGIServiceStub
 
 from tests.drawn_pdf import DrawnPage, draw_pdf, show
 from tests.jobs.endpoint import LIMITS, Endpoint, start_endpoint
@@ -75,11 +78,18 @@ def test_serve_answers_nobody_itself_and_takes_no_orders(endpoint: Endpoint) -> 
         assert client.post("/v1/extract", files=upload(quick_page()), headers=hurried).status_code == 200
 
 
-def test_no_process_of_the_endpoint_listens_elsewhere_than_on_this_machine(endpoint: Endpoint) -> None:
+def test_what_the_endpoint_starts_listens_on_this_machine_only_or_wants_a_token(endpoint: Endpoint) -> None:
+    """Ray binds the port on which a replica takes calls of others to all interfaces, whatever the node's address is."""
     owner = psutil.Process(endpoint.process.pid)
-    sockets = [one for each in (owner, *owner.children(recursive=True)) for one in connections(each)]
-    listening = {one.laddr.ip for one in sockets if one.status == psutil.CONN_LISTEN}
-    assert listening and listening <= {"127.0.0.1", "::ffff:127.0.0.1", "::1"}
+    processes = [owner, *owner.children(recursive=True)]
+    listening = [(each, one.laddr) for each in processes for one in connections(each) if one.status == "LISTEN"]
+    assert len(listening) > 10
+    elsewhere = [each for each in listening if each[1].ip not in ("127.0.0.1", "::ffff:127.0.0.1", "::1")]
+    for process, address in elsewhere:
+        assert any("ServeReplica" in word for word in process.cmdline()), process.cmdline()
+        with grpc.insecure_channel(f"127.0.0.1:{address.port}") as channel, pytest.raises(grpc.RpcError) as refused:
+            ASGIServiceStub(channel).HandleRequest(ASGIRequest(), timeout=30)
+        assert refused.value.code() == grpc.StatusCode.UNAUTHENTICATED
 
 
 def connections(process: psutil.Process) -> list[Any]:
