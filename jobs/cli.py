@@ -17,6 +17,7 @@ import tyro
 from model.checkpoint_source import CheckpointError
 from model.ocr.tessdata import OcrUnavailableError
 from pipelines.errors import JobError, ProcessingError
+from pipelines.runtime.scratch_folder import remove_leftovers
 
 DONE, FAILED, BAD_OPTIONS, INTERRUPTED = 0, 1, 2, 130
 """Exit statuses."""
@@ -81,6 +82,7 @@ def run_job(check: Callable[[], Checked], work: Callable[[Checked], int], *, int
             import ray
 
             ray.shutdown()
+            remove_leftovers()  # Ray's workers are killed at the end
 
 
 def connect_to_ray(address: str | None, *, workers_log: bool = True) -> None:
