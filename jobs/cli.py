@@ -9,6 +9,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
 from typing import TypeVar
 
 import tyro
@@ -16,6 +17,7 @@ import tyro
 from model.checkpoint_source import CheckpointError
 from model.ocr.tessdata import OcrUnavailableError
 from pipelines.errors import JobError, ProcessingError
+from pipelines.runtime.scratch_folder import remove_leftovers
 
 DONE, FAILED, BAD_OPTIONS, INTERRUPTED = 0, 1, 2, 130
 """Exit statuses."""
@@ -80,12 +82,14 @@ def run_job(check: Callable[[], Checked], work: Callable[[Checked], int], *, int
             import ray
 
             ray.shutdown()
+            remove_leftovers()  # Ray's workers are killed at the end
 
 
 def connect_to_ray(address: str | None, *, workers_log: bool = True) -> None:
     """Connect to the cluster at `address`, else to the one this process runs in, else start one on this machine.
 
-    A Ray that is started here has no dashboard and sends no usage statistics.
+    A Ray that is started here has no dashboard, sends no usage statistics, and answers on this machine only, to those
+    who have its token (see `local_ray`).
 
     Args:
         workers_log: show what the workers print and log; it is kept in Ray's own log files in any case.
@@ -94,6 +98,15 @@ def connect_to_ray(address: str | None, *, workers_log: bool = True) -> None:
         ConnectionError: it cannot be reached, or not be started.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    from pipelines.runtime.local_ray import finds_no_cluster, kept_to_this_machine
+
+    with kept_to_this_machine() if finds_no_cluster(address) else nullcontext():
+        _init_ray(address, workers_log)
+    logging.getLogger("ray.data").setLevel(logging.WARNING)
+    logging.getLogger("ray.data._internal.progress").setLevel(logging.ERROR)  # it says that there are no Ray bars
+
+
+def _init_ray(address: str | None, workers_log: bool) -> None:
     import ray
 
     try:
@@ -101,8 +114,6 @@ def connect_to_ray(address: str | None, *, workers_log: bool = True) -> None:
     except Exception as error:  # Ray raises bare exceptions here, among others
         what = "started" if address is None else f"reached at {address}"
         raise ConnectionError(f"Ray cannot be {what}: {error}") from error
-    logging.getLogger("ray.data").setLevel(logging.WARNING)
-    logging.getLogger("ray.data._internal.progress").setLevel(logging.ERROR)  # it says that there are no Ray bars
 
 
 def describe_failure(error: BaseException) -> str:

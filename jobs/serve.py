@@ -6,6 +6,7 @@ application on a cluster.
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import signal
 import socket
@@ -14,19 +15,23 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
+
+import tyro
 
 from jobs.cli import DONE, connect_to_ray, parse_options, require_positive, run_job
 from jobs.reading_options import MEGA, ReadingOptions
 from model.checkpoint_source import BUNDLED_FORMS
 from pipelines.errors import JobError
 from pipelines.options import ExtractOptions, check_options
+from pipelines.runtime.cluster import cluster_size
 from pipelines.schema import Task
-from pipelines.serving.keys import read_keys
+from pipelines.serving import proxy_guard
+from pipelines.serving.keys import ApiKeys, read_keys
 from pipelines.serving.options import Replicas, RequestLimits, ServedModel, ServeOptions
 from pipelines.stages.model_loader import MODEL_CLASSES, load_config, model_labels
 
@@ -44,11 +49,20 @@ FASTER = {
 }
 """Serve's switches for code that never blocks its event loop; they work in a Ray that is started here."""
 
+GUARDED = {"RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": proxy_guard.IMPORT_PATH}
+"""The same for what guards Serve's proxy."""
+
 START_SECONDS = 300.0
 """The longest that the model may take to answer for the first time."""
 
 PROXY_MARGIN_SECONDS = 30.0
 """Serve gives a request so much longer than its own time limit."""
+
+CPUS_PER_MODEL = 16
+"""CPUs for each replica that runs models without a GPU, at most."""
+
+MAX_TEXT_REPLICAS, MAX_MODEL_REPLICAS = 64, 4
+"""Default maximum on an autoscaling cluster, whose nodes start when replicas wait for them."""
 
 NEEDS_QUESTION = "What?"
 
@@ -67,8 +81,12 @@ class EndpointOptions:
     port: int = 8000
     """TCP port to listen on."""
     api_keys_file: str | None = None
-    """File with one API key a line; LAYOUTLMV2_API_KEYS in the environment adds others, with commas. Without any, the
-    endpoint is open to all who reach it."""
+    """File with one API key or digest a line; LAYOUTLMV2_API_KEYS in the environment adds others, with commas."""
+    api_key_digests: tuple[str, ...] = ()
+    """sha256:... of further API keys, as `python -m jobs.api_key` prints them: what may stand in a file or a
+    command that others can read."""
+    no_api_keys: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Answer all who reach the endpoint. Needed without keys, unless it listens on this machine only."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +105,8 @@ class Options(ReadingOptions, EndpointOptions):
     """Of one request."""
     request_time_limit_seconds: float = 300.0
     """The longest that a request may take, in seconds; pages that are not done by then are failed ones."""
+    upload_time_limit_seconds: float = 60.0
+    """The longest that a request may take to arrive, in seconds; then it is refused with 408."""
     pages_in_flight: int = 4
     """Pages of one request that are worked on at a time."""
     max_page_windows: int = 200
@@ -104,11 +124,12 @@ class Options(ReadingOptions, EndpointOptions):
     min_text_replicas: int = 1
     """Replicas that render and read pages, at least."""
     max_text_replicas: int | None = None
-    """Replicas that render and read pages, at most; by default one a CPU."""
+    """Replicas that render and read pages, at most; by default one a CPU, on an autoscaling cluster 64."""
     min_model_replicas: int = 1
     """Replicas that run models, at least."""
     max_model_replicas: int | None = None
-    """Replicas that run models, at most; by default one a GPU, without one, one for 16 CPUs."""
+    """Replicas that run models, at most; by default one a GPU, without one, one for 16 CPUs, on an autoscaling cluster
+    4."""
     address: str | None = None
     """Address of a Ray cluster; by default the one this runs in, or a local one is started."""
 
@@ -117,15 +138,33 @@ class Options(ReadingOptions, EndpointOptions):
         Raises:
             ValueError: a number makes no sense.
         """
-        numbers = [field.name for field in fields(self) if isinstance(getattr(self, field.name), (int, float))]
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        numbers = [name for name, value in values.items() if type(value) in (int, float)]
         require_positive(self, (name for name in numbers if name not in ("stride", "min_read_quality")))
         for kind in ("front", "text", "model"):
             least, most = getattr(self, f"min_{kind}_replicas"), getattr(self, f"max_{kind}_replicas")
             if most is not None and least > most:
                 raise ValueError(f"--min-{kind}-replicas is {least}, more than --max-{kind}-replicas, {most}")
 
-    def serve_options(self, cpus: float, gpus: float) -> ServeOptions:
-        """The options of the application, on a cluster of so many CPUs and GPUs.
+    def read_keys(self, environment: MutableMapping[str, str]) -> ApiKeys:
+        """The API keys. The variable that holds some is removed: what is started later does not inherit it.
+
+        Raises:
+            ValueError: a source of keys holds none, or there are none although the options do not allow it.
+        """
+        keys = read_keys(environment.pop(KEYS_VARIABLE, None), self.api_keys_file, self.api_key_digests)
+        if self.no_api_keys and keys.are_required:
+            raise ValueError("--no-api-keys is given, and so are API keys; give one or the other")
+        return keys
+
+    def serve_options(
+        self,
+        cpus: float,
+        gpus: float,
+        keys: ApiKeys = ApiKeys(),  # noqa: B008
+        grows: bool = False,
+    ) -> ServeOptions:
+        """The options of the application, on a cluster of so many CPUs and GPUs, or on one that grows.
 
         Raises:
             ValueError: they make no sense.
@@ -138,7 +177,12 @@ class Options(ReadingOptions, EndpointOptions):
         if len(set(names)) < len(names) or not names:
             raise ValueError(f"--model wants one name a model, and has {', '.join(names) or 'none'}; write NAME=SOURCE")
         extract = self.extract_options(models[0].source, models[0].task)
-        model_replicas = self.max_model_replicas or max(self.min_model_replicas, int(gpus) or -(-int(cpus) // 16))
+        on_gpus = gpus > 0 or (grows and self.device.startswith("cuda"))
+        text_room, model_room = int(cpus), int(gpus) or -(-int(cpus) // CPUS_PER_MODEL)
+        if grows:  # what is there now says nothing about what will be
+            text_room, model_room = MAX_TEXT_REPLICAS, MAX_MODEL_REPLICAS
+        text_replicas = self.max_text_replicas or max(self.min_text_replicas, text_room)
+        model_replicas = self.max_model_replicas or max(self.min_model_replicas, model_room)
         options = ServeOptions(
             models=models,
             extract=extract,
@@ -150,16 +194,15 @@ class Options(ReadingOptions, EndpointOptions):
                 pages_in_flight=self.pages_in_flight,
                 page_windows=self.max_page_windows,
                 windows=self.max_windows,
+                body_seconds=self.upload_time_limit_seconds,
             ),
-            keys=read_keys(os.environ.get(KEYS_VARIABLE, ""), self.api_keys_file),
+            keys=keys,
             requests_in_flight=self.max_requests,
             models_in_memory=self.models_in_memory,
-            model_threads=max(1, int(cpus) // model_replicas),
+            model_threads=CPUS_PER_MODEL if grows else max(1, int(cpus) // model_replicas),
             gateway=Replicas(self.min_front_replicas, self.max_front_replicas, cpus=0.05),
-            reader=Replicas(
-                self.min_text_replicas, self.max_text_replicas or max(self.min_text_replicas, int(cpus)), cpus=0.35
-            ),
-            predictor=Replicas(self.min_model_replicas, model_replicas, cpus=0.2, gpus=1.0 if gpus else 0.0),
+            reader=Replicas(self.min_text_replicas, text_replicas, cpus=0.35),
+            predictor=Replicas(self.min_model_replicas, model_replicas, cpus=0.2, gpus=1.0 if on_gpus else 0.0),
         )
         for model in models:
             extract_of = options.extract_of(model)
@@ -201,7 +244,8 @@ def task_of(source: str) -> Task:
 def build(args: Mapping[str, Any]) -> Application:
     """The application for `serve deploy`: `args` are those of `Options` by name, where they are not the defaults.
 
-    The API keys come from `LAYOUTLMV2_API_KEYS` in the application's `runtime_env`, or from `api_keys_file`.
+    The API keys come from `api_keys_file`, `api_key_digests` or `LAYOUTLMV2_API_KEYS`, and travel as digests. Where
+    the endpoint listens is not known here: without keys, `no_api_keys` is needed.
 
     Raises:
         ValueError: they make no sense.
@@ -214,7 +258,14 @@ def build(args: Mapping[str, Any]) -> Application:
     given = dict(args)
     if isinstance(given.get("model"), str):
         given["model"] = (given["model"],)
-    return build_application(Options(**given).serve_options(*cluster_size()))
+    options = Options(**given)
+    keys = options.read_keys(os.environ)
+    if not keys.are_required and not options.no_api_keys:
+        raise ValueError(
+            "there are no API keys: give api_keys_file or api_key_digests in args, or no_api_keys: true for an "
+            "endpoint that answers all who reach it"
+        )
+    return build_application(options_for_cluster(options, keys))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -223,8 +274,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return run_job(partial(check, options), serve_until_signal, interrupted="interrupted")
 
 
-def check(options: Options) -> Options:
-    """Refuse what cannot be served, before Ray is started.
+def check(options: Options) -> tuple[Options, ApiKeys]:
+    """The options and the API keys; refuses what cannot be served, before Ray is started.
 
     Raises:
         ValueError: the options make no sense, or nothing can listen there.
@@ -232,17 +283,30 @@ def check(options: Options) -> Options:
         OcrUnavailableError: Tesseract, or the data of a language, is not installed.
     """
     check_address(options.host, options.port)
-    options.serve_options(cpus=1, gpus=0)
-    return options
+    keys = options.read_keys(os.environ)
+    if not keys.are_required and not options.no_api_keys and not is_loopback(options.host):
+        raise ValueError(
+            f"--host {options.host} can be reached from other machines, and there are no API keys: give "
+            "--api-keys-file, or --no-api-keys for an endpoint that answers all who reach it"
+        )
+    options.serve_options(cpus=1, gpus=0, keys=keys)
+    return options, keys
 
 
-def serve_until_signal(options: Options) -> int:
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches an address that `check_address` accepts."""
+    found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    return all(ipaddress.ip_address(str(address[0]).partition("%")[0]).is_loopback for *_, address in found)
+
+
+def serve_until_signal(checked: tuple[Options, ApiKeys]) -> int:
     """Start the endpoint, say when it answers, and stop it after SIGINT or SIGTERM; returns the exit status.
 
     Raises:
         JobError: Serve cannot start it, or the model does not answer.
     """
-    for name, value in FASTER.items():
+    options, keys = checked
+    for name, value in {**FASTER, **GUARDED}.items():
         os.environ.setdefault(name, value)
     connect_to_ray(options.address, workers_log=False)
     from ray import serve
@@ -256,7 +320,7 @@ def serve_until_signal(options: Options) -> int:
         signal.signal(number, lambda *_: stopped.set())
     timeout = options.request_time_limit_seconds + PROXY_MARGIN_SECONDS
     try:
-        application = build_application(options.serve_options(*cluster_size()))
+        application = build_application(options_for_cluster(options, keys))
         http = HTTPOptions(host=options.host, port=options.port, request_timeout_s=timeout)
         serve.start(proxy_location=ProxyLocation.HeadOnly, http_options=http)
         serve.run(application, name=APPLICATION)
@@ -270,12 +334,14 @@ def serve_until_signal(options: Options) -> int:
     return DONE
 
 
-def cluster_size() -> tuple[float, float]:
-    """CPUs and GPUs of the cluster that is connected."""
-    import ray
+def options_for_cluster(options: Options, keys: ApiKeys) -> ServeOptions:
+    """The options of the application, on the cluster that is connected.
 
-    resources = ray.cluster_resources()
-    return resources.get("CPU", 1), resources.get("GPU", 0)
+    Raises:
+        As `Options.serve_options` does.
+    """
+    size = cluster_size()
+    return options.serve_options(size.cpus, size.gpus, keys, grows=size.grows)
 
 
 def check_address(host: str, port: int) -> None:

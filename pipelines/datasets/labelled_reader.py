@@ -6,15 +6,14 @@ fills the memory of its parser costs its own page.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Generator, Iterable, Iterator
 from functools import partial
-from pathlib import Path
 
 from model.ocr.engine import OcrOptions, OcrUnavailableError
 from pipelines.datasets.labelled_pages import is_embedded_image, read_embedded_image
 from pipelines.datasets.types import LABELLED_PAGE
 from pipelines.errors import ProcessingError
+from pipelines.runtime.scratch_folder import ScratchFolder
 from pipelines.schema import DOCUMENTS, LISTED, PAGE_IMAGE, Row, mark_failed
 from pipelines.stages.base import StageFactory
 from pipelines.stages.count_pages import CountPages, ListingOptions, pending_document
@@ -38,7 +37,7 @@ class ReadLabelled:
             parsers += (partial(OcrOnDemand, ocr, OCR_SHARE * limits.seconds),)
         self._fetch = Fetch()
         self._sandbox = Sandbox(parsers, PAGE_IMAGE, LABELLED_PAGE, limits)
-        self._folder = tempfile.TemporaryDirectory(prefix="images-")
+        self._folder = ScratchFolder("images")
 
     def __call__(self, rows: Iterable[Row]) -> Iterator[Row]:
         for row in rows:
@@ -53,7 +52,7 @@ class ReadLabelled:
 
     def _read_embedded(self, row: Row) -> Row:
         """An image in a Parquet file: a document of one page, whichever page of its own document it shows."""
-        path = Path(self._folder.name, "image")
+        path = self._folder.path / "image"
         try:
             content = read_embedded_image(self._fetch.storage, row["uri"])
             path.unlink(missing_ok=True)  # the sandbox may still have the last one open

@@ -8,6 +8,7 @@ Such a cluster is recognized by that label, or by a single head node without CPU
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -88,6 +89,41 @@ def is_autoscaling(nodes: Sequence[dict[str, Any]]) -> bool:
     alive = [node for node in nodes if node["Alive"]]
     has_cpus = any(node["Resources"].get("CPU", 0) for node in alive)
     return not has_cpus or any(POOL_LABEL in node["Labels"] for node in alive)
+
+
+@dataclass(frozen=True)
+class ClusterSize:
+    """What a cluster offers.
+
+    Attributes:
+        cpus, gpus: of the nodes that are there now.
+        grows: whether further nodes may start, see `is_autoscaling`.
+    """
+
+    cpus: float
+    gpus: float = 0.0
+    grows: bool = False
+
+
+def cluster_size() -> ClusterSize:
+    """That of the connected cluster."""
+    import ray
+
+    nodes = [node for node in ray.nodes() if node["Alive"]]
+    cpus, gpus = (sum(node["Resources"].get(name, 0.0) for node in nodes) for name in ("CPU", "GPU"))
+    return ClusterSize(cpus, gpus, is_autoscaling(nodes))
+
+
+def node_cpus() -> int:
+    """CPUs of the node on which this process runs, as Ray counts them; without Ray, those that it may use."""
+    import ray
+
+    if ray.is_initialized():
+        own = ray.get_runtime_context().get_node_id()
+        for node in ray.nodes():
+            if node["NodeID"] == own and node["Resources"].get("CPU", 0) >= 1:
+                return int(node["Resources"]["CPU"])
+    return len(os.sched_getaffinity(0))
 
 
 def unmet_requirements(pools: Pools, nodes: Sequence[dict[str, Any]]) -> list[str]:

@@ -45,7 +45,17 @@ class Admission:
         return self.pages_in_flight * self._seconds_per_page
 
     def acquire(self) -> Slot:
-        """A slot for a request.
+        """A slot for a request whose body is there.
+
+        Raises:
+            RequestError: as `check`.
+        """
+        self.check()
+        self.in_flight += 1
+        return Slot(self)
+
+    def check(self) -> None:
+        """Refuse a request before its body is received, if there is no slot for it.
 
         Raises:
             RequestError: 429, with the time after which a slot should be free.
@@ -55,8 +65,6 @@ class Admission:
             wait = min(MAX_RETRY_SECONDS, max(1, math.ceil(expected - WAITING_SHARE * self.seconds)))
             message = f"{self.in_flight} requests are being answered, and no more are taken at a time; try again later"
             raise RequestError(429, OVERLOADED, message, wait)
-        self.in_flight += 1
-        return Slot(self, self._clock())
 
     def release(self) -> None:
         """A request is over; called by its slot."""
@@ -81,9 +89,8 @@ class Admission:
 class Slot:
     """A request's slot, released once, however the request ends."""
 
-    def __init__(self, admission: Admission, acquired_at: float) -> None:
+    def __init__(self, admission: Admission) -> None:
         self._admission: Admission | None = admission
-        self.acquired_at = acquired_at
 
     def release(self) -> None:
         """Free it; a second call does nothing."""

@@ -15,6 +15,7 @@ from ray.serve import Application, Deployment
 from ray.serve.config import AutoscalingConfig, BackpressureConfig
 from ray.serve.schema import LoggingConfig
 
+from pipelines.serving.bodies import BODIES_PER_PLACE
 from pipelines.serving.gateway import Gateway
 from pipelines.serving.options import Replicas, ServeOptions
 from pipelines.serving.predictor import Predictor, predictor_class
@@ -51,7 +52,8 @@ def build_application(options: ServeOptions) -> Application:
         **_HEALTH,
     )
     gateway = _deployment(serve.ingress()(Gateway)).options(
-        max_ongoing_requests=4 * options.requests_in_flight,  # more than it admits: it sends refusals of its own
+        # More than it receives and answers: it chooses itself which requests it refuses.
+        max_ongoing_requests=3 * BODIES_PER_PLACE * options.requests_in_flight,
         max_queued_requests=4 * options.requests_in_flight,
         backpressure_config=BackpressureConfig(status_code=429, retry_after_s=2),
         ray_actor_options=_resources(options.gateway),

@@ -50,6 +50,8 @@ class RequestError(Exception):
     def headers(self) -> dict[str, str]:
         """The headers of the response."""
         headers = {} if self.retry_after is None else {"Retry-After": str(self.retry_after)}
+        if self.status in (408, 413):  # the rest of the body is not awaited
+            headers["Connection"] = "close"
         return headers | ({"WWW-Authenticate": "Bearer"} if self.status == 401 else {})
 
 

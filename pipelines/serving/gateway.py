@@ -11,12 +11,13 @@ from fastapi import FastAPI
 from ray.serve.handle import DeploymentHandle
 
 from pipelines.serving.admission import Admission
+from pipelines.serving.bodies import BODIES_PER_PLACE, Bodies
 from pipelines.serving.open_document import OpenDocument, open_document
 from pipelines.serving.options import ServeOptions
 from pipelines.serving.probe import PROBE_NAME, probe_document
 from pipelines.serving.replica_client import ReplicaClient
 from pipelines.serving.routes import build_routes
-from pipelines.serving.upload import Upload
+from pipelines.serving.upload import Upload, max_body_bytes
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +40,9 @@ class Gateway:
     ) -> None:
         self.options = options
         self.admission = Admission(options.requests_in_flight, options.limits.seconds)
+        places, limits = options.requests_in_flight, options.limits
+        seconds = min(limits.body_seconds, limits.seconds)
+        self.bodies = Bodies(BODIES_PER_PLACE * places, places * max_body_bytes(limits), seconds)
         self.is_ready = False
         self._client = ReplicaClient(reader, predictor, self.admission)
         self._watch = asyncio.get_running_loop().create_task(self._stay_ready())

@@ -74,6 +74,7 @@ EXTRACT_EXAMPLE = {"document": DOCUMENT_EXAMPLE, "pages": [PAGE_EXAMPLE]}
 REFUSALS: dict[int, tuple[str, str, str]] = {
     400: ("The request makes no sense.", BAD_REQUEST, "pages has '3-2'; pages count from 1, and a range goes upwards"),
     401: ("A key is required.", UNAUTHORISED, "send an API key of this server, as Authorization: Bearer KEY"),
+    408: ("The body arrives too slowly.", "timeout", "the request has not arrived within 60 s; send it faster"),
     413: ("It has too many bytes, pages or words.", "too_large", "the document has more than the 50 MB taken here"),
     415: ("The document is of an unsupported kind.", "unsupported", "Not a PDF or an image: a Word document"),
     422: ("The document cannot be opened.", "encrypted", "The PDF requires a password to be read"),
@@ -113,7 +114,7 @@ def extract_responses() -> dict[int | str, dict[str, Any]]:
             "application/x-ndjson": {"schema": {"type": "string"}, "example": lines},
         },
     }
-    return {200: ok, **refusals(400, 401, 413, 415, 422, 429, 503)}
+    return {200: ok, **refusals(400, 401, 408, 413, 415, 422, 429, 503)}
 
 
 def extract_body(limits: RequestLimits) -> dict[str, Any]:

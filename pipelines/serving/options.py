@@ -42,6 +42,7 @@ class RequestLimits:
         pages_in_flight: pages in progress at a time.
         page_windows: windows of the model that one page may need, those of all questions together.
         windows: the same of all pages together; the pages after that fail.
+        body_seconds: from the request's headers to the last byte of its body.
     """
 
     upload_bytes: int = 50_000_000
@@ -52,6 +53,7 @@ class RequestLimits:
     pages_in_flight: int = 4
     page_windows: int = 200
     windows: int = 5000
+    body_seconds: float = 60.0
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ class ServeOptions:
         extract: how pages are processed, apart from `model`, `task` and `questions`, which requests name.
         requests_in_flight: requests that one gateway answers at a time; more are refused at once.
         models_in_memory: models that a predictor holds at a time; others are loaded when a request names them.
-        model_threads: of PyTorch in each predictor on a CPU.
+        model_threads: of PyTorch in each predictor on a CPU, at most; no more than its node has CPUs.
     """
 
     models: tuple[ServedModel, ...]

@@ -10,6 +10,7 @@ from functools import partial
 from ray import serve
 
 from pipelines.extract import make_infer, make_tokenize, merge_options
+from pipelines.runtime.cluster import node_cpus
 from pipelines.schema import Row, Task
 from pipelines.serving.batching import Batching
 from pipelines.serving.document_reader import OpenResult
@@ -53,7 +54,8 @@ def load_stages(options: ServeOptions, model: ServedModel) -> LoadedStages:
     """Load a model."""
     extract = options.extract_of(model)
     merge = Merge(merge_options(extract), kept=("preview",))
-    return LoadedStages(model.task, make_infer(extract, options.model_threads), merge)
+    threads = min(options.model_threads or node_cpus(), node_cpus())  # the node may be larger than when it was deployed
+    return LoadedStages(model.task, make_infer(extract, threads), merge)
 
 
 class Predictor:

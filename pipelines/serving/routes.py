@@ -6,6 +6,7 @@ do `/` and `/web/...`: a browser cannot send a key for the page itself, which ho
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,6 +19,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pipelines.serving.admission import Admission, Slot
+from pipelines.serving.bodies import Bodies
 from pipelines.serving.docs_page import render_docs
 from pipelines.serving.errors import BAD_REQUEST, UNAUTHORISED, RequestError, unavailable
 from pipelines.serving.keys import ApiKeys
@@ -61,6 +63,7 @@ class Service(Protocol):
 
     options: ServeOptions
     admission: Admission
+    bodies: Bodies
     is_ready: bool
 
     async def open(self, upload: Upload, deadline: float) -> OpenDocument: ...
@@ -108,10 +111,12 @@ def build_routes(service: Service) -> FastAPI:
         openapi_extra={"requestBody": extract_body(limits)},
     )
     async def extract(request: Request) -> Response:
+        deadline = time.monotonic() + limits.seconds
+        service.admission.check()
+        upload = await read_upload(request, limits, service.bodies)
         slot = service.admission.acquire()
         try:
-            deadline = slot.acquired_at + limits.seconds
-            document = await service.open(await read_upload(request, limits), deadline)
+            document = await service.open(upload, deadline)
             if NDJSON in request.headers.get("accept", ""):
                 return PageStream(_lines(document), document, slot, NDJSON)
             if document.only_answer is None:

@@ -20,6 +20,7 @@ from starlette.requests import Request
 
 from pipelines.documents.media_type import JPEG_SIGNATURE, PNG_SIGNATURE
 from pipelines.errors import infrastructure_error
+from pipelines.serving.bodies import Bodies
 from pipelines.serving.errors import RequestError, bad_request, server_fault
 from pipelines.serving.options import RequestLimits
 from pipelines.serving.page_ranges import MAX_CHARACTERS
@@ -40,6 +41,9 @@ FIELD_CHARACTERS = {"pages": MAX_CHARACTERS, "model": 200, "previews": 20, "word
 """Upper bounds of the fields; that of a question is one of the limits of a request."""
 
 MAX_NAME_LENGTH = 255
+
+MAX_LENGTH_DIGITS = 18
+"""Of a `Content-Length` that is taken for a number."""
 
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False, "": False}
 
@@ -83,30 +87,31 @@ class Upload:
         return hashlib.blake2b(self.content, digest_size=16).hexdigest()
 
 
-async def read_upload(request: Request, limits: RequestLimits) -> Upload:
-    """The document and fields of a request.
+async def read_upload(request: Request, limits: RequestLimits, bodies: Bodies) -> Upload:
+    """The document and fields of a request, whose body is one of `bodies` while it arrives.
 
     Raises:
-        RequestError: 400, 413 or 415; 503, the disk is full.
+        RequestError: 400, 408, 413 or 415; 503, the disk is full.
     """
     kind, parameters = parse_options_header(request.headers.get("content-type"))
     if kind != b"multipart/form-data":
         raise RequestError(415, "unsupported", "send the document as multipart/form-data, in a field named file")
     if parameters.get(b"charset", b"utf-8").lower() not in UTF_8:
         raise RequestError(415, "unsupported", "send the fields in UTF-8; no other charset is taken")
-    max_bytes = limits.upload_bytes + FORM_BYTES + limits.questions * limits.question_characters * 4 + 2 * WORDS_BYTES
+    max_bytes = max_body_bytes(limits)
     length = request.headers.get("content-length", "")
-    if length.isdigit() and int(length) > max_bytes:
+    if length.isascii() and length.isdigit() and (len(length) > MAX_LENGTH_DIGITS or int(length) > max_bytes):
         raise _too_large(limits)
-    parser = MultiPartParser(
-        request.headers,
-        _read_body(request, max_bytes, limits),
-        max_files=1,
-        max_fields=limits.questions + 8,
-        max_part_size=max(WORDS_BYTES, 4 * limits.question_characters),
-    )
     try:
-        form = await parser.parse()
+        with bodies.receive() as body:
+            parser = MultiPartParser(
+                request.headers,
+                _at_most(body.chunks(request.stream()), max_bytes, limits),
+                max_files=1,
+                max_fields=limits.questions + 8,
+                max_part_size=max(WORDS_BYTES, 4 * limits.question_characters),
+            )
+            form = await parser.parse()
     except (MultiPartException, FormParserError) as error:
         raise bad_request(f"the multipart body cannot be read: {error}") from error
     except OSError as error:
@@ -146,14 +151,22 @@ async def read_upload(request: Request, limits: RequestLimits) -> Upload:
         await form.close()
 
 
-async def _read_body(request: Request, max_bytes: int, limits: RequestLimits) -> AsyncGenerator[bytes, None]:
+def max_body_bytes(limits: RequestLimits) -> int:
+    """The most that the body of a request may have, in bytes."""
+    questions = limits.questions * limits.question_characters * 4
+    return limits.upload_bytes + FORM_BYTES + questions + 2 * WORDS_BYTES
+
+
+async def _at_most(
+    chunks: AsyncGenerator[bytes, None], max_bytes: int, limits: RequestLimits
+) -> AsyncGenerator[bytes, None]:
     """The body as it arrives.
 
     Raises:
         RequestError: 413, as soon as it has more than `max_bytes`.
     """
     received = 0
-    async for chunk in request.stream():
+    async for chunk in chunks:
         received += len(chunk)
         if received > max_bytes:
             raise _too_large(limits)

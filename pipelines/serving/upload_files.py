@@ -1,12 +1,17 @@
-"""Upload files: uploaded documents as temporary files, kept hardly longer than their requests take."""
+"""Upload files: uploaded documents as temporary files, kept hardly longer than their requests take.
+
+They are in a scratch folder: what a replica that is killed leaves is removed by its sandboxes, or by the next replica.
+PDFium opens a file by its real path, so that a file without a name, which the system would remove, does not serve.
+"""
 
 from __future__ import annotations
 
-import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from pipelines.runtime.scratch_folder import ScratchFolder
 
 IDLE_SECONDS = 10.0
 """A file that has not been used for this long is removed, should its request never announce its end."""
@@ -18,7 +23,7 @@ class UploadFiles:
     """The documents that a replica read last, by upload; safe to use from several threads."""
 
     def __init__(self, idle_seconds: float = IDLE_SECONDS) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="uploads-")
+        self._folder = ScratchFolder("uploads")
         self._idle_seconds = idle_seconds
         self._lock = threading.Lock()
         self._timers: dict[str, threading.Timer | None] = {}
@@ -29,10 +34,11 @@ class UploadFiles:
 
         Raises:
             ValueError: `upload_id` has other characters than letters and digits.
+            OSError: the file cannot be written; nothing of it is left.
         """
         if not upload_id.isalnum():
             raise ValueError("the id of an upload consists of letters and digits")
-        path = Path(self._folder.name, upload_id)
+        path = self._folder.path / upload_id
         with self._lock:
             timer = self._timers.get(upload_id)
             if timer is not None:
@@ -42,13 +48,9 @@ class UploadFiles:
             others = [name for name, timer in self._timers.items() if timer is not None]
         for name in others[: max(0, len(self._timers) - MAX_FILES)]:
             self.drop(name)
-        if is_new:
-            try:
-                path.write_bytes(content)
-            except OSError:
-                self.drop(upload_id)  # a part of it, which a second attempt would take for the whole
-                raise
         try:
+            if is_new:
+                self._write(path, content)
             yield path
         finally:
             timer = threading.Timer(self._idle_seconds, self.drop, [upload_id])
@@ -57,6 +59,8 @@ class UploadFiles:
                 if upload_id in self._timers:
                     self._timers[upload_id] = timer
                     timer.start()
+                else:
+                    path.unlink(missing_ok=True)  # it was dropped while it was written
 
     def drop(self, upload_id: str) -> None:
         """Remove a document's file, if it is there."""
@@ -65,7 +69,17 @@ class UploadFiles:
             if timer is not None:
                 timer.cancel()
         if upload_id.isalnum():
-            Path(self._folder.name, upload_id).unlink(missing_ok=True)
+            (self._folder.path / upload_id).unlink(missing_ok=True)
+
+    def _write(self, path: Path, content: bytes) -> None:
+        partial = path.with_name(f"{path.name}.partial")
+        try:
+            partial.write_bytes(content)
+            partial.replace(path)
+        except BaseException:
+            partial.unlink(missing_ok=True)
+            self.drop(path.name)
+            raise
 
     def __len__(self) -> int:
         return len(self._timers)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from pipelines.errors import InfrastructureError, ProcessingError
+from pipelines.runtime.scratch_folder import ScratchFolder
 from pipelines.schema import Row, mark_failed
 from pipelines.storage.files import S3Options, Storage, is_s3
 from pipelines.storage.local import KnownMounts, translated_errors
@@ -29,7 +29,7 @@ class Fetch:
     def __init__(self, s3: S3Options = S3Options()) -> None:  # noqa: B008
         """`s3`: how requests to S3 are made."""
         self.storage = Storage(s3=s3)
-        self._folder = tempfile.TemporaryDirectory(prefix="documents-")
+        self._folder = ScratchFolder("documents")
         self._kept: tuple[str, Path] | None = None
         self._mounts = KnownMounts()
 
@@ -53,7 +53,7 @@ class Fetch:
         if path is not None:
             self._mounts.add(uri)
             return path
-        path = Path(self._folder.name, "document")
+        path = self._folder.path / "document"
         self._kept = uri, path
         try:
             with translated_errors(str(path)):
@@ -61,10 +61,10 @@ class Fetch:
         except InfrastructureError as error:
             taken = path.stat().st_size if path.exists() else 0
             self._drop()
-            disk_bytes = shutil.disk_usage(self._folder.name).total
+            disk_bytes = shutil.disk_usage(self._folder.path).total
             if error.fault != "disk_full" or taken <= MAX_DISK_SHARE * disk_bytes:
                 raise
-            message = f"{uri}: no room for it on the {disk_bytes / 1e6:.0f} MB of {self._folder.name}"
+            message = f"{uri}: no room for it on the {disk_bytes / 1e6:.0f} MB of {self._folder.path}"
             raise ProcessingError("too_large", message) from None
         except BaseException:
             self._drop()

@@ -26,8 +26,10 @@ import cloudpickle
 import pyarrow as pa
 
 from pipelines.errors import JobError, ProcessingError
+from pipelines.runtime.scratch_folder import ScratchFolder
 from pipelines.schema import Row, mark_failed
 from pipelines.stages.base import StageFactory
+from pipelines.stages.sandbox_environment import sandbox_environment
 from pipelines.stages.sandbox_faults import attribute_fault, decode_fault
 from pipelines.stages.sandbox_protocol import OUT_OF_MEMORY, READY, PageLimits, SandboxSpec
 
@@ -47,9 +49,6 @@ DEATH_SECONDS = 5.0
 
 NEAR_LIMIT = 0.9
 """A process that dies with at least this share of its memory limit in use counts as out of memory."""
-
-ENVIRONMENT = {"ARROW_DEFAULT_MEMORY_POOL": "system"}
-"""Arrow's other memory pools reserve memory in advance, which would count against the page."""
 
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _STDERR_BYTES = 2000
@@ -145,6 +144,7 @@ class _Process:
     def __init__(self, spec: SandboxSpec) -> None:
         self._connection, theirs = Pipe()
         self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
+        scratch = ScratchFolder("sandbox")
         self._schema = spec.schema
         self.answered = 0
         self._peak_bytes = 0
@@ -157,10 +157,10 @@ class _Process:
                 stdout=subprocess.DEVNULL,
                 stderr=self._stderr,
                 pass_fds=(theirs.fileno(),),
-                env={**os.environ, **ENVIRONMENT, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+                env=sandbox_environment(os.environ, scratch.path),
                 start_new_session=True,
             )
-        self._finalizer = weakref.finalize(self, _end, self._process, self._connection)
+        self._finalizer = weakref.finalize(self, _end, self._process, self._connection, scratch)
         try:
             self._connection.send_bytes(cloudpickle.dumps(spec))
             ready = self._connection.poll(START_SECONDS)
@@ -248,11 +248,12 @@ class _Process:
         return _EndedError(ProcessingError("crashed", f"The process that read it {how}: these bytes crash a parser."))
 
 
-def _end(process: subprocess.Popen[bytes], connection: Connection) -> None:
+def _end(process: subprocess.Popen[bytes], connection: Connection, scratch: ScratchFolder) -> None:
     connection.close()
     if process.returncode is None:
         _kill_group(process.pid)
         process.wait()
+    scratch.remove()
 
 
 def _kill_group(leader: int) -> None:

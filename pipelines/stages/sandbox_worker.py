@@ -13,15 +13,18 @@ import pickle
 import resource
 import signal
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterable, Iterator
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from pipelines.errors import InfrastructureError
+from pipelines.runtime.scratch_folder import remove_leftovers
 from pipelines.schema import Row
 from pipelines.stages.base import rows_to_table
 from pipelines.stages.sandbox_faults import encode_fault
@@ -32,6 +35,9 @@ if TYPE_CHECKING:
 
 
 PARENT_CHECK_SECONDS = 1.0
+PARENT_DEATH_SECONDS = 10.0
+"""The longest that a process which is no longer asked waits for its parent to be gone, whose files it then removes."""
+
 TIMER_MARGIN_SECONDS = 5.0
 """A process that is still busy this long after its time limit is ended by its own timer: its parent did not do it."""
 
@@ -79,14 +85,17 @@ def _received(connection: Connection, max_seconds: float) -> Iterator[Row]:
 def _end_with_parent(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(PARENT_CHECK_SECONDS)
+    remove_leftovers(Path(tempfile.gettempdir()).parent)  # its own folder, and what the parent has left
     os.killpg(0, signal.SIGKILL)
 
 
 def main() -> None:
     """Disable core dumps, exit with the parent, and serve."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
+    watcher = threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True)
+    watcher.start()
     serve(Connection(int(sys.argv[1])))
+    watcher.join(PARENT_DEATH_SECONDS)  # the connection of a parent that is killed is closed before it is gone
 
 
 if __name__ == "__main__":

@@ -99,7 +99,7 @@ def start_endpoint(log: Path, *arguments: str, key: str | None = None) -> Iterat
         log: file for its standard error.
     """
     port = free_port()
-    environment = {**os.environ, "PYTHONUNBUFFERED": "1", "LAYOUTLMV2_API_KEYS": f"another,{key}" if key else ""}
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1"} | ({"LAYOUTLMV2_API_KEYS": f"another,{key}"} if key else {})
     with log.open("w") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "jobs.serve", "--port", str(port), *arguments],

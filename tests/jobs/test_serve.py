@@ -247,7 +247,7 @@ def test_a_document_is_on_disk_only_during_its_request(client: httpx.Client) -> 
     content = text_pages(12)
 
     def copies() -> list[Path]:
-        files = Path(tempfile.gettempdir()).glob("uploads-*/*")
+        files = Path(tempfile.gettempdir()).glob("layoutlmv2-uploads-*/[!.]*")
         return [file for file in files if file.exists() and file.read_bytes() == content]
 
     headers = {"Accept": "application/x-ndjson"}

@@ -12,6 +12,8 @@ import pytest
 import yaml
 
 from jobs.serve import Options, build
+from pipelines.serving import proxy_guard
+from pipelines.serving.keys import key_digest
 from tests.autoscaled_cluster import REPOSITORY, free_port, wait_until
 from tests.running_head import RunningHead, running_head
 
@@ -37,8 +39,11 @@ def test_args_are_options_of_the_job() -> None:
 
 @pytest.mark.slow
 @pytest.mark.xdist_group("ray of its own")
-def test_the_application_is_deployed_changed_and_removed(samples_directory: Path, tmp_path: Path) -> None:
-    port = free_port()
+def test_the_application_is_deployed_changed_and_removed(
+    samples_directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH", proxy_guard.IMPORT_PATH)
+    port, key = free_port(), "a-key-of-the-tests"
     invoice = samples_directory / "invoice.png"
     file = tmp_path / "serve.yaml"
 
@@ -57,8 +62,12 @@ def test_the_application_is_deployed_changed_and_removed(samples_directory: Path
         assert page["status"] == "ok" and page["entities"]
         status = yaml.safe_load(wait_for_output(head.start("serve", "status", "--address", head.url)))
         assert set(status["applications"]["layoutlmv2"]["deployments"]) == {"Gateway", "Reader", "Predictor"}
-        deploy(head, max_pages=7)
-        wait_until(lambda: limit_of_pages(client) == 7, START_SECONDS, "the new options apply")
+        assert client.get("/-/routes").status_code == 404
+        deploy(head, max_pages=7, no_api_keys=False, api_key_digests=[key_digest(key)])
+        wait_until(lambda: limit_of_pages(client, key) == 7, START_SECONDS, "the new options apply")
+        assert client.get("/v1/models").status_code == 401
+        shown = wait_for_output(head.start("serve", "config", "--address", head.url))
+        assert key_digest(key) in shown and key not in shown
         wait_for_output(head.start("serve", "shutdown", "--yes", "--address", head.url))
 
 
@@ -69,9 +78,10 @@ def wait_for_output(process: subprocess.Popen[str]) -> str:
     return output
 
 
-def limit_of_pages(client: httpx.Client) -> int | None:
+def limit_of_pages(client: httpx.Client, key: str = "") -> int | None:
     """According to the endpoint; None while it is not ready."""
     with contextlib.suppress(httpx.HTTPError, KeyError):  # not there yet, or between two versions
         if client.get("/healthz").status_code == 200:
-            return client.get("/v1/models").json()["limits"]["pages"]
+            headers = {"Authorization": f"Bearer {key}"} if key else {}
+            return client.get("/v1/models", headers=headers).json()["limits"]["pages"]
     return None

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import grpc
 import httpx
+import psutil
 import pytest
 from PIL import Image, ImageSequence
+from ray.serve.generated.serve_pb2 import ASGIRequest
+from ray.serve.generated.serve_pb2_grpc import ASGIServiceStub
 
 from tests.drawn_pdf import DrawnPage, draw_pdf, show
 from tests.jobs.endpoint import LIMITS, Endpoint, start_endpoint
@@ -58,6 +65,78 @@ def test_only_the_page_and_the_health_are_open_without_a_key(endpoint: Endpoint)
         assert stranger.get("/").status_code == 200
         for key in (endpoint.key, "another"):
             assert stranger.get("/v1/models", headers={"Authorization": f"Bearer {key}"}).status_code == 200
+
+
+def test_serve_answers_nobody_itself_and_takes_no_orders(endpoint: Endpoint) -> None:
+    with httpx.Client(base_url=endpoint.url, trust_env=False) as stranger:
+        for path in ("/-/routes", "/-/anything"):
+            refused = stranger.get(path)
+            assert (refused.status_code, refused.json()["error_kind"]) == (404, "not_found")
+        assert stranger.get("/-/healthz").status_code == 200
+    with endpoint.client() as client:
+        hurried = {"X-Request-Timeout-Seconds": "0.001"}
+        assert client.post("/v1/extract", files=upload(quick_page()), headers=hurried).status_code == 200
+
+
+def test_what_the_endpoint_starts_listens_on_this_machine_only_or_wants_a_token(endpoint: Endpoint) -> None:
+    """Ray binds the port on which a replica takes calls of others to all interfaces, whatever the node's address is."""
+    owner = psutil.Process(endpoint.process.pid)
+    processes = [owner, *owner.children(recursive=True)]
+    listening = [(each, one.laddr) for each in processes for one in connections(each) if one.status == "LISTEN"]
+    assert len(listening) > 10
+    elsewhere = [each for each in listening if each[1].ip not in ("127.0.0.1", "::ffff:127.0.0.1", "::1")]
+    for process, address in elsewhere:
+        assert any("ServeReplica" in word for word in process.cmdline()), process.cmdline()
+        with grpc.insecure_channel(f"127.0.0.1:{address.port}") as channel, pytest.raises(grpc.RpcError) as refused:
+            ASGIServiceStub(channel).HandleRequest(ASGIRequest(), timeout=30)
+        assert refused.value.code() == grpc.StatusCode.UNAUTHENTICATED
+
+
+def connections(process: psutil.Process) -> list[Any]:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return process.net_connections("inet")
+    return []
+
+
+def test_no_process_of_the_endpoint_inherits_a_key_and_ray_logs_none(endpoint: Endpoint) -> None:
+    assert endpoint.key is not None
+    owner = psutil.Process(endpoint.process.pid)
+    children = owner.children(recursive=True)
+    assert len(children) > 5
+    for child in children:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            environment = child.environ()
+            assert "LAYOUTLMV2_API_KEYS" not in environment and endpoint.key not in environment.values()
+            if "pipelines.stages.sandbox_worker" in child.cmdline():
+                assert not {name for name in environment if "RAY" in name or "AWS" in name}
+    (raylet,) = [child for child in children if child.name() == "raylet"]
+    session = next(word for word in raylet.cmdline() if word.startswith("--session_dir=")).partition("=")[2]
+    logs = [path for path in Path(session, "logs").rglob("*") if path.is_file()]
+    assert logs and not [path for path in logs if endpoint.key.encode() in path.read_bytes()]
+
+
+def test_sockets_that_send_six_bytes_or_half_a_header_keep_nobody_out(endpoint: Endpoint) -> None:
+    """More of them than the endpoint receives at a time, which is 24 here: the oldest ones end with 408."""
+    address = ("127.0.0.1", int(endpoint.url.rpartition(":")[2]))
+    head = (
+        f"POST /v1/extract HTTP/1.1\r\nHost: endpoint\r\nAuthorization: Bearer {endpoint.key}\r\n"
+        "Content-Type: multipart/form-data; boundary=b\r\nContent-Length: 1000\r\n\r\n--b\r\n-"
+    ).encode()
+    with contextlib.ExitStack() as stack:
+        sockets = []
+        for index in range(100):
+            opened = stack.enter_context(socket.create_connection(address, timeout=60))
+            opened.sendall(head if index % 2 else head[:40])
+            sockets.append(opened)
+        with endpoint.client() as client:
+            for _ in range(5):
+                assert client.post("/v1/extract", files=upload(quick_page())).status_code == 200
+            assert client.get("/healthz").status_code == 200
+        ended = sockets[1]
+        answer = b""
+        while part := ended.recv(4096):  # until the server closes the connection
+            answer += part
+        assert answer.startswith(b"HTTP/1.1 408") and b"slowest of 24" in answer
 
 
 def test_responses_keep_browsers_from_loading_other_hosts(client: httpx.Client) -> None:

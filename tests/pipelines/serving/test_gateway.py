@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
@@ -149,6 +149,46 @@ def test_pages_that_are_not_done_in_time_fail_and_the_next_request_is_answered(o
 
     with_gateway(replace(options, limits=limits), reader, use)
     assert set(reader.given_up) >= {2, 3, 4, 5}, "nobody goes on reading them"
+
+
+def test_bodies_that_do_not_arrive_keep_nobody_out_and_end_with_408(options: ServeOptions) -> None:
+    """As in an attack on an endpoint of 32 places: 200 requests of headers and six bytes."""
+    limits = RequestLimits(body_seconds=1.5)
+
+    async def six_bytes() -> AsyncGenerator[bytes, None]:
+        yield b"--b\r\n-"
+        await asyncio.Event().wait()
+
+    async def use(client: httpx.AsyncClient) -> None:
+        headers = {"Content-Type": "multipart/form-data; boundary=b"}
+        slow = [
+            asyncio.ensure_future(client.post("/v1/extract", content=six_bytes(), headers=headers)) for _ in range(200)
+        ]
+        await asyncio.sleep(0.2)
+        assert (await extract(client)).status_code == 200
+        assert not any(request.done() for request in slow), "they are still waiting"
+        responses = await asyncio.gather(*slow)
+        assert {response.status_code for response in responses} == {408}
+        assert {response.headers["connection"] for response in responses} == {"close"}
+        assert "not arrived within 1.5 s" in responses[0].json()["error"]
+
+    with_gateway(replace(options, limits=limits), FakeReader(3, 3), use)
+
+
+def test_a_request_is_refused_before_its_body_is_received_if_there_is_no_place(options: ServeOptions) -> None:
+    async def never() -> AsyncGenerator[bytes, None]:
+        await asyncio.Event().wait()
+        yield b""
+
+    async def use(client: httpx.AsyncClient) -> None:
+        waiting = asyncio.ensure_future(extract(client))
+        await asyncio.sleep(0.2)
+        headers = {"Content-Type": "multipart/form-data; boundary=b"}
+        refused = await client.post("/v1/extract", content=never(), headers=headers)
+        assert refused.status_code == 429
+        waiting.cancel()
+
+    with_gateway(replace(options, requests_in_flight=1), FakeReader(3, 0), use)
 
 
 def test_a_gateway_is_ready_once_a_page_has_been_answered(options: ServeOptions) -> None:

@@ -44,7 +44,7 @@ def test_each_status_has_its_model(description: dict[str, Any]) -> None:
     assert models.pop(("/v1/extract", "200")) == "ExtractResponse"
     assert set(models.values()) == {"ErrorResponse"}
     assert {status for path, status in models if path == "/v1/extract"} == {
-        *("400", "401", "413", "415", "422", "429", "503")
+        *("400", "401", "408", "413", "415", "422", "429", "503")
     }
     kinds = description["components"]["schemas"]["ErrorResponse"]["properties"]["error_kind"]["enum"]
     assert set(kinds) == {*ERROR_KINDS, "invalid_request", "unauthorized", "overloaded"}

@@ -66,7 +66,7 @@ def open_files(name: str) -> list[str]:
 
 
 def uploaded_files(folder: Path) -> list[Path]:
-    return list(folder.glob("uploads-*/*"))
+    return list(folder.glob("layoutlmv2-uploads-*/[!.]*"))
 
 
 def test_a_page_is_read_and_its_document_is_gone_afterwards(reader: Reader, temporary_folder: Path) -> None:

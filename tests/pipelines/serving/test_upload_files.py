@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import resource
 import time
 from pathlib import Path
 
@@ -37,6 +38,29 @@ def test_the_oldest_files_make_room() -> None:
         with files.open(f"u{index}", b"x") as path:
             paths.append(path)
     assert [path.exists() for path in paths] == [False] * 3 + [True] * MAX_FILES
+
+
+def test_nothing_is_left_of_a_file_that_cannot_be_written() -> None:
+    files = UploadFiles()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        with pytest.raises(OSError), files.open("a1", b"x" * 5000):
+            pass
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert len(files) == 0
+    with files.open("a1", b"content") as path:
+        assert path.read_bytes() == b"content", "the next attempt does not find half a file"
+        assert [file for file in path.parent.iterdir() if not file.name.startswith(".")] == [path]
+
+
+def test_a_document_that_is_dropped_while_it_is_used_does_not_stay() -> None:
+    files = UploadFiles()
+    with files.open("a1", b"content") as path:
+        files.drop("a1")
+        path.write_bytes(b"as a thread that was late with writing it")
+    assert not path.exists() and len(files) == 0
 
 
 def test_a_name_with_a_path_is_refused() -> None:
