@@ -26,7 +26,6 @@ from schemathesis.specs.openapi.checks import (
 from jobs.serve import Options
 from pipelines.errors import ERROR_KINDS
 from pipelines.schema import EMPTY_RESULT, Row
-from pipelines.serving.document_reader import OpenResult
 from pipelines.serving.keys import ApiKeys
 from pipelines.serving.reader import Reader
 from tests.drawn_pdf import DrawnPage, draw_pdf, show
@@ -54,12 +53,8 @@ class Served:
 class AnyModel(FakePredictor):
     """Finds nothing on any page."""
 
-    async def answer(self, row: Row) -> bytes:
+    async def answer(self, row: Row) -> tuple[bytes, int]:
         return await super().answer({**EMPTY_RESULT, **row})
-
-    async def answer_one(self, read: tuple[OpenResult, Row | None]) -> tuple[OpenResult, Any]:
-        result, row = read
-        return result, None if row is None else await self.answer(row)
 
 
 @pytest.fixture(scope="module", params=[(), (KEY,)], ids=["open", "with a key"])

@@ -48,9 +48,9 @@ def deed(pages: int = 1) -> bytes:
     return draw_pdf(*[DrawnPage(show("A deed between the parties named below", 20, 200))] * pages)
 
 
-def claimed_pages(count: int) -> bytes:
-    """A PDF that claims to have `count` pages, and as many bytes as are needed to be believed."""
-    return deed().replace(b"/Count 1", f"/Count {count}".encode()) + b" " * count
+def claimed_pages(count: int, bytes_a_page: int) -> bytes:
+    """A PDF that claims to have `count` pages."""
+    return deed().replace(b"/Count 1", f"/Count {count}".encode()) + b" " * (count * bytes_a_page)
 
 
 def open_files(name: str) -> list[str]:
@@ -117,15 +117,17 @@ def test_a_page_that_nobody_awaits_any_longer_is_given_up(options: ServeOptions,
     assert "cancelled" in given_up["error"]
 
 
-def test_a_document_of_a_million_pages_gets_no_row_for_each_of_them(options: ServeOptions) -> None:
+def test_a_document_of_very_many_pages_gets_no_row_for_each_of_them(options: ServeOptions) -> None:
     documents = DocumentReader(options)
-    content = claimed_pages(1_000_000)
-    result = documents.open(request("million1"), content)
-    assert (result.row["pages_selected"], result.pages, result.refusal) == (1_000_000, [], None)
-    overlapping = documents.open(request("million2", ",".join(["1-"] * 1000)), content)
-    assert (overlapping.row["pages_selected"], overlapping.pages) == (1_000_000, [])
-    chosen = documents.open(request("million3", "7"), content)
+    content = claimed_pages(50_000, bytes_a_page=20)
+    result = documents.open(request("many1"), content)
+    assert (result.row["pages_selected"], result.pages, result.refusal) == (50_000, [], None)
+    overlapping = documents.open(request("many2", ",".join(["1-"] * 1000)), content)
+    assert (overlapping.row["pages_selected"], overlapping.pages) == (50_000, [])
+    chosen = documents.open(request("many3", "7"), content)
     assert [page["page_index"] for page in chosen.pages] == [6]
+    forged = documents.open(request("many4"), claimed_pages(1_000_000, bytes_a_page=1))
+    assert forged.row["error_kind"] == "unreadable" and "1000000 pages" in forged.row["error"]
 
 
 def test_words_that_need_too_many_windows_are_refused_for_their_size(options: ServeOptions) -> None:
