@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import errno
 import traceback
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 ErrorKind = Literal[
     "unreadable",
@@ -52,7 +52,7 @@ class ProcessingError(JobError):
         """What the error is called where it ends a job."""
         return self.kind
 
-    def __reduce__(self) -> tuple[type[ProcessingError], tuple[ErrorKind, str]]:
+    def __reduce__(self) -> tuple[type[ProcessingError], tuple[Any, ...]]:
         return ProcessingError, (self.kind, self.message)
 
 
@@ -100,7 +100,7 @@ class InfrastructureError(ProcessingError):
     def label(self) -> str:
         return self.kind if self.fault == "credentials" else self.fault
 
-    def __reduce__(self) -> tuple[type[InfrastructureError], tuple[Fault, str]]:  # type: ignore[override]
+    def __reduce__(self) -> tuple[type[InfrastructureError], tuple[Fault, str]]:
         return InfrastructureError, (self.fault, self.message)
 
 

@@ -13,15 +13,18 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines.batch.identities import Identities
-from pipelines.batch.output_files import list_uris, list_written
+from pipelines.batch.output_files import list_uris, list_written, run_number
 from pipelines.batch.ownership import check_ownership
 from pipelines.batch.page_bitmap import PageBitmap
 from pipelines.batch.written_pages import page_uri, read_document_index, read_written
 from pipelines.schema import ANSWERS, Row
 from pipelines.storage.files import Storage, join_uri
-from pipelines.storage.tables import read_row_groups, read_tables, write_table
+from pipelines.storage.tables import read_tables, write_table
 
 ROWS_PER_FILE = 100_000
+
+READERS = 4
+"""Files whose answers are held at a time: some tens of megabytes each."""
 
 _COLUMNS = ("document_id", "uri", "page_index", "answers")
 
@@ -80,12 +83,12 @@ def best_answers(storage: Storage, output: str, questions: Sequence[str]) -> Ite
 
 def _pages(storage: Storage, output: str, seen: PageBitmap) -> Iterator[Row]:
     """The newest row of each expected page."""
-    for written in read_written(storage, output):
-        for table in read_row_groups(storage, page_uri(output, written.name)):
-            rows = table.select(_COLUMNS).to_pylist()
-            indices = np.array([row["page_index"] for row in rows], dtype=np.int32)
-            fresh = seen.mark(Identities.of([row["document_id"] for row in rows]), indices, written.run)
-            yield from (row for row, is_fresh in zip(rows, fresh.tolist(), strict=True) if is_fresh)
+    files = (page_uri(output, written.name) for written in read_written(storage, output))
+    for uri, table in read_tables(storage, files, _COLUMNS, readers=READERS):
+        rows = table.to_pylist()
+        indices = np.array([row["page_index"] for row in rows], dtype=np.int32)
+        fresh = seen.mark(Identities.of([row["document_id"] for row in rows]), indices, run_number(uri))
+        yield from (row for row, is_fresh in zip(rows, fresh.tolist(), strict=True) if is_fresh)
 
 
 def _document_answers(name: str, uri: str, questions: Sequence[str], answers: Sequence[Row | None]) -> Iterator[Row]:

@@ -17,7 +17,13 @@ from pipelines.batch.output_files import list_uris
 from pipelines.batch.page_bitmap import PageBitmap
 from pipelines.batch.page_counts import COUNTED_COLUMNS, EXAMPLES, Example, PageCounts
 from pipelines.batch.retry_hints import advice, retry_command
-from pipelines.batch.written_pages import page_uri, read_document_index, read_written
+from pipelines.batch.written_pages import (
+    Findings,
+    page_uri,
+    read_document_index,
+    read_written,
+    with_current_files,
+)
 from pipelines.errors import ErrorKind
 from pipelines.schema import PageKey
 from pipelines.stages.sandbox_protocol import PageLimits
@@ -108,8 +114,18 @@ class OutputAudit:
         return failures
 
 
-def audit_output(storage: Storage, output: str) -> OutputAudit:
-    """Read the output's tables and compare the pages that are expected with those that are written."""
+def audit_output(storage: Storage, output: str, findings: Findings | None = None) -> OutputAudit:
+    """Read the output's tables and compare the pages that are expected with those that are written.
+
+    Args:
+        findings: is completed.
+    """
+    return with_current_files(lambda: _audit_output(storage, output, findings))
+
+
+def _audit_output(storage: Storage, output: str, findings: Findings | None) -> OutputAudit:
+    if findings is not None:
+        findings.clear()
     audit = OutputAudit()
     documents = read_document_index(storage, output)
     failed = int(documents.failed.sum())
@@ -118,7 +134,7 @@ def audit_output(storage: Storage, output: str) -> OutputAudit:
         _count_failed_documents(storage, output, audit, documents)
     seen = PageBitmap(documents)
     audit.expected = seen.expected
-    for written in read_written(storage, output):
+    for written in read_written(storage, output, findings):
         expected = seen.are_expected(written.documents, written.page_indices, written.run)
         first = seen.mark(written.documents, written.page_indices, written.run)
         audit.unexpected += int((~expected).sum())

@@ -6,9 +6,12 @@ Whatever dies in between, each page counts once. Rows that are outdated are left
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import wait as futures_wait
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
@@ -20,14 +23,19 @@ import pyarrow.parquet as pq
 
 from pipelines.batch.manifest import Manifest, WrittenPages, write_manifest
 from pipelines.batch.output_files import is_compacted, run_id_of, run_number
-from pipelines.batch.ownership import check_ownership
+from pipelines.batch.ownership import OutputClaimedError, check_ownership
 from pipelines.batch.written_pages import PAGE_COLUMNS, page_uri
 from pipelines.errors import ProcessingError
 from pipelines.storage.files import Storage, join_uri
 from pipelines.storage.tables import read_row_groups, read_tables
 
+logger = logging.getLogger(__name__)
+
 COMPACTED_BYTES = 256_000_000
 """Of blocks that become one file. A last file of a run is smaller."""
+
+WORKERS = 4
+"""Files that are compacted at a time, on a cluster."""
 
 ROW_GROUP_PAGES = 1_000
 """Pages that a reader of the file gets at once: some megabytes."""
@@ -66,23 +74,37 @@ class Compaction:
 
 
 def compact(storage: Storage, output: str, compaction: Compaction) -> None:
-    """Write one file from several, with its manifest, and remove those.
+    """Write one file from several, with its manifest, and remove those. To be called again where it was killed.
+
+    Where a source is gone, because another run has compacted it, nothing is done.
 
     Raises:
-        OutputClaimedError: another run owns the output by now; the output is as it was.
+        OutputClaimedError: another run owns the output by now; the sources are as they were.
+        DamagedFileError: a source is damaged.
         ProcessingError: the output cannot be accessed.
     """
     sources = compaction.sources
     if all(source.kept is not None and not source.kept.any() for source in sources):
         check_ownership(storage, output, compaction.owner)
-    else:
-        pages = _write_kept(storage, output, compaction)
+    elif not storage.exists(join_uri(output, "manifests", compaction.name)):
+        try:
+            pages = _write_kept(storage, output, compaction)
+        except ProcessingError as error:
+            if error.kind != "not_found":
+                raise
+            logger.warning("%s; what it held is in another file by now", error.message)
+            return
+        try:
+            check_ownership(storage, output, compaction.owner)
+        except OutputClaimedError:
+            storage.delete(page_uri(output, compaction.name))
+            raise
         replaced = tuple(source.name for source in sources)
         write_manifest(storage, output, Manifest(pages, replaced, compaction.options))
-    for source in sources:
-        storage.delete(page_uri(output, source.name))
-        if is_compacted(source.name):
-            storage.delete(join_uri(output, "manifests", source.name))
+    # Manifests last: one without its file is found and removed by any later run.
+    storage.delete_all([page_uri(output, source.name) for source in sources])
+    compacted = [source.name for source in sources if is_compacted(source.name)]
+    storage.delete_all([join_uri(output, "manifests", name) for name in compacted])
 
 
 def _write_kept(storage: Storage, output: str, compaction: Compaction) -> WrittenPages:
@@ -93,7 +115,6 @@ def _write_kept(storage: Storage, output: str, compaction: Compaction) -> Writte
                 writer.write_table(table, row_group_size=len(table))
                 counted.append(table.select(PAGE_COLUMNS))
         size_bytes = path.stat().st_size
-        check_ownership(storage, output, compaction.owner)
     return WrittenPages.of(pa.concat_tables(counted), compaction.name, size_bytes)
 
 
@@ -140,7 +161,7 @@ def _row_groups(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
 
 
 class Compactor:
-    """Collects the blocks of an output, and compacts them when there are enough; in the background, one file at a time.
+    """Collects the blocks of an output, and compacts them when there are enough, in the background.
 
     A run has one, whose files have different names. Use it as a context, at whose end no compaction is at work, and
     `finish` it, so that all blocks are compacted.
@@ -152,20 +173,21 @@ class Compactor:
         schema: pa.Schema,
         options: dict[str, Any],
         run: Callable[[Compaction], None],
-        compacted_bytes: int = COMPACTED_BYTES,
+        compacted_bytes: int | None = None,
     ) -> None:
         """
         Args:
             owner: id of the run that owns the output.
             schema, options: see `Compaction`.
             run: compacts, here or on another machine.
-            compacted_bytes: of the blocks that become one file.
+            compacted_bytes: of the blocks that become one file; None is `COMPACTED_BYTES`.
         """
         self._owner, self._schema, self._options = owner, schema, options
-        self._run, self._compacted_bytes = run, compacted_bytes
+        self._run, self._compacted_bytes = run, compacted_bytes or COMPACTED_BYTES
+        self._is_held = False
         self._blocks: defaultdict[str, list[WrittenPages]] = defaultdict(list)
         self._files = 0
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="compaction")
+        self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="compaction")
         self._running: list[Future[None]] = []
 
     def __enter__(self) -> Compactor:
@@ -191,10 +213,27 @@ class Compactor:
     def add(self, block: WrittenPages) -> None:
         """A block that has been written, by this run or an earlier one."""
         run_id = run_id_of(block.name)
+        self._check()
         self._blocks[run_id].append(block)
-        if sum(written.size_bytes for written in self._blocks[run_id]) >= self._compacted_bytes:
+        waiting = sum(written.size_bytes for written in self._blocks[run_id])
+        if waiting >= self._compacted_bytes and not self._is_held:
             self._flush(run_id)
-            self._check()
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """A time in which no file goes away: all compactions are finished, and blocks that are added wait."""
+        self.finish()
+        self._is_held = True
+        try:
+            yield
+        finally:
+            self._is_held = False
+
+    def abandon(self) -> None:
+        """Wait for the compactions at work, whatever becomes of them, and forget the blocks that wait."""
+        self._blocks.clear()
+        running, self._running = self._running, []
+        futures_wait(running)
 
     def rewrite(self, written: WrittenPages, kept: npt.NDArray[np.bool_]) -> None:
         """Drop rows of a file; `kept`: bool [rows]."""

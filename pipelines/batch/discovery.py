@@ -27,6 +27,7 @@ from pipelines.batch.repair import forget_documents, keep_newest_documents
 from pipelines.batch.written_pages import read_document_index, read_failed_pages
 from pipelines.errors import ProcessingError
 from pipelines.runtime.cluster import Cluster
+from pipelines.runtime.output_record import OutputConflictError
 from pipelines.runtime.progress import Progress
 from pipelines.schema import DOCUMENTS, PageKey, Row
 from pipelines.storage.files import Storage, join_uri
@@ -107,9 +108,16 @@ def discover_documents(storage: Storage, options: RunOptions, cluster: Cluster, 
 
     Raises:
         ProcessingError: an input cannot be listed, or there is no document in it.
+        OutputConflictError: documents of a retry are not known any more, because their file was damaged.
         OutputClaimedError: another run has claimed the output.
     """
+    set_aside = len(claim.set_aside.names)
     index = read_document_index(storage, options.output, claim.set_aside)
+    if options.retry_failed and len(claim.set_aside.names) > set_aside:
+        raise OutputConflictError(
+            f"{', '.join(claim.set_aside.names[set_aside:])} was damaged and is set aside: let the same command "
+            "without --retry-failed open its documents again first"
+        )
     if index.superseded:
         keep_newest_documents(storage, options.output, claim.run_id)
     inputs = Storage(FIRST_PATIENCE_SECONDS, options.extract.access.s3)

@@ -25,10 +25,10 @@ TABLES = ("documents", "pages", "manifests", "answers")
 
 _RUN = r"part-(?P<run_id>(?P<number>\d{8})-[0-9a-f]{6})"
 _NAMES = {
-    "documents": re.compile(_RUN + r"-\d{5}\.parquet"),
-    "pages": re.compile(_RUN + r"-(c\d{8}-\d{5}|[0-9a-f]{32}-\d{6})\.parquet"),
-    "manifests": re.compile(_RUN + r"-c\d{8}-\d{5}\.parquet"),
-    "answers": re.compile(_RUN + r"-\d{5}\.parquet"),
+    "documents": re.compile(_RUN + r"-\d{5,}\.parquet"),
+    "pages": re.compile(_RUN + r"-(c\d{8}-\d{5,}|[0-9a-f]{32}-\d{6,})\.parquet"),
+    "manifests": re.compile(_RUN + r"-c\d{8}-\d{5,}\.parquet"),
+    "answers": re.compile(_RUN + r"-\d{5,}\.parquet"),
 }
 _OLD_NAMES = re.compile(r"(documents|pages)/part-\d{8}T\d{6}-[0-9a-f]{6}-[^/]+\.parquet|answers/answers\.parquet")
 """Files of the versions before 2 of the output's format, which `--overwrite` removes too."""

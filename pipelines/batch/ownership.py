@@ -39,7 +39,7 @@ class Claim:
 
     Attributes:
         run_id: of the run, whose number is higher than that of any run before.
-        set_aside: what could not be read.
+        set_aside: what this run and earlier ones could not read.
     """
 
     def __init__(self, storage: Storage, output: str, run_id: str, version: str, set_aside: SetAside) -> None:
@@ -98,10 +98,15 @@ def claim_output(storage: Storage, output: str, record: dict[str, Any], overwrit
     for table in TABLES:
         storage.remove_partial_files(join_uri(output, table))
     if overwrite:
-        for file in list_own(storage, output):
-            if run_number(file) < record["first_run"]:
-                storage.delete(file)
+        remove_cleared(storage, output, record["first_run"])
+    set_aside.names[:0] = record["damaged"]
     return Claim(storage, output, record["run_id"], version, set_aside)
+
+
+def remove_cleared(storage: Storage, output: str, first_run: int) -> None:
+    """Remove what runs before `first_run` wrote, or have written since the output was cleared."""
+    if first_run:
+        storage.delete_all([file for file in list_own(storage, output) if run_number(file) < first_run])
 
 
 def check_ownership(storage: Storage, output: str, run_id: str) -> None:
@@ -160,9 +165,10 @@ def _claimed(
             raise OutputConflictError(f"there is no earlier run in {output} whose failed pages could be tried again")
         return record | {"run_id": new_run_id(1)}
     number = run_number(earlier["run_id"]) + 1
-    claimed = record | {"run_id": new_run_id(number), "first_run": earlier.get("first_run", 0)}
+    history = {"first_run": earlier.get("first_run", 0), "damaged": earlier.get("damaged", [])}
+    claimed = record | history | {"run_id": new_run_id(number)}
     if overwrite:
-        return claimed | {"first_run": number}
+        return claimed | {"first_run": number, "damaged": []}
     if earlier.get("format") != FORMAT:
         raise OutputConflictError(
             f"{output} was made by an earlier version, whose documents have shorter identities: choose another "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -104,13 +105,12 @@ def write_pages(
         logger.info("%d pages are there already, %d to do", done.marked, to_do)
     checked = time.monotonic()
     claim.check()
-    for uri in findings.replaced:
-        storage.delete(uri)
+    storage.delete_all(findings.outdated)
     for block in findings.blocks:
         compactor.add(block)
     with Progress(to_do, "pages") if to_do else contextlib.nullcontext() as progress:
         set_pending_pages(to_do)
-        for block in _write_all(storage, options, documents, done, pools, claim, in_process):
+        for block in _write_all(storage, options, documents, done, pools, claim, compactor, in_process):
             compactor.add(block)
             if not options.keep_going:
                 burst.add(block_outcome(block))
@@ -127,8 +127,14 @@ def write_pages(
 def make_compactor(storage: Storage, options: RunOptions, record: dict[str, Any]) -> Compactor:
     """The compactor of a run. It works in tasks of Ray where this process is connected to it, and else in a thread."""
 
+    one_at_a_time = threading.Lock()
+
     def run(compaction: Compaction) -> None:
-        (compact_on_cluster if is_connected() else compact)(storage, options.output, compaction)
+        if is_connected():
+            with_retries(partial(compact_on_cluster, storage, options.output, compaction), RETRY_PAUSES_SECONDS)
+        else:
+            with one_at_a_time:
+                with_retries(partial(compact, storage, options.output, compaction), RETRY_PAUSES_SECONDS)
 
     return Compactor(record["run_id"], page_schema(options.extract.task), row_options(record), run)
 
@@ -152,6 +158,7 @@ def _write_all(
     done: PageBitmap,
     pools: Pools,
     claim: Claim,
+    compactor: Compactor,
     in_process: bool,
 ) -> Iterator[WrittenPages]:
     """Write the pages that are not done; those of the same bytes are read once. Yields what each block holds."""
@@ -169,8 +176,9 @@ def _write_all(
         done.mark_documents(~is_copy)
         claim.check()
         left = done.expected - done.marked
-        for table in copy_pages(storage, options.output, documents, originals, done):
-            yield from _written(write_block(table, storage, options.output, claim.run_id), claim)
+        with compactor.held():
+            for table in copy_pages(storage, options.output, documents, originals, done):
+                yield from _written(write_block(table, storage, options.output, claim.run_id), claim)
         copied = left - (done.expected - done.marked)
         logger.info("%d pages are of documents with the same bytes as others, and were not read again", copied)
     yield from read(done)

@@ -44,6 +44,7 @@ def new_record(model: str, inputs: Sequence[str], options: dict[str, Any]) -> di
         "format": FORMAT,
         "run_id": None,
         "first_run": 0,
+        "damaged": [],
         "status": "running",
         "started": now(),
         "model": model,

@@ -22,7 +22,9 @@ from pipelines.storage.files import Storage
 from pipelines.storage.tables import read_tables, write_table
 
 
-def keep_newest_pages(storage: Storage, output: str, compactor: Compactor, newest_run: int) -> int:
+def keep_newest_pages(
+    storage: Storage, output: str, compactor: Compactor, newest_run: int, keep_unknown: bool = False
+) -> int:
     """Drop the rows of pages that have a newer row or that no document expects.
 
     Returns:
@@ -31,10 +33,14 @@ def keep_newest_pages(storage: Storage, output: str, compactor: Compactor, newes
     Args:
         compactor: writes the files without these rows.
         newest_run: what runs with a higher number wrote stays as it is.
+        keep_unknown: keep the pages of documents of which there is no row.
     """
-    seen, dropped = PageBitmap(read_document_index(storage, output)), 0
+    index, dropped = read_document_index(storage, output), 0
+    seen = PageBitmap(index)
     for written in read_written(storage, output):
         kept = seen.mark(written.documents, written.page_indices, written.run)
+        if keep_unknown:
+            kept |= index.identities.positions(written.documents) < 0
         if not kept.all() and written.run <= newest_run:
             is_current = seen.are_expected(written.documents, written.page_indices, written.run)
             is_outdated = seen.are_expected(written.documents, written.page_indices) & ~is_current

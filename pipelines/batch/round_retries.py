@@ -51,7 +51,8 @@ def write_with_retries(
         left = blocks_left(left, written)
         if not left:
             return
-        logger.warning("%d blocks of pages were not written and are done again", len(left))
+        again = "are done again" if attempt < attempts else "are left to the next run"
+        logger.warning("%d blocks of pages were not written and %s", len(left), again)
 
 
 def blocks_left(blocks: Iterable[pa.Table], written: set[PageKey]) -> list[pa.Table]:

@@ -13,16 +13,18 @@ from pipelines.batch.audit import OutputAudit, audit_output
 from pipelines.batch.compaction import Compactor
 from pipelines.batch.discovery import FIRST_PATIENCE_SECONDS, discover_documents
 from pipelines.batch.options import RunOptions
-from pipelines.batch.output_files import run_number
-from pipelines.batch.ownership import Claim, OutputClaimedError, claim_output
+from pipelines.batch.output_files import is_own_file, run_number
+from pipelines.batch.ownership import Claim, OutputClaimedError, claim_output, remove_cleared
 from pipelines.batch.page_writer import make_compactor, write_pages
 from pipelines.batch.record import PhaseSeconds, completed_fields, ended_fields, new_record
 from pipelines.batch.repair import keep_newest_pages
 from pipelines.batch.report import write_report
+from pipelines.batch.written_pages import Findings
 from pipelines.errors import JobError, describe_error
 from pipelines.runtime.cluster import Cluster
 from pipelines.stages.model_loader import model_name
 from pipelines.storage.files import Storage
+from pipelines.storage.tables import DamagedFileError
 
 logger = logging.getLogger(__name__)
 
@@ -69,12 +71,23 @@ def _run_phases(
 
     retry = discover_documents(storage, options, cluster, claim)
     discovered = time.monotonic()
+    pages = 0
     with make_compactor(storage, options, record) as compactor:
-        pages = write_pages(storage, options, cluster, record, claim, compactor, retry.pages)
-        extracted = time.monotonic()
-        audit = _audit_repaired_output(storage, options.output, compactor, claim.run_id, superseded=len(retry.pages))
-    if options.extract.task == "question-answering":
-        write_answers(storage, options.output, options.extract.questions, claim.run_id)
+        while True:
+            try:
+                pages += write_pages(storage, options, cluster, record, claim, compactor, retry.pages)
+                extracted = time.monotonic()
+                audit = _audit_repaired_output(storage, options.output, compactor, record, claim, len(retry.pages))
+                if options.extract.task == "question-answering":
+                    write_answers(storage, options.output, options.extract.questions, claim.run_id)
+                break
+            except DamagedFileError as error:  # its pages are written again
+                if not is_own_file(error.uri, options.output):
+                    raise
+                logger.warning("%s; it is set aside", error.message)
+                compactor.abandon()
+                claim.check()
+                claim.set_aside(error.uri)
 
     if options.retry_failed:
         record["retries"][-1] |= {"documents": retry.documents, "pages": len(retry.pages)}
@@ -86,17 +99,24 @@ def _run_phases(
 
 
 def _audit_repaired_output(
-    storage: Storage, output: str, compactor: Compactor, run_id: str, superseded: int
+    storage: Storage, output: str, compactor: Compactor, record: dict[str, Any], claim: Claim, superseded: int
 ) -> OutputAudit:
-    """Audit the output; duplicate and unexpected rows are removed first.
+    """Audit the output; rows and files that do not count are removed first.
+
+    Where the documents of some pages are not known any more, because a file of documents was damaged, the pages stay,
+    and the audit calls them unexpected.
 
     Args:
         superseded: rows that a retry is known to have replaced; more than these are worth a warning.
     """
-    audit = audit_output(storage, output)
+    remove_cleared(storage, output, record["first_run"])
+    findings = Findings()
+    audit = audit_output(storage, output, findings)
+    storage.delete_all(findings.outdated)
     if not audit.duplicate and not audit.unexpected:
         return audit
-    dropped = keep_newest_pages(storage, output, compactor, newest_run=run_number(run_id))
+    keep_unknown = any(name.startswith("documents/") for name in claim.set_aside.names)
+    dropped = keep_newest_pages(storage, output, compactor, run_number(claim.run_id), keep_unknown)
     compactor.finish()
     if dropped > superseded:
         logger.warning("%d rows were duplicate or of pages that no longer exist; the newest are kept", dropped)

@@ -6,22 +6,30 @@ because its run is at work or was killed, is read itself.
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import groupby
-
-import pyarrow as pa
-import pyarrow.parquet as pq
+from typing import TypeVar
 
 from pipelines.batch.document_index import COLUMNS, DocumentIndex
 from pipelines.batch.manifest import KEY_COLUMNS, WrittenPages, read_manifests
 from pipelines.batch.output_files import is_compacted, list_files, list_uris, run_number
 from pipelines.batch.page_bitmap import PageBitmap
 from pipelines.batch.page_counts import COUNTED_COLUMNS
+from pipelines.errors import ProcessingError
 from pipelines.schema import PageKey, Row
 from pipelines.storage.files import Storage, StoredObject, join_uri
-from pipelines.storage.tables import READERS, read_tables
+from pipelines.storage.tables import READERS, DamagedFileError, read_metadata, read_tables
+
+logger = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
+
+ATTEMPTS = 5
+"""Readings of an output that changes."""
 
 PAGE_COLUMNS = (*KEY_COLUMNS, *(name for name in COUNTED_COLUMNS if name not in KEY_COLUMNS))
 
@@ -34,14 +42,19 @@ class Findings:
     """What a run that begins finds beside the pages, and mends.
 
     Attributes:
-        damaged: called with files that cannot be read, or have not the size that their manifest tells.
-        blocks: those that are not compacted.
-        replaced: URIs of files whose rows are in compacted ones.
+        damaged: called with files that cannot be read, which are left out then; None has the first one raise.
+        blocks: those that are not compacted, and compacted ones that no manifest describes as they are.
+        outdated: URIs of files whose rows are in compacted ones, and of manifests without their file.
     """
 
-    damaged: OnDamage
+    damaged: OnDamage | None = None
     blocks: list[WrittenPages] = field(default_factory=list)
-    replaced: list[str] = field(default_factory=list)
+    outdated: list[str] = field(default_factory=list)
+
+    def clear(self) -> None:
+        """Forget what was found; damaged files have been moved already."""
+        self.blocks.clear()
+        self.outdated.clear()
 
 
 def read_document_index(storage: Storage, output: str, damaged: OnDamage | None = None) -> DocumentIndex:
@@ -59,10 +72,11 @@ def read_written(storage: Storage, output: str, findings: Findings | None = None
     """What the files of `pages/` hold that count, those of the newest run first.
 
     Args:
-        findings: is completed; damaged files are left out then.
+        findings: is completed.
 
     Raises:
-        ProcessingError: a file is damaged, and there are no `findings`.
+        DamagedFileError: a file is damaged, and `findings` does not take it.
+        ProcessingError: a file cannot be accessed.
     """
     listed = {_name(stored.uri): stored for stored in list_files(storage, output, "pages")}
     manifests = list_uris(storage, output, "manifests")
@@ -80,11 +94,13 @@ def _read_run(
     replaced, told = set[str](), set[str]()
     for uri, manifest in zip(manifests, read_manifests(storage, manifests), strict=True):
         if manifest is None:  # its file is read itself
-            if findings is not None:
+            if findings is not None and findings.damaged is not None:
                 findings.damaged(uri)
             continue
-        replaced.update(manifest.replaced)
+        replaced.update(name for name in manifest.replaced if name in files)
         name = manifest.pages.name
+        if name not in files and findings is not None:
+            findings.outdated.append(uri)
         if name in files and name not in replaced and files[name].size_bytes == manifest.pages.size_bytes:
             told.add(name)
             yield manifest.pages
@@ -96,7 +112,7 @@ def _read_run(
             findings.blocks.append(written)
         yield written
     if findings is not None:
-        findings.replaced.extend(files[name].uri for name in sorted(replaced & files.keys()))
+        findings.outdated.extend(files[name].uri for name in sorted(replaced))
 
 
 def find_damaged(storage: Storage, output: str) -> list[str]:
@@ -107,9 +123,8 @@ def find_damaged(storage: Storage, output: str) -> list[str]:
 
     def is_damaged(uri: str) -> bool:
         try:
-            with storage.open(uri) as file:
-                pq.read_metadata(file)
-        except (pa.ArrowException, OSError):
+            read_metadata(storage, uri)
+        except DamagedFileError:
             return True
         return False
 
@@ -122,10 +137,16 @@ def read_pages_done(
     storage: Storage, output: str, documents: DocumentIndex, findings: Findings | None = None
 ) -> PageBitmap:
     """The pages that `documents` expect; those that the output has are marked, failed ones included."""
-    done = PageBitmap(documents)
-    for written in read_written(storage, output, findings):
-        done.mark(written.documents, written.page_indices, written.run)
-    return done
+
+    def read() -> PageBitmap:
+        if findings is not None:
+            findings.clear()
+        done = PageBitmap(documents)
+        for written in read_written(storage, output, findings):
+            done.mark(written.documents, written.page_indices, written.run)
+        return done
+
+    return with_current_files(read)
 
 
 def read_failed_pages(storage: Storage, output: str, documents: DocumentIndex) -> frozenset[PageKey]:
@@ -144,6 +165,20 @@ def pages_to_do(storage: Storage, output: str, done: PageBitmap) -> Iterator[Row
         for position, page_indices in done.unmarked_of(documents["document_id"].to_pylist()):
             (document,) = documents.slice(position, 1).to_pylist()
             yield from ({**document, "page_index": page_index} for page_index in page_indices)
+
+
+def with_current_files(read: Callable[[], Result]) -> Result:
+    """What `read` returns, which is repeated if a file that it found is gone: a run that was overtaken may still be at
+    work on the last file that it compacts."""
+    for _ in range(ATTEMPTS - 1):
+        try:
+            return read()
+        except ProcessingError as error:
+            if error.kind != "not_found":
+                raise
+            logger.warning("%s; the output is listed again", error.message)
+            time.sleep(1.0)
+    return read()
 
 
 def page_uri(output: str, name: str) -> str:

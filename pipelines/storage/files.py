@@ -7,7 +7,7 @@ wrong for a foreseeable reason is a `ProcessingError` with its kind: `not_found`
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -189,6 +189,14 @@ class Storage:
             return
         with translated_errors(uri):
             Path(uri).unlink(missing_ok=True)
+
+    def delete_all(self, uris: Sequence[str]) -> None:
+        """Remove files, or objects of one bucket, a thousand with a request; missing ones are no error."""
+        on_s3 = [uri for uri in uris if is_s3(uri)]
+        self._s3.delete_all(on_s3)
+        for uri in uris:
+            if not is_s3(uri):
+                self.delete(uri)
 
     def exists(self, uri: str) -> bool:
         """Whether there is a file or object of that very name."""

@@ -12,13 +12,14 @@ import logging
 import random
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pipelines.errors import InfrastructureError, ProcessingError
+from pipelines.storage.local import translated_errors as local_errors
 from pipelines.storage.s3_errors import is_transient, is_unreachable, translated_errors
 from pipelines.storage.s3_listing import list_entries
 from pipelines.storage.uris import StoredObject, split_s3
@@ -40,6 +41,8 @@ MAX_PAUSE_SECONDS = 10.0
 """The longest pause between two tries."""
 
 DOWNLOAD_BYTES = 1 << 20
+
+KEYS_A_DELETION = 1000
 
 _NO_CREDENTIALS = (
     "no AWS credentials found; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile or an instance role"
@@ -243,12 +246,18 @@ class S3Access:
                     raise
                 # A first attempt whose answer was lost may have written it.
                 present = self.read_versioned(uri)
-                return present[1] if present is not None and present[0] == content else None
+                if present is not None and present[0] == content:
+                    return present[1]
+                if status == 409 and (None if present is None else present[1]) == etag:
+                    raise  # another write is in progress, perhaps that attempt: it is transient
+                return None
 
         return self.request(uri, write)
 
     def _write_if_unchanged(self, uri: str, content: bytes, etag: str | None) -> str | None:
         present = self.read_versioned(uri)
+        if present is not None and present[0] == content:
+            return present[1]
         if (None if present is None else present[1]) != etag:
             return None
         bucket, key = split_s3(uri)
@@ -260,7 +269,8 @@ class S3Access:
         bucket, key = split_s3(uri)
         with tempfile.TemporaryDirectory(prefix="upload-") as folder:
             path = Path(folder, "object")
-            yield path
+            with local_errors(str(path)):
+                yield path
 
             def upload() -> None:
                 from boto3.exceptions import S3UploadFailedError
@@ -283,6 +293,17 @@ class S3Access:
         """Remove an object; a missing one is not an error."""
         bucket, key = split_s3(uri)
         self.request(uri, lambda: self.client.delete_object(Bucket=bucket, Key=key))
+
+    def delete_all(self, uris: Sequence[str]) -> None:
+        """Remove objects of one bucket; missing ones are no error."""
+        for start in range(0, len(uris), KEYS_A_DELETION):
+            chosen = uris[start : start + KEYS_A_DELETION]
+            bucket, _ = split_s3(chosen[0])
+            request: Any = {"Objects": [{"Key": split_s3(uri)[1]} for uri in chosen], "Quiet": True}
+            answer = self.request(chosen[0], lambda: self.client.delete_objects(Bucket=bucket, Delete=request))  # noqa: B023
+            for error in answer.get("Errors", ()):
+                if error.get("Code") not in ("NoSuchKey", "404"):
+                    raise ProcessingError("unreadable", f"s3://{bucket}/{error.get('Key')}: {error.get('Message')}")
 
     def find(self, uri: str) -> StoredObject | None:
         """The object of that very key, or None."""

@@ -23,7 +23,14 @@ _CREDENTIAL_CODES = {
 }
 _ACCESS_DENIED_CODES = {"403", "AccessDenied"}
 _NOT_FOUND_CODES = {"404", "NoSuchKey", "NoSuchBucket", "NotFound"}
-_TRANSIENT_CODES = {"SlowDown", "Throttling", "ThrottlingException", "RequestTimeout", "RequestLimitExceeded"}
+_TRANSIENT_CODES = {
+    "ConditionalRequestConflict",
+    "RequestLimitExceeded",
+    "RequestTimeout",
+    "SlowDown",
+    "Throttling",
+    "ThrottlingException",
+}
 
 
 def is_unreachable(error: BaseException | None) -> bool:

@@ -6,15 +6,31 @@ import io
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.errors import ProcessingError
+from pipelines.errors import ProcessingError, raise_infrastructure_error
 from pipelines.storage.files import Storage, join_uri
 
 READERS = 16
 """Files that are read at a time."""
+
+
+class DamagedFileError(ProcessingError):
+    """A file that is not a whole Parquet file, though the machine and the storage are sound.
+
+    Attributes:
+        uri: of the file.
+    """
+
+    def __init__(self, uri: str, reason: str) -> None:
+        super().__init__("unreadable", f"{uri} is damaged, not a whole Parquet file: {reason}")
+        self.uri, self.reason = uri, reason
+
+    def __reduce__(self) -> tuple[type[DamagedFileError], tuple[str, str]]:
+        return DamagedFileError, (self.uri, self.reason)
 
 
 def table_files(storage: Storage, output: str, table: str) -> list[str]:
@@ -28,26 +44,29 @@ def read_tables(
     uris: Iterable[str],
     columns: Sequence[str] | None = None,
     damaged: Callable[[str], None] | None = None,
+    readers: int = READERS,
 ) -> Iterator[tuple[str, pa.Table]]:
     """Parquet files with their URIs, several read at a time, given in order; columns that a file lacks are null.
 
     Args:
-        damaged: called with each file that cannot be read, which is left out then.
+        damaged: called with each file that is damaged, which is left out then.
+        readers: files that are read, and held, at a time.
 
     Raises:
-        ProcessingError: a file is damaged, and there is no `damaged`; or a file cannot be accessed.
+        DamagedFileError: a file is damaged, and there is no `damaged`.
+        ProcessingError: a file cannot be accessed.
     """
 
     def read(uri: str) -> tuple[str, pa.Table | None]:
         try:
-            with storage.open(uri) as file:
+            with _opened(storage, uri) as file:
                 return uri, _read_table(file, columns)
-        except (pa.ArrowException, OSError) as error:
+        except DamagedFileError:
             if damaged is None:
-                raise damaged_file(uri, error) from error
+                raise
             return uri, None
 
-    with ThreadPoolExecutor(READERS) as pool:
+    with ThreadPoolExecutor(readers) as pool:
         reading: deque[Future[tuple[str, pa.Table | None]]] = deque()
 
         def finished() -> Iterator[tuple[str, pa.Table]]:
@@ -59,7 +78,7 @@ def read_tables(
 
         for uri in uris:
             reading.append(pool.submit(read, uri))
-            if len(reading) == READERS:
+            if len(reading) == readers:
                 yield from finished()
         while reading:
             yield from finished()
@@ -69,20 +88,32 @@ def read_row_groups(storage: Storage, uri: str) -> Iterator[pa.Table]:
     """The row groups of a Parquet file, one at a time.
 
     Raises:
-        ProcessingError: the file is damaged, or cannot be accessed.
+        DamagedFileError: the file is damaged.
+        ProcessingError: it cannot be accessed.
     """
-    try:
-        with storage.open(uri) as opened:
-            file = pq.ParquetFile(opened)
-            for number in range(file.num_row_groups):
-                yield file.read_row_group(number)
-    except (pa.ArrowException, OSError) as error:
-        raise damaged_file(uri, error) from error
+    with _opened(storage, uri) as opened:
+        file = pq.ParquetFile(opened)
+        for number in range(file.num_row_groups):
+            yield file.read_row_group(number)
 
 
-def damaged_file(uri: str, error: Exception) -> ProcessingError:
-    """The error of a file that is not a whole Parquet file."""
-    return ProcessingError("unreadable", f"{uri} is damaged, not a whole Parquet file: {error}")
+def read_metadata(storage: Storage, uri: str) -> pq.FileMetaData:
+    """What the end of a Parquet file says. Raises as `read_row_groups` does."""
+    with _opened(storage, uri) as file:
+        return pq.read_metadata(file)
+
+
+@contextmanager
+def _opened(storage: Storage, uri: str) -> Iterator[pa.NativeFile]:
+    """A file whose content is read in the block; errors in that are those of a damaged file, or of the machine."""
+    with storage.open(uri) as file:
+        try:
+            yield file
+        except pa.ArrowMemoryError:
+            raise
+        except (pa.ArrowException, OSError) as error:
+            raise_infrastructure_error(error)
+            raise DamagedFileError(uri, str(error)) from error
 
 
 def _read_table(file: pa.NativeFile, columns: Sequence[str] | None) -> pa.Table:

@@ -21,6 +21,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import NoReturn
 
+import pipelines.batch.compaction
 import pipelines.batch.record
 import pipelines.storage.local
 from pipelines.batch.options import RunOptions
@@ -32,6 +33,8 @@ from pipelines.stages.rasterize import RasterizeOptions
 from tests.s3_proxy import S3Proxy, start_s3_proxy
 
 SEED = 0
+COMPACTED_BYTES = 30_000
+"""Two or three blocks: files are compacted while others are written."""
 EXTRACT = ExtractOptions("untrained", rasterize=RasterizeOptions(text="layer"))
 DONE, CLAIMED, FAILED = 0, 3, 4
 """Exit statuses of a run: it came to its end, another run took over, it failed for a reason that it told."""
@@ -112,7 +115,8 @@ def no_ray() -> NoReturn:
 
 def set_clock(hours: float) -> None:
     """Have this process believe that it is earlier or later."""
-    now = pipelines.batch.record.now
+    now, clock = pipelines.batch.record.now, time.time
+    time.time = lambda: clock() + 3600 * hours
     moved = time.gmtime(time.time() + 3600 * hours)
     pipelines.batch.record.now = lambda: time.strftime("%Y-%m-%dT%H:%M:%S+00:00", moved) if hours else now()
 
@@ -132,4 +136,5 @@ def fill_disk(writes: int) -> None:
 
 if __name__ == "__main__":
     make_infer(EXTRACT)  # what a run loads, once for all
+    pipelines.batch.compaction.COMPACTED_BYTES = COMPACTED_BYTES
     main()

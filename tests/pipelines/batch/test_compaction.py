@@ -11,13 +11,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from pipelines.batch import compaction as compaction_module
 from pipelines.batch.audit import audit_output
 from pipelines.batch.compaction import Compaction, Compactor, Source, compact
 from pipelines.batch.ownership import OutputClaimedError
-from pipelines.batch.written_pages import Findings, read_written
+from pipelines.batch.written_pages import read_written
 from pipelines.errors import ProcessingError
 from pipelines.schema import page_schema
 from pipelines.storage.files import Storage
+from pipelines.storage.tables import DamagedFileError
 from tests.pipelines.batch.output_rows import document_row, page_row, rows_of, write_rows
 
 RUN, LATER_RUN = "00000001-000000", "00000002-abcdef"
@@ -82,46 +84,96 @@ class KilledError(BaseException):
     """Stands for the end of the process."""
 
 
-@pytest.mark.parametrize("step", range(7))
-def test_whatever_dies_on_the_way_each_page_counts_once(
-    step: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("step", ["written_file", "exists", "write", "delete_all", "after the first deletion"])
+def test_whatever_dies_on_the_way_each_page_counts_once_and_it_can_be_done_again(
+    step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The process is killed before, or after, each write and deletion."""
+    """The process is killed before each thing that it does to the output."""
     write_blocks(tmp_path)
     own(tmp_path)
     before, rows = audit_output(Storage(), str(tmp_path)).as_json(), rows_of(tmp_path, "pages")
-    calls = itertools.count()
-
-    def killed_at(call: Any) -> Any:
-        def wrapped(*arguments: Any) -> Any:
-            if next(calls) == step:
-                raise KilledError
-            return call(*arguments)
-
-        return wrapped
-
     names = sorted(path.name for path in (tmp_path / "pages").iterdir())
-    compaction = Compaction("part-00000001-000000-c00000001-00000.parquet", tuple(map(Source, names)), RUN, SCHEMA, {})
-    with monkeypatch.context() as patch:
-        for name in ("write", "delete"):
-            patch.setattr(Storage, name, killed_at(getattr(Storage, name)))
-        if step < 4:
-            with pytest.raises(KilledError):
-                compact(Storage(), str(tmp_path), compaction)
-        else:
-            compact(Storage(), str(tmp_path), compaction)
-    findings = Findings(lambda uri: pytest.fail(uri))
-    counted = [each for each in read_written(Storage(), str(tmp_path), findings)]
-    if step:  # the manifest is there: what it replaces does not count any more
-        assert [len(each) for each in counted] == [6]
-        for uri in findings.replaced:
-            Storage().delete(uri)
+    name = "part-00000001-000000-c00000001-00000.parquet"
+    compaction = Compaction(name, tuple(map(Source, names)), RUN, SCHEMA, {})
+
+    def killed(self: Storage, *arguments: Any) -> None:
+        if step == "after the first deletion":
+            self.delete(arguments[0][0])
+        raise KilledError
+
+    with monkeypatch.context() as patch, pytest.raises(KilledError):
+        patch.setattr(Storage, "delete_all" if step.startswith("after") else step, killed)
+        compact(Storage(), str(tmp_path), compaction)
     audit = audit_output(Storage(), str(tmp_path))
-    if step:
-        assert audit.as_json() == before
+    duplicate = 6 if step == "write" else 0  # the file is there, and its manifest is not
+    assert (audit.counts.pages.total(), audit.duplicate, audit.missing) == (6, duplicate, [])
+    for _ in range(2):
+        compact(Storage(), str(tmp_path), compaction)
+        assert audit_output(Storage(), str(tmp_path)).as_json() == before
         assert sorted(rows_of(tmp_path, "pages"), key=lambda row: row["page_index"]) == rows
-    else:
-        assert (audit.counts.pages.total(), audit.duplicate, audit.missing) == (6, 6, [])
+
+
+def test_blocks_that_another_run_has_compacted_are_left_to_it(tmp_path: Path) -> None:
+    write_blocks(tmp_path)
+    own(tmp_path, LATER_RUN)
+    blocks = list(read_written(Storage(), str(tmp_path)))
+    compact_all(tmp_path, LATER_RUN)
+    rows = rows_of(tmp_path, "pages")
+    with compactor(tmp_path, LATER_RUN) as each:
+        each._files = 7
+        for written in blocks:
+            each.add(written)
+        each.finish()
+    assert rows_of(tmp_path, "pages") == rows
+
+
+def test_a_run_that_is_overtaken_while_it_writes_a_file_takes_it_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_blocks(tmp_path)
+    own(tmp_path)
+    before = sorted((tmp_path / "pages").iterdir())
+    write_kept = compaction_module._write_kept
+
+    def overtaken(*arguments: Any) -> Any:
+        written = write_kept(*arguments)
+        own(tmp_path, LATER_RUN)
+        return written
+
+    monkeypatch.setattr(compaction_module, "_write_kept", overtaken)
+    with pytest.raises(OutputClaimedError), compactor(tmp_path) as each:
+        for written in list(read_written(Storage(), str(tmp_path))):
+            each.add(written)
+        each.finish()
+    assert sorted((tmp_path / "pages").iterdir()) == before and not (tmp_path / "manifests").exists()
+
+
+def test_while_it_is_held_no_file_goes_away(tmp_path: Path) -> None:
+    write_blocks(tmp_path)
+    own(tmp_path)
+    before = sorted((tmp_path / "pages").iterdir())
+    with compactor(tmp_path, compacted_bytes=1) as each:
+        with each.held():
+            for written in list(read_written(Storage(), str(tmp_path))):
+                each.add(written)
+            assert sorted((tmp_path / "pages").iterdir()) == before
+        each.finish()
+    assert len(list((tmp_path / "pages").iterdir())) == 1
+
+
+def test_a_damaged_block_is_named_by_the_next_block(tmp_path: Path) -> None:
+    write_blocks(tmp_path)
+    own(tmp_path)
+    blocks = list(read_written(Storage(), str(tmp_path)))
+    damaged = tmp_path / "pages" / blocks[0].name
+    damaged.write_bytes(b"PAR1" + bytes(100))
+    with compactor(tmp_path) as each:
+        for written in blocks:
+            each.add(written)
+        with pytest.raises(DamagedFileError, match=damaged.name):
+            each.finish()
+        each.abandon()
+    assert sorted(path.name for path in (tmp_path / "pages").iterdir()) == sorted(block.name for block in blocks)
 
 
 def test_rows_that_are_left_out_are_gone_and_a_file_without_rows_is_too(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipelines.batch import page_writer
+from pipelines.batch import compaction, page_writer
 from pipelines.batch.deduplication import find_originals, open_once
 from pipelines.batch.document_index import DocumentIndex, is_content_hash
 from pipelines.batch.identities import Identities
@@ -119,9 +119,12 @@ def without_seconds(rows: dict[tuple[str, int], Row]) -> dict[tuple[str, int], R
     return {key: {name: value for name, value in row.items() if name != "seconds"} for key, row in rows.items()}
 
 
+@pytest.mark.parametrize("compacted_bytes", [1, 30_000, compaction.COMPACTED_BYTES])
 def test_a_run_writes_the_same_rows_with_and_without_deduplication(
-    s3_prefix: str, samples_directory: Path, tmp_path: Path
+    compacted_bytes: int, s3_prefix: str, samples_directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Files are compacted while the rows of originals are copied, or not before the end."""
+    monkeypatch.setattr(compaction, "COMPACTED_BYTES", compacted_bytes)
     upload(s3_prefix, samples_directory)
     options = RunOptions((s3_prefix,), str(tmp_path / "once"), EXTRACT)
     once, each = run(options), run(replace(options, output=str(tmp_path / "each"), deduplicate=False))

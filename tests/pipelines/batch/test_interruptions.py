@@ -226,7 +226,11 @@ def test_drivers_that_are_killed_hindered_or_overtaken_leave_the_same_rows(
     assert_as_undisturbed(output, undisturbed)
     record = json.loads(Storage().read(join_uri(output, "run.json")))
     assert record["status"] == "done" and record["damaged"] == []
-    assert not [stored.uri for stored in Storage().list(output) if "/manifests/" in stored.uri][2:]
+    names = {
+        stored.uri.rsplit("/", 2)[-2:][0] + "/" + stored.uri.rsplit("/", 1)[-1] for stored in Storage().list(output)
+    }
+    manifests = {name.removeprefix("manifests/") for name in names if name.startswith("manifests/")}
+    assert manifests == {name.removeprefix("pages/") for name in names if name.startswith("pages/")}, "all is compacted"
 
 
 def run_while_workers_die(options: RunOptions, victims: Sequence[str]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,16 @@ import pyarrow as pa
 import pytest
 
 from pipelines.batch.manifest import Manifest, WrittenPages, write_manifest
+from pipelines.batch.options import RunOptions
 from pipelines.batch.output_files import read_first_run, run_number
 from pipelines.batch.ownership import Claim, OutputClaimedError, claim_output
 from pipelines.batch.page_writer import write_block
 from pipelines.batch.record import new_record
+from pipelines.batch.run import run
+from pipelines.options import ExtractOptions
 from pipelines.runtime.output_record import OutputConflictError
 from pipelines.schema import page_schema
+from pipelines.stages.rasterize import RasterizeOptions
 from pipelines.storage.files import Storage, join_uri
 from tests.pipelines.batch.output_rows import page_row, rows_of, write_rows
 
@@ -141,11 +146,28 @@ def test_a_block_that_arrives_after_the_output_was_cleared_is_removed(
     assert not rows_of(output, "pages")
 
 
-def test_a_clock_that_is_wrong_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipelines.batch.record.now", lambda: "2027-01-01T00:00:00+00:00")
-    ahead = claim(str(tmp_path))
-    monkeypatch.setattr("pipelines.batch.record.now", lambda: "2025-01-01T00:00:00+00:00")
-    assert claim(str(tmp_path)).run_id > ahead.run_id
+def test_what_a_clearing_that_was_killed_left_is_removed_by_a_later_run(
+    few_samples: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layer = ExtractOptions("untrained", rasterize=RasterizeOptions(text="layer"))
+    options = RunOptions((str(few_samples / "supplier-form.pdf"),), str(tmp_path), layer, report_pages=0)
+    run(options, no_ray)
+    before = sorted((tmp_path / "pages").iterdir())
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("pipelines.batch.ownership.remove_cleared", killed)
+        run(replace(options, overwrite=True), no_ray)
+    assert sorted((tmp_path / "pages").iterdir()) == before
+    record = run(options, no_ray)
+    assert (record["status"], record["pages_this_run"], record["first_run"]) == ("done", 3, 2)
+    assert len(rows_of(tmp_path, "pages")) == 3 and not set(before) & set((tmp_path / "pages").iterdir())
+
+
+def killed(*arguments: Any) -> None:
+    raise KeyboardInterrupt
+
+
+def no_ray() -> None:
+    raise AssertionError("so few pages need no Ray")
 
 
 def test_a_server_that_ignores_conditions_is_told_of(

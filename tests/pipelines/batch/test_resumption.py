@@ -180,4 +180,51 @@ def test_a_file_that_is_damaged_is_named_and_set_aside_and_its_pages_are_done_ag
     assert record["pages_this_run"] == (3 if table in ("pages", "documents") else 0)
     assert without_clock(rows_of(tmp_path, "pages")) == before
     again = run(options(inputs, tmp_path, LAYER))
-    assert (again["damaged"], again["pages_this_run"]) == ([], 0)
+    assert (again["damaged"], again["pages_this_run"]) == ([name], 0)
+
+
+def test_damage_inside_a_file_that_only_compaction_or_a_repair_reads_is_mended_in_the_same_run(
+    few_samples: Path, tmp_path: Path, execution: str
+) -> None:
+    if execution == "on ray":
+        pytest.skip("the place makes no difference")
+    inputs = [few_samples / "supplier-form.pdf"]
+    run(options(inputs, tmp_path, LAYER))
+    before = without_clock(rows_of(tmp_path, "pages"))
+    [compacted] = (tmp_path / "pages").iterdir()
+    table, [manifest] = pq.read_table(compacted), (tmp_path / "manifests").iterdir()
+    manifest.unlink()
+    block = compacted.with_name(f"{compacted.name[:20]}-{table['document_id'][0]}-000000.parquet")
+    pq.write_table(table, block, compression="zstd")
+    compacted.unlink()
+    words = pq.read_metadata(block).row_group(0).column(pq.read_schema(block).get_field_index("words"))
+    with block.open("r+b") as file:
+        file.seek(words.data_page_offset + 30)
+        file.write(b"\xff" * 200)
+    record = run(options(inputs, tmp_path, LAYER))
+    assert record["damaged"] == [f"pages/{block.name}"] and record["status"] == "done"
+    assert record["pages_this_run"] == 3
+    assert without_clock(rows_of(tmp_path, "pages")) == before
+
+
+def test_rows_of_documents_whose_table_was_damaged_are_never_deleted(
+    few_samples: Path, tmp_path: Path, execution: str
+) -> None:
+    if execution == "on ray":
+        pytest.skip("the place makes no difference")
+    source = tmp_path / "in"
+    source.mkdir()
+    for name in ("a.pdf", "b.pdf"):
+        shutil.copy(few_samples / "supplier-form.pdf", source / name)
+    output = tmp_path / "out"
+    run(options([source], output, LAYER))
+    [documents] = (output / "documents").iterdir()
+    documents.write_bytes(b"")
+    (source / "b.pdf").unlink()
+    with pytest.raises(OutputConflictError, match="without --retry-failed"):
+        run(options([source], output, LAYER, retry_failed=True))
+    assert len(rows_of(output, "pages")) == 6
+    for _ in range(2):
+        record = run(options([source], output, LAYER))
+        assert (record["status"], record["pages"]["ok"], record["pages"]["unexpected"]) == ("incomplete", 3, 3)
+        assert len(rows_of(output, "pages")) == 6
