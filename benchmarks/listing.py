@@ -152,9 +152,10 @@ def make_output(folder: Path, pages: int, options: Options) -> None:
     for number, table in enumerate(page_tables(documents, ROWS_PER_FILE, options)):
         name = f"part-{run_id}-c00000001-{number:05d}.parquet"
         size = write_table(storage, str(folder / "compacted" / "pages" / name), table)
-        write_manifest(
-            storage, str(folder / "compacted"), Manifest(WrittenPages.of(table, name, size), (), ROW_OPTIONS)
-        )
+        starts = range(0, len(table), PAGES_PER_BLOCK)
+        blocks = tuple(f"part-{run_id}-{document_id(f'{number} {start}')}-000000.parquet" for start in starts)
+        manifest = Manifest(WrittenPages.of(table, name, size), blocks, ROW_OPTIONS)
+        write_manifest(storage, str(folder / "compacted"), manifest)
         if number < 10:  # as many blocks as a million pages have
             for start in range(0, len(table), PAGES_PER_BLOCK):
                 block = table.slice(start, PAGES_PER_BLOCK)
