@@ -45,7 +45,9 @@ def kept(
     inputs.mkdir(parents=True)
     shutil.copy(samples_directory / "supplier-form.pdf", inputs / "large.pdf")
     made = {
-        file.name: file.make() for file in hostile_files() if file.name in ("page-missing.pdf", "stamp-draws-itself.pdf")
+        file.name: file.make()
+        for file in hostile_files()
+        if file.name in ("page-missing.pdf", "stamp-draws-itself.pdf")
     }
     for name, content in made.items():
         (inputs / name).write_bytes(content)
