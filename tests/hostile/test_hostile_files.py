@@ -34,7 +34,7 @@ LASTING = {
     "many-annotations.pdf",
     "text-hundred-thousand-words.pdf",
 }
-"""Light ones that take seconds; each has neighbours of its kind that take milliseconds."""
+"""Light ones that take seconds; each has neighbours of its kind that take less."""
 HEAVY = [file for file in FILES if file.needs_limits]
 LIMITS = PageLimits(seconds=20, megabytes=1000)
 QUICK = PageLimits(seconds=8, megabytes=600)
