@@ -25,6 +25,16 @@ from tests.hostile.raw_pdf import good_page, write_pdf
 
 FILES = hostile_files()
 LIGHT = [file for file in FILES if not file.needs_limits]
+LASTING = {
+    "contents-many-parts.pdf",
+    "fax-bomb.pdf",
+    "frame-many-strips.tiff",
+    "image-jpeg-65500.pdf",
+    "jbig2-bomb-by-fax.pdf",
+    "many-annotations.pdf",
+    "text-hundred-thousand-words.pdf",
+}
+"""Light ones that take seconds; each has neighbours of its kind that take less."""
 HEAVY = [file for file in FILES if file.needs_limits]
 LIMITS = PageLimits(seconds=20, megabytes=1000)
 QUICK = PageLimits(seconds=8, megabytes=600)
@@ -105,9 +115,14 @@ def differences(file: HostileFile, reader: Reader, folder: Path) -> list[str]:
 def test_there_are_at_least_forty_kinds_and_no_two_have_one_name() -> None:
     assert len(FILES) >= 40
     assert len({file.name for file in FILES}) == len(FILES)
+    assert {file.name for file in LIGHT} > LASTING
 
 
-@pytest.mark.parametrize("file", LIGHT, ids=str)
+@pytest.mark.parametrize(
+    "file",
+    [pytest.param(file, marks=[pytest.mark.slow] if file.name in LASTING else []) for file in LIGHT],
+    ids=str,
+)
 def test_a_hostile_file_ends_as_pages_or_as_the_right_kind_of_error(
     file: HostileFile, reader: Reader, tmp_path: Path
 ) -> None:

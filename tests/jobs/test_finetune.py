@@ -198,16 +198,20 @@ def test_a_finished_run_is_not_done_again_and_another_one_not_mixed_in(undisturb
     assert {path: path.stat().st_mtime_ns for path in output.rglob("*") if path.is_file()} == before
 
 
-@on_ray
-def test_two_workers_of_which_one_dies_come_to_the_same_curve_as_one(home: Path, undisturbed: Finished) -> None:
-    options = options_for(home, home / "two", workers=2)
-
+def run_of_which_one_worker_dies(options: Options) -> Finished:
     def kill_one() -> None:
         os.kill(training_processes()[-1], signal.SIGKILL)
 
     with once(lambda: has_evaluated(options.output), kill_one) as killed:
         finished = run(options)
     assert killed, "the run ended before a worker was killed"
+    return finished
+
+
+@pytest.mark.slow
+@on_ray
+def test_two_workers_of_which_one_dies_come_to_the_same_curve_as_one(home: Path, undisturbed: Finished) -> None:
+    finished = run_of_which_one_worker_dies(options_for(home, home / "two", workers=2))
     steps, losses = zip(*finished.curve, strict=True)
     assert list(steps) == list(range(1, STEPS + 1))
     assert list(losses) == pytest.approx([loss for _, loss in undisturbed.curve], rel=1e-4)
@@ -271,31 +275,49 @@ def test_a_run_goes_on_from_the_checkpoint_before_a_damaged_one(home: Path, undi
     assert finished.record["status"] == "done" and finished.curve == undisturbed.curve
 
 
-@on_ray
-def test_questions_are_learned_on_s3_from_another_checkpoint(home: Path, s3_prefix: str, undisturbed: Finished) -> None:
-    options = options_for(
-        home,
-        s3_prefix,
-        task="question-answering",
-        model=join_uri(undisturbed.options.output, "model"),
-        config=None,
-        cache=None,
-        steps=8,
-        evaluate_every=None,
-        dev_split="",
-        dtype="bfloat16",
-        gradient_checkpointing=True,
-        freeze_backbone=True,
-    )
-    finished = run(options)
-    assert finished.record["best"] == {"step": 8}
-    weights, start = finished.weights, undisturbed.weights
+def questions_on_s3(home: Path, output: str, start: Finished, **values: Any) -> Options:
+    defaults: dict[str, Any] = {
+        "task": "question-answering",
+        "model": join_uri(start.options.output, "model"),
+        "config": None,
+        "cache": None,
+        "steps": 8,
+        "dtype": "bfloat16",
+        "gradient_checkpointing": True,
+        "freeze_backbone": True,
+    }
+    return options_for(home, output, **{**defaults, **values})
+
+
+def check_questions_on_s3(finished: Finished, start: Finished) -> None:
+    output, weights, before = finished.options.output, finished.weights, start.weights
     frozen = [name for name in weights if ".visual." in name]
-    assert frozen and all(torch.equal(weights[name], start[name]) for name in frozen)
+    assert frozen and all(torch.equal(weights[name], before[name]) for name in frozen)
     word = "layoutlmv2.encoder.layer.0.intermediate.dense.weight"
-    assert not torch.equal(weights[word], start[word]) and torch.allclose(weights[word], start[word], atol=0.01)
-    assert Storage().exists(join_uri(s3_prefix, "curve.png"))
-    check_task(join_uri(s3_prefix, "model"), "question-answering")
+    assert not torch.equal(weights[word], before[word]) and torch.allclose(weights[word], before[word], atol=0.01)
+    assert Storage().exists(join_uri(output, "curve.png"))
+    check_task(join_uri(output, "model"), "question-answering")
+
+
+@on_ray
+def test_questions_are_learned_on_s3_from_another_checkpoint_by_workers_of_which_one_dies(
+    home: Path, s3_prefix: str, undisturbed: Finished
+) -> None:
+    options = questions_on_s3(home, s3_prefix, undisturbed, workers=2, evaluate_every=4)
+    finished = run_of_which_one_worker_dies(options)
+    assert [step for step, _ in finished.curve] == list(range(1, 9))
+    assert [step for step, _ in finished.evaluations] == [4, 8] and finished.record["best"]["step"] in (4, 8)
+    check_questions_on_s3(finished, undisturbed)
+
+
+@pytest.mark.slow
+@on_ray
+def test_without_a_split_to_evaluate_the_last_checkpoint_is_the_best(
+    home: Path, s3_prefix: str, undisturbed: Finished
+) -> None:
+    finished = run(questions_on_s3(home, s3_prefix, undisturbed, evaluate_every=None, dev_split=""))
+    assert finished.record["best"] == {"step": 8}
+    check_questions_on_s3(finished, undisturbed)
 
 
 @pytest.mark.slow

@@ -45,7 +45,9 @@ def kept(
     inputs.mkdir(parents=True)
     shutil.copy(samples_directory / "supplier-form.pdf", inputs / "large.pdf")
     made = {
-        file.name: file.make() for file in hostile_files() if file.name in ("page-missing.pdf", "every-rotation.pdf")
+        file.name: file.make()
+        for file in hostile_files()
+        if file.name in ("page-missing.pdf", "stamp-draws-itself.pdf")
     }
     for name, content in made.items():
         (inputs / name).write_bytes(content)
@@ -112,7 +114,7 @@ def test_a_retry_loses_nothing_that_is_no_longer_listed(
     options, before = first
     others = tmp_path / "others"
     others.mkdir()
-    Path(options.inputs[0], "every-rotation.pdf").rename(others / "every-rotation.pdf")
+    Path(options.inputs[0], "stamp-draws-itself.pdf").rename(others / "stamp-draws-itself.pdf")
     record = run(replace(options, inputs=(str(others),), listing=ListingOptions(), retry_failed=True))
     assert record["status"] == "done" and record["pages_this_run"] == 0
     for table in ("documents", "pages"):
@@ -148,7 +150,7 @@ def test_a_retry_that_was_killed_goes_on_and_its_record_says_what_the_output_is(
         record = run(rerun)
         assert record["status"] == "done"
         rows = rows_of(options.output, "pages")
-        assert len({(row["document_id"], row["page_index"]) for row in rows}) == len(rows) == 3 + 14 + 3
+        assert len({(row["document_id"], row["page_index"]) for row in rows}) == len(rows) == 3 + 3 + 3
     assert record["pages_this_run"] == 0, "a finished retry leaves a run nothing to do"
 
 
@@ -200,9 +202,9 @@ def test_a_document_that_goes_away_after_it_was_listed_costs_its_pages(
     options, _ = first
     for path in Path(options.output, "pages").iterdir():
         path.unlink()
-    Path(options.inputs[0], "every-rotation.pdf").unlink()
+    Path(options.inputs[0], "stamp-draws-itself.pdf").unlink()
     record = run(options)
     assert record["status"] == "done"
-    gone = [row for row in rows_of(options.output, "pages") if row["uri"].endswith("every-rotation.pdf")]
-    assert len(gone) == 14 and {row["error_kind"] for row in gone} == {"not_found"}
+    gone = [row for row in rows_of(options.output, "pages") if row["uri"].endswith("stamp-draws-itself.pdf")]
+    assert len(gone) == 3 and {row["error_kind"] for row in gone} == {"not_found"}
     assert record["pages"]["ok"] == 2, "the pages of the other document are read"

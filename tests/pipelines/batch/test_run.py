@@ -128,6 +128,7 @@ def test_the_same_run_again_does_nothing(few_samples: Path, first_run: tuple[Pat
     assert sorted(path.name for path in (output / "pages").iterdir()) == files
 
 
+@pytest.mark.slow
 def test_the_pipeline_is_a_function_from_a_dataset_of_pages_to_a_dataset_of_rows(few_samples: Path) -> None:
     uri = str(few_samples / "supplier-form.pdf")
     pages = [

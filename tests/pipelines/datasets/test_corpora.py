@@ -34,7 +34,7 @@ def shortest(paths: list[Path], count: int) -> list[Path]:
 
 
 @pytest.mark.usefixtures("on_ray_if_slow")
-@pytest.mark.parametrize("count", [pytest.param(2, id="few"), pytest.param(20, id="many", marks=ON_RAY)])
+@pytest.mark.parametrize("count", [pytest.param(1, id="few"), pytest.param(20, id="many", marks=ON_RAY)])
 def test_contracts_are_read_from_their_layer_and_forms_by_ocr(
     count: int, shared_directory: Path, tmp_path: Path
 ) -> None:
@@ -57,7 +57,7 @@ def test_contracts_are_read_from_their_layer_and_forms_by_ocr(
 
 
 @pytest.mark.usefixtures("on_ray_if_slow")
-@pytest.mark.parametrize("limit", [pytest.param(2, id="two pages"), pytest.param(None, id="whole", marks=ON_RAY)])
+@pytest.mark.parametrize("limit", [pytest.param(1, id="one page"), pytest.param(None, id="whole", marks=ON_RAY)])
 def test_ocr_of_a_contract_finds_the_words_of_its_layer(
     limit: int | None, shared_directory: Path, tmp_path: Path
 ) -> None:

@@ -164,5 +164,6 @@ class TestOnRay:
             self.read(times(tmp_path / "faults", 100), "bad", "good")
         assert caught.value.fault == "disk_full"
 
+    @pytest.mark.slow
     def test_blocks_that_may_be_dropped_leave_the_others(self, tmp_path: Path) -> None:
         assert self.read(times(tmp_path / "faults", 100), "bad", "good", max_errored_blocks=1) == ["good"]

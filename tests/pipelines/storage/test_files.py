@@ -109,7 +109,7 @@ def proxy(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Pr
         yield started
 
 
-@pytest.mark.parametrize("mode", ["down", "500", "503", "cut"])
+@pytest.mark.parametrize("mode", ["down", pytest.param("500", marks=pytest.mark.slow), "503", "cut"])
 def test_s3_that_fails_for_a_while_is_waited_for(mode: Mode, proxy: S3Proxy, s3_prefix: str, tmp_path: Path) -> None:
     storage, uri, content = Storage(), join_uri(s3_prefix, "a.pdf"), bytes(range(256)) * 40
     storage.write(uri, content)

@@ -43,7 +43,10 @@ class Cache:
         return prepare_examples(Storage(), str(self.folder), corpus, options, POOLS, max_pages_in_process=in_process)
 
 
-@pytest.fixture(scope="module", params=["in process", pytest.param("on ray", marks=pytest.mark.xdist_group("ray"))])
+@pytest.fixture(
+    scope="module",
+    params=["in process", pytest.param("on ray", marks=[pytest.mark.slow, pytest.mark.xdist_group("ray")])],
+)
 def cache(request: pytest.FixtureRequest, corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Cache:
     if request.param == "on ray":
         request.getfixturevalue("ray_cluster")
