@@ -111,7 +111,9 @@ def infrastructure_error(error: BaseException, where: str = "") -> Infrastructur
         where: named in the message if the exception names no file itself.
     """
     cause: object = error
-    while isinstance(cause, BaseException):
+    seen = set[int]()
+    while isinstance(cause, BaseException) and id(cause) not in seen:  # a cause may name its consequence as its cause
+        seen.add(id(cause))
         if isinstance(cause, InfrastructureError):
             return cause
         if isinstance(cause, OSError) and cause.errno in _FAULTS_BY_ERRNO:

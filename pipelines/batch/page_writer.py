@@ -148,7 +148,7 @@ def compact_on_cluster(storage: Storage, output: str, compaction: Compaction) ->
     try:
         ray.get(task.remote(storage, output, compaction))
     except RayTaskError as error:
-        raise error.cause or error from error
+        raise error.cause or error from None
 
 
 def _write_all(

@@ -68,3 +68,9 @@ def test_a_fault_of_one_document_stays_a_row(error: Exception) -> None:
 def test_the_file_that_a_copy_was_written_to_is_named() -> None:
     fault = infrastructure_error(os_error(errno.ENOSPC, "/in/a.pdf", None, "/tmp/a.pdf"))  # type: ignore[arg-type]
     assert fault is not None and fault.message.startswith("/tmp/a.pdf: No space left on device; free space")
+
+
+def test_causes_that_go_in_a_circle_are_followed_once() -> None:
+    first, second = ValueError("a"), ValueError("b")
+    first.__cause__, second.__cause__ = second, first
+    assert infrastructure_error(first) is None

@@ -15,6 +15,7 @@ from pipelines.batch import compaction as compaction_module
 from pipelines.batch.audit import audit_output
 from pipelines.batch.compaction import Compaction, Compactor, Source, compact
 from pipelines.batch.ownership import OutputClaimedError
+from pipelines.batch.page_writer import compact_on_cluster
 from pipelines.batch.written_pages import read_written
 from pipelines.errors import ProcessingError
 from pipelines.schema import page_schema
@@ -222,3 +223,18 @@ def test_a_large_file_has_row_groups_that_a_reader_can_hold(tmp_path: Path) -> N
     [compacted] = compact_all(tmp_path, RUN)
     metadata = pq.read_metadata(compacted)
     assert [metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)] == [1000, 1000, 500]
+
+
+@pytest.mark.xdist_group("ray")
+@pytest.mark.usefixtures("ray_cluster")
+def test_on_a_cluster_an_error_of_a_compaction_is_that_of_its_task(tmp_path: Path) -> None:
+    write_blocks(tmp_path)
+    own(tmp_path)
+    [first, *others] = sorted(path.name for path in (tmp_path / "pages").iterdir())
+    (tmp_path / "pages" / first).write_bytes(b"")
+    name = "part-00000001-000000-c00000001-00000.parquet"
+    damaged = Compaction(name, tuple(map(Source, [first, *others])), RUN, SCHEMA, {})
+    with pytest.raises(DamagedFileError, match=first):
+        compact_on_cluster(Storage(), str(tmp_path), damaged)
+    compact_on_cluster(Storage(), str(tmp_path), Compaction(name, tuple(map(Source, others)), RUN, SCHEMA, {}))
+    assert (tmp_path / "pages" / name).exists()
