@@ -202,7 +202,7 @@ def output(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     yield str(tmp_path / "out") if request.param == "folder" else request.getfixturevalue("s3_prefix")
 
 
-@pytest.mark.parametrize("kills", [7, pytest.param(35, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [4, pytest.param(35, marks=pytest.mark.slow)])
 def test_drivers_that_are_killed_hindered_or_overtaken_leave_the_same_rows(
     kills: int, output: str, samples_directory: Path, tmp_path: Path
 ) -> None:
