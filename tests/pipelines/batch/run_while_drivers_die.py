@@ -78,7 +78,7 @@ def main() -> None:
             else:
                 hours = {"clock ahead": 1, "clock behind": -1}.get(way, 0)
                 pid = start(lambda hours=hours: set_clock(hours))  # type: ignore[misc]
-                time.sleep(chance.uniform(0.7 if way == "kill late" else 0.05, 1.0) * seconds)
+                time.sleep((chance.uniform(0.6, 0.95) if way == "kill late" else chance.uniform(0.05, 0.5)) * seconds)
                 os.kill(pid, signal.SIGKILL)
                 happened[f"{way}: {wait(pid)}"] += 1
         assert wait(start()) == DONE
