@@ -182,7 +182,7 @@ def test_a_driver_that_is_killed_again_and_again_gets_there(
     for _ in range(kills):
         job = start_job(*arguments)
         try:
-            job.wait(timeout=chance.uniform(2, 14))
+            job.wait(timeout=chance.uniform(2, 8))
             finished += 1
         except subprocess.TimeoutExpired:
             os.killpg(job.pid, signal.SIGKILL)
