@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from pipelines.batch.document_index import DocumentIndex, version
+from pipelines.batch.document_index import DocumentIndex, shared_identity, version
 from pipelines.batch.identities import uri_hash
-from pipelines.batch.listing import listed_row, shared_identity
+from pipelines.batch.listing import listed_row
 from pipelines.schema import PageKey, Row
 from pipelines.storage.files import StoredObject
 
@@ -56,7 +56,7 @@ def compare_with_index(documents: Iterable[StoredObject], index: DocumentIndex) 
                 yield Candidate(row)
                 continue
             if index.uri_hashes[position] != uri_hash(row["uri"]):
-                raise shared_identity(row["uri"], "a document in the output")
+                raise shared_identity(row["document_id"], f"{row['uri']} and a document in the output")
             yield Candidate(
                 row,
                 is_known=True,

@@ -19,7 +19,8 @@ import pyarrow as pa
 
 from pipelines.batch.candidates import Candidate, RetrySelection, compare_with_index, select_new_or_changed
 from pipelines.batch.deduplication import open_once
-from pipelines.batch.listing import list_documents, shared_identity
+from pipelines.batch.document_index import shared_identity
+from pipelines.batch.listing import list_documents
 from pipelines.batch.opening import open_documents
 from pipelines.batch.options import RunOptions
 from pipelines.batch.ownership import Claim
@@ -167,7 +168,7 @@ def _open_round(
     for candidate in batch:
         same = candidates.setdefault(candidate.document_id, candidate)
         if same is not candidate:
-            raise shared_identity(candidate.row["uri"], same.row["uri"])
+            raise shared_identity(candidate.document_id, f"{candidate.row['uri']} and {same.row['uri']}")
     old_pages = {name: candidate.old_pages for name, candidate in candidates.items() if candidate.has_changed}
     rows: list[Row] = []
     listed = [candidate.row for candidate in batch]

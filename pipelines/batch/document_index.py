@@ -19,9 +19,6 @@ _CONTENT_HASH = re.compile(r"[0-9a-fA-F]{32}(-\d{1,5})?")
 COLUMNS = ("document_id", "uri", "size_bytes", "etag", "status", "pages_selected")
 """The columns of `documents/` that the index is made of."""
 
-SHARED_ADVICE = "process them into different outputs, or rename one of them"
-"""What to do about two documents of one identity, whose rows could not be told apart."""
-
 
 @dataclass(frozen=True)
 class DocumentIndex:
@@ -76,7 +73,7 @@ class DocumentIndex:
         shared = np.flatnonzero(~is_newest[:-1] & (all_hashes[order][1:] != all_hashes[order][:-1]))
         if len(shared):
             (name,) = rows[order[shared[:1]]].names()
-            raise ProcessingError("unsupported", f"two documents have the same document_id ({name}): {SHARED_ADVICE}")
+            raise shared_identity(name)
         newest = order[is_newest]
         return cls(
             rows[newest],
@@ -95,6 +92,12 @@ class DocumentIndex:
     def positions(self, document_ids: Sequence[str]) -> npt.NDArray[np.int64]:
         """Each document's position in the arrays, int64 [document_ids]; -1 for an unknown one."""
         return self.identities.positions(Identities.of(document_ids))
+
+
+def shared_identity(document_id: str, documents: str = "two documents") -> ProcessingError:
+    """The error of documents with one `document_id`, whose rows could not be told apart."""
+    advice = "process them into different outputs, or rename one of them"
+    return ProcessingError("unsupported", f"{documents} have the same document_id ({document_id}): {advice}")
 
 
 def version(size_bytes: int, etag: str) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from pipelines.batch.document_index import SHARED_ADVICE
+from pipelines.batch.document_index import shared_identity
 from pipelines.batch.identities import document_id, uri_hash
 from pipelines.batch.inputs import can_repeat, list_input
 from pipelines.batch.output_files import is_own_file
@@ -47,15 +47,7 @@ def list_documents(inputs: Sequence[str], storage: Storage, *, output: str | Non
                 identity, check = int(document_id(stored.uri), 16), uri_hash(stored.uri)
                 if identity in seen:
                     if seen[identity] != check:
-                        raise shared_identity(stored.uri)
+                        raise shared_identity(document_id(stored.uri), f"{stored.uri} and another document")
                     continue
                 seen[identity] = check
             yield stored
-
-
-def shared_identity(uri: str, other: str = "another document") -> ProcessingError:
-    """The error of two documents with one `document_id`, whose rows could not be told apart."""
-    return ProcessingError(
-        "unsupported",
-        f"{uri} and {other} have the same document_id ({document_id(uri)}): {SHARED_ADVICE}",
-    )

@@ -6,9 +6,7 @@ import base64
 import io
 import json
 import zlib
-from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +19,7 @@ from pipelines.batch.identities import BYTES, Identities
 from pipelines.batch.output_files import run_number
 from pipelines.batch.page_counts import PageCounts
 from pipelines.storage.files import Storage, join_uri
-from pipelines.storage.tables import READERS
+from pipelines.storage.tables import read_ahead
 
 KEY_COLUMNS = ("document_id", "page_index", "status")
 """The columns of `pages/` that tell which pages a file holds."""
@@ -169,11 +167,4 @@ def read_manifests(storage: Storage, uris: Sequence[str]) -> Iterator[Manifest |
         except (pa.ArrowException, ValueError, KeyError, OSError, zlib.error):
             return None
 
-    with ThreadPoolExecutor(READERS) as pool:
-        reading: deque[Future[Manifest | None]] = deque()
-        for uri in uris:
-            reading.append(pool.submit(read, uri))
-            if len(reading) == READERS:
-                yield reading.popleft().result()
-        while reading:
-            yield reading.popleft().result()
+    yield from read_ahead(read, uris)

@@ -78,12 +78,12 @@ def read_written(storage: Storage, output: str, findings: Findings | None = None
         DamagedFileError: a file is damaged, and `findings` does not take it.
         ProcessingError: a file cannot be accessed.
     """
-    listed = {_name(stored.uri): stored for stored in list_files(storage, output, "pages")}
+    listed = list_files(storage, output, "pages")
+    files_by_run = {run: list(files) for run, files in groupby(listed, lambda stored: run_number(stored.uri))}
     manifests = list_uris(storage, output, "manifests")
-    runs = sorted({run_number(name) for name in [*listed, *map(_name, manifests)]}, reverse=True)
     manifests_by_run = {run: list(uris) for run, uris in groupby(manifests, run_number)}
-    for run in runs:
-        files = {name: stored for name, stored in listed.items() if run_number(name) == run}
+    for run in sorted(files_by_run.keys() | manifests_by_run.keys(), reverse=True):
+        files = {_name(stored.uri): stored for stored in files_by_run.get(run, ())}
         # A file that takes the place of another has the greater name, and is met first.
         yield from _read_run(storage, files, manifests_by_run.get(run, [])[::-1], findings)
 

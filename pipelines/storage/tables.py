@@ -7,12 +7,15 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.errors import ProcessingError, raise_infrastructure_error
 from pipelines.storage.files import Storage, join_uri
+
+Result = TypeVar("Result")
 
 READERS = 16
 """Files that are read at a time."""
@@ -66,22 +69,23 @@ def read_tables(
                 raise
             return uri, None
 
+    for uri, table in read_ahead(read, uris, readers):
+        if table is not None:
+            yield uri, table
+        elif damaged is not None:
+            damaged(uri)
+
+
+def read_ahead(read: Callable[[str], Result], uris: Iterable[str], readers: int = READERS) -> Iterator[Result]:
+    """What `read` returns for each URI, in order; so many are read at a time."""
     with ThreadPoolExecutor(readers) as pool:
-        reading: deque[Future[tuple[str, pa.Table | None]]] = deque()
-
-        def finished() -> Iterator[tuple[str, pa.Table]]:
-            uri, table = reading.popleft().result()
-            if table is not None:
-                yield uri, table
-            elif damaged is not None:
-                damaged(uri)
-
+        reading: deque[Future[Result]] = deque()
         for uri in uris:
             reading.append(pool.submit(read, uri))
             if len(reading) == readers:
-                yield from finished()
+                yield reading.popleft().result()
         while reading:
-            yield from finished()
+            yield reading.popleft().result()
 
 
 def read_row_groups(storage: Storage, uri: str) -> Iterator[pa.Table]:
