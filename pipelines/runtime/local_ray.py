@@ -9,7 +9,7 @@ import os
 import secrets
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 LOOPBACK_VARIABLE = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
@@ -78,8 +78,7 @@ def _keep_token(file: Path) -> None:
     try:
         with os.fdopen(descriptor, "w") as opened:
             opened.write(secrets.token_hex(32))
-        os.link(partial, file)  # leaves one alone that another process has written meanwhile
-    except FileExistsError:
-        pass
+        with suppress(FileExistsError):  # another process has written one meanwhile
+            os.link(partial, file)
     finally:
         os.unlink(partial)
