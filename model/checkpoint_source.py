@@ -19,12 +19,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 CONFIG_NAME = "config.json"
+DECODING_NAME = "decoding.json"
 SAFETENSORS_FILES = ("model.safetensors", "model.safetensors.index.json", "model-*.safetensors")
 PICKLE_FILES = ("pytorch_model.bin", "pytorch_model.bin.index.json", "pytorch_model-*.bin")
 TOKENIZER_FILES = (
     "tokenizer.json", "vocab.txt", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
 )  # fmt: skip
-OTHER_FILES = (CONFIG_NAME, "preprocessor_config.json", "processor_config.json", *TOKENIZER_FILES)
+OTHER_FILES = (CONFIG_NAME, DECODING_NAME, "preprocessor_config.json", "processor_config.json", *TOKENIZER_FILES)
 
 BUNDLED_FORMS = "layoutlmv2-forms-small"
 """The model included in this package: it finds headers, questions and answers on forms."""
@@ -163,7 +164,7 @@ def find_weights(folder: Path) -> list[Path]:
 
 
 def checkpoint_fingerprint(folder: str | PathLike[str]) -> str:
-    """Twelve hexadecimal digits that identify a checkpoint's configuration, weights and tokenizer.
+    """Twelve hexadecimal digits that identify a checkpoint's configuration, weights, tokenizer and decoding.
 
     They depend on the content alone, not on the folder. Reads every byte (a second or two for the full-size model).
 
@@ -173,7 +174,12 @@ def checkpoint_fingerprint(folder: str | PathLike[str]) -> str:
     folder = Path(folder)
     if not (folder / CONFIG_NAME).is_file():
         raise CheckpointError(f"{folder} has no {CONFIG_NAME}, so it is not a checkpoint", "not_found")
-    paths = [folder / CONFIG_NAME, *find_weights(folder), *(folder / name for name in TOKENIZER_FILES)]
+    paths = [
+        folder / CONFIG_NAME,
+        folder / DECODING_NAME,
+        *find_weights(folder),
+        *(folder / name for name in TOKENIZER_FILES),
+    ]
     total = hashlib.sha256()
     for path in sorted(path for path in paths if path.is_file()):
         content = hashlib.sha256()

@@ -32,7 +32,16 @@ class Window:
 
 @dataclass(frozen=True)
 class Entity:
-    """Consecutive words with one label. `score` is the mean probability of the words, 0-1; `last_word` is inclusive."""
+    """Words with one label.
+
+    Attributes:
+        label: its kind.
+        text: the words, joined by spaces.
+        box: the union of their boxes.
+        score: the mean probability of the words, 0-1.
+        first_word, last_word: the least and the greatest of `words`.
+        words: indices, in reading order.
+    """
 
     label: str
     text: str
@@ -40,6 +49,7 @@ class Entity:
     score: float
     first_word: int
     last_word: int
+    words: list[int]
 
 
 @dataclass(frozen=True)
@@ -161,6 +171,7 @@ def decode_entities(
                 score=float(np.mean([scores[member] for member in members])),
                 first_word=first,
                 last_word=last,
+                words=list(range(first, last + 1)),
             )
         )
     return entities

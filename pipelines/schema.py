@@ -42,6 +42,18 @@ def page_questions(row: Row, questions: Sequence[str]) -> Sequence[str]:
 SECONDS = pa.struct([("rasterize", pa.float32()), ("ocr", pa.float32()), ("infer", pa.float32())])
 BOX = pa.list_(pa.int16(), 4)
 
+FORM_FIELD = pa.struct(
+    [
+        ("name", pa.string()),
+        ("label", pa.string()),
+        ("value", pa.string()),
+        ("type", pa.string()),
+        ("box", BOX),
+    ]
+)
+"""A field of an interactive PDF form: its full name, its tooltip or null, its value or null, and its type: text,
+check_box, radio, choice or signature."""
+
 PAGE_TO_DO = pa.schema(
     [
         pa.field("document_id", pa.string(), nullable=False),
@@ -71,9 +83,10 @@ _READ = [
     pa.field("rotation", pa.int16()),
     pa.field("skew", pa.float32()),
     pa.field("read_quality", pa.float32()),
+    pa.field("form_fields", pa.list_(FORM_FIELD)),
 ]
 """`rotation` and `skew`: degrees clockwise that make the page upright. `read_quality`: 0 to 1, see
-`pipelines.stages.read_quality`; null for words that were given."""
+`pipelines.stages.read_quality`; null for words that were given. `form_fields`: null unless the page has some."""
 
 PAGE_IMAGE = pa.schema([*PAGE_TO_DO, *_READ, *_STATUS, ("seconds", SECONDS), ("model_image", pa.binary())])
 """After `ocr` (and, with the column `page_image`, after `rasterize`): words, boxes and the model's image."""
@@ -117,8 +130,25 @@ ENTITY = pa.struct(
         ("score", pa.float32()),
         ("first_word", pa.int32()),
         ("last_word", pa.int32()),
+        ("words", pa.list_(pa.int32())),
     ]
 )
+"""`first_word` and `last_word` are the ends of `words`, which leave out what stands between the lines of an entity."""
+
+PAIR = pa.struct(
+    [
+        ("section", pa.string()),
+        ("key", pa.string()),
+        ("value", pa.string()),
+        ("score", pa.float32()),
+        ("key_box", BOX),
+        ("value_box", BOX),
+        ("key_words", pa.list_(pa.int32())),
+        ("value_words", pa.list_(pa.int32())),
+    ]
+)
+"""A key and one of its values: a key over a column of values gives several pairs, from the top. `score`, 0 to 1, is
+that of both entities and their link. The words are indices, in reading order."""
 
 ANSWER = pa.struct(
     [
@@ -136,6 +166,7 @@ TASK_COLUMNS: dict[Task, list[pa.Field]] = {
         pa.field("labels", pa.list_(pa.string())),
         pa.field("scores", pa.list_(pa.float32())),
         pa.field("entities", pa.list_(ENTITY)),
+        pa.field("pairs", pa.list_(PAIR)),
     ],
     "sequence-classification": [
         pa.field("label", pa.string()),
@@ -201,6 +232,27 @@ ANSWERS = pa.schema(
 )
 """The columns of `answers/*.parquet`; without an answer `text` and `page_index` are null, and `score` too if no page of
 the document could be read."""
+
+
+FIELDS = pa.schema(
+    [
+        pa.field("document_id", pa.string(), nullable=False),
+        pa.field("uri", pa.string(), nullable=False),
+        pa.field("page_index", pa.int32(), nullable=False),
+        pa.field("section", pa.string()),
+        pa.field("key", pa.string(), nullable=False),
+        pa.field("value", pa.string()),
+        pa.field("value_type", pa.string()),
+        pa.field("value_normalized", pa.string()),
+        pa.field("score", pa.float32()),
+        pa.field("key_box", BOX),
+        pa.field("value_box", BOX),
+        pa.field("text_source", pa.string()),
+        pa.field("needs_review", pa.bool_()),
+    ]
+)
+"""The columns of `fields/*.parquet`: the pairs of a document, in the order of its pages, and the fields of interactive
+forms (`text_source` is "form", `score` is 1)."""
 
 
 def page_key(row: Mapping[str, Any]) -> PageKey:

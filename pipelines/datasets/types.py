@@ -47,6 +47,8 @@ class LabelledPage:
         label: the class of the document.
         questions: about the document; their positions are on this page.
         keys: the document's (key, value) pairs, equal on all its pages; a key may repeat.
+        links: of entities, as the indices of their first words: (header, question) and (question, answer); None if the
+            corpus does not link entities.
     """
 
     document_id: str
@@ -60,6 +62,7 @@ class LabelledPage:
     label: str | None = None
     questions: tuple[Question, ...] = ()
     keys: tuple[tuple[str, str], ...] = ()
+    links: tuple[tuple[int, int], ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -137,6 +140,9 @@ def bio_labels(names: Sequence[str]) -> tuple[str, ...]:
     return ("O", *(prefix + name for name in names for prefix in ("B-", "I-")))
 
 
+LINK = pa.struct([("from_word", pa.int32()), ("to_word", pa.int32())])
+"""A link of two entities, by their first words."""
+
 QUESTION = pa.struct(
     [
         ("text", pa.string()),
@@ -155,6 +161,7 @@ LABELLED_PAGE = pa.schema(
         pa.field("true_label", pa.string()),
         pa.field("questions", pa.list_(QUESTION)),
         pa.field("keys", pa.list_(pa.struct([("key", pa.string()), ("value", pa.string())]))),
+        pa.field("true_links", pa.list_(LINK)),
     ]
 )
 """A labelled page before the stages. The stages write what they read and predict to `words`, `boxes`, `labels` and
@@ -183,4 +190,7 @@ def labelled_row(page: LabelledPage) -> Row:
             for question in page.questions
         ],
         "keys": [{"key": key, "value": value} for key, value in page.keys],
+        "true_links": None
+        if page.links is None
+        else [{"from_word": source, "to_word": target} for source, target in page.links],
     }

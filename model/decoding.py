@@ -1,0 +1,77 @@
+"""How a checkpoint's logits become entities: `decoding.json` beside its weights.
+
+A checkpoint without the file is decoded word by word, with the probabilities that its logits give.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.checkpoint_source import DECODING_NAME, CheckpointError
+
+DecodeMethod = Literal["words", "segments"]
+"""words: each word has the label of its own logits. segments: words of a line without a gap share a label."""
+
+DecodeChoice = Literal["auto", "words", "segments"]
+"""auto: as the checkpoint says."""
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """How logits become entities.
+
+    Attributes:
+        method: the unit that gets a label.
+        temperatures: by label; the label's logit is divided by it before the softmax. 1 where a label is missing.
+        join_weights: by feature of `model.segment_joins`; empty for the weights that come with this package.
+    """
+
+    method: DecodeMethod = "words"
+    temperatures: Mapping[str, float] = field(default_factory=dict)
+    join_weights: Mapping[str, float] = field(default_factory=dict)
+
+    def temperature_vector(self, labels: tuple[str, ...]) -> NDArray[np.float32]:
+        """float32 [labels], in the order of the logits."""
+        return np.array([self.temperatures.get(label, 1.0) for label in labels], dtype=np.float32)
+
+
+def load_decoding(folder: Path) -> Decoding:
+    """The decoding of a checkpoint's folder.
+
+    Raises:
+        CheckpointError: `decoding.json` is damaged.
+    """
+    path = folder / DECODING_NAME
+    if not path.is_file():
+        return Decoding()
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        method = content["method"]
+        numbers = {name: _numbers(content.get(name, {})) for name in ("temperatures", "join_weights")}
+        if method not in get_args(DecodeMethod) or any(value <= 0 for value in numbers["temperatures"].values()):
+            raise ValueError("method is words or segments, and temperatures are above 0")
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CheckpointError(f"{path} is damaged: {error!r}; copy it again, or remove it") from error
+    return Decoding(method, **numbers)
+
+
+def save_decoding(decoding: Decoding, folder: Path) -> None:
+    """Write `decoding.json`."""
+    content: dict[str, Any] = {
+        name: dict(value) if name != "method" else value for name, value in asdict(decoding).items()
+    }
+    (folder / DECODING_NAME).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def _numbers(values: Mapping[str, Any]) -> dict[str, float]:
+    numbers = {str(name): float(value) for name, value in values.items()}
+    if not all(np.isfinite(value) for value in numbers.values()):
+        raise ValueError("numbers must be finite")
+    return numbers
