@@ -214,7 +214,7 @@ def _prefer_near_above(values: _Blocks, keys: _Blocks, left: dict[int, int], abo
 def _heads_column(
     column: int, row: Sequence[int], above: dict[int, int], rows: dict[int, list[int]], keys: _Blocks
 ) -> bool:
-    """Whether a key heads a column: the row has several values, under several keys on a line that are keys of no row."""
+    """Whether a key heads a column: the row has several values, under several keys of one line that have no row."""
     if column in rows or len(row) < 2:
         return False
     heads = sorted({above[value] for value in row if value in above} - set(rows))
