@@ -70,8 +70,8 @@ def evaluate(options: EvaluateOptions, corpus: Corpus) -> dict[str, Any]:
     Rows are scored as they come, and few are kept: memory does not grow with images or windows.
 
     Returns:
-        The record that `metrics.json` holds: what was evaluated, `metric` (the name of the main figure), and all
-        figures of `Scores.values`.
+        The record that `metrics.json` holds: what was evaluated, `metric` (the name of the main figure), all figures
+        of `Scores.values`, and `calibration`.
 
     Raises:
         MissingPagesError: a page was lost on the way.
@@ -116,6 +116,7 @@ def evaluation_record(options: EvaluateOptions, corpus: Corpus, scores: Scores) 
         "words_from": options.words,
         "metric": scores.main_name,
         **scores.values,
+        "calibration": scores.calibration,
         "problems": len(corpus.problems),
         "first_problems": [
             {"uri": problem.uri, "message": problem.message} for problem in corpus.problems[:PROBLEMS_NAMED]
