@@ -1,4 +1,4 @@
-"""Calibrate the scores of a model on labelled pages: one temperature for each label, and how often each score is right.
+"""Calibrate the scores of a model on labelled pages: a temperature for each label, and how often each score is right.
 
 Without --output the result is only shown; with it a checkpoint is written whose decoding.json holds the temperatures
 and the score curves, which jobs.extract --accept-precision uses. Figures go to standard output, and the last line is
@@ -89,9 +89,9 @@ def summary(record: Mapping[str, Any], folder: str | None) -> str:
     for label, count in counts.items():
         lines.append(f"{label:{width}}  {count:>9}  {temperatures.get(label, 1.0):>11.3f}")
     lines += ["", f"{'':{width}}  {'before':>9}  {'after':>11}"]
-    rows = [("words, held out: nats", record["held_out"]["before"], record["held_out"]["after"])]
-    sides = record["before"], record["after"]
-    rows.append(("words: nats", *(side["nll"] for side in sides)))
+    held_out, sides = record["held_out"], (record["before"], record["after"])
+    rows = [("words, nats held out", held_out["before"], held_out[record["scaling"] or "before"])]
+    rows.append(("words, nats", *(side["nll"] for side in sides)))
     for name, key in (("right", "right"), ("calibration error", "ece")):
         rows += [(f"{unit}, {name}", *(side[key].get(unit) for side in sides)) for unit in sides[0][key]]
     rows.append(("entities, F1", *(side["entity_f1"] for side in sides)))
@@ -117,10 +117,17 @@ def _remarks(record: Mapping[str, Any]) -> list[str]:
     remarks = [f"{record['pages']} pages ({record['failed_pages']} failed), {record['words']} labelled words"]
     if record["words_left_out"]:
         remarks.append(f"{record['words_left_out']} words were left out: no tokens, or a label that the model has not")
-    for label, count in record["labels_kept"].items():
-        remarks.append(f"{label} keeps the temperature 1: it has {count} words, too few to fit one")
-    if not record["fitted"]:
-        remarks.append("the temperatures stay as they were: new ones do not make the held-out words more likely")
+    held_out = record["held_out"]
+    told = f"(nats: {held_out['per_label']:.4f} with one for each label, {held_out['shared']:.4f} with one for all)"
+    if record["scaling"] is None:
+        remarks.append(f"the temperatures stay as they were: held-out words are not more likely with others {told}")
+    elif record["scaling"] == "shared":
+        remarks.append(f"all labels have the same temperature: held-out words are more likely so {told}")
+    else:
+        remarks += [
+            f"{label} keeps the temperature 1: it has {count} words, too few to fit one"
+            for label, count in record["labels_with_too_few_words"].items()
+        ]
     return remarks
 
 

@@ -73,7 +73,7 @@ def calibrate(options: EvaluateOptions, corpus: Corpus) -> Calibration:
     words = labelled_words(_rows(tables), merge.labels)
     present = merge.decoding.temperature_vector(merge.labels).astype(np.float64)
     fit = fit_and_judge(words, present)
-    decoding = replace(merge.decoding, temperatures=dict(fit.temperatures)) if fit.helps else merge.decoding
+    decoding = replace(merge.decoding, temperatures=dict(fit.temperatures)) if fit.scaling else merge.decoding
     before, _ = _scored(options, tables, merge)
     check_scores(options, before, len(pages))
     after, items = _scored(options, tables, replace(merge, decoding=decoding))
@@ -92,7 +92,7 @@ def calibrate(options: EvaluateOptions, corpus: Corpus) -> Calibration:
         "pages": len(pages),
         "failed_pages": before.values["failed_pages"],
         **_fit_record(words, fit),
-        "temperatures": dict(decoding.temperatures),
+        "temperatures": dict(fit.temperatures),
         "before": _figures(words, present, before),
         "after": _figures(words, chosen, after),
         "thresholds": {unit: _thresholds(curve) for unit, curve in curves.items()},
@@ -132,9 +132,9 @@ def _fit_record(words: LabelledWords, fit: TemperatureFit) -> dict[str, Any]:
         "words": len(words.true),
         "words_left_out": words.left_out,
         "words_by_label": words.counts(),
-        "fitted": fit.helps,
-        "labels_kept": dict(fit.kept),
-        "held_out": {"before": fit.held_out_before, "after": fit.held_out_after},
+        "scaling": fit.scaling,
+        "labels_with_too_few_words": dict(fit.too_few),
+        "held_out": dict(fit.held_out),
     }
 
 

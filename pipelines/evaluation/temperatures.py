@@ -1,15 +1,17 @@
 """Temperatures of a model's labels, fitted to labelled words.
 
-Each label's logit is divided by its temperature before the softmax (temperature scaling of Guo et al., 2017, with one
-temperature a label: their vector scaling without the bias). The temperatures minimise the mean negative log-likelihood
-of the words' true labels. Whether they help is measured on words that they were not fitted to: the documents are
-halved, and each half is judged with the temperatures of the other.
+Each label's logit is divided by its temperature before the softmax (temperature scaling of Guo et al., 2017: with one
+temperature a label it is their vector scaling without the bias, with the same one for all labels it is their plain
+form, which leaves every prediction as it is). The temperatures minimise the mean negative log-likelihood of the words'
+true labels. Whether they help is measured on words that they were not fitted to: the documents are halved, and each
+half is judged with the temperatures of the other.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +26,10 @@ TEMPERATURES = (0.05, 20.0)
 """The least and the highest temperature."""
 
 MIN_WORDS = 30
-"""A label with fewer true words keeps the temperature 1."""
+"""A label with fewer true words has no temperature of its own."""
+
+Scaling = Literal["per_label", "shared"]
+"""One temperature for each label, or the same one for all."""
 
 
 class CalibrationError(JobError):
@@ -61,23 +66,19 @@ class LabelledWords:
 
 @dataclass(frozen=True)
 class TemperatureFit:
-    """Temperatures, and what they do to words that they were not fitted to.
+    """The temperatures that make held-out words most likely.
 
     Attributes:
-        temperatures: by label, as fitted to all words; without the labels that keep 1.
-        kept: labels that keep 1, with their numbers of true words.
-        held_out_before, held_out_after: mean negative log-likelihood of a word, in nats.
+        scaling: None if the words are most likely with the temperatures as they were.
+        temperatures: by label, as fitted to all words.
+        too_few: labels that have no temperature of their own, with their numbers of true words.
+        held_out: mean negative log-likelihood of a word that was held out, in nats: "before", and for each scaling.
     """
 
+    scaling: Scaling | None
     temperatures: Mapping[str, float]
-    kept: Mapping[str, int]
-    held_out_before: float
-    held_out_after: float
-
-    @property
-    def helps(self) -> bool:
-        """Whether the words that were held out are more likely with the temperatures."""
-        return self.held_out_after < self.held_out_before
+    too_few: Mapping[str, int]
+    held_out: Mapping[str, float]
 
 
 def labelled_words(rows: Iterable[Row], labels: Sequence[str]) -> LabelledWords:
@@ -142,29 +143,27 @@ def negative_log_likelihood(words: LabelledWords, temperatures: NDArray[np.float
     return _likelihood_and_gradient(words, np.log(temperatures))[0]
 
 
-def fit_temperatures(words: LabelledWords, fitted: NDArray[np.bool_]) -> NDArray[np.float64]:
+def fit_temperatures(words: LabelledWords, groups: NDArray[np.int64]) -> NDArray[np.float64]:
     """float64 [labels]: the temperatures, within `TEMPERATURES`, under which the words' labels are most likely.
 
     Args:
-        fitted: bool [labels]; the others have the temperature 1.
+        groups: int64 [labels]; labels of a group, counted from 0, have the same temperature, and those of -1 have 1.
     """
     from scipy.optimize import minimize
 
-    logarithms = np.zeros(len(words.labels))
+    fitted, count = groups >= 0, int(groups.max()) + 1
 
-    def loss(chosen: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        logarithms[fitted] = chosen
-        value, gradient = _likelihood_and_gradient(words, logarithms)
-        return value, gradient[fitted]
+    def loss(logarithms: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        value, gradient = _likelihood_and_gradient(words, np.where(fitted, logarithms[groups], 0.0))
+        return value, np.array([gradient[groups == group].sum() for group in range(count)])
 
-    bounds = [tuple(np.log(TEMPERATURES))] * int(fitted.sum())
-    found = minimize(loss, np.zeros(int(fitted.sum())), jac=True, method="L-BFGS-B", bounds=bounds)
-    logarithms[fitted] = found.x
-    return np.clip(np.exp(logarithms), *TEMPERATURES)
+    bounds = [tuple(np.log(TEMPERATURES))] * count
+    found = minimize(loss, np.zeros(count), jac=True, method="L-BFGS-B", bounds=bounds)
+    return np.where(fitted, np.clip(np.exp(found.x), *TEMPERATURES)[groups], 1.0)
 
 
 def fit_and_judge(words: LabelledWords, before: NDArray[np.float64]) -> TemperatureFit:
-    """Temperatures for the labels that have words enough, and whether they help on words that were held out.
+    """Temperatures, if they help on words that were held out; one for each label if that helps more than one for all.
 
     Args:
         before: float64 [labels], the temperatures to compare with.
@@ -173,23 +172,37 @@ def fit_and_judge(words: LabelledWords, before: NDArray[np.float64]) -> Temperat
         CalibrationError: no label has words enough.
     """
     counts = words.counts()
-    fitted = np.array([counts[label] >= MIN_WORDS for label in words.labels])
-    if not fitted.any():
+    enough = np.array([counts[label] >= MIN_WORDS for label in words.labels])
+    if not enough.any():
         told = ", ".join(f"{label} {count}" for label, count in counts.items())
         raise CalibrationError(
             f"no label has {MIN_WORDS} labelled words ({told}), too few to fit a temperature: give more pages"
         )
-    halves = [words.of_half(half) for half in (0, 1)]
-    shares = [len(half.true) / len(words.true) for half in halves]
-    crossed = [fit_temperatures(halves[1 - half], fitted) for half in (0, 1)]
-    after = [negative_log_likelihood(half, found) for half, found in zip(halves, crossed, strict=True)]
-    found = fit_temperatures(words, fitted)
+    groups: dict[Scaling, NDArray[np.int64]] = {
+        "per_label": np.where(enough, np.cumsum(enough) - 1, -1),
+        "shared": np.zeros(len(words.labels), dtype=np.int64),
+    }
+    held_out = {"before": negative_log_likelihood(words, before)}
+    held_out |= {scaling: _held_out(words, of_scaling) for scaling, of_scaling in groups.items()}
+    best: Scaling = min(groups, key=lambda scaling: held_out[scaling])
+    helps = held_out[best] < held_out["before"]
+    found = fit_temperatures(words, groups[best]) if helps else before
     return TemperatureFit(
-        {label: float(value) for label, value, is_fitted in zip(words.labels, found, fitted, strict=True) if is_fitted},
-        {label: counts[label] for label, is_fitted in zip(words.labels, fitted, strict=True) if not is_fitted},
-        negative_log_likelihood(words, before),
-        float(np.dot(shares, after)),
+        best if helps else None,
+        dict(zip(words.labels, found.tolist(), strict=True)),
+        {label: counts[label] for label, is_enough in zip(words.labels, enough, strict=True) if not is_enough},
+        held_out,
     )
+
+
+def _held_out(words: LabelledWords, groups: NDArray[np.int64]) -> float:
+    """The mean negative log-likelihood of all words, each with temperatures fitted to the other half."""
+    halves = words.of_half(0), words.of_half(1)
+    losses = [
+        negative_log_likelihood(half, fit_temperatures(other, groups))
+        for half, other in zip(halves, reversed(halves), strict=True)
+    ]
+    return float(np.average(losses, weights=[len(half.true) for half in halves]))
 
 
 def _likelihood_and_gradient(
