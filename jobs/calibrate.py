@@ -22,6 +22,7 @@ from pipelines.datasets.types import Corpus
 from pipelines.evaluation.calibrated_checkpoint import check_output, write_calibrated
 from pipelines.evaluation.corpus import read_split
 from pipelines.evaluation.options import EvaluateOptions
+from pipelines.stages.model_loader import load_model_decoding
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ class Options(LabelledPagesOptions, CalibratedOptions):
             OcrUnavailableError: Tesseract, or the data of a language, is not installed.
         """
         options = self.options_for(self.dataset, self.data, self.split, self.model, "token-classification")
+        load_model_decoding(self.model)  # a damaged one is said at once
         if self.output is not None:
             check_output(self.model, self.output)
         return options, read_split(options)
