@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
 from model.decode import NO_ANSWER, Answer, Window, decode_answer, decode_entities, softmax, word_logits
+from model.decoding import Decoding
 from pipelines.errors import ProcessingError
 from pipelines.schema import Row, Task, mark_failed, page_questions, page_schema
 
@@ -23,6 +24,7 @@ class MergeOptions:
         several_labels: whether the classifier is multi-label: each label gets the sigmoid of its logit, and scores do
             not add up to 1.
         min_read_quality: pages that were read less well, 0 to 1, are marked `needs_review`.
+        decoding: how logits of words become entities.
     """
 
     task: Task
@@ -30,6 +32,7 @@ class MergeOptions:
     questions: tuple[str, ...] = ()
     several_labels: bool = False
     min_read_quality: float = 0.0
+    decoding: Decoding = field(default_factory=Decoding)
 
 
 class Merge:
@@ -57,18 +60,25 @@ class Merge:
         if not all(np.isfinite(logits).all() for logits in row["window_logits"]):
             raise ProcessingError("internal", "the model's logits are NaN or infinite; try --dtype float32")
         if task == "token-classification":
-            return token_result(_windows(row), row["words"], row["boxes"], self.options.labels)
+            windows = page_windows(row)
+            return token_result(windows, row["words"], row["boxes"], self.options.labels, self.options.decoding)
         if task == "sequence-classification":
             return class_result(row["window_logits"], self.options.labels, self.options.several_labels)
         return {"answers": answers_result(row, page_questions(row, self.options.questions))}
 
 
-def token_result(windows: list[Window], words: list[str], boxes: list[tuple], labels: tuple[str, ...]) -> Row:
+def token_result(
+    windows: list[Window],
+    words: list[str],
+    boxes: list[tuple],
+    labels: tuple[str, ...],
+    decoding: Decoding = Decoding(),  # noqa: B008
+) -> Row:
     """`labels` and `scores`, one per word (null for a word without tokens), and `entities`."""
     if not windows:
         return {"labels": [None] * len(words), "scores": [None] * len(words), "entities": []}
     logits, has_tokens = word_logits(windows, len(words))
-    probabilities = softmax(logits)
+    probabilities = softmax(logits / decoding.temperature_vector(labels))
     best = probabilities.argmax(axis=1)
     word_labels = [labels[index] if present else None for index, present in zip(best, has_tokens, strict=True)]
     scores = [
@@ -93,7 +103,7 @@ def class_result(window_logits: list[list[float]], labels: tuple[str, ...], seve
 
 def answers_result(row: Row, questions: Sequence[str]) -> list[Row]:
     """One answer per question, in the order of the questions."""
-    windows = _windows(row)
+    windows = page_windows(row)
     indices = [window["question_index"] for window in row["windows"]]
     answers = []
     for index, question in enumerate(questions):
@@ -103,7 +113,8 @@ def answers_result(row: Row, questions: Sequence[str]) -> list[Row]:
     return answers
 
 
-def _windows(row: Row) -> list[Window]:
+def page_windows(row: Row) -> list[Window]:
+    """The windows of a page with their logits."""
     return [
         Window(
             word_indices=np.asarray(window["word_indices"]),
