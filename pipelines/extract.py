@@ -157,4 +157,6 @@ def merge_options(options: ExtractOptions) -> MergeOptions:
     labels = model_labels(options.model, options.task)
     several = load_config(options.model, options.task).problem_type == "multi_label_classification"
     decoding = load_model_decoding(options.model)
+    if options.decode != "auto":
+        decoding = replace(decoding, method=options.decode)
     return MergeOptions(options.task, labels, options.questions, several, options.min_read_quality, decoding)
