@@ -96,7 +96,7 @@ def draw_style(rng: random.Random, misspelt: float) -> Style:
         leading=rng.uniform(1.2, 1.75),
         separator=rng.choice((":", ":", ":", ":", ":", "", "", "", "", "", " :", "...", " -", ".")),
         key_capitals=rng.random() < 0.4,
-        value_capitals=rng.random() < 0.2,
+        value_capitals=rng.random() < 0.2 and not hand,
         bold_keys=rng.random() < 0.2,
         empty=rng.choice((0.02, 0.1, 0.25, 0.5)),
         underlined=rng.choice((0.0, 0.0, 0.3, 1.0)),
@@ -213,7 +213,10 @@ class Canvas:
             return False  # a face of script may lack a sign
         if x + right > self.width - 2 or x + left < 1 or baseline + top < 1:
             return False
-        self.draw.text((x, baseline), word, fill=rng.randint(0, 70) if hand else 10, font=font, anchor="ls")
+        ink = rng.randint(0, 70) if hand else 10
+        self.draw.text((x, baseline), word, fill=ink, font=font, anchor="ls")
+        if hand:
+            self.draw.text((x + 1, baseline), word, fill=ink, font=font, anchor="ls")  # a pen's strokes are broad
         entity.words.append(misspell(rng, word) if rng.random() < self.style.misspelt else word)
         high, low = min(top, -0.68 * font.size), max(bottom, 0.1 * font.size)
         entity.inks.append((x + left, baseline + high, x + right, baseline + low))

@@ -110,7 +110,9 @@ _WEIGHTS = {
     "item_table": 0.5, "totals": 0.3, "receipt": 0.1,
 }  # fmt: skip
 
-_UNTITLED = frozenset({"side_by_side", "note", "footnotes", "letter", "headed_paragraphs", "receipt"})
+_UNTITLED = frozenset(
+    {"side_by_side", "note", "footnotes", "letter", "headed_paragraphs", "receipt", "terms", "instructions"}
+)
 
 _PAGES = {"office": 0.62, "trade": 0.24, "invoice": 0.1, "receipt": 0.015, "letter": 0.025}
 """The kinds of pages, with their shares: forms of an office, forms of other trades, and business papers."""
@@ -185,7 +187,7 @@ def _planned(rng: random.Random, options: DrawOptions, page: str) -> list[str]:
     """The sections of a page from the top down; more than it can hold."""
     if options.kinds or page in ("office", "trade"):
         kinds = options.kinds or tuple(SECTIONS)
-        chosen = rng.choices(kinds, [_WEIGHTS[kind] for kind in kinds], k=rng.choice((4, 5, 6, 7, 8, 9, 10, 12)))
+        chosen = rng.choices(kinds, [_WEIGHTS[kind] for kind in kinds], k=rng.choice((5, 6, 7, 8, 9, 10, 12, 14)))
         first = rng.random()
         if not options.kinds and page == "office" and first < 0.3:
             chosen[0] = "memo_head" if first < 0.15 else "fax_head"
@@ -217,13 +219,13 @@ def _fill(canvas: Canvas, options: DrawOptions, page: str) -> tuple[str, ...]:
     chosen = _planned(rng, options, page)
     gap = canvas.line * rng.choice((0.4, 0.8, 1.2, 2.0, 3.0))
     drawn: list[str] = []
-    max_words = rng.choice((60, 100, 135, 165, 190, 230, 280, 350))
+    max_words = rng.choice((70, 110, 140, 165, 190, 230, 280, 350))
     for number, kind in enumerate(chosen, 1):
         canvas.section = number
         used = sum(len(entity.words) for entity in canvas.entities)
         if drawn and (not canvas.fits(y, 3) or used > max_words):
             break
-        titled = number > 1 and rng.random() < 0.38 and kind not in _UNTITLED
+        titled = number > 1 and rng.random() < 0.35 and kind not in _UNTITLED
         y = (titled_section(canvas, kind, left, right, y) if titled else SECTIONS[kind](canvas, left, right, y)) + gap
         drawn.append(kind)
     if rng.random() < 0.1:

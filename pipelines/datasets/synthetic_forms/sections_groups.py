@@ -1,4 +1,4 @@
-"""Sections in groups: rows of a table under headings, lists in columns, signatures, narrow wrapped keys, columns of fields."""
+"""Sections in groups: rows under headings, lists in columns, signatures, wrapped keys, columns of fields."""
 
 from __future__ import annotations
 
@@ -8,15 +8,17 @@ from pipelines.datasets.synthetic_forms.canvas import ANSWER, HEADER, QUESTION, 
 from pipelines.datasets.synthetic_forms.fields import field, key_text, value_text
 from pipelines.datasets.synthetic_forms.stamps import signature
 
-_ROW_GROUPS = (
+ROW_GROUPS = (
     ("Sex", ("Male", "Female")), ("Age", ("Under 25", "25-34", "35-44", "45 & Over")), ("Region", ("North", "South",
      "East", "West")), ("Brand Smoked", ("Test Brand", "All Other")), ("City", ("Chicago", "Atlanta", "Los Angeles")),
     ("Income", ("Under $10,000", "$10,000-$20,000", "Over $20,000")), ("Assets", ("Cash", "Receivables", "Inventory")),
     ("Liabilities", ("Short-term", "Long-term", "Accrued")), ("Education", ("High School", "College", "Graduate")),
-    ("Labor", ("Regular", "Overtime", "Temporary")), ("Travel", ("Air", "Hotel", "Meals", "Car")), ("Hematology", ("WBC",
-     "RBC", "Hemoglobin", "Platelets")), ("Earnings", ("Basic Pay", "Overtime", "Bonus")), ("Deductions", ("Tax",
-     "Pension", "Health")), ("Charges", ("Energy", "Delivery", "Taxes")), ("Usage", ("Peak", "Off-peak")),
+    ("Labor", ("Regular", "Overtime", "Temporary")), ("Travel", ("Air", "Hotel", "Meals", "Car")),
+    ("Hematology", ("WBC", "RBC", "Hemoglobin", "Platelets")), ("Earnings", ("Basic Pay", "Overtime", "Bonus")),
+    ("Deductions", ("Tax", "Pension", "Health")), ("Charges", ("Energy", "Delivery", "Taxes")),
+    ("Usage", ("Peak", "Off-peak")),
 )  # fmt: skip
+"""Headings of groups of rows, and their rows."""
 
 
 def row_groups(canvas: Canvas, left: float, right: float, top: float) -> float:
@@ -38,7 +40,7 @@ def row_groups(canvas: Canvas, left: float, right: float, top: float) -> float:
     indent = rng.choice((0, 0, 10, 22))
     separator = rng.choice((":", "", ""))
     apart = rng.choice((0.0, 0.3, 0.8)) * canvas.line
-    for group, rows in rng.sample(_ROW_GROUPS, rng.randint(2, 4)):
+    for group, rows in rng.sample(ROW_GROUPS, rng.randint(2, 4)):
         if not canvas.fits(y, len(rows) + 1):
             break
         header, _, y = canvas.write(key_text(canvas, group, separator), left, y, HEADER, font, first - 8)
@@ -48,7 +50,7 @@ def row_groups(canvas: Canvas, left: float, right: float, top: float) -> float:
             )
             for place, (_, kind) in enumerate(heads):
                 x = left + first + place * width
-                value = " ".join(value_text(canvas, kind).split()[:1])
+                value = " ".join(value_text(canvas, kind).replace("$ ", "$").split()[:1])
                 answer, _, _ = canvas.write(value, x, y, ANSWER, canvas.value_font(), width - 10, "center")
                 canvas.link(questions[place], answer)
                 canvas.link(row, answer)
@@ -62,8 +64,9 @@ def name_columns(canvas: Canvas, left: float, right: float, top: float) -> float
     """A key and short values in several columns below it or beside it, each an answer of its own."""
     rng = canvas.rng
     text, make = rng.choice(
-        (("CC", phrases.name), ("Distribution", phrases.name), ("Attendees", phrases.name), ("Participants", phrases.name),
-         ("Markets", phrases.place), ("Suppliers", phrases.company), ("Products", phrases.phrase), ("Dates", phrases.date))
+        (("CC", phrases.name), ("Distribution", phrases.name), ("Attendees", phrases.name),
+         ("Participants", phrases.name), ("Markets", phrases.place), ("Suppliers", phrases.company),
+         ("Products", phrases.phrase), ("Dates", phrases.date))
     )  # fmt: skip
     question, end, low = canvas.write(key_text(canvas, text), left, top, QUESTION, canvas.key_font(), right - left)
     x, y = (left + rng.choice((0, 20, 40)), low + 2) if rng.random() < 0.6 else (end + 12, top)
@@ -139,9 +142,9 @@ def _one_line(canvas: Canvas, text: str, width: float) -> str:
 def signature_block(canvas: Canvas, left: float, right: float, top: float) -> float:
     """A heading over posts, each with a line to sign; some are signed."""
     rng = canvas.rng
-    posts = ("Requesting Manager", "Group Product Director", "Purchasing Department", "Division Head", "Controller", "Buyer",
-             "Department Manager", "Vice President", "Legal", "Director of Research", "Brand Manager", "Treasurer", "Supervisor",
-             "Employee", "Applicant", "Witness", "Accounting", "Quality Control")  # fmt: skip
+    posts = ("Requesting Manager", "Group Product Director", "Purchasing Department", "Division Head", "Controller",
+             "Buyer", "Department Manager", "Vice President", "Legal", "Director of Research", "Brand Manager",
+             "Treasurer", "Supervisor", "Employee", "Applicant", "Witness", "Accounting", "Quality")  # fmt: skip
     text = rng.choice(("Approvals", "Signatures", "Approved By", "Approval", "Authorized By", "Reviewed By", "Signed"))
     header, _, y = canvas.write(key_text(canvas, text), left, top, HEADER, canvas.key_font(), right - left)
     first = len(canvas.entities)
@@ -157,13 +160,15 @@ def signature_block(canvas: Canvas, left: float, right: float, top: float) -> fl
         if rng.random() > canvas.style.empty + 0.3:
             if rng.random() < 0.4:
                 signature(canvas, x + 6, y - 4, min(150, stop - x), canvas.style.size * 1.3)
-            answer, _, _ = canvas.write(_one_line(canvas, phrases.name(rng), stop - x), x + 4, y, ANSWER, canvas.value_font(), 10_000)  # fmt: skip
+            name = _one_line(canvas, phrases.name(rng), stop - x)
+            answer, _, _ = canvas.write(name, x + 4, y, ANSWER, canvas.value_font(), 10_000)
             canvas.link(question, answer)
         if dated:
             key, end, _ = canvas.write("Date", stop + 6, y, QUESTION, canvas.key_font(), 10_000)
             canvas.rule(end + 4, y + canvas.style.size * 1.2, right, y + canvas.style.size * 1.2)
             if rng.random() < 0.4:
-                answer, _, _ = canvas.write(_one_line(canvas, phrases.date(rng), right - end - 4), end + 6, y, ANSWER, canvas.value_font(), 10_000)  # fmt: skip
+                date = _one_line(canvas, phrases.date(rng), right - end - 4)
+                answer, _, _ = canvas.write(date, end + 6, y, ANSWER, canvas.value_font(), 10_000)
                 canvas.link(key, answer)
         y = max(low, y + canvas.line) + canvas.line * rng.choice((0.1, 0.5))
     canvas.head(header, first)
@@ -208,7 +213,7 @@ def field_columns(canvas: Canvas, left: float, right: float, top: float) -> floa
     width = (right - left) / columns
     framed = rng.random() < 0.3
     bottom = top
-    titles = rng.sample(_ROW_GROUPS, columns) if rng.random() < 0.3 else None
+    titles = rng.sample(ROW_GROUPS, columns) if rng.random() < 0.3 else None
     for column in range(columns):
         x, end = left + column * width + 3, left + (column + 1) * width - 9
         text = titles[column][0] if titles else phrases.section_title(rng, canvas.domain)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -9,13 +10,22 @@ from pipelines.datasets.synthetic_forms import phrases
 from pipelines.datasets.synthetic_forms import vocabulary_trades as trades
 from pipelines.datasets.synthetic_forms.canvas import ANSWER, HEADER, OTHER, QUESTION, Canvas
 from pipelines.datasets.synthetic_forms.fields import key_text
-from pipelines.datasets.synthetic_forms.trade_values import amount, day, email, identifier, small_amount, tax_number
+from pipelines.datasets.synthetic_forms.trade_values import (
+    amount,
+    amounts,
+    day,
+    email,
+    identifier,
+    small_amount,
+    tax_number,
+    terms_of_payment,
+)
 
 _PARTIES = ("Bill To", "Ship To", "Invoice To", "Deliver To", "Sold To", "Customer", "From", "Supplier", "Remit To")
 _DATA: tuple[tuple[str, Callable[..., str]], ...] = (
     ("Invoice No.", identifier), ("Invoice Date", day), ("Due Date", day), ("Order No.", identifier), ("Date", day),
-    ("Customer No.", identifier), ("P.O. Number", identifier), ("Terms", lambda rng: rng.choice(("Net 30", "14 days net",
-     "Due on receipt", "2% 10, net 30"))), ("VAT No.", tax_number), ("Delivery Date", day), ("Reference", identifier),
+    ("Customer No.", identifier), ("P.O. Number", identifier), ("Terms", terms_of_payment),
+    ("VAT No.", tax_number), ("Delivery Date", day), ("Reference", identifier),
     ("Salesperson", phrases.name), ("Page", lambda rng: f"{rng.randint(1, 3)} of 3"), ("Contact", email),
     ("Amount Due", amount), ("Ship Via", lambda rng: rng.choice(("UPS", "Courier", "Own truck", "Post"))),
 )  # fmt: skip
@@ -137,6 +147,7 @@ def item_table(canvas: Canvas, left: float, right: float, top: float) -> float:
         columns.remove(_DESCRIPTION)
         columns.insert(1, _DESCRIPTION)
     whole = sum(column.width for column in columns)
+    price = amounts(rng)
     font = canvas.value_font() if len(columns) < 5 else canvas.style.value_face.at(max(9, canvas.style.size - 2))
     edges = [left]
     for column in columns:
@@ -165,7 +176,7 @@ def item_table(canvas: Canvas, left: float, right: float, top: float) -> float:
             break
         low = y
         for place, column in enumerate(columns):
-            text = column.value(rng)
+            text = price(rng) if column is _AMOUNT else column.value(rng)
             if column is _DESCRIPTION and rng.random() < 0.3:
                 text = f"{text}, {rng.choice((phrases.phrase(rng).lower(), phrases.code(rng), phrases.measure(rng)))}"
             if column is not _DESCRIPTION and rng.random() < 0.05:
@@ -186,13 +197,17 @@ def item_table(canvas: Canvas, left: float, right: float, top: float) -> float:
             canvas.rule(edge, top, edge, y)
     elif ruled == "head":
         canvas.rule(left, y, right, y)
-    return totals(canvas, left, right, y + 3, edges[-2] - rng.uniform(70, 170))
+    return _totals(canvas, right, y + 3, edges[-2] - rng.uniform(70, 170), price)
 
 
-def totals(canvas: Canvas, left: float, right: float, top: float, start: float | None = None) -> float:
+def totals(canvas: Canvas, left: float, right: float, top: float) -> float:
     """Keys and amounts at the right edge."""
+    start = left + (right - left) * canvas.rng.uniform(0.45, 0.65)
+    return _totals(canvas, right, top, start, amounts(canvas.rng))
+
+
+def _totals(canvas: Canvas, right: float, top: float, start: float, price: Callable[[random.Random], str]) -> float:
     rng = canvas.rng
-    start = left + (right - left) * rng.uniform(0.45, 0.65) if start is None else start
     middle = max(start + 60, right - canvas.style.size * rng.uniform(6, 9))
     separator, align = rng.choice(("", "", ":", canvas.style.separator)), rng.choice(("left", "right", "right"))
     y = top
@@ -202,7 +217,7 @@ def totals(canvas: Canvas, left: float, right: float, top: float, start: float |
         question, _, low = canvas.write(
             key_text(canvas, text, separator), start, y, QUESTION, canvas.key_font(), middle - start - 6, align
         )
-        value = "" if rng.random() < canvas.style.empty * 0.5 else amount(rng)
+        value = "" if rng.random() < canvas.style.empty * 0.5 else price(rng)
         answer, _, end = canvas.write(value, middle, y, ANSWER, canvas.value_font(), right - middle, "right")
         canvas.link(question, answer)
         y = max(low, end, y + canvas.line * 0.9)
@@ -252,7 +267,7 @@ def receipt(canvas: Canvas, left: float, right: float, top: float) -> float:
         else:
             canvas.link(name, price)
         y = max(low, bottom)
-    y = totals(canvas, x, end, y + 3, x)
+    y = _totals(canvas, end, y + 3, x, small_amount)
     thanks = rng.choice(("Thank you!", "THANK YOU FOR YOUR VISIT", "Please come again", "Goods may be exchanged"))
     _, _, y = canvas.write(thanks, x, y + 2, OTHER, font, width, "center")
     return y

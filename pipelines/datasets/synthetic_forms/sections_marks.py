@@ -24,7 +24,7 @@ def _mark(canvas: Canvas, form: str, x: float, y: float, ticked: bool) -> str:
 
 
 def marked_options(canvas: Canvas, left: float, right: float, top: float) -> float:
-    """A heading or key and options with boxes: the options are keys, the box a part of the key, or answers of the key."""
+    """Options with boxes: keys under a heading, the box a part of the key, or the answers of a key."""
     rng = canvas.rng
     form = rng.choice(("square", "square", "square", "brackets", "parentheses"))
     options_answer = rng.random() < 0.3
@@ -103,6 +103,7 @@ def yes_no_lines(canvas: Canvas, left: float, right: float, top: float) -> float
     x = right - canvas.style.size * 4.2 * len(columns)
     font = canvas.key_font()
     over = rng.random() < 0.5
+    as_header = not over and rng.random() < 0.5
     form = rng.choice(("square", "line", "none"))
     y = top
     heads = []
@@ -114,8 +115,15 @@ def yes_no_lines(canvas: Canvas, left: float, right: float, top: float) -> float
         if not canvas.fits(y, 3):
             break
         noun = phrases.phrase(rng).lower()
-        text = rng.choice((f"Is the {noun} complete?", f"Have you ever used {noun}?", phrases.key(rng, canvas.domain)[0], f"{noun.capitalize()} checked", f"Are there any changes to the {noun}?"))  # fmt: skip
-        as_header = not over and rng.random() < 0.5
+        text = rng.choice(
+            (
+                f"Is the {noun} complete?",
+                f"Have you ever used {noun}?",
+                phrases.key(rng, canvas.domain)[0],
+                f"{noun.capitalize()} checked",
+                f"Are there any changes to the {noun}?",
+            )
+        )
         row, _, low = canvas.write(
             key_text(canvas, text, ""), left, y, HEADER if as_header else QUESTION, font, x - left - 12
         )
@@ -129,7 +137,8 @@ def yes_no_lines(canvas: Canvas, left: float, right: float, top: float) -> float
                 canvas.rule(start, y + canvas.style.size * 1.15, start + 22, y + canvas.style.size * 1.15)
             answer = -1
             if place == ticked and rng.random() > canvas.style.empty:
-                answer, _, _ = canvas.write(rng.choice(("X", "X", "x")), start + 3, y, ANSWER, canvas.value_font(), 10_000)  # fmt: skip
+                mark = rng.choice(("X", "X", "x"))
+                answer, _, _ = canvas.write(mark, start + 3, y, ANSWER, canvas.value_font(), 10_000)
             if over:
                 canvas.link(heads[place], answer)
                 canvas.link(row, answer)

@@ -1,4 +1,4 @@
-"""Sections of text: letters, terms, instructions, footnotes, paragraphs under headings, and answers of whole sentences."""
+"""Sections of text: letters, terms, instructions, footnotes, paragraphs under headings, and answers of sentences."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from pipelines.datasets.synthetic_forms.canvas import ANSWER, HEADER, OTHER, QUE
 from pipelines.datasets.synthetic_forms.fields import field, key_text
 from pipelines.datasets.synthetic_forms.names import INSTRUCTIONS
 
-_HEADINGS = ("Terms and Conditions", "Instructions", "Important Notice", "Privacy Notice", "Declaration", "How to Apply",
-             "Conditions of Sale", "Certification", "General Terms", "Notes", "Disclaimer", "Authorization", "Who May Apply",
-             "Payment Terms", "Limitation of Liability", "Scope", "Purpose", "Introduction", "Summary")  # fmt: skip
+_HEADINGS = ("Terms and Conditions", "Instructions", "Important Notice", "Privacy Notice", "Declaration",
+             "How to Apply", "Conditions of Sale", "Certification", "General Terms", "Notes", "Disclaimer",
+             "Authorization", "Who May Apply", "Payment Terms",
+             "Limitation of Liability", "Scope", "Purpose", "Introduction", "Summary")  # fmt: skip
 
 
 def _heading(canvas: Canvas, text: str, left: float, right: float, top: float) -> float:
@@ -89,9 +90,10 @@ def instructions(canvas: Canvas, left: float, right: float, top: float) -> float
     rng = canvas.rng
     y = top
     if rng.random() < 0.7:
-        y = _heading(canvas, rng.choice(("Instructions", "Please note", "Directions", "How to complete this form")), left, right, top)  # fmt: skip
+        text = rng.choice(("Instructions", "Please note", "Directions", "How to complete this form"))
+        y = _heading(canvas, text, left, right, top)
     indent = rng.choice((0, 12, 30))
-    numbers = rng.choice(("{}.", "({})", "Step {}:", "-", "•"))
+    numbers = rng.choice(("{}.", "({})", "Step {}:", "-", "*"))
     for number, text in enumerate(rng.sample(INSTRUCTIONS, rng.randint(2, 4)), 1):
         if not canvas.fits(y, 2):
             break
@@ -122,7 +124,8 @@ def declaration(canvas: Canvas, left: float, right: float, top: float) -> float:
     _, _, y = canvas.write(text, left, top, OTHER, canvas.text_font(), right - left)
     y += canvas.line * rng.uniform(0.5, 1.5)
     middle = left + (right - left) * rng.uniform(0.5, 0.7)
-    for text, kind, x, end in (("Signature", "name", left, middle - 14), (rng.choice(("Date", "Place, Date")), "date", middle, right)):  # fmt: skip
+    date = rng.choice(("Date", "Place, Date"))
+    for text, kind, x, end in (("Signature", "name", left, middle - 14), (date, "date", middle, right)):
         signed = rng.random() < 0.5
         if rng.random() < 0.5:
             field(canvas, text, phrases.value(rng, kind) if signed else "", x, y, end, underlined=True)
@@ -152,7 +155,7 @@ def bulleted_answers(canvas: Canvas, left: float, right: float, top: float) -> f
     if rng.random() < 0.4:
         canvas.frame(left, top - 1, right, y + 1)
     y += rng.choice((2, 5, canvas.line * 0.5))
-    mark, indent = rng.choice(("•", "-", "*", "", "", "", "#")), rng.choice((0, 12, 25, 50))
+    mark, indent = rng.choice(("o", "-", "*", "", "", "", "", "#")), rng.choice((0, 12, 25, 50))
     apart = rng.choice((0.0, 2.0, 6.0, canvas.line * 0.5))
     font = canvas.value_font()
     for number in range(1, rng.randint(3, 5)):
@@ -161,8 +164,9 @@ def bulleted_answers(canvas: Canvas, left: float, right: float, top: float) -> f
         body = phrases.paragraph(rng, 1, 1) if rng.random() < 0.7 else phrases.phrase(rng)
         start = f"{number}." if mark == "#" else mark
         x = left + indent
-        if start and rng.random() < 0.5:
-            canvas.draw.text((x, y), start, fill=10, font=canvas.text_font())
+        if start in ("o", "-", "*") and rng.random() < 0.6:
+            radius, middle = rng.choice((1.5, 2, 2.5)), y + font.size * 0.6
+            canvas.draw.ellipse((x, middle - radius, x + 2 * radius, middle + radius), fill=10)
             x += 16
             start = ""
         answer, _, y = canvas.write(f"{start} {body}".strip(), x, y, ANSWER, font, right - x)

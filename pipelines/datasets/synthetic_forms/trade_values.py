@@ -20,8 +20,8 @@ DRUGS = ("Ibuprofen", "Amoxicillin", "Metformin", "Lisinopril", "Atorvastatin", 
          "Salbutamol", "Aspirin", "Prednisone", "Levothyroxine")  # fmt: skip
 BODY = ("left knee", "lower back", "right shoulder", "chest", "abdomen", "left wrist", "neck", "right foot", "head")
 COMPLAINTS = ("pain", "fracture", "sprain", "swelling", "infection", "burn", "strain", "fever", "cough", "rash")
-GOODS = ("spare parts", "cotton shirts", "frozen fish", "ceramic tiles", "furniture", "steel pipes", "pump housings",
-         "medical devices", "toys", "coffee beans", "machine tools", "glassware", "paper rolls", "LED lamps")  # fmt: skip
+GOODS = ("spare parts", "cotton shirts", "frozen fish", "ceramic tiles", "furniture", "steel pipes", "pumps",
+         "medical devices", "toys", "coffee", "machine tools", "glassware", "paper rolls", "LED lamps")  # fmt: skip
 
 
 def day(rng: Random) -> str:
@@ -46,12 +46,26 @@ def day(rng: Random) -> str:
 
 def amount(rng: Random) -> str:
     """An amount with or without a currency."""
-    value = round(10 ** rng.uniform(0.8, 5), 2)
-    text = f"{value:,.2f}"
-    comma = text.replace(",", " ").replace(".", ",").replace(" ", rng.choice((".", " ")))
-    return rng.choice(
-        (f"${text}", f"${text}", text, f"USD {text}", f"EUR {comma}", f"{comma} €", f"£{text}", f"{text} CHF", comma)
-    )
+    return amounts(rng)(rng)
+
+
+def amounts(rng: Random) -> Callable[[Random], str]:
+    """A way to write amounts, the same for all amounts of a document."""
+    before, after, comma, thousands = rng.choice(
+        (("$", "", ".", ","), ("$", "", ".", ","), ("", "", ".", ","), ("USD ", "", ".", ","), ("EUR ", "", ",", "."),
+         ("", " €", ",", "."), ("£", "", ".", ","), ("", " CHF", ".", "'"), ("", "", ",", " "), ("", "", ",", "."))
+    )  # fmt: skip
+    most = rng.choice((2.5, 3.5, 5.0))
+
+    def written(rng: Random) -> str:
+        text = f"{10 ** rng.uniform(0.8, most):,.2f}".translate({ord(","): thousands, ord("."): comma})
+        return f"{before}{text}{after}"
+
+    return written
+
+
+def terms_of_payment(rng: Random) -> str:
+    return rng.choice(("Net 30", "14 days net", "Due on receipt", "2% 10, net 30", "Prepaid", "COD", "30 days"))
 
 
 def small_amount(rng: Random) -> str:
@@ -62,7 +76,8 @@ def small_amount(rng: Random) -> str:
 
 def email(rng: Random) -> str:
     first, last = rng.choice(FIRST_NAMES).lower(), rng.choice(LAST_NAMES).lower().replace(" ", "").replace("'", "")
-    return f"{rng.choice((first, first[0]))}{rng.choice(('.', '', '_'))}{last}@{rng.choice(PHRASE_NOUNS)}{rng.choice(('.com', '.org', '.net', '.example'))}"
+    host = rng.choice(PHRASE_NOUNS) + rng.choice((".com", ".org", ".net", ".example"))
+    return f"{rng.choice((first, first[0]))}{rng.choice(('.', '', '_'))}{last}@{host}"
 
 
 def _digits(rng: Random, count: int) -> str:
@@ -114,7 +129,8 @@ def plate(rng: Random) -> str:
 
 
 def vehicle(rng: Random) -> str:
-    return f"{rng.choice(('Ford Focus', 'VW Golf', 'Toyota Corolla', 'Fiat Panda', 'Honda Civic', 'Volvo V70'))} {rng.randint(1998, 2025)}"
+    make = rng.choice(("Ford Focus", "VW Golf", "Toyota Corolla", "Fiat Panda", "Honda Civic", "Volvo V70"))
+    return f"{make} {rng.randint(1998, 2025)}"
 
 
 def reading(rng: Random) -> str:
@@ -123,7 +139,8 @@ def reading(rng: Random) -> str:
 
 
 def dose(rng: Random) -> str:
-    return f"{rng.choice(DRUGS)} {rng.choice((5, 10, 20, 100, 250, 500))} mg {rng.choice(('daily', 'twice daily', 'as needed', 'at night', '1-0-1'))}"
+    often = rng.choice(("daily", "twice daily", "as needed", "at night", "1-0-1"))
+    return f"{rng.choice(DRUGS)} {rng.choice((5, 10, 20, 100, 250, 500))} mg {often}"
 
 
 def complaint(rng: Random) -> str:
@@ -131,8 +148,15 @@ def complaint(rng: Random) -> str:
 
 
 def vital(rng: Random) -> str:
-    return rng.choice((f"{rng.randint(95, 170)}/{rng.randint(60, 100)}", f"{rng.uniform(36, 40):.1f} °C",
-                       f"{rng.randint(55, 110)} bpm", f"{rng.randint(48, 120)} kg", f"{rng.randint(150, 199)} cm"))  # fmt: skip
+    return rng.choice(
+        (
+            f"{rng.randint(95, 170)}/{rng.randint(60, 100)}",
+            f"{rng.uniform(36, 40):.1f} °C",
+            f"{rng.randint(55, 110)} bpm",
+            f"{rng.randint(48, 120)} kg",
+            f"{rng.randint(150, 199)} cm",
+        )
+    )
 
 
 def tariff(rng: Random) -> str:

@@ -9,10 +9,10 @@ from pipelines.datasets.synthetic_forms.vocabulary import keys_of, split
 
 KEYS: dict[str, tuple[tuple[str, str], ...]] = {
     "insurance": keys_of(
-        name="Insured|Policyholder|Claimant|Name of Insured|Driver|Agent|Beneficiary|Adjuster|Witness|Loss Payee|Broker",
+        name="Insured|Policyholder|Claimant|Name of Insured|Driver|Agent|Beneficiary|Adjuster|Witness|Broker",
         identifier="Policy No.|Policy Number|Claim No.|Claim Number|Member ID|Group No.|Certificate No.|Agent Code"
         "|Police Report No.|Our Reference",
-        day="Date of Loss|Effective Date|Expiration Date|Date of Birth|Date Reported|Policy Period|Renewal Date|From|To",
+        day="Date of Loss|Effective Date|Expiration Date|Date of Birth|Date Reported|Policy Period|Renewal Date|To",
         amount="Sum Insured|Premium|Deductible|Limit|Coverage Amount|Total Premium|Amount Claimed|Estimate of Damage"
         "|Repair Cost|Each Occurrence|Liability|Reserve",
         phrase="Type of Loss|Cause of Loss|Coverage|Type of Policy|Relationship|Cover Required|Property Damaged",
@@ -24,7 +24,7 @@ KEYS: dict[str, tuple[tuple[str, str], ...]] = {
         sentence="Description of Accident|Describe how the loss occurred|Description of Damage|Remarks|Exclusions",
     ),
     "health": keys_of(
-        name="Patient Name|Physician|Referring Physician|Guardian|Next of Kin|Emergency Contact|Nurse|Prescriber|Surname",
+        name="Patient Name|Physician|Referring Physician|Guardian|Next of Kin|Emergency Contact|Nurse|Surname",
         day="Date of Birth|DOB|Admission Date|Discharge Date|Date of Service|Last Visit|Date of Injury|Date of Test",
         identifier="Patient ID|MRN|Medical Record No.|Insurance ID|NHS No.|Case No.|Chart No.|Lab No.|Room",
         vital="Blood Pressure|BP|Temperature|Pulse|Weight|Height|Heart Rate|SpO2",
@@ -43,8 +43,8 @@ KEYS: dict[str, tuple[tuple[str, str], ...]] = {
         port="Port of Loading|Port of Discharge|Place of Delivery|Office of Entry|Port of Entry|Final Destination",
         tariff="HS Code|Commodity Code|Tariff No.|Tariff Heading",
         container="Container No.|Marks and Numbers|Seal No.",
-        identifier="Invoice No.|Declaration No.|MRN|B/L No.|AWB No.|EORI No.|Licence No.|Entry No.|Bond No.|Voyage No.",
-        amount="Customs Value|Invoice Value|Duty|VAT|Freight|Insurance|Statistical Value|Total Value|FOB Value|CIF Value",
+        identifier="Invoice No.|Declaration No.|MRN|B/L No.|AWB No.|EORI No.|Licence No.|Entry No.|Voyage No.",
+        amount="Customs Value|Invoice Value|Duty|VAT|Freight|Insurance|Statistical Value|Total Value|CIF Value",
         measure="Gross Weight|Net Weight|Gross Mass (kg)|Volume|Measurement",
         goods="Description of Goods|Contents|Goods|Number and Kind of Packages|Nature of Goods",
         number="Packages|No. of Packages|Total Packages|Pieces|Quantity|Items",
@@ -81,9 +81,9 @@ KEYS: dict[str, tuple[tuple[str, str], ...]] = {
         yes="Full-time|Eligible for rehire|Driving licence|Background check|Work permit|Union member",
     ),
     "bank": keys_of(
-        name="Account Holder|Applicant|Beneficiary|Co-Applicant|Guarantor|Remitter|Payee|Authorized Signatory|Cardholder",
+        name="Account Holder|Applicant|Beneficiary|Co-Applicant|Guarantor|Remitter|Payee|Cardholder",
         bank_account="Account No.|IBAN|Account Number|Debit Account|Credit Account|Card Number|Beneficiary Account",
-        identifier="BIC|SWIFT Code|Sort Code|Reference|Customer No.|Loan No.|Mandate Reference|Transaction ID|Branch Code",
+        identifier="BIC|SWIFT Code|Sort Code|Reference|Customer No.|Loan No.|Mandate Reference|Transaction ID",
         amount="Amount|Loan Amount|Monthly Payment|Opening Balance|Closing Balance|Credit Limit|Fees|Monthly Income"
         "|Overdraft Limit|Down Payment|Total Debits|Total Credits|Minimum Payment|Rent or Mortgage",
         percent="Interest Rate|APR|Rate",
@@ -152,7 +152,7 @@ KEYS: dict[str, tuple[tuple[str, str], ...]] = {
         email="E-mail",
         phone="Telephone|Mobile",
     ),
-}  # fmt: skip
+}
 """Keys and the kinds of their values, by trade."""
 
 TITLES: dict[str, tuple[str, ...]] = {
@@ -177,7 +177,7 @@ TITLES: dict[str, tuple[str, ...]] = {
         "|Overtime Request|Job Description|Payroll Deduction|Training Record|Personnel Action Form|Vacation Request"
     ),
     "bank": split(
-        "Loan Application|Account Opening Form|Wire Transfer Request|Account Statement|Direct Debit Mandate|Payment Order"
+        "Loan Application|Account Opening Form|Wire Transfer Request|Account Statement|Direct Debit Mandate"
         "|Credit Application|Deposit Slip|Change of Address|Credit Card Application|Standing Order|Remittance Advice"
     ),
     "utilities": split(
@@ -203,7 +203,7 @@ SECTION_TITLES: dict[str, tuple[str, ...]] = {
         "Insured|Coverage|Details of Loss|Vehicle|Other Party|Witnesses|Policy Information|Declaration|Limits|Injuries"
     ),
     "health": split(
-        "Patient|Patient Details|Insurance|Medical History|Vital Signs|Medications|Allergies|Consent|Laboratory|Vaccines"
+        "Patient|Patient Details|Insurance|Medical History|Vital Signs|Medications|Allergies|Consent|Vaccines"
     ),
     "customs": split("Exporter|Consignee|Goods|Transport|Valuation|Declaration|Shipment Details|Duties and Taxes"),
     "tax": split("Income|Deductions|Exemptions|Refund|Filing Status|Payments|Tax and Credits|Sign Here|Dependents"),
@@ -231,11 +231,11 @@ CHECK_LABELS = split(
     "|I agree|By e-mail|By post|By phone|Full-time|Part-time|Day|Night|First|Economy|Prepaid|Collect"
 )
 ITEMS = split(
-    "Hex bolt M8|Printer paper A4|Consulting services|Labour|Delivery charge|Toner cartridge|Office chair|Desk lamp|Paint"
-    "|Coffee|Sandwich|Mineral water|Milk 1L|Bread|Cheese|Apples|Chicken wrap|Orange juice|Espresso|Salad|Soup of the day"
-    "|Software licence|Hosting, monthly|Domain renewal|Site visit|Hourly rate, senior|Installation|Repair kit|Brake pads"
+    "Hex bolt M8|Printer paper A4|Consulting services|Labour|Delivery charge|Toner cartridge|Office chair|Desk lamp"
+    "|Coffee|Sandwich|Mineral water|Milk 1L|Bread|Cheese|Apples|Chicken wrap|Orange juice|Espresso|Salad|Soup"
+    "|Software licence|Hosting, monthly|Domain renewal|Site visit|Hourly rate, senior|Installation|Brake pads"
     "|Engine oil 5W-30|Oil filter|Tyre 205/55|Cable, 10 m|LED lamp|Switch|Pipe 22 mm|Valve|Gloves, box|Cleaning service"
     "|Translation, per page|Design work|Photocopies|Postage|Packaging|Storage fee|Room, 2 nights|Breakfast|Parking|Taxi"
-    "|Steel sheet 2 mm|Timber, planed|Cement 25 kg|Fence panel|Garden hose|Screws, box of 200|Battery AA|Notebook A5|Pens"
+    "|Steel sheet 2 mm|Timber, planed|Fence panel|Garden hose|Screws, box of 200|Battery AA|Notebook A5"
 )
 """Articles and services of invoices and receipts."""
