@@ -196,7 +196,7 @@ def phrase(rng: Random) -> str:
         text = rng.choice(SHORT_REMARKS)
     else:
         text = rng.choice(POSITIONS)
-    if rng.random() < 0.25:
+    if rng.random() < 0.4:
         text = f"{text} {rng.choice(('and', '/', '-', ',', 'with', 'for'))} {rng.choice(PHRASE_NOUNS)}"
     return rng.choice((text.upper(), text.title(), text.title(), text, text.capitalize()))
 
@@ -270,7 +270,7 @@ VALUES: dict[str, Callable[[Random], str]] = {
 def value(rng: Random, kind: str) -> str:
     """A value of the kind, now and then with a remark after it."""
     text = VALUES[kind](rng)
-    if kind not in ("sentence", "address", "small") and rng.random() < 0.08:
+    if kind not in ("sentence", "address", "small") and rng.random() < 0.1:
         text = f"{text} ({rng.choice(SHORT_REMARKS)})"
     return text
 
@@ -290,12 +290,12 @@ def key(rng: Random, domain: str) -> tuple[str, str]:
         noun, kind = rng.choice(words.NOUNS)
         text = f"{rng.choice(PHRASE_NOUNS).title()} {noun}"
     tail = rng.random()
-    if tail < 0.06:
+    if tail < 0.09:
         text = f"{text} {rng.choice(words.KEY_TAILS)}"
-    elif tail < 0.14:
+    elif tail < 0.24:
         noun = rng.choice(words.NOUNS)[0]
         text = f"{text} {rng.choice(('of', 'for', 'and', '/', 'or'))} {rng.choice(words.ADJECTIVES)} {noun}"
-    elif tail < 0.19:
+    elif tail < 0.34:
         text = f"{rng.choice(words.ADJECTIVES)} {text}"
     return text, kind
 

@@ -262,7 +262,7 @@ def title(canvas: Canvas, left: float, right: float, top: float) -> float:
     bold = rng.random() < 0.5
     font = canvas.style.title_face.at(canvas.style.title_size, bold)
     align = rng.choice(("center", "center", "center", "left", "right"))
-    if rng.random() < 0.3:
+    if rng.random() < 0.45:
         added = rng.choice((phrases.phrase, phrases.company, phrases.title))(rng)
         text = f"{text} {rng.choice(('-', 'for', '/', ''))} {added}"
     if rng.random() < 0.72:
@@ -286,8 +286,8 @@ def section_title(canvas: Canvas, left: float, right: float, top: float) -> floa
     """A title over a section, plain, bold, underlined or framed."""
     rng = canvas.rng
     text = phrases.section_title(rng, canvas.domain)
-    if rng.random() < 0.15:
-        text = f"{text} {rng.choice(('-', 'and', '/', 'for', 'of'))} {phrases.phrase(rng).title()}"
+    if rng.random() < 0.35:
+        text = f"{text} {rng.choice(('-', 'and', '/', 'for', 'of', '&'))} {phrases.phrase(rng).title()}"
     text = text.upper() if rng.random() < 0.7 else text
     if rng.random() < 0.36:
         text += ":"
