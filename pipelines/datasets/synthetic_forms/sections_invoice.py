@@ -103,6 +103,7 @@ def document_data(canvas: Canvas, left: float, right: float, top: float) -> floa
     rng = canvas.rng
     found = rng.sample(_DATA, rng.randint(3, 6))
     if rng.random() < 0.4:
+        found = [(text, make) for text, make in found if make is not email]  # it fits into no cell
         width = (right - left) / len(found)
         bottom = top
         for place, (text, make) in enumerate(found):
