@@ -94,12 +94,12 @@ def token_result(row: Row, labels: tuple[str, ...], decoding: Decoding = Decodin
     windows, words, boxes = page_windows(row), row["words"], row["boxes"]
     if not windows:
         return {"labels": [None] * len(words), "scores": [None] * len(words), "entities": [], "pairs": []}
-    width_to_height = row["width"] / row["height"] if row.get("width") and row.get("height") else USUAL_WIDTH_TO_HEIGHT
+    ratio = width_to_height(row)
     logits, has_tokens = word_logits(windows, len(words))
     probabilities = softmax(logits / decoding.temperature_vector(labels)) * has_tokens[:, None]
     if decoding.method == "segments":
         joins = decoding.joins or default_joins()
-        entities = decode_segments(probabilities, labels, words, boxes, width_to_height, joins)
+        entities = decode_segments(probabilities, labels, words, boxes, ratio, joins)
         word_labels, scores = _labels_of_segments(probabilities, has_tokens, labels, entities)
     else:
         best = probabilities.argmax(axis=1)
@@ -109,13 +109,18 @@ def token_result(row: Row, labels: tuple[str, ...], decoding: Decoding = Decodin
             for word, (index, present) in enumerate(zip(best, has_tokens, strict=True))
         ]
         entities = decode_entities(word_labels, scores, words, boxes)
-    pairs = pair_entities(entities, boxes, width_to_height)
+    pairs = pair_entities(entities, boxes, ratio)
     return {
         "labels": word_labels,
         "scores": scores,
         "entities": [asdict(entity) for entity in entities],
         "pairs": [asdict(pair) for pair in pairs],
     }
+
+
+def width_to_height(row: Row) -> float:
+    """The ratio of a page's sides."""
+    return row["width"] / row["height"] if row.get("width") and row.get("height") else USUAL_WIDTH_TO_HEIGHT
 
 
 def _labels_of_segments(
