@@ -116,6 +116,9 @@ def summary(record: Mapping[str, Any]) -> str:
             lines += _table(title, {**figures, "overall": record})
     if record.get("entities", {}).get("by_label"):
         lines += _table("entities", {**record["entities"]["by_label"], "overall": record["entities"]})
+    pairs = record.get("pairs", record.get("entities", {}).get("pairs"))
+    if pairs:
+        lines += _table("pairs", {name.replace("_", " "): figures for name, figures in pairs.items()})
     names = [record["metric"], *(name for name in ("exact_match", "accuracy", "macro_f1") if name in record)]
     lines.append(", ".join(f"{name} {record[name]:.4f}" for name in dict.fromkeys(names)))
     errors = {unit: error for unit, error in record.get("ece", {}).items() if error is not None}

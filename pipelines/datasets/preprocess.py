@@ -22,7 +22,7 @@ from pipelines.stages.rasterize import RasterizeOptions
 from pipelines.stages.sandbox_protocol import PageLimits
 from pipelines.stages.tokenize import Tokenize, TokenizeOptions
 
-_TRUTH = ("true_labels", "true_label", "true_links", "questions", "keys")
+_TRUTH = ("true_labels", "true_label", "true_links", "true_pairs", "questions", "keys")
 GROUND_TRUTH = [field for field in LABELLED_PAGE if field.name in _TRUTH]
 
 EXAMPLE = pa.schema([*TOKENIZED, *GROUND_TRUTH])

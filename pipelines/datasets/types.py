@@ -49,6 +49,7 @@ class LabelledPage:
         keys: the document's (key, value) pairs, equal on all its pages; a key may repeat.
         links: of entities, as the indices of their first words: (header, question) and (question, answer); None if the
             corpus does not link entities.
+        pairs: the texts of keys and values, on a page without words; None if they are not known.
     """
 
     document_id: str
@@ -63,6 +64,7 @@ class LabelledPage:
     questions: tuple[Question, ...] = ()
     keys: tuple[tuple[str, str], ...] = ()
     links: tuple[tuple[int, int], ...] | None = None
+    pairs: tuple[tuple[str, str], ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -162,6 +164,7 @@ LABELLED_PAGE = pa.schema(
         pa.field("questions", pa.list_(QUESTION)),
         pa.field("keys", pa.list_(pa.struct([("key", pa.string()), ("value", pa.string())]))),
         pa.field("true_links", pa.list_(LINK)),
+        pa.field("true_pairs", pa.list_(pa.struct([("key", pa.string()), ("value", pa.string())]))),
     ]
 )
 """A labelled page before the stages. The stages write what they read and predict to `words`, `boxes`, `labels` and
@@ -193,4 +196,5 @@ def labelled_row(page: LabelledPage) -> Row:
         "true_links": None
         if page.links is None
         else [{"from_word": source, "to_word": target} for source, target in page.links],
+        "true_pairs": None if page.pairs is None else [{"key": key, "value": value} for key, value in page.pairs],
     }

@@ -6,15 +6,12 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from model.decode import decode_entities
 from pipelines.evaluation.metrics.calibration import ScoredItems, Unit, calibration_figures
 from pipelines.evaluation.metrics.entities import Span, entity_spans, page_labels, plain_labels
 from pipelines.evaluation.metrics.entity_texts import true_texts
 from pipelines.evaluation.metrics.fields import Pair, lenient_text
+from pipelines.evaluation.metrics.pairs import true_pairs
 from pipelines.schema import Row
-
-SECTION_LABEL = "HEADER"
-"""A link from an entity of this kind names the section of a key."""
 
 Item = tuple[float, bool]
 """A score, and whether what has it is right."""
@@ -67,26 +64,12 @@ def entity_items(row: Row) -> Iterator[Item]:
 
 def pair_items(row: Row) -> Iterator[Item]:
     """The pairs of a page: right if a true pair has the same texts without case, white space and punctuation."""
-    if row.get("true_links") is None:
+    true = true_pairs(row)
+    if true is None:
         return
     pairs = [pair for pair in row.get("pairs") or () if pair["score"] is not None]
     texts = [(lenient_text(pair["key"] or ""), lenient_text(pair["value"] or "")) for pair in pairs]
-    yield from _matched([pair["score"] for pair in pairs], texts, Counter(true_pairs(row)))
-
-
-def true_pairs(row: Row) -> list[Pair]:
-    """The texts of keys and values that are linked, as they are compared; sections are left out."""
-    if row.get("true_labels") is None or row.get("words") is None:
-        return []
-    words = row["words"]
-    entities = decode_entities(plain_labels(row["true_labels"]), [1.0] * len(words), words, [(0, 0, 0, 0)] * len(words))
-    by_first = {entity.first_word: entity for entity in entities}
-    linked = [(by_first.get(link["from_word"]), by_first.get(link["to_word"])) for link in row["true_links"] or ()]
-    return [
-        (lenient_text(key.text), lenient_text(value.text))
-        for key, value in linked
-        if key is not None and value is not None and key.label != SECTION_LABEL
-    ]
+    yield from _matched([pair["score"] for pair in pairs], texts, true)
 
 
 def _matched(scores: list[float], found: list[Pair], true: Counter[Pair]) -> Iterator[Item]:

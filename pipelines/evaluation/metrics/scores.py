@@ -27,6 +27,7 @@ from pipelines.evaluation.metrics.fields import (
     normalize_sroie,
     score_pairs,
 )
+from pipelines.evaluation.metrics.pairs import PairCounts
 from pipelines.evaluation.metrics.scored_items import PageItems
 from pipelines.schema import Row, Task
 
@@ -140,6 +141,7 @@ class _Entities:
         self.matches: list[Match] = []
         self.unread_words = 0
         self.items = PageItems()
+        self.pairs = PairCounts()
         self.pages = _Pages()
 
     def add(self, row: Row, *, has_keys: bool = False) -> None:
@@ -148,6 +150,7 @@ class _Entities:
         if labels is None:
             return
         self.items.add(row)
+        self.pairs.add(row)
         self.true.append(labels[0])
         self.predicted.append(labels[1])
         self.matches += compare_entities(*labels)
@@ -155,7 +158,8 @@ class _Entities:
         self.unread_words += sum(label is None for label in given)
 
     def values(self) -> dict[str, Any]:
-        return {**score_entities(self.true, self.predicted), "mistakes": count_mistakes(self.matches)}
+        figures = score_entities(self.true, self.predicted)
+        return {**figures, "mistakes": count_mistakes(self.matches), **_pair_values(self.pairs)}
 
     def counts(self) -> dict[str, Any]:
         return {**self.pages.values(), "words_without_prediction": self.unread_words}
@@ -170,16 +174,17 @@ def _score_entities(rows: Iterable[Row]) -> Scores:
 
 
 def _score_entity_texts(rows: Iterable[Row]) -> Scores:
-    pages, items = _Pages(), PageItems()
+    pages, items, pairs = _Pages(), PageItems(), PairCounts()
     true: list[Counter[EntityText]] = []
     predicted: list[Counter[EntityText]] = []
     for row in rows:
         pages.count(row, has_truth=row.get("keys") is not None)
         items.add(row)
+        pairs.add(row)
         true.append(true_texts(row))
         predicted.append(predicted_texts(row))
     values = score_entity_texts(true, predicted)
-    return _with_calibration(Scores(values["f1"], "f1", {**values, **pages.values()}), items)
+    return _with_calibration(Scores(values["f1"], "f1", {**values, **_pair_values(pairs), **pages.values()}), items)
 
 
 def _score_receipts(rows: Iterable[Row]) -> Scores:
@@ -221,6 +226,11 @@ def _score_contracts(rows: Iterable[Row]) -> Scores:
     )
     values |= {"entities": entities.values(), **entities.counts()}
     return _with_calibration(Scores(values["f1"], "f1", values), entities.items)
+
+
+def _pair_values(pairs: PairCounts) -> dict[str, Any]:
+    values = pairs.values()
+    return {} if values is None else {"pairs": values}
 
 
 def _with_calibration(scores: Scores, items: PageItems) -> Scores:
