@@ -13,13 +13,13 @@ import pytest
 from model.checkpoint_source import CheckpointError, checkpoint_fingerprint, resolve_checkpoint
 from model.decoding import Decoding, load_decoding, save_decoding
 from model.score_curve import ScorePoint
+from model.segment_joins import FEATURES, JoinClassifier
 from tests.s3_server import S3Server
 
 LABELS = ("O", "B-ANSWER", "I-ANSWER")
 DECODING = Decoding(
     method="segments",
     temperatures={"O": 1.5, "B-ANSWER": 0.8},
-    join_weights={"gap": -2.5},
     score_curves={"pairs": (ScorePoint(0.9, 10, 9), ScorePoint(0.4, 30, 20)), "entities": ()},
 )
 
@@ -42,6 +42,18 @@ def test_a_decoding_is_read_as_it_was_written(tmp_path: Path) -> None:
     save_decoding(DECODING, tmp_path)
     assert load_decoding(tmp_path) == DECODING
     assert [path.name for path in tmp_path.iterdir()] == ["decoding.json"]
+
+
+def test_the_joins_of_segments_are_read_as_they_were_written(tmp_path: Path) -> None:
+    numbers = np.random.default_rng(0)
+    count = len(FEATURES)
+    weights = (numbers.normal(size=shape) for shape in (count, (3, count), 3, 3))
+    joins = JoinClassifier(FEATURES, next(weights), np.ones(count), *weights, 0.25)
+    save_decoding(Decoding("segments", joins=joins), tmp_path)
+    read = load_decoding(tmp_path).joins
+    assert read is not None
+    pairs = [dict(zip(FEATURES, numbers.normal(size=count), strict=True)) for _ in range(5)]
+    assert read.probabilities(pairs) == pytest.approx(joins.probabilities(pairs), abs=1e-3)
 
 
 def test_a_decoding_is_replaced_at_once_and_can_be_read_by_others(tmp_path: Path) -> None:
@@ -75,7 +87,15 @@ def test_temperatures_stand_in_the_order_of_the_logits_and_missing_ones_are_1() 
         '{"method": "words", "temperatures": {"O": NaN}}',
         '{"method": "words", "temperatures": {"O": null}}',
         '{"method": "words", "temperatures": [1, 2]}',
-        '{"method": "words", "join_weights": {"gap": Infinity}}',
+        '{"method": "words", "joins": {}}',
+        '{"method": "words", "joins": {"features": ["line_gap"], "mean": [0], "scale": [0], "hidden_weight": [[1]], '
+        '"hidden_bias": [0], "output_weight": [1], "output_bias": 0}}',
+        '{"method": "words", "joins": {"features": ["line_gap"], "mean": [0], "scale": [1], "hidden_weight": [[1, 2]], '
+        '"hidden_bias": [0], "output_weight": [1], "output_bias": 0}}',
+        '{"method": "words", "joins": {"features": ["no_such"], "mean": [0], "scale": [1], "hidden_weight": [[1]], '
+        '"hidden_bias": [0], "output_weight": [1], "output_bias": 0}}',
+        '{"method": "words", "joins": {"features": ["line_gap"], "mean": [0], "scale": [1], "hidden_weight": [[NaN]], '
+        '"hidden_bias": [0], "output_weight": [1], "output_bias": 0}}',
         '{"method": "words", "score_curves": [1]}',
         '{"method": "words", "score_curves": {"pairs": 3}}',
         '{"method": "words", "score_curves": {"pairs": [3]}}',

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.evaluation.metrics.scored_items import PageItems, entity_items, pair_items, true_pairs, word_items
+from pipelines.evaluation.metrics.scored_items import PageItems, entity_items, pair_items, word_items
 from pipelines.evaluation.metrics.scores import score_pages
 from pipelines.schema import Row
 
@@ -56,10 +56,6 @@ def test_an_entity_is_right_if_its_kind_and_both_its_ends_are() -> None:
 def test_an_entity_on_words_that_were_read_is_right_if_label_and_text_are() -> None:
     read = page(true_labels=None, keys=[{"key": "HEADER", "value": "ORDER"}, {"key": "QUESTION", "value": "Nam"}])
     assert sorted(entity_items(read)) == [(0.6, False), (0.7, False), (0.8, False), (0.9, True)]
-
-
-def test_true_pairs_are_linked_keys_and_values_without_the_sections() -> None:
-    assert true_pairs(page()) == [("name", "annberg"), ("date", "may")]
 
 
 def test_a_pair_is_right_if_both_texts_agree() -> None:
