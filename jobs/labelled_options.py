@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from jobs.cli import require_positive
+from model.decoding import DecodeChoice
 from model.ocr.engine import EngineChoice, OcrOptions
 from pipelines.evaluation.options import EvaluateOptions
 from pipelines.schema import Task
@@ -31,6 +32,8 @@ class LabelledPagesOptions:
     """Languages by Tesseract's names, such as eng or deu+fra, where words are read."""
     ocr_engine: EngineChoice = "auto"
     """What reads words: auto, ppocr, tesserocr+ppocr, tesserocr or pytesseract, as in jobs.extract."""
+    decode: DecodeChoice = "auto"
+    """What gets a label: words, segments, or auto, as in jobs.extract."""
     dtype: DtypeChoice = "auto"
     """Dtype of the model; auto is bfloat16 on a GPU and float32 on a CPU."""
     device: str = "auto"
@@ -63,6 +66,7 @@ class LabelledPagesOptions:
             model=model,
             task=task,
             stride=self.stride,
+            decode=self.decode,
             limit=self.limit,
             strict=self.strict,
             limits=PageLimits(self.page_time_limit_seconds, self.page_memory_limit_megabytes),

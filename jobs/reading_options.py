@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from model.decoding import DecodeChoice
 from model.ocr.engine import EngineChoice, OcrOptions
 from pipelines.documents.rendering import RenderOptions
 from pipelines.options import ExtractOptions
@@ -46,6 +47,9 @@ class ReadingOptions:
     """The most memory that reading one page may take, in millions of bytes; then it is a failed page."""
     stride: int = 128
     """Tokens that neighbouring windows share on pages of more than 512 tokens."""
+    decode: DecodeChoice = "auto"
+    """What gets a label: words, each on its own; segments, the words of a line without a gap, which are then joined; or
+    auto: what the checkpoint says."""
     dtype: DtypeChoice = "auto"
     """Of the model; auto is bfloat16 on a GPU and float32 on a CPU."""
     device: str = "auto"
@@ -67,6 +71,7 @@ class ReadingOptions:
             task=task,
             questions=questions,
             stride=self.stride,
+            decode=self.decode,
             min_read_quality=self.min_read_quality,
             limits=PageLimits(self.page_time_limit_seconds, self.page_memory_limit_megabytes),
             rasterize=RasterizeOptions(text=self.text, render=render),

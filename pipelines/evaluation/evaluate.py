@@ -71,7 +71,7 @@ def infer_labelled(pages: ray.data.Dataset, options: EvaluateOptions, pools: Poo
 
 def extract_options(options: EvaluateOptions) -> ExtractOptions:
     """The options of the stages that infer and merge."""
-    return ExtractOptions(options.model, options.task, infer=options.infer)
+    return ExtractOptions(options.model, options.task, decode=options.decode, infer=options.infer)
 
 
 def prediction_schema(task: Task) -> pa.Schema:

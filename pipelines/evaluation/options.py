@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from model.decoding import DecodeChoice
 from model.ocr.engine import OcrOptions
 from pipelines.datasets.preprocess import PreprocessOptions
 from pipelines.schema import Task
@@ -26,6 +27,7 @@ class EvaluateOptions:
         stride: tokens that neighbouring windows of a long page share.
         words: "corpus" takes the words of the annotations where there are any; "ocr" reads all pages, and entities are
             compared by their texts.
+        decode: what gets a label, see `ExtractOptions`.
         limit: evaluate only the first pages of the split, this many; None takes all.
         strict: a broken annotation ends the run.
         output: folder or prefix for metrics.json, report.html, pictures/ and predictions/; None writes nothing.
@@ -42,6 +44,7 @@ class EvaluateOptions:
     task: Task = "token-classification"
     stride: int = 128
     words: WordChoice = "corpus"
+    decode: DecodeChoice = "auto"
     limit: int | None = None
     strict: bool = False
     output: str | None = None
