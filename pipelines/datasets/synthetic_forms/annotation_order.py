@@ -24,7 +24,11 @@ and appends those that the annotator merges."""
 def reading_order(
     entities: Sequence[Entity], links: Sequence[tuple[int, int]], rng: random.Random, order: str = ""
 ) -> list[int]:
-    """The indices of the entities in one of `ORDERS`, chosen at random if none is named."""
+    """The indices of the entities in one of `ORDERS`, chosen at random if none is named.
+
+    Args:
+        links: pairs of a question and its answer, as indices of the entities.
+    """
     order = order or rng.choices([name for name, _ in ORDERS], [share for _, share in ORDERS])[0]
     indices = list(range(len(entities)))
     lines = sorted(indices, key=lambda index: (entities[index].top // 12, entities[index].left))

@@ -41,21 +41,23 @@ _FAMILIES: dict[str, tuple[tuple[tuple[str, str], str, str], ...]] = {
         (_REPORTLAB, "VeraIt.ttf", "VeraBI.ttf"),
     ),
 }
+_SCALES = {"callig15.pfb": 1.4}
 
 
 @dataclass(frozen=True)
 class Face:
     """A typeface in two weights; an empty path stands for Pillow's own font.
 
-    Letters of a script are small for their size, so that such a face is drawn larger.
+    `scale` makes up for letters that are small for their size, as in a script.
     """
 
     regular: str = ""
     bold: str = ""
+    scale: float = 1.0
 
     def at(self, size: int, bold: bool = False) -> Font:
         """The font at a size in pixels."""
-        return _load(self.bold if bold else self.regular, round(size * 1.4) if "callig" in self.regular else size)
+        return _load(self.bold if bold else self.regular, round(size * self.scale))
 
 
 @lru_cache(maxsize=1)
@@ -70,7 +72,7 @@ def faces() -> dict[str, tuple[Face, ...]]:
                 continue
             regular, bold = (Path(specification.origin).parent / folder / name for name in names)
             if regular.exists() and bold.exists():
-                there.append(Face(str(regular), str(bold)))
+                there.append(Face(str(regular), str(bold), _SCALES.get(names[0], 1.0)))
         found[family] = (*there, Face()) if family == "sans" or not there else tuple(there)
     return found
 

@@ -10,7 +10,7 @@ _WORDS = ("Yes", "No")
 
 
 def _mark(canvas: Canvas, form: str, x: float, y: float, ticked: bool) -> str:
-    """Draw a box and return the word that an OCR engine or an annotator gives for it, empty for none."""
+    """The word that an annotator writes for a box; a square one is drawn too."""
     size = canvas.style.size
     if form == "square":
         canvas.frame(x, y + 2, x + size - 2, y + size)

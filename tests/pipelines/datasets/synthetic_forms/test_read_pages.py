@@ -8,8 +8,8 @@ from collections import Counter
 import pytest
 from PIL import Image
 
-from model.ocr.engine import OcrOptions
-from model.ocr.page_reader import PageReader
+from model.ocr.engine import OcrOptions, OcrResult
+from model.ocr.page_reader import PageReader, PageText
 from pipelines.datasets.synthetic_forms import DrawOptions
 from pipelines.datasets.synthetic_forms.pages import drawn_pages
 from pipelines.datasets.synthetic_forms.read_pages import read_drawn_pages, transferred
@@ -87,6 +87,20 @@ def test_words_of_an_entity_stay_together_where_lines_of_columns_alternate() -> 
     assert page.labels == ("B-QUESTION", "B-ANSWER", "I-ANSWER", "I-ANSWER", "I-ANSWER", "O")
     assert page.boxes is not None and page.boxes[3] == (620, 125, 650, 145)
     assert page.links == ((0, 1),)
+
+
+class Blind(PageReader):
+    """A reader that finds no word."""
+
+    def __init__(self) -> None:
+        """No engine is started."""
+
+    def read(self, image: Image.Image, *, time_limit_seconds: float | None = None) -> PageText:
+        return PageText(OcrResult([], [], []))
+
+
+def test_a_page_on_which_nothing_is_read_is_left_out() -> None:
+    assert list(read_drawn_pages((3,), Blind(), CLEAN)) == []
 
 
 @pytest.fixture(scope="module")
