@@ -88,6 +88,15 @@ def test_options_that_jobs_share_are_explained_once(document: str, heading: str,
     check_defaults(documented, actual)
 
 
+def test_every_option_of_calibration_is_explained_or_that_of_evaluation() -> None:
+    document = DOCS / "calibration.md"
+    documented, actual = documented_options(document, "Options"), options_of("calibrate")
+    (sentence,) = re.findall(r"((?:`--[a-z-]+`(?:,| and)?\s+)+)are\s+those\s+of\s+`jobs.evaluate`", read(document))
+    assert {*documented, *codes(sentence)} == set(actual)
+    assert set(codes(sentence)) <= set(options_of("evaluate"))
+    check_defaults(documented, actual)
+
+
 def test_every_column_of_the_output_is_named() -> None:
     rows = {codes(path)[0]: codes(columns) for path, _, columns in table_rows(DOCS / "output.md", "Output")}
     assert rows["documents/*.parquet"] == DOCUMENTS.names
