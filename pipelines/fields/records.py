@@ -30,6 +30,19 @@ _ARROW_TYPES: dict[ValueType, pa.DataType] = {
 
 
 @dataclass(frozen=True)
+class RecordOptions:
+    """How records are made of the fields of documents.
+
+    Attributes:
+        spec: the fields that are wanted.
+        min_score: a required field with a lower score, 0 to 1, is a reason to review its document.
+    """
+
+    spec: RecordSpec
+    min_score: float = 0.5
+
+
+@dataclass(frozen=True)
 class DocumentStatus:
     """What is known of a document beside its fields.
 
@@ -78,9 +91,9 @@ def record_schema(spec: RecordSpec) -> pa.Schema:
 class RecordMaker:
     """Makes the record of one document after the other."""
 
-    def __init__(self, spec: RecordSpec, reader: ValueReader, min_score: float) -> None:
-        """`min_score`: a required field with a lower score, 0 to 1, is a reason to review its document."""
-        self._spec, self._reader, self._min_score = spec, reader, min_score
+    def __init__(self, options: RecordOptions, reader: ValueReader) -> None:
+        self._spec, self._reader, self._min_score = options.spec, reader, options.min_score
+        spec = options.spec
         self._spellings = [key for wanted in spec.fields for key in wanted.keys]
         self._positions = [index for index, wanted in enumerate(spec.fields) for _ in wanted.keys]
 

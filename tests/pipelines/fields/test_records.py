@@ -13,7 +13,7 @@ import pytest
 from pipelines.fields.document_fields import document_fields
 from pipelines.fields.field_spec import FieldSpec, RecordSpec
 from pipelines.fields.record_csv import write_csv
-from pipelines.fields.records import DocumentStatus, RecordMaker, record_schema
+from pipelines.fields.records import DocumentStatus, RecordMaker, RecordOptions, record_schema
 from pipelines.fields.value_types import Conventions, ValueReader
 from pipelines.schema import Row
 from tests.pipelines.fields.field_rows import form_field, page, pair
@@ -31,7 +31,7 @@ def record(
 ) -> Row:
     """The record of a document, as it is written and read again."""
     spec = RecordSpec(wanted if isinstance(wanted, tuple) else (wanted,), known)
-    row = RecordMaker(spec, READER, min_score).make(document, document_fields(pages, READER, known))
+    row = RecordMaker(RecordOptions(spec, min_score), READER).make(document, document_fields(pages, READER, known))
     return pa.Table.from_pylist([row], schema=record_schema(spec)).to_pylist()[0]
 
 
