@@ -13,7 +13,7 @@ from pipelines.batch.ownership import check_ownership
 from pipelines.batch.whole_documents import WholeDocument, fold_documents
 from pipelines.fields.document_fields import PAGE_COLUMNS, document_fields
 from pipelines.fields.record_csv import write_csv
-from pipelines.fields.records import DocumentStatus, RecordMaker, RecordOptions, record_schema
+from pipelines.fields.records import DocumentStatus, RecordMaker, RecordOptions, page_problems, record_schema
 from pipelines.fields.value_types import Conventions, ValueReader
 from pipelines.schema import FIELDS, Row
 from pipelines.storage.files import Storage, join_uri
@@ -82,14 +82,9 @@ def _add_page(pages: list[Row], row: Row) -> None:
 
 
 def _status(document: WholeDocument[list[Row]]) -> DocumentStatus:
-    problems = []
+    problems = list(page_problems(document.state))
     if document.error_kind is not None:
-        problems.append(f"{document.error_kind}: {document.error}")
-    failed = [page for page in document.state if page["status"] == "failed"]
-    if failed:
-        first = min(failed, key=lambda page: page["page_index"])
-        others = f", and {len(failed) - 1} more" if len(failed) > 1 else ""
-        problems.append(f"page {first['page_index'] + 1} failed: {first['error_kind']}{others}")
+        problems.insert(0, f"{document.error_kind}: {document.error}")
     if document.missing:
         problems.append(f"missing pages: {document.missing}")
     return DocumentStatus(document.document_id, document.uri, tuple(problems))

@@ -76,6 +76,16 @@ class _Match:
         return self.key_score, self.normalized is not None, self.row["score"] or 0.0
 
 
+def page_problems(pages: Sequence[Row]) -> tuple[str, ...]:
+    """The problem of a document of which pages failed: the first of them and the number of others; else nothing."""
+    failed = [page for page in pages if page["status"] == "failed"]
+    if not failed:
+        return ()
+    first = min(failed, key=lambda page: page["page_index"])
+    others = f", and {len(failed) - 1} more" if len(failed) > 1 else ""
+    return (f"page {first['page_index'] + 1} failed: {first['error_kind']}{others}",)
+
+
 def record_schema(spec: RecordSpec) -> pa.Schema:
     """The columns of `records/*.parquet`: an amount has a column for its currency too."""
     columns = [pa.field("document_id", pa.string(), nullable=False), pa.field("uri", pa.string(), nullable=False)]
