@@ -9,8 +9,9 @@ from typing import Any
 
 import pyarrow as pa
 
+from pipelines.fields.acceptance import FORM_SOURCE
 from pipelines.fields.contacts import looks_like_phone
-from pipelines.fields.document_fields import FORM_SOURCE, document_conventions
+from pipelines.fields.document_fields import document_conventions
 from pipelines.fields.field_spec import FieldSpec, RecordSpec
 from pipelines.fields.key_matching import KeyMatcher
 from pipelines.fields.value_text import clean_text
@@ -168,7 +169,7 @@ class RecordMaker:
             yield f"score {low.row['score'] or 0.0:.2f} is below {self._min_score:g}"
         pages = sorted({match.row["page_index"] + 1 for match in used if match.row["needs_review"]})
         if pages:
-            yield f"on page {', '.join(map(str, pages))}, which needs review"
+            yield f"the field on page {', '.join(map(str, pages))} needs review"
 
 
 def _best(matches: Sequence[_Match]) -> _Match:
