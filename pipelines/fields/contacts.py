@@ -38,7 +38,8 @@ def read_phone(text: str, region: str | None = None) -> str | None:
         number = phonenumbers.parse(international, region)
     except phonenumbers.NumberParseException:
         return None
-    if not phonenumbers.is_possible_number(number):
+    possible = phonenumbers.is_possible_number_with_reason(number)
+    if possible != phonenumbers.ValidationResult.IS_POSSIBLE:  # such as one without its area code
         return None
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 

@@ -32,7 +32,7 @@ def plain_value(value: Any) -> str:
         return LIST_SEPARATOR.join(map(plain_value, value))
     if isinstance(value, bool):
         return str(value).lower()
-    return "" if value is None else repr(value) if isinstance(value, float) else str(value)
+    return "" if value is None else repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
 
 
 def _cell(value: Any) -> str:

@@ -50,7 +50,7 @@ class DocumentStatus:
     Attributes:
         document_id, uri: of the document.
         problems: why it was not read as a whole, such as "encrypted: ..." or "page 2 failed: timeout"; each is a reason
-            to review its record.
+            to review its record, and the only ones if it has no fields.
     """
 
     document_id: str
@@ -120,7 +120,7 @@ class RecordMaker:
         reasons = list(document.problems)
         for wanted, matches in zip(self._spec.fields, self._match(fields, conventions), strict=True):
             record |= _columns(wanted, matches)
-            if wanted.required:
+            if wanted.required and (fields or not document.problems):
                 reasons += (f"{wanted.name}: {reason}" for reason in self._doubts(wanted, matches))
         return record | {"needs_review": bool(reasons), "review_reasons": reasons}
 

@@ -150,9 +150,12 @@ def test_fields_that_are_not_required_are_no_reason_for_review() -> None:
 
 def test_a_document_that_was_not_read_as_a_whole_has_a_record_to_review() -> None:
     failed = DocumentStatus("b" * 32, "/in/b.pdf", ("encrypted: it needs a password",))
-    row = record(FieldSpec("a", ("Key",)), document=failed)
-    assert (row["uri"], row["a"], row["needs_review"]) == ("/in/b.pdf", None, True)
+    row = record(TOTAL, document=failed)
+    assert (row["uri"], row["total"], row["needs_review"]) == ("/in/b.pdf", None, True)
     assert row["review_reasons"] == ["encrypted: it needs a password"]
+    partly = DocumentStatus("b" * 32, "/in/b.pdf", ("page 2 failed: timeout",))
+    row = record(TOTAL, page(pair("Day", "soon")), document=partly)
+    assert row["review_reasons"] == ["page 2 failed: timeout", "total: missing"]
 
 
 def test_csv_has_the_columns_of_the_records_and_holds_no_formulas() -> None:
@@ -172,7 +175,7 @@ def test_csv_has_the_columns_of_the_records_and_holds_no_formulas() -> None:
         "document_id": "a" * 32,
         "uri": "/in/a.pdf",
         "name": '\'=HYPERLINK("x")',
-        "prices": "-3.0; 0.1",
+        "prices": "-3; 0.1",
         "prices_currency": "$; $",
         "signed": "true",
         "phone": "+14155552671",

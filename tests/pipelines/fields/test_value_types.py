@@ -142,6 +142,7 @@ def test_percentages_addresses_and_telephone_numbers_are_told(value: str, expect
 def test_a_number_under_the_key_of_a_telephone_is_one_and_its_country_may_be_given() -> None:
     assert typed("555-0140", "Direct telephone") == ("phone", None)
     assert typed("415 555 2671", "Fax:", Conventions(region="US")) == ("phone", "+14155552671")
+    assert typed("555-0140", "Direct telephone", Conventions(region="US")) == ("phone", None)
     assert typed("415 555 2671", "Part no.")[0] == "text"
 
 
