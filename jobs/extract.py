@@ -14,12 +14,14 @@ from functools import partial
 from typing import Any
 
 from jobs.cli import DONE, FAILED, connect_to_ray, parse_options, require_positive, run_job
+from jobs.field_options import FieldOptions
 from jobs.input_options import InputAccessOptions
 from jobs.reading_options import MEGA, ReadingOptions
 from model.checkpoint_source import BUNDLED_FORMS
 from model.untrained import UNTRAINED
 from pipelines.batch.inputs import normalise_input
 from pipelines.batch.options import RunOptions
+from pipelines.batch.output_files import RECORDS_CSV
 from pipelines.fields.acceptance import Acceptance, find_acceptance
 from pipelines.options import check_options
 from pipelines.schema import Task
@@ -37,7 +39,8 @@ class ExtractedOptions:
     type is detected by content. Also patterns such as s3://bucket/2026/*.pdf, @FILE with an input a line, and the
     manifest.json of an S3 Inventory."""
     output: str
-    """Folder or s3://bucket/prefix for documents/, pages/, answers/, run.json and report.html."""
+    """Folder or s3://bucket/prefix for documents/, pages/, fields/, records/, answers/, run.json and
+    report.html."""
     model: str = BUNDLED_FORMS
     """Folder, hub id or s3:// URI of a LayoutLMv2 checkpoint that was fine-tuned for the task. The default comes with
     this package and finds entities of forms; "untrained" is a small one with random weights for any task."""
@@ -48,7 +51,7 @@ class ExtractedOptions:
 
 
 @dataclass(frozen=True)
-class Options(ReadingOptions, InputAccessOptions, ExtractedOptions):
+class Options(ReadingOptions, InputAccessOptions, FieldOptions, ExtractedOptions):
     """Options of `python -m jobs.extract`."""
 
     device: str = "auto"
@@ -117,6 +120,7 @@ class Options(ReadingOptions, InputAccessOptions, ExtractedOptions):
             retry_failed=self.retry_failed,
             keep_going=self.keep_going,
             report_pages=self.report_pages,
+            records=self.record_options(self.task),
             deduplicate=self.deduplicate,
             command=tuple(command),
             read_workers=self.read_workers,
@@ -182,6 +186,11 @@ def summary(record: dict[str, Any], output: str) -> str:
     ]
     if kinds:
         lines.append("failures: " + ", ".join(f"{count} {kind}" for kind, count in kinds.items()))
+    fields, records = record.get("fields"), record.get("records")
+    if fields and fields["rows"]:
+        lines.append(f"{fields['rows']} fields")
+    if records:
+        lines.append(f"{records['rows']} records, {records['needs_review']} to review: {join_uri(output, RECORDS_CSV)}")
     if record["model"] == UNTRAINED:
         lines.append("the model is small and untrained: words and boxes are real, labels and scores are random")
     lines.append(f"report: {join_uri(output, 'report.html')}")

@@ -18,8 +18,11 @@ from pipelines.batch import telemetry
 from pipelines.batch.audit import OutputAudit
 from pipelines.datasets.registry import DATASETS
 from pipelines.errors import ERROR_KINDS
+from pipelines.fields.field_spec import FieldSpec
+from pipelines.fields.value_types import VALUE_TYPES, Conventions
 from pipelines.options import ExtractOptions
 from pipelines.schema import ANSWERS, DOCUMENTS, TASK_COLUMNS, TASKS, page_schema
+from pipelines.schema import FIELDS as FIELDS_TABLE
 from pipelines.serving.options import ServeOptions
 from pipelines.serving.routes import build_routes
 from pipelines.serving.upload import FIELDS
@@ -101,6 +104,8 @@ def test_every_column_of_the_output_is_named() -> None:
     rows = {codes(path)[0]: codes(columns) for path, _, columns in table_rows(DOCS / "output.md", "Output")}
     assert rows["documents/*.parquet"] == DOCUMENTS.names
     assert rows["answers/*.parquet"] == ANSWERS.names
+    assert rows["fields/*.parquet"] == FIELDS_TABLE.names
+    assert [name for row in table_rows(DOCS / "fields.md", "Fields") for name in codes(row[0])] == FIELDS_TABLE.names
     of_tasks = {task: [field.name for field in TASK_COLUMNS[task]] for task in TASKS}
     for task in TASKS:
         assert rows["pages/*.parquet"] == [name for name in page_schema(task).names if name not in of_tasks[task]]
@@ -109,9 +114,18 @@ def test_every_column_of_the_output_is_named() -> None:
     tasks = {codes(task)[0]: codes(columns) for task, columns in table_rows(DOCS / "output.md", "Columns of a task")}
     assert set(tasks) == set(TASKS)
     for task in TASKS:
-        columns = [field for field in TASK_COLUMNS[task] if field.name in ("entities", "answers")]
+        columns = [field for field in TASK_COLUMNS[task] if field.name in ("entities", "pairs", "answers")]
         inner = [name for field in columns for name in (part.name for part in field.type.value_type)]
         assert tasks[task] == of_tasks[task] + inner
+
+
+def test_every_type_of_a_value_and_every_option_of_a_field_is_explained() -> None:
+    types = [codes(name)[0] for name, *_ in table_rows(DOCS / "fields.md", "Types of values")]
+    assert types == list(VALUE_TYPES)
+    rows = table_rows(DOCS / "fields.md", "The fields that you want")
+    of_field = [field.name for field in fields(FieldSpec)]
+    of_all = [field.name for field in fields(Conventions)]
+    assert [codes(name)[0] for name, *_ in rows] == [*of_field, *of_all]
 
 
 def test_every_error_kind_is_explained() -> None:

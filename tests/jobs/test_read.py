@@ -27,7 +27,7 @@ def forms(samples_directory: Path) -> tuple[str, str]:
 def test_a_table_has_a_line_an_entity_with_its_file_page_and_box(
     forms: tuple[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    status, out, _ = printed(capsys, *forms, "--pages", "1")
+    status, out, _ = printed(capsys, *forms, "--pages", "1", "--show", "entities")
     lines = out.splitlines()
     assert status == 0
     assert lines[0].split() == ["file", "page", "label", "text", "score", "x0", "y0", "x1", "y1"]
