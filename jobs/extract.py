@@ -20,9 +20,11 @@ from model.checkpoint_source import BUNDLED_FORMS
 from model.untrained import UNTRAINED
 from pipelines.batch.inputs import normalise_input
 from pipelines.batch.options import RunOptions
+from pipelines.fields.acceptance import Acceptance, find_acceptance
 from pipelines.options import check_options
 from pipelines.schema import Task
 from pipelines.stages.count_pages import ListingOptions
+from pipelines.stages.model_loader import load_model_decoding
 from pipelines.storage.files import join_uri, normalise_uri
 
 
@@ -55,6 +57,9 @@ class Options(ReadingOptions, InputAccessOptions, ExtractedOptions):
     """Take only the first pages of longer documents."""
     limit: int | None = None
     """Take no more than this many pages in all."""
+    accept_precision: float | None = None
+    """Accept fields whose scores are right this often, such as 0.95, by the curve that jobs.calibrate stored in the
+    checkpoint; the others are marked needs_review. By default no field is marked."""
     max_document_megabytes: float = 1000.0
     """Larger files are not opened, in millions of bytes."""
     read_workers: int | None = None
@@ -100,12 +105,14 @@ class Options(ReadingOptions, InputAccessOptions, ExtractedOptions):
             raise ValueError("--retry-failed keeps what --overwrite removes; give one of them")
         extract = replace(self.extract_options(self.model, self.task, self.questions), access=self.input_access())
         check_options(extract)
+        acceptance = accept_fields(self.model, self.task, self.accept_precision)
         return RunOptions(
             inputs=tuple(normalise_input(uri) for uri in self.input),
             output=normalise_uri(self.output),
             extract=extract,
             listing=ListingOptions(int(self.max_document_megabytes * MEGA), self.max_pages_per_document),
             limit=self.limit,
+            acceptance=acceptance,
             overwrite=self.overwrite,
             retry_failed=self.retry_failed,
             keep_going=self.keep_going,
@@ -115,6 +122,22 @@ class Options(ReadingOptions, InputAccessOptions, ExtractedOptions):
             read_workers=self.read_workers,
             model_workers=self.model_workers,
         )
+
+
+def accept_fields(model: str, task: Task, precision: float | None) -> Acceptance | None:
+    """The score at which fields are accepted; None if no precision is asked for.
+
+    Raises:
+        ValueError: the model finds no fields, was not calibrated, or has no score with the precision.
+        CheckpointError: the model cannot be read.
+    """
+    if precision is None:
+        return None
+    if task != "token-classification":
+        raise ValueError(
+            f"--accept-precision is for fields, which --task token-classification finds; the task is {task}"
+        )
+    return find_acceptance(load_model_decoding(model), precision, model)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -140,12 +140,12 @@ def link_values(entities: Sequence[Entity], boxes: Sequence[Box], width_to_heigh
             linked.append((left[value], "left"))
             if value in above and _heads_column(above[value], rows[left[value]], above, rows, keys):
                 linked.append((above[value], "column"))
-        elif continued := found.get(_value_above(values, value, everything)):
+        elif continued := found.get(_value_above(values, value, everything), []):
             linked += [(key, "continued") for key in continued]
         elif value in above:
             linked.append((above[value], "above"))
-        elif (key := _key_indented_under(values, value, keys)) is not None:
-            linked.append((key, "indented"))
+        elif (indented := _key_indented_under(values, value, keys)) is not None:
+            linked.append((indented, "indented"))
         index = int(values.indices[value])
         found[index] = [key for key, _ in linked]
         links += [Link(int(keys.indices[key]), index, rule, RULE_SCORES[rule]) for key, rule in linked]
