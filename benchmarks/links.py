@@ -11,7 +11,6 @@ forms' word labels, though not their links: for figures that count, give one tha
 
 from __future__ import annotations
 
-import json
 import random
 import time
 from collections import Counter
@@ -61,7 +60,7 @@ class Options:
     epochs: int = 40
     """Passes over the training forms."""
     learning_rate: float = 1e-3
-    """Of the relation head, at its highest."""
+    """Of the relation head, at its highest; ten times as much for the layer of the distances."""
     train_encoder: bool = False
     """Train the encoder and the token head too, at a tenth of the learning rate."""
     forms: int | None = None
@@ -109,10 +108,10 @@ def read_forms(options: Options, split: str, tokenizer: LayoutLMv2Tokenizer) -> 
 
 def read_form(page: LabelledPage, label_numbers: dict[str, int], tokenizer: LayoutLMv2Tokenizer) -> Form:
     """A form from its annotation and its image."""
-    assert page.words is not None and page.boxes is not None and page.labels is not None
+    assert page.words and page.boxes and page.labels and page.links is not None, "FUNSD has all of them"
     entities = decode_entities(page.labels, [1.0] * len(page.words), page.words, page.boxes)
     by_word = {entity.first_word: number for number, entity in enumerate(entities)}
-    ends = ((by_word.get(source), by_word.get(target)) for source, target in word_links(page))
+    ends = ((by_word.get(source), by_word.get(target)) for source, target in page.links)
     links = frozenset(
         (key, value)
         for key, value in ends
@@ -158,24 +157,6 @@ def first_pieces(windows: Sequence[Row], words: int) -> tuple[list[list[int]], n
     return places.astype(int).tolist(), found
 
 
-def word_links(page: LabelledPage) -> Sequence[Pair]:
-    """The links of a form, by the first words of entities; from its annotation where the reader leaves them out."""
-    if page.links is not None:
-        return page.links
-    image = Path(page.uri)
-    annotation = json.loads((image.parent.parent / "annotations" / f"{image.stem}.json").read_text(encoding="utf-8"))
-    first_words: dict[int, int] = {}
-    count = 0
-    for entity in annotation["form"]:
-        words = sum(bool(word["text"].strip()) for word in entity["words"])
-        if words:
-            first_words[entity["id"]] = count
-        count += words
-    stored = [link for entity in annotation["form"] for link in entity["linking"] if len(link) == 2]
-    known = [(first_words[one], first_words[other]) for one, other in stored if {one, other} <= first_words.keys()]
-    return [*known, *((other, one) for one, other in known)]  # stored in either direction
-
-
 def geometry_links(form: Form) -> list[Link]:
     """The links that geometry finds."""
     assert form.page.boxes is not None
@@ -213,20 +194,24 @@ def train(
     model = start(options, geometry)
     assert model.classifier is not None
     body = [*model.layoutlmv2.parameters(), *model.classifier.parameters()] if options.train_encoder else []
-    groups = [{"params": list(model.extractor.parameters()), "lr": options.learning_rate}]
-    groups += [{"params": body, "lr": options.learning_rate / 10}] if body else []
+    of_geometry = list(model.extractor.geometry.parameters()) if model.extractor.geometry is not None else []
+    head = [weight for name, weight in model.extractor.named_parameters() if not name.startswith("geometry.")]
+    # A layer of a few weights that begin at zero needs larger steps.
+    rates = ((head, 1.0), (of_geometry, 10.0), (body, 0.1))
+    groups = [{"params": weights, "lr": share * options.learning_rate} for weights, share in rates if weights]
     optimizer = torch.optim.AdamW(groups)
     steps = options.epochs * -(-len(forms) // PAGES_A_STEP)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, [group["lr"] for group in groups], total_steps=steps, pct_start=0.1
     )
+    pages = [form.candidates(geometry) for form in forms]
     model.train()
     for _ in range(options.epochs):
         order = shuffled.sample(range(len(forms)), len(forms))
         for first in range(0, len(order), PAGES_A_STEP):
             optimizer.zero_grad()
             for number in order[first : first + PAGES_A_STEP]:
-                form = forms[number]
+                form, page = forms[number], pages[number]
                 loss = torch.zeros(())
                 if body:
                     states, hidden = entity_states(model, form)
@@ -234,7 +219,6 @@ def train(
                     loss = functional.cross_entropy(token_logits, form.labels.flatten(), ignore_index=IGNORED_LABEL)
                 else:
                     states = model.dropout(fixed[number])
-                page = form.candidates(geometry)
                 _, logits = model.extractor(states, page, form.features if geometry else None)
                 loss = loss + functional.cross_entropy(logits, torch.tensor(page.labels))
                 (loss / PAGES_A_STEP).backward()
