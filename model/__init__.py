@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from model.auto import AutoModel as AutoModel
     from model.auto import AutoModelForDocumentQuestionAnswering as AutoModelForDocumentQuestionAnswering
     from model.auto import AutoModelForQuestionAnswering as AutoModelForQuestionAnswering
+    from model.auto import AutoModelForRelationExtraction as AutoModelForRelationExtraction
     from model.auto import AutoModelForSequenceClassification as AutoModelForSequenceClassification
     from model.auto import AutoModelForTokenClassification as AutoModelForTokenClassification
     from model.auto import AutoProcessor as AutoProcessor
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from model.preprocessing.tokenizer import LayoutLMv2Tokenizer as LayoutLMv2Tokenizer
     from model.preprocessing.tokenizer import LayoutLMv2TokenizerFast as LayoutLMv2TokenizerFast
     from model.random_seed import set_seed as set_seed
+    from model.relation_extraction import LayoutLMv2ForRelationExtraction as LayoutLMv2ForRelationExtraction
 
 _MODULES = {
     "AutoConfig": "model.auto",
@@ -38,12 +40,14 @@ _MODULES = {
     "AutoModel": "model.auto",
     "AutoModelForDocumentQuestionAnswering": "model.auto",
     "AutoModelForQuestionAnswering": "model.auto",
+    "AutoModelForRelationExtraction": "model.auto",
     "AutoModelForSequenceClassification": "model.auto",
     "AutoModelForTokenClassification": "model.auto",
     "AutoProcessor": "model.auto",
     "AutoTokenizer": "model.auto",
     "LayoutLMv2Config": "model.config",
     "LayoutLMv2ForQuestionAnswering": "model.heads",
+    "LayoutLMv2ForRelationExtraction": "model.relation_extraction",
     "LayoutLMv2ForSequenceClassification": "model.heads",
     "LayoutLMv2ForTokenClassification": "model.heads",
     "LayoutLMv2ImageProcessor": "model.preprocessing.image_processor",

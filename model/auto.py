@@ -109,6 +109,12 @@ class AutoModelForDocumentQuestionAnswering(AutoModelForQuestionAnswering):
     """The reference's other name for `AutoModelForQuestionAnswering`."""
 
 
+class AutoModelForRelationExtraction(AutoModel):
+    """As `AutoModel`, with the links of keys and values; the name is that of LayoutXLM's published code."""
+
+    class_name = "LayoutLMv2ForRelationExtraction"
+
+
 def check_model_type(source: Source, arguments: Mapping[str, Any]) -> None:
     """Refuse a checkpoint of another model type; a folder with a tokenizer or an image processor alone is accepted.
 

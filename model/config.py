@@ -18,8 +18,9 @@ MODEL_TYPES = (MODEL_TYPE, "layoutxlm")
 """The values of `model_type` that describe this network; LayoutXLM is the same one with another vocabulary."""
 WRITTEN_IF_SET = frozenset(
     [
-        "visual_backbone", "chunk_size_feed_forward", "problem_type", "id2label", "label2id", "return_dict",
-        "output_hidden_states", "output_attentions", "architectures", "dtype", "transformers_version",
+        "visual_backbone", "relation_geometry", "relation_token_labels", "chunk_size_feed_forward", "problem_type",
+        "id2label", "label2id", "return_dict", "output_hidden_states", "output_attentions", "architectures", "dtype",
+        "transformers_version",
     ]
 )  # fmt: skip
 """Parameters that a new `config.json` contains only if they differ from the default, as in the reference."""
@@ -71,7 +72,8 @@ class LayoutLMv2Config(Publishable):
     `num_labels` can replace `id2label`. Values are checked on construction, and again when a model is built
     (`validate`).
 
-    Not in the reference: `visual_backbone`, "native" (plain PyTorch) or "detectron2" (the library, if installed).
+    Not in the reference: `visual_backbone`, "native" (plain PyTorch) or "detectron2" (the library, if installed);
+    `relation_geometry` and `relation_token_labels`, see `LayoutLMv2ForRelationExtraction`.
 
     Raises:
         ValueError: a value is invalid; the message names the parameter.
@@ -108,6 +110,8 @@ class LayoutLMv2Config(Publishable):
     detectron2_config_args: dict[str, Any] = field(default_factory=default_detectron2_config)
 
     visual_backbone: str = "native"
+    relation_geometry: bool = False
+    relation_token_labels: bool = False
     chunk_size_feed_forward: int = 0
     problem_type: str | None = None
     id2label: dict[int, str] = field(default_factory=lambda: numbered_labels(2))

@@ -24,7 +24,8 @@ _SIZES = (
 )  # fmt: skip
 _FLAGS = (
     "fast_qkv", "convert_sync_batchnorm", "has_relative_attention_bias", "has_spatial_attention_bias",
-    "has_visual_segment_embedding", "return_dict", "output_hidden_states", "output_attentions",
+    "has_visual_segment_embedding", "relation_geometry", "relation_token_labels", "return_dict",
+    "output_hidden_states", "output_attentions",
 )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar, overload
 
@@ -126,5 +127,24 @@ class QuestionAnsweringModelOutput(ModelOutput):
     loss: torch.Tensor | None = None
     start_logits: torch.Tensor | None = None
     end_logits: torch.Tensor | None = None
+    hidden_states: Tensors | None = None
+    attentions: Tensors | None = None
+
+
+@_registered
+@dataclass(eq=False, repr=False)
+class RelationExtractionOutput(ModelOutput):
+    """loss: scalar, with relations or labels only; entities, relations: as given; pred_relations: for each row its
+    linked pairs, dictionaries as in `model.relation_decoder.linked_pairs`; logits: for each row [pairs, 2], not linked
+    and linked; pairs: for each row int64 [pairs, 2], head and tail of these; token_logits: [b, text tokens, num_labels]
+    with `relation_token_labels`; the rest as for the base model."""
+
+    loss: torch.Tensor | None = None
+    entities: Sequence[Mapping[str, Sequence[int]]] | None = None
+    relations: Sequence[Mapping[str, Sequence[int]]] | None = None
+    pred_relations: list[list[dict[str, Any]]] | None = None
+    logits: Tensors | None = None
+    pairs: Tensors | None = None
+    token_logits: torch.Tensor | None = None
     hidden_states: Tensors | None = None
     attentions: Tensors | None = None

@@ -54,21 +54,27 @@ def form_check_boxes(page: pypdfium2.PdfPage) -> list[CheckBox]:
 
 
 def _widget(page: pypdfium2.PdfPage, annotation: pdfium.FPDF_ANNOTATION) -> CheckBox | None:
-    environment = page.pdf.formenv
-    kind = pdfium.FPDFAnnot_GetFormFieldType(environment, annotation)
+    kind = pdfium.FPDFAnnot_GetFormFieldType(page.pdf.formenv, annotation)
     if kind not in (pdfium.FPDF_FORMFIELD_CHECKBOX, pdfium.FPDF_FORMFIELD_RADIOBUTTON):
         return None
+    box = widget_box(page, annotation)
+    return None if box is None else CheckBox(box, is_ticked(page, annotation))
+
+
+def widget_box(page: pypdfium2.PdfPage, annotation: pdfium.FPDF_ANNOTATION) -> Box | None:
+    """The box of a form field as fractions of the displayed page; None if the page does not show it."""
     rectangle = pdfium.FS_RECTF()
     if pdfium.FPDFAnnot_GetFlags(annotation) & _UNSEEN or not pdfium.FPDFAnnot_GetRect(annotation, rectangle):
         return None
     left, right = sorted((rectangle.left, rectangle.right))
     bottom, top = sorted((rectangle.bottom, rectangle.top))
-    box = _fractions((left, bottom, right, top), page)
-    if box is None:
-        return None
+    return _fractions((left, bottom, right, top), page)
+
+
+def is_ticked(page: pypdfium2.PdfPage, annotation: pdfium.FPDF_ANNOTATION) -> bool:
+    """Whether the check box or radio button of an annotation is ticked."""
     state = _appearance_state(annotation)
-    ticked = state != "Off" if state else bool(pdfium.FPDFAnnot_IsChecked(environment, annotation))
-    return CheckBox(box, ticked)
+    return state != "Off" if state else bool(pdfium.FPDFAnnot_IsChecked(page.pdf.formenv, annotation))
 
 
 def _appearance_state(annotation: pdfium.FPDF_ANNOTATION) -> str:

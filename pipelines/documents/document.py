@@ -23,6 +23,7 @@ from PIL import Image, ImageOps
 from pipelines.documents.annotations import has_annotation
 from pipelines.documents.check_boxes import CheckBox, form_check_boxes
 from pipelines.documents.containers import check_container
+from pipelines.documents.form_fields import FormField, page_form_fields
 from pipelines.documents.image_files import check_pixels, count_frames, open_image, reason, too_large
 from pipelines.documents.media_type import HEAD_BYTES, PDF, TIFF, detect_media_type
 from pipelines.documents.pdf_objects import mentions, user_unit
@@ -75,6 +76,7 @@ class Document:
         self._image: tuple[int, Image.Image] | None = None
         self._page: tuple[int, pypdfium2.PdfPage] | None = None
         self._check_boxes: list[CheckBox] = []
+        self._form_fields: list[FormField] = []
         self._frame: tuple[int, Image.Image] | None = None
         self._file: tempfile._TemporaryFileWrapper[bytes] | None = None
         if self.media_type == PDF:
@@ -125,7 +127,7 @@ class Document:
         The page belongs to the document, which closes it when another page is requested.
 
         Raises:
-            ProcessingError: `unreadable` if this page is damaged.
+            ProcessingError: `unreadable` if this page is damaged, `too_large` if it has too many form fields.
             IndexError: there is no such page.
             TypeError: the document is an image.
         """
@@ -136,7 +138,7 @@ class Document:
             return self._page[1]
         self._close_page()
         page = self._load_page(self._pdf, page_index)
-        self._check_boxes = form_check_boxes(page)
+        self._check_boxes, self._form_fields = form_check_boxes(page), page_form_fields(page)
         if has_annotation(page, *_DRAWN_ANNOTATIONS) and pdfium.FPDFPage_Flatten(page, pdfium.FLAT_NORMALDISPLAY) == 1:
             # Otherwise neither the text page nor the renderer sees form fields. Flattening takes effect on reload.
             page.close()
@@ -152,6 +154,13 @@ class Document:
         """
         self.pdf_page(page_index)  # reads them, because its page has them flattened
         return self._check_boxes
+
+    def form_fields(self, page_index: int) -> list[FormField]:
+        """The form fields of a page, none of an image; errors as of `pdf_page`."""
+        if self.media_type != PDF:
+            return []
+        self.pdf_page(page_index)  # reads them, because its page has them flattened
+        return self._form_fields
 
     def pdf_page_size(self, page_index: int) -> tuple[float, float]:
         """Width and height in points (1/72 inch) of an upright page of a PDF, in which its `/UserUnit` is taken into

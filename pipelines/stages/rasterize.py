@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from itertools import groupby
 from pathlib import Path
 from typing import Literal
@@ -96,6 +96,7 @@ def rasterize_page(document: Document, row: Row, options: RasterizeOptions) -> R
         "rotation": 0,
         "skew": 0.0,
         "read_quality": None,
+        "form_fields": _form_fields(document, index),
         "page_image": None,
         "ocr_regions": None,
         "model_image": render_model_image(document, index, options.render).tobytes(),
@@ -111,6 +112,13 @@ def rasterize_page(document: Document, row: Row, options: RasterizeOptions) -> R
         result |= _from_layer(document, index, options)
     result["seconds"] = {"rasterize": time.perf_counter() - started, "ocr": 0.0, "infer": 0.0}
     return result
+
+
+def _form_fields(document: Document, index: int) -> list[Row] | None:
+    fields = document.form_fields(index)
+    boxes = normalise_boxes([field.box for field in fields], 1, 1)
+    rows = [{**asdict(field), "box": box} for field, box in zip(fields, boxes, strict=True)]
+    return rows or None
 
 
 def _from_layer(document: Document, index: int, options: RasterizeOptions) -> Row:

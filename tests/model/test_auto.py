@@ -13,6 +13,7 @@ from model import (
     AutoModel,
     AutoModelForDocumentQuestionAnswering,
     AutoModelForQuestionAnswering,
+    AutoModelForRelationExtraction,
     AutoModelForSequenceClassification,
     AutoModelForTokenClassification,
     AutoProcessor,
@@ -29,6 +30,7 @@ MODELS = {
     AutoModelForSequenceClassification: "LayoutLMv2ForSequenceClassification",
     AutoModelForQuestionAnswering: "LayoutLMv2ForQuestionAnswering",
     AutoModelForDocumentQuestionAnswering: "LayoutLMv2ForQuestionAnswering",
+    AutoModelForRelationExtraction: "LayoutLMv2ForRelationExtraction",
 }
 PARTS = {
     AutoConfig: "LayoutLMv2Config",

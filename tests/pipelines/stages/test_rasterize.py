@@ -9,7 +9,10 @@ from PIL import Image, ImageDraw, ImageFont
 from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen.canvas import Canvas
 
+from pipelines.schema import PAGE_IMAGE
+from pipelines.stages.base import rows_to_table
 from pipelines.stages.rasterize import Rasterize, RasterizeOptions
+from tests.drawn_pdf import DrawnPage, draw_pdf
 
 LETTER = ["The deposit is paid back within fourteen days", "unless the warden has written down a damage."]
 TABLE = ["Apples 6.18", "Plums 36.47", "Soap 12.23"]
@@ -90,6 +93,23 @@ def test_words_that_are_given_are_taken_as_they_are(tmp_path: Path) -> None:
     row = rasterize(write_letter(tmp_path / "letter.pdf"), **given)
     assert (row["words"], row["boxes"], row["word_sources"]) == (["Soap"], [[1, 2, 3, 4]], ["given"])
     assert row["text_source"] == "given" and row["read_quality"] is None
+
+
+@pytest.mark.parametrize(("text", "source"), [("auto", "layer"), ("ocr", "none"), ("layer", "layer")])
+def test_the_fields_of_a_form_come_with_every_way_of_reading(text: str, source: str, tmp_path: Path) -> None:
+    (tmp_path / "form.pdf").write_bytes(draw_pdf(DrawnPage(field_value="Cardiff")))
+    row = rasterize(tmp_path / "form.pdf", text)
+    assert row["text_source"] == source
+    box = [250, 566, 750, 666]  # [100 100 300 130] of 400 x 300 points
+    assert row["form_fields"] == [{"name": "field", "label": None, "value": "Cardiff", "type": "text", "box": box}]
+    [read] = rows_to_table([row], PAGE_IMAGE).to_pylist()
+    assert read["form_fields"] == row["form_fields"]
+
+
+def test_pages_without_a_form_have_no_list_of_fields(tmp_path: Path) -> None:
+    assert rasterize(write_letter(tmp_path / "letter.pdf"))["form_fields"] is None
+    picture(TABLE).save(tmp_path / "table.png")
+    assert rasterize(tmp_path / "table.png")["form_fields"] is None
 
 
 def test_a_page_that_is_not_there_fails_alone(tmp_path: Path) -> None:
