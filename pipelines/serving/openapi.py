@@ -41,6 +41,7 @@ PAGE_EXAMPLE = {
     "rotation": 0,
     "skew": 0.0,
     "read_quality": 0.94,
+    "form_fields": None,
     "labels": ["B-QUESTION", "I-QUESTION", "I-QUESTION", "B-ANSWER"],
     "scores": [0.95, 0.96, 0.94, 0.97],
     "entities": [
@@ -51,6 +52,7 @@ PAGE_EXAMPLE = {
             "score": 0.95,
             "first_word": 0,
             "last_word": 2,
+            "words": [0, 1, 2],
         },
         {
             "label": "ANSWER",
@@ -59,7 +61,20 @@ PAGE_EXAMPLE = {
             "score": 0.97,
             "first_word": 3,
             "last_word": 3,
+            "words": [3],
         },
+    ],
+    "pairs": [
+        {
+            "section": None,
+            "key": "Total due (USD)",
+            "value": "2,289.12",
+            "score": 0.92,
+            "key_box": [606, 484, 741, 498],
+            "value_box": [842, 485, 912, 497],
+            "key_words": [0, 1, 2],
+            "value_words": [3],
+        }
     ],
     "status": "ok",
     "error_kind": None,

@@ -38,15 +38,39 @@ class DocumentRow(BaseModel):
     error: str | None
 
 
+class FormField(BaseModel):
+    """A field of an interactive PDF form."""
+
+    name: str = Field(description="The full name that the form gives it.")
+    label: str | None = Field(description="Its tooltip.")
+    value: str | None
+    type: Literal["text", "check_box", "radio", "choice", "signature"]
+    box: Box | None
+
+
 class Entity(BaseModel):
-    """Consecutive words with one label."""
+    """Words with one label."""
 
     label: str
     text: str
     box: Box
     score: float
-    first_word: int
-    last_word: int
+    first_word: int = Field(description="The least of `words`.")
+    last_word: int = Field(description="The greatest of `words`.")
+    words: list[int] | None = Field(description="Indices of its words, in reading order.")
+
+
+class Pair(BaseModel):
+    """A key and one of its values; a key over a column of values gives several pairs, from the top."""
+
+    section: str | None = Field(description="The heading that they stand under.")
+    key: str
+    value: str
+    score: float = Field(description="Of both entities and their link, 0 to 1.")
+    key_box: Box
+    value_box: Box
+    key_words: list[int] = Field(description="Indices of the key's words, in reading order.")
+    value_words: list[int] = Field(description="Indices of the value's words, in reading order.")
 
 
 class Answer(BaseModel):
@@ -90,9 +114,13 @@ class PageRow(BaseModel):
     read_quality: float | None = Field(
         description="How well the page was read, 0 to 1; null for words that were given."
     )
+    form_fields: list[FormField] | None = Field(
+        description="The fields of an interactive form on this page; null if there are none."
+    )
     labels: list[str | None] | None = Field(default=None, description="Token classification: one a word.")
     scores: list[float | None] | None = Field(default=None, description="Token classification: one a word.")
     entities: list[Entity] | None = Field(default=None, description="Token classification.")
+    pairs: list[Pair] | None = Field(default=None, description="Token classification: keys with their values.")
     label: str | None = Field(default=None, description="Sequence classification.")
     score: float | None = Field(default=None, description="Sequence classification.")
     label_scores: dict[str, float] | None = Field(default=None, description="Sequence classification.")
