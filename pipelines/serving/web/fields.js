@@ -1,0 +1,39 @@
+/** Fields: keys with their values, as the model paired them or as an interactive form has them. */
+
+/** The fields of a page's row, in its order. `key_box` is null where nothing on the page is known to be the key. */
+export function pageFields(row) {
+  const pairs = (row.pairs || []).map((pair) => ({ ...pair, value_type: null, value_normalized: null, text_source: row.text_source }));
+  const filled = (row.form_fields || []).map((field) => ({
+    section: null,
+    key: field.label || field.name,
+    value: field.value,
+    score: 1,
+    key_box: null,
+    value_box: field.box,
+    value_type: field.type,
+    value_normalized: null,
+    text_source: "form",
+  }));
+  return [...pairs, ...filled].map((field, index) => ({ ...field, id: `p${row.page_index}f${index}`, page: row.page_index }));
+}
+
+/** Fields by section, as `[[section, fields], ...]`: those of a page together, and on with the next page's. */
+export function bySection(fields) {
+  const groups = [];
+  let onPage = new Map();
+  let page = null;
+  for (const field of fields) {
+    if (field.page !== page) {
+      const last = groups.at(-1);
+      onPage = new Map(last ? [[last[0], last]] : []);
+      page = field.page;
+    }
+    const section = field.section || null;
+    if (!onPage.has(section)) {
+      onPage.set(section, [section, []]);
+      groups.push(onPage.get(section));
+    }
+    onPage.get(section)[1].push(field);
+  }
+  return groups;
+}
