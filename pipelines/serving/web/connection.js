@@ -3,6 +3,7 @@
 const CROSSED = 10; // what a stretch through a word costs, against the same stretch over empty paper
 const BEND = 12; // what a bend costs, in thousandths of the page's width
 const INSET = 10; // how far from a corner a line may begin
+const ASIDE = [9, 5]; // how far beside its boxes a bracket runs, horizontally and vertically
 const SHARES = [0.5, 0.2, 0.8];
 
 /**
@@ -13,7 +14,7 @@ const SHARES = [0.5, 0.2, 0.8];
  */
 export function connection(keys, values, words, aspect) {
   const [key, value] = nearest(keys, values, aspect);
-  const frame = hull([key, value]);
+  const frame = hull([key, value]).map((side, index) => side + (index < 2 ? -1 : 1) * 2 * ASIDE[index % 2]);
   const near = words.filter((box) => overlap(box, frame, 0) > 0 && overlap(box, frame, 1) > 0);
   let best = [];
   let least = Infinity;
@@ -30,14 +31,14 @@ function nearest(keys, values, aspect) {
   return all.reduce((best, both) => (distance(...both) < distance(...best) ? both : best));
 }
 
-/** Straight lines if the boxes share rows or columns of the page, else also those with one bend or two. */
+/** Straight lines, and brackets around what is between, if the boxes share rows or columns; else lines with up to two bends. */
 function routes(key, value) {
   const [apartX, apartY] = [gap(key, value, 0) > 0, gap(key, value, 1) > 0];
   if (!apartX && !apartY) return [];
   const [keyX, valueX] = facing(key, value, 0);
   const [keyY, valueY] = facing(key, value, 1);
-  if (!apartY) return shared(key, value, 1).map((y) => [[keyX, y], [valueX, y]]);
-  if (!apartX) return shared(key, value, 0).map((x) => [[x, keyY], [x, valueY]]);
+  if (!apartY) return [...shared(key, value, 1).map((y) => [[keyX, y], [valueX, y]]), ...brackets(key, value, 1)];
+  if (!apartX) return [...shared(key, value, 0).map((x) => [[x, keyY], [x, valueY]]), ...brackets(key, value, 0)];
   const [middleKey, middleValue] = [(key[1] + key[3]) / 2, (value[1] + value[3]) / 2];
   const [insideKey, insideValue] = [inset(key, keyX), inset(value, valueX)];
   return [
@@ -60,6 +61,17 @@ function shared(key, value, axis) {
   const last = Math.min(key[axis + 2], value[axis + 2]);
   const shares = axis === 0 ? [Math.min(0.5, INSET / Math.max(1, last - first)), ...SHARES] : SHARES;
   return shares.map((share) => first + share * (last - first));
+}
+
+/** Lines that leave both boxes on the same side, at positions along `axis` before and after them. */
+function brackets(key, value, axis) {
+  const [before, after] = [Math.min(key[axis], value[axis]) - ASIDE[axis], Math.max(key[axis + 2], value[axis + 2]) + ASIDE[axis]];
+  const middle = (box) => (box[1 - axis] + box[3 - axis]) / 2;
+  const bracket = (side, lane) => {
+    const points = [[key[side], middle(key)], [lane, middle(key)], [lane, middle(value)], [value[side], middle(value)]];
+    return axis === 0 ? points : points.map(([y, x]) => [x, y]);
+  };
+  return [bracket(axis, before), bracket(axis + 2, after)];
 }
 
 /** A position in a box near its vertical edge at `x`. */

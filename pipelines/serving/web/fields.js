@@ -17,6 +17,11 @@ export function pageFields(row) {
   return [...pairs, ...filled].map((field, index) => ({ ...field, id: `p${row.page_index}f${index}`, page: row.page_index }));
 }
 
+/** "Key: value". */
+export function fieldTitle({ key, value }) {
+  return `${key.replace(/\s*[:\uff1a]\s*$/, "")}: ${value ?? "empty"}`;
+}
+
 /** Fields by section, as `[[section, fields], ...]`: those of a page together, and on with the next page's. */
 export function bySection(fields) {
   const groups = [];

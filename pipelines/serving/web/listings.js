@@ -1,7 +1,7 @@
 /** What the table lists: entities and the classes of pages, or fields. */
 
 import { element, score } from "./elements.js";
-import { bySection } from "./fields.js";
+import { bySection, fieldTitle } from "./fields.js";
 
 const SCORE = { name: "score", title: "Score", cell: (row) => [score(row.score)] };
 const PAGE = { name: "page", title: "Page", cell: (row) => [`${row.page + 1}`] };
@@ -39,7 +39,7 @@ export function fieldListing(palette) {
       PAGE,
     ],
     words: (row) => [row.section, row.key, row.value, row.value_normalized].filter(Boolean).join("\n"),
-    title: (row) => `${row.key}: ${row.value ?? "empty"}`,
+    title: fieldTitle,
     shows: () => palette.fields,
     groups: bySection,
   };

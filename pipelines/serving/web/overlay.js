@@ -2,11 +2,13 @@
 
 import { connection } from "./connection.js";
 import { counted, drawing, element, prefersLessMotion, score } from "./elements.js";
+import { fieldTitle } from "./fields.js";
 import { KEY_STYLE, VALUE_STYLE } from "./palette.js";
 import { lineBoxes } from "./reading.js";
 import { hideTip, showTip } from "./tip.js";
 
 const FLASH_MILLISECONDS = 2400;
+const MARGIN = 2; // around what is marked, in thousandths of the page
 const STEPS = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 };
 
 /**
@@ -52,6 +54,7 @@ export class Overlay {
   /** Make a field or entity stand out from the others; null or another page's: none. */
   light(id) {
     const lit = this.mark(id);
+    if (lit?.classList.contains("lit")) return;
     for (const { node } of this.marks.values()) node.classList.toggle("lit", node === lit);
     this.svg.classList.toggle("with-lit", Boolean(lit));
   }
@@ -74,7 +77,7 @@ export class Overlay {
   #addEntity(entity) {
     const boxes = textBoxes(entity.words || wordsOf(entity), entity.box, this.page);
     const description = `${entity.label}: ${entity.text}, score ${score(entity.score)}`;
-    const shape = drawing("path", { class: `mark entity ${this.palette.style(entity.label)}`, d: outline(boxes, 2) });
+    const shape = drawing("path", { class: `mark entity ${this.palette.style(entity.label)}`, d: outline(boxes) });
     this.#addMark(entity.id, shape, () => this.palette.shows(entity.label), description, {
       heading: entity.label,
       value: entity.score,
@@ -91,11 +94,11 @@ export class Overlay {
       const again = drawn.has(String(field.key_box));
       drawn.add(String(field.key_box));
       const shape = drawing("g", { class: "field" });
-      if (keys.length) shape.append(drawing("path", { class: `mark ${KEY_STYLE}${again ? " again" : ""}`, d: outline(keys, 2) }));
-      if (values.length) shape.append(drawing("path", { class: `mark ${VALUE_STYLE}`, d: outline(values, 2) }));
+      if (keys.length) shape.append(drawing("path", { class: `mark ${KEY_STYLE}${again ? " again" : ""}`, d: outline(keys) }));
+      if (values.length) shape.append(drawing("path", { class: `mark ${VALUE_STYLE}`, d: outline(values) }));
       if (keys.length && values.length) this.#connect(shape, field, keys, values);
       const section = field.section ? `${field.section}, ` : "";
-      const description = `${section}${field.key}: ${field.value ?? "empty"}, score ${score(field.score)}`;
+      const description = `${section}${fieldTitle(field)}, score ${score(field.score)}`;
       this.#addMark(field.id, shape, () => this.palette.fields, description, {
         heading: field.key,
         value: field.score,
@@ -111,7 +114,7 @@ export class Overlay {
     const own = new Set([...(keyWords || []), ...(valueWords || [])]);
     const others = (this.page.boxes || []).filter((_, index) => !own.has(index));
     const { width, height } = this.page.row;
-    const points = connection(keys, values, others, width && height ? height / width : 1);
+    const points = connection(keys.map((box) => widened(box)), values.map((box) => widened(box)), others, width && height ? height / width : 1);
     if (!points.length) return;
     const line = points.map(([x, y]) => `${x} ${y}`).join("L");
     shape.append(
@@ -124,7 +127,7 @@ export class Overlay {
     if (!answer || answer.text === null || !answer.boxes?.length) return;
     const boxes = answer.first_word === null ? answer.boxes : textBoxes(wordsOf(answer), answer.boxes[0], this.page);
     const description = `Answer ${index + 1}: ${answer.text}, score ${score(answer.score)}`;
-    const shape = drawing("path", { class: "mark answer", d: outline(boxes, 2) });
+    const shape = drawing("path", { class: "mark answer", d: outline(boxes) });
     this.#addMark(answerId(this.page.index, index), shape, () => true, description, {
       heading: `Answer ${index + 1}`,
       value: answer.score,
@@ -228,8 +231,14 @@ function wordsOf({ first_word: first, last_word: last }) {
   return Array.from({ length: Math.max(0, last - first + 1) }, (_, index) => first + index);
 }
 
-function outline(boxes, margin) {
+/** A box as a mark is drawn around it. */
+function widened([x0, y0, x1, y1], margin = MARGIN) {
+  return [x0 - margin, y0 - margin, Math.max(x1, x0 + 1) + margin, Math.max(y1, y0 + 1) + margin];
+}
+
+function outline(boxes, margin = MARGIN) {
   return boxes
-    .map(([x0, y0, x1, y1]) => `M${x0 - margin} ${y0 - margin}H${Math.max(x1, x0 + 1) + margin}V${Math.max(y1, y0 + 1) + margin}H${x0 - margin}Z`)
+    .map((box) => widened(box, margin))
+    .map(([x0, y0, x1, y1]) => `M${x0} ${y0}H${x1}V${y1}H${x0}Z`)
     .join("");
 }

@@ -65,7 +65,7 @@ export class Table {
     const head = element("thead", {}, element("tr", {}, ...columns.map((column) => this.#heading(column))));
     const onePage = rows.every(({ page }) => page === 0) ? " one-page" : "";
     const said = element("caption", { class: "unseen" }, caption);
-    this.container.replaceChildren(element("table", { class: `${name}-table${onePage}` }, said, head, ...this.#bodies(drawn)));
+    this.container.replaceChildren(element("table", { class: `${name}-table${onePage}` }, said, head, ...this.#bodies(drawn, columns.length - (onePage ? 1 : 0))));
     if (rows.length > drawn.length) {
       const more = `Show ${Math.min(ROWS_AT_ONCE, rows.length - drawn.length)} more of ${(rows.length - drawn.length).toLocaleString("en")}`;
       const onclick = () => this.#more();
@@ -128,14 +128,14 @@ export class Table {
     this.container.querySelector(`thead th.column-${name} button`).focus();
   }
 
-  /** The rows, with a heading for each group that has a name. */
-  #bodies(rows) {
+  /** The rows, with a heading of `width` columns for each group that has a name. */
+  #bodies(rows, width) {
     const groups = this.listing.groups && !this.sorting.name ? this.listing.groups(rows) : [[null, rows]];
     return groups.map(([name, grouped]) => {
       const heading = name ?? (groups.length > 1 ? "Without a section" : null);
       const body = element("tbody");
       if (heading !== null) {
-        const spanning = { class: `group${name === null ? " muted" : ""}`, scope: "rowgroup", colspan: this.listing.columns.length, dir: "auto" };
+        const spanning = { class: `group${name === null ? " muted" : ""}`, scope: "rowgroup", colspan: width, dir: "auto" };
         body.append(element("tr", {}, element("th", spanning, heading)));
       }
       body.append(...grouped.map((row) => this.#row(row)));
@@ -145,9 +145,15 @@ export class Table {
 
   #row(row) {
     const cells = this.listing.columns.map((column) => this.#cell(column, row));
-    const listeners = { onclick: () => this.#go(row) };
-    for (const event of ["pointerenter", "focusin"]) listeners[`on${event}`] = () => this.onpoint(row, true);
-    for (const event of ["pointerleave", "focusout"]) listeners[`on${event}`] = () => this.onpoint(row, false);
+    const listeners = {
+      onclick: () => this.#go(row),
+      onpointermove: ({ movementX, movementY }) => {
+        if (movementX || movementY) this.onpoint(row, true); // not for a row that was scrolled under a pointer at rest
+      },
+      onpointerleave: () => this.onpoint(row, false),
+      onfocusin: () => this.onpoint(row, true),
+      onfocusout: () => this.onpoint(row, false),
+    };
     return element("tr", { "data-row": row.id, class: row.id === this.chosen ? "chosen" : null, ...listeners }, ...cells);
   }
 
