@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from pipelines.fields.records import RecordOptions
 from pipelines.options import ExtractOptions
 from pipelines.stages.count_pages import ListingOptions
 
@@ -23,6 +24,7 @@ class RunOptions:
             except the model, the task and the questions; pages that it read stay as they are.
         keep_going: do not stop when page after page fails in the same way, see `FaultBurst`.
         report_pages: pages drawn in the report.
+        records: what records are made of; None makes none. Pages do not depend on it: another run may have another.
         deduplicate: documents in S3 with the same bytes are read once, and written each.
         command: the command line of the run, from which the report derives commands that retry failures.
         read_workers, model_workers: see `plan_pools`.
@@ -38,6 +40,7 @@ class RunOptions:
     retry_failed: bool = False
     keep_going: bool = False
     report_pages: int = 8
+    records: RecordOptions | None = None
     deduplicate: bool = True
     command: tuple[str, ...] = ()
     read_workers: int | None = None

@@ -5,6 +5,9 @@
     pages/part-<run>-c<number>-00000.parquet    blocks of a run in one file, made by the run of that number
     manifests/part-<run>-c<number>-00000.parquet  what the file of the same name in pages/ holds
     answers/part-<run>-00000.parquet            answers of documents
+    fields/part-<run>-00000.parquet             fields of documents
+    records/part-<run>-00000.parquet            records of documents by a specification of fields
+    records.csv                                 the same in one file
     damaged/...                                 files that could not be read, under their own names
 
 A run is named by a number that counts up within the output, and by chance: 00000007-5f3a1c. Of two rows of the same
@@ -21,7 +24,8 @@ from pipelines.storage.files import Storage, StoredObject, join_uri
 
 RECORD = "run.json"
 DAMAGED = "damaged"
-TABLES = ("documents", "pages", "manifests", "answers")
+RECORDS_CSV = "records.csv"
+TABLES = ("documents", "pages", "manifests", "answers", "fields", "records")
 
 _RUN = r"part-(?P<run_id>(?P<number>\d{8})-[0-9a-f]{6})"
 _NAMES = {
@@ -29,6 +33,8 @@ _NAMES = {
     "pages": re.compile(_RUN + r"-(c\d{8}-\d{5,}|[0-9a-f]{32}-\d{6,})\.parquet"),
     "manifests": re.compile(_RUN + r"-c\d{8}-\d{5,}\.parquet"),
     "answers": re.compile(_RUN + r"-\d{5,}\.parquet"),
+    "fields": re.compile(_RUN + r"-\d{5,}\.parquet"),
+    "records": re.compile(_RUN + r"-\d{5,}\.parquet"),
 }
 _OLD_NAMES = re.compile(r"(documents|pages)/part-\d{8}T\d{6}-[0-9a-f]{6}-[^/]+\.parquet|answers/answers\.parquet")
 """Files of the versions before 2 of the output's format, which `--overwrite` removes too."""
@@ -43,7 +49,7 @@ def is_own_file(uri: str, output: str) -> bool:
     table, _, file = name.partition("/")
     if table in _NAMES and _NAMES[table].fullmatch(file):
         return True
-    return name in (RECORD, "report.html") or _OLD_NAMES.fullmatch(name) is not None
+    return name in (RECORD, RECORDS_CSV, "report.html") or _OLD_NAMES.fullmatch(name) is not None
 
 
 def run_number(name: str) -> int:

@@ -14,6 +14,7 @@ from typing import Any
 from pipelines.batch.manifest import read_manifests
 from pipelines.batch.output_files import (
     RECORD,
+    RECORDS_CSV,
     TABLES,
     SetAside,
     list_own,
@@ -105,8 +106,12 @@ def claim_output(storage: Storage, output: str, record: dict[str, Any], overwrit
 
 def remove_cleared(storage: Storage, output: str, first_run: int) -> None:
     """Remove what runs before `first_run` wrote, or have written since the output was cleared."""
-    if first_run:
-        storage.delete_all([file for file in list_own(storage, output) if run_number(file) < first_run])
+    if not first_run:
+        return
+    cleared = [file for file in list_own(storage, output) if run_number(file) < first_run]
+    if any(file.startswith(join_uri(output, "records", "")) for file in cleared):
+        cleared.append(join_uri(output, RECORDS_CSV))
+    storage.delete_all(cleared)
 
 
 def check_ownership(storage: Storage, output: str, run_id: str) -> None:

@@ -1,4 +1,4 @@
-"""A run: discover the documents, extract their pages, choose the answers, audit the output, report."""
+"""A run: discover the documents, extract their pages, choose answers or collect fields, audit the output, report."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pipelines.batch.answers import write_answers
 from pipelines.batch.audit import OutputAudit, audit_output
 from pipelines.batch.compaction import Compactor
 from pipelines.batch.discovery import FIRST_PATIENCE_SECONDS, discover_documents
+from pipelines.batch.fields import write_fields
 from pipelines.batch.options import RunOptions
 from pipelines.batch.output_files import is_own_file, run_number
 from pipelines.batch.ownership import Claim, OutputClaimedError, claim_output, remove_cleared
@@ -71,7 +72,7 @@ def _run_phases(
 
     retry = discover_documents(storage, options, cluster, claim)
     discovered = time.monotonic()
-    pages = 0
+    pages, fields = 0, None
     with make_compactor(storage, options, record) as compactor:
         while True:
             try:
@@ -80,6 +81,8 @@ def _run_phases(
                 audit = _audit_repaired_output(storage, options.output, compactor, record, claim, len(retry.pages))
                 if options.extract.task == "question-answering":
                     write_answers(storage, options.output, options.extract.questions, claim.run_id)
+                if options.extract.task == "token-classification":
+                    fields = write_fields(storage, options.output, options.records, claim.run_id)
                 break
             except DamagedFileError as error:  # its pages are written again
                 if not is_own_file(error.uri, options.output):
@@ -93,6 +96,8 @@ def _run_phases(
         record["retries"][-1] |= {"documents": retry.documents, "pages": len(retry.pages)}
     seconds = PhaseSeconds(discovered - started, extracted - discovered, time.monotonic() - started)
     record |= completed_fields(options, audit, pages, seconds)
+    if fields is not None:
+        record |= fields.as_json(options.records)
     record["damaged"] = claim.set_aside.names
     claim.write(record)
     write_report(storage, options.output, record, options.report_pages, options.extract.limits, options.extract.access)

@@ -88,8 +88,11 @@ def read_ahead(read: Callable[[str], Result], uris: Iterable[str], readers: int 
             yield reading.popleft().result()
 
 
-def read_row_groups(storage: Storage, uri: str) -> Iterator[pa.Table]:
+def read_row_groups(storage: Storage, uri: str, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
     """The row groups of a Parquet file, one at a time.
+
+    Args:
+        columns: those that are read, None for all; one that the file lacks is null.
 
     Raises:
         DamagedFileError: the file is damaged.
@@ -98,7 +101,7 @@ def read_row_groups(storage: Storage, uri: str) -> Iterator[pa.Table]:
     with _opened(storage, uri) as opened:
         file = pq.ParquetFile(opened)
         for number in range(file.num_row_groups):
-            yield file.read_row_group(number)
+            yield _read_columns(file, columns, number)
 
 
 def read_metadata(storage: Storage, uri: str) -> pq.FileMetaData:
@@ -123,17 +126,22 @@ def _opened(storage: Storage, uri: str) -> Iterator[pa.NativeFile]:
 def _read_table(file: pa.NativeFile, columns: Sequence[str] | None) -> pa.Table:
     if columns is None:
         return pq.read_table(file)
-    known = pq.ParquetFile(file)
-    table = known.read([name for name in columns if name in known.schema_arrow.names])
-    for name in columns:
+    return _read_columns(pq.ParquetFile(file), columns)
+
+
+def _read_columns(file: pq.ParquetFile, columns: Sequence[str] | None, row_group: int | None = None) -> pa.Table:
+    """Columns of a file, or of one of its row groups."""
+    wanted = None if columns is None else [name for name in columns if name in file.schema_arrow.names]
+    table = file.read(wanted) if row_group is None else file.read_row_group(row_group, wanted)
+    for name in columns or ():
         if name not in table.column_names:  # written by an earlier version
             table = table.append_column(name, pa.nulls(len(table)))
     return table
 
 
-def write_table(storage: Storage, uri: str, table: pa.Table) -> int:
+def write_table(storage: Storage, uri: str, table: pa.Table, row_group_rows: int | None = None) -> int:
     """Write a Parquet file at once: a reader sees all of it or nothing. Returns its size in bytes."""
     buffer = io.BytesIO()
-    pq.write_table(table, buffer, compression="zstd")
+    pq.write_table(table, buffer, compression="zstd", row_group_size=row_group_rows)
     storage.write(uri, buffer.getvalue())
     return len(buffer.getbuffer())

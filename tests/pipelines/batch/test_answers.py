@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines.batch import answers
+from pipelines.batch import document_tables, whole_documents
 from pipelines.batch.answers import best_answers, write_answers
 from pipelines.batch.ownership import OutputClaimedError
 from pipelines.schema import Row, page_schema
@@ -86,7 +86,7 @@ def test_rows_that_do_not_count_have_no_say(tmp_path: Path) -> None:
 def test_answers_are_written_in_files_of_limited_size_and_replace_the_earlier_ones(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(answers, "ROWS_PER_FILE", 4)
+    monkeypatch.setattr(document_tables, "ROWS_PER_FILE", 4)
     (tmp_path / "run.json").write_text(json.dumps({"run_id": RUN}))
     write_rows(tmp_path, "documents", 1, [document_row(name, 1) for name in "abc"])
     write_pages(tmp_path, 1, *[(name, 0, (0.5, 0.5)) for name in "abc"])
@@ -109,14 +109,14 @@ def test_a_document_is_held_no_longer_than_until_its_last_page(tmp_path: Path, m
     for name in names:
         write_pages(tmp_path, 1, *[(name, index, (0.5, 0.5)) for index in range(2)])
     read: list[str] = []
-    pages = answers._pages
+    pages = whole_documents.read_newest_pages
 
     def noted(*arguments: Any) -> Any:
         for row in pages(*arguments):
             read.append(row["document_id"])
             yield row
 
-    monkeypatch.setattr(answers, "_pages", noted)
+    monkeypatch.setattr(whole_documents, "read_newest_pages", noted)
     for number, row in enumerate(best_answers(Storage(), str(tmp_path), QUESTIONS)):
         assert len(read) == 2 * (number // 2 + 1) and row["document_id"] == read[-1]
     assert number == 2 * len(names) - 1

@@ -1,0 +1,123 @@
+"""Fields of whole documents, and records by a specification: made from the pages at the end of a run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from pipelines.batch.document_tables import DocumentTable
+from pipelines.batch.output_files import RECORDS_CSV, list_written
+from pipelines.batch.ownership import check_ownership
+from pipelines.batch.whole_documents import WholeDocument, fold_documents
+from pipelines.fields.document_fields import PAGE_COLUMNS, document_fields
+from pipelines.fields.record_csv import write_csv
+from pipelines.fields.records import DocumentStatus, RecordMaker, RecordOptions, record_schema
+from pipelines.fields.value_types import Conventions, ValueReader
+from pipelines.schema import FIELDS, Row
+from pipelines.storage.files import Storage, join_uri
+from pipelines.storage.tables import read_row_groups
+
+
+@dataclass
+class FieldTotals:
+    """What was written; the counts of records stay 0 without a specification."""
+
+    fields: int = 0
+    fields_to_review: int = 0
+    by_value_type: Counter[str] = field(default_factory=Counter)
+    records: int = 0
+    records_to_review: int = 0
+
+    def as_json(self, options: RecordOptions | None) -> dict[str, Any]:
+        """What `run.json` says of it."""
+        by_value_type = dict(sorted(self.by_value_type.items()))
+        fields = {"rows": self.fields, "needs_review": self.fields_to_review, "by_value_type": by_value_type}
+        if options is None:
+            return {"fields": fields, "records": None}
+        records = {"rows": self.records, "needs_review": self.records_to_review}
+        asked = {"min_field_score": options.min_score, "spec": options.spec.as_json()}
+        return {"fields": fields, "records": {**records, **asked}}
+
+
+def write_fields(storage: Storage, output: str, options: RecordOptions | None, run_id: str) -> FieldTotals:
+    """Write `fields/`, and with a specification `records/` and `records.csv`, which are removed without one.
+
+    The files of earlier runs are removed when those of this one are written.
+
+    Raises:
+        OutputClaimedError: another run owns the output by now.
+    """
+    totals, reader = FieldTotals(), ValueReader()
+    field_table = DocumentTable(storage, output, "fields", FIELDS, run_id)
+    record_table = None if options is None else _record_table(storage, output, options, run_id)
+    maker = None if options is None else RecordMaker(options, reader)
+    conventions = Conventions() if options is None else options.spec.conventions
+    for document in fold_documents(storage, output, PAGE_COLUMNS, list[Row], _add_page):
+        rows = document_fields(document.state, reader, conventions)
+        for row in rows:
+            field_table.add(row)
+            totals.by_value_type[row["value_type"] or "empty"] += 1
+            totals.fields_to_review += bool(row["needs_review"])
+        if record_table is not None and maker is not None:
+            record = maker.make(_status(document), rows)
+            record_table.add(record)
+            totals.records_to_review += record["needs_review"]
+    field_table.finish()
+    totals.fields = field_table.rows
+    if record_table is None:
+        _remove_records(storage, output, run_id)
+    else:
+        record_table.finish()
+        totals.records = record_table.rows
+        _write_csv(storage, output, record_table, run_id)
+    return totals
+
+
+def _add_page(pages: list[Row], row: Row) -> None:
+    """Keep what the fields and the record of the document are made of; of most pages without fields nothing is."""
+    if row["status"] == "failed" or row["pairs"] or row["form_fields"]:
+        pages.append(row)
+
+
+def _status(document: WholeDocument[list[Row]]) -> DocumentStatus:
+    problems = []
+    if document.error_kind is not None:
+        problems.append(f"{document.error_kind}: {document.error}")
+    failed = [page for page in document.state if page["status"] == "failed"]
+    if failed:
+        first = min(failed, key=lambda page: page["page_index"])
+        others = f", and {len(failed) - 1} more" if len(failed) > 1 else ""
+        problems.append(f"page {first['page_index'] + 1} failed: {first['error_kind']}{others}")
+    if document.missing:
+        problems.append(f"missing pages: {document.missing}")
+    return DocumentStatus(document.document_id, document.uri, tuple(problems))
+
+
+def _record_table(storage: Storage, output: str, options: RecordOptions, run_id: str) -> DocumentTable:
+    return DocumentTable(storage, output, "records", record_schema(options.spec), run_id)
+
+
+def _write_csv(storage: Storage, output: str, records: DocumentTable, run_id: str) -> None:
+    """Write `records.csv` from the files of the table."""
+
+    def rows() -> Iterator[Row]:
+        for uri in records.written:
+            for group in read_row_groups(storage, uri):
+                yield from group.to_pylist()
+        check_ownership(storage, output, run_id)
+
+    with (
+        storage.written_file(join_uri(output, RECORDS_CSV)) as path,
+        path.open("w", encoding="utf-8", newline="") as out,
+    ):
+        write_csv(out, records.schema.names, rows())
+
+
+def _remove_records(storage: Storage, output: str, run_id: str) -> None:
+    """Remove the records of earlier runs, which are of other pages by now."""
+    earlier = [stored.uri for stored in list_written(storage, output, "records")]
+    if earlier:
+        check_ownership(storage, output, run_id)
+        storage.delete_all([*earlier, join_uri(output, RECORDS_CSV)])

@@ -1,0 +1,130 @@
+"""Dates in values: dates in numbers by the order of day and month, dates with names of months by dateparser."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from dateparser.date import DateDataParser
+
+DateOrder = Literal["DMY", "MDY"]
+
+MAX_CHARACTERS = 40
+MAX_WORDS = 5
+
+LANGUAGES = ("en", "de", "fr", "es", "it", "pt", "nl", "pl", "sv", "da", "nb", "fi", "cs", "ja", "zh")
+"""Languages of names of months. Each takes time on values that are no dates."""
+
+_TIME = (
+    r"(?:[T, ]+[0-9]{1,2}[:h][0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?"
+    r"(?: ?[AaPp]\.?[Mm]\.?)?(?: ?Z|[+-][0-9]{2}:?[0-9]{2})?)?"
+)
+_NUMERIC_DATE = r"([0-9]{1,4}) ?([./-]) ?([0-9]{1,2}) ?\2 ?([0-9]{1,4})\.?"
+_NUMERIC = re.compile(_NUMERIC_DATE + _TIME)
+_NUMERIC_INSIDE = re.compile(r"(?<![0-9./-])" + _NUMERIC_DATE + r"(?![0-9/-])")
+_COMPACT = re.compile(r"([12][0-9]{3})([0-9]{2})([0-9]{2})")
+_WORD = re.compile(r"[^\W\d_]+")
+_NUMBER = re.compile(r"[0-9]+")
+_DAY_FIRST = re.compile(r"\b(?:d{1,2}|t{1,2}|j{1,2}|g{1,2})\W{0,3}m{1,2}\W{0,3}(?:y|j|a){2,4}\b")
+_MONTH_FIRST = re.compile(r"\bm{1,2}\W{0,3}d{1,2}\W{0,3}y{2,4}\b")
+
+
+def order_in_value(text: str) -> DateOrder | None:
+    """The order that a date in numbers can only have, as 31/12/2026 is day first; None if it tells nothing."""
+    found = _NUMERIC.fullmatch(text) if len(text) <= MAX_CHARACTERS else None
+    if found is None or not _is_year_last(found):
+        return None
+    first, second = int(found[1]), int(found[3])
+    day_first, month_first = _date(found[4], second, first), _date(found[4], first, second)
+    if (day_first is None) == (month_first is None):
+        return None
+    return "MDY" if day_first is None else "DMY"
+
+
+def order_in_key(key: str) -> DateOrder | None:
+    """The order that a key asks for, as in "Date (MM/DD/YYYY)"; None if it does not."""
+    folded = key.casefold()
+    if _MONTH_FIRST.search(folded):
+        return "MDY"
+    return "DMY" if _DAY_FIRST.search(folded) else None
+
+
+class DateReader:
+    """Reads dates. Makes its parser on first use; keeps nothing of what it has read."""
+
+    @cached_property
+    def _parser(self) -> DateDataParser:
+        from dateparser.date import DateDataParser
+
+        settings = {"STRICT_PARSING": True, "PARSERS": ["absolute-time"], "DATE_ORDER": "DMY"}
+        return DateDataParser(languages=list(LANGUAGES), try_previous_locales=False, settings=settings)
+
+    def read(self, text: str, order: DateOrder | None) -> tuple[bool, date | None]:
+        """Whether a text is a date, and the date; None where the order of day and month decides, and is not known.
+
+        Args:
+            text: the whole of it is the date, with or without a time of day.
+            order: of day and month in dates such as 03/04/2026.
+        """
+        if not 6 <= len(text) <= MAX_CHARACTERS:
+            return False, None
+        found = _NUMERIC.fullmatch(text)
+        if found is not None:
+            return _numeric_date(found, order)
+        if not _may_be_written_date(text):
+            return False, None
+        parsed = self._parser.get_date_data(text).date_obj
+        return parsed is not None, None if parsed is None else parsed.date()
+
+    def find(self, text: str, order: DateOrder | None) -> date | None:
+        """The date that a text is or, in numbers, contains once; also one such as 20261129."""
+        is_date, read = self.read(text, order)
+        if is_date:
+            return read
+        compact = _COMPACT.fullmatch(text)
+        if compact is not None:
+            return _date(compact[1], int(compact[2]), int(compact[3]))
+        inside = list(_NUMERIC_INSIDE.finditer(text))
+        return _numeric_date(inside[0], order)[1] if len(inside) == 1 else None
+
+
+def _may_be_written_date(text: str) -> bool:
+    """Whether a text could be a date with a month's name: it has a day, a year and few words."""
+    numbers = _NUMBER.findall(text)
+    if not 2 <= len(numbers) <= 6 or not any(len(number) in (2, 4) for number in numbers):
+        return False
+    if max(map(len, numbers)) > 4 or len(text.split()) > MAX_WORDS + 2:
+        return False
+    return 1 <= len(_WORD.findall(text)) <= MAX_WORDS
+
+
+def _numeric_date(found: re.Match[str], order: DateOrder | None) -> tuple[bool, date | None]:
+    first, second, last = int(found[1]), int(found[3]), found[4]
+    if len(found[1]) == 4 or (len(found[1]) == 2 and first > 31 and len(last) <= 2):
+        read = _date(found[1], second, int(last)) if len(last) <= 2 else None
+        return read is not None, read
+    if not _is_year_last(found):
+        return False, None
+    day_first, month_first = _date(last, second, first), _date(last, first, second)
+    if day_first is None or month_first is None or day_first == month_first:
+        read = day_first or month_first
+        return read is not None, read
+    return True, {"DMY": day_first, "MDY": month_first, None: None}[order]
+
+
+def _is_year_last(found: re.Match[str]) -> bool:
+    return len(found[1]) <= 2 and len(found[4]) in (2, 4)
+
+
+def _date(year: str, month: int, day: int) -> date | None:
+    """The date, if there is one. A year of two digits is one from 1950 to 2049."""
+    number = int(year)
+    if len(year) == 2:
+        number += 2000 if number < 50 else 1900
+    try:
+        return date(number, month, day) if number >= 1000 else None
+    except ValueError:
+        return None
