@@ -115,6 +115,8 @@ def _box(box: Sequence[int], color: str, title: str) -> DrawnBox:
 def _lines(row: Row) -> Iterator[str]:
     aspect = row["height"] / row["width"] if row["width"] and row["height"] else 1.0
     for pair in row.get("pairs") or ():
+        if pair["key_box"] is None:  # the key is a label and stands nowhere
+            continue
         own = {*(pair["key_words"] or ()), *(pair["value_words"] or ())}
         others = [box for word, box in enumerate(row["boxes"] or ()) if word not in own]
         points = connecting_line(pair["key_box"], pair["value_box"], others, aspect)

@@ -67,7 +67,7 @@ class Pair(BaseModel):
     key: str
     value: str
     score: float = Field(description="Of both entities and their link, 0 to 1.")
-    key_box: Box
+    key_box: Box | None = Field(description="Null where the key is the label of the value's entity.")
     value_box: Box
     key_words: list[int] = Field(description="Indices of the key's words, in reading order.")
     value_words: list[int] = Field(description="Indices of the value's words, in reading order.")

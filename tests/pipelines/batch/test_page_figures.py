@@ -33,6 +33,10 @@ def test_a_line_is_drawn_from_key_to_value() -> None:
     assert draw_page(page(pairs=[NAME]), PREVIEW).lines == ("200,105 300,105",)
 
 
+def test_a_key_that_stands_nowhere_has_no_line() -> None:
+    assert draw_page(page(pairs=[NAME | {"key_box": None, "key_words": []}]), PREVIEW).lines == ()
+
+
 def test_fields_are_listed_with_the_section_where_it_changes() -> None:
     figure = draw_page(page(pairs=[NAME, NAME, DATE, NAME], form_fields=[FORM_FIELD]), PREVIEW)
     assert [(field.section, field.key, field.value) for field in figure.fields] == [

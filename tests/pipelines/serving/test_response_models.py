@@ -63,7 +63,17 @@ RESULTS: dict[Task, Row] = {
                 "value_box": [10, 0, 19, 1000],
                 "key_words": [0],
                 "value_words": [1, 2],
-            }
+            },
+            {
+                "section": "Invoice",
+                "key": "TOTAL",
+                "value": "1",
+                "score": 0.5,
+                "key_box": None,
+                "value_box": [10, 0, 19, 1000],
+                "key_words": [],
+                "value_words": [1],
+            },
         ],
         "form_fields": [
             {"name": "form.date", "label": None, "value": None, "type": "text", "box": [10, 0, 19, 1000]},
