@@ -134,11 +134,39 @@ class PageRow(BaseModel):
     preview: str | None = Field(default=None, description="If requested: a JPEG in base64.")
 
 
+class FieldRow(BaseModel):
+    """A field of the document: the columns of `fields/*.parquet`."""
+
+    document_id: str
+    uri: str
+    page_index: int = Field(description="Counted from 0.")
+    section: str | None = Field(description="The heading that it stands under.")
+    key: str
+    value: str | None
+    value_type: Literal["date", "amount", "number", "percent", "phone", "email", "check_box", "text"] | None = Field(
+        description="Told from the value and its key; null if there is no value."
+    )
+    value_normalized: str | None = Field(
+        description="Dates in ISO 8601, amounts as 1234.50 USD, telephone numbers in E.164, check boxes as checked or "
+        "unchecked; null for text, and where the value can be read in several ways."
+    )
+    score: float | None
+    key_box: Box | None
+    value_box: Box | None
+    text_source: Literal["layer", "ocr", "mixed", "none", "given", "form"] | None = Field(
+        description="form: of an interactive form, as it was filled in."
+    )
+    needs_review: bool | None
+
+
 class ExtractResponse(BaseModel):
-    """A document and its pages."""
+    """A document, its pages, and its fields."""
 
     document: DocumentRow
     pages: list[PageRow]
+    fields: list[FieldRow] | None = Field(
+        default=None, description="Token classification: of all pages; null if time was over before they were found."
+    )
 
 
 class ErrorResponse(BaseModel):

@@ -116,7 +116,7 @@ async function run(request) {
 }
 
 /** Take in a part of the answer: the document first, then page by page. */
-function receive({ document: opened, page: row }) {
+function receive({ document: opened, page: row, fields }) {
   if (opened) {
     reading.document = opened;
     running.total = opened.pages_selected ?? opened.page_count;
@@ -131,6 +131,7 @@ function receive({ document: opened, page: row }) {
     if (reading.pages.size === 1) thumbnails.view(page.index);
     refreshSoon();
   }
+  for (const page of fields ? reading.addFields(fields) : []) pages.show(page);
   if (running.total) {
     const next = Math.min(running.arrived.size + 1, running.total);
     showProgress(`Reading page ${next} of ${running.total}`, running.arrived.size, running.total);

@@ -1,6 +1,9 @@
 /** Fields: keys with their values, as the model paired them or as an interactive form has them. */
 
-/** The fields of a page's row, in its order. `key_box` is null where nothing on the page is known to be the key. */
+/**
+ * The fields of a page's row: those of an interactive form, then the pairs. `key_box` is null where nothing on the page is
+ * known to be the key.
+ */
 export function pageFields(row) {
   const pairs = (row.pairs || []).map((pair) => ({ ...pair, value_type: null, value_normalized: null, text_source: row.text_source }));
   const filled = (row.form_fields || []).map((field) => ({
@@ -14,7 +17,25 @@ export function pageFields(row) {
     value_normalized: null,
     text_source: "form",
   }));
-  return [...pairs, ...filled].map((field, index) => ({ ...field, id: `p${row.page_index}f${index}`, page: row.page_index }));
+  return placed([...filled, ...pairs], row.page_index);
+}
+
+/** The same from those of the server's fields of the document that are on the page: they have types, and no words. */
+export function typedFields(fields, row) {
+  const known = new Map((row.pairs || []).map((pair) => [placeOf(pair), pair]));
+  const typed = fields.map((field) => {
+    const { key_words = null, value_words = null } = known.get(placeOf(field)) || {};
+    return { ...field, key_words, value_words };
+  });
+  return placed(typed, row.page_index);
+}
+
+function placed(fields, page) {
+  return fields.map((field, index) => ({ ...field, id: `p${page}f${index}`, page }));
+}
+
+function placeOf({ key, value, key_box: keyBox, value_box: valueBox }) {
+  return JSON.stringify([key, value, keyBox, valueBox]);
 }
 
 /** "Key: value". */

@@ -1,8 +1,8 @@
 /** The open document: its pages, and all that was found or answered on them. */
 
-import { pageFields } from "./fields.js";
+import { pageFields, typedFields } from "./fields.js";
 
-const FIELD_COLUMNS = ["section", "key", "value", "value_type", "value_normalized", "score", "key_box", "value_box", "text_source"];
+const FIELD_COLUMNS = ["section", "key", "value", "value_type", "value_normalized", "score", "key_box", "value_box", "text_source", "needs_review"];
 
 export class Reading {
   constructor(file) {
@@ -43,6 +43,20 @@ export class Reading {
     page.fields = pageFields(page.row);
     for (const answer of row.answers || []) page.answers.set(answer.question, answer);
     return page;
+  }
+
+  /** Take in the fields of the document with their types; returns the pages on which there are others than before. */
+  addFields(fields) {
+    const byPage = new Map();
+    for (const field of fields) byPage.set(field.page_index, [...(byPage.get(field.page_index) || []), field]);
+    const changed = [];
+    for (const [index, found] of byPage) {
+      const page = this.pages.get(index);
+      if (!page?.row) continue;
+      if (found.length !== page.fields.length) changed.push(page);
+      page.fields = typedFields(found, page.row);
+    }
+    return changed;
   }
 
   /** Remove what another model found; words, pictures and answers stay. */

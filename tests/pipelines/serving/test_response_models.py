@@ -15,6 +15,7 @@ from pipelines.schema import (
     DOCUMENTS,
     EMPTY_RESULT,
     ENTITY,
+    FIELDS,
     FORM_FIELD,
     PAIR,
     SECONDS,
@@ -31,6 +32,7 @@ from pipelines.serving.response_models import (
     Entity,
     ErrorResponse,
     ExtractResponse,
+    FieldRow,
     FormField,
     PageRow,
     Pair,
@@ -94,6 +96,7 @@ RESULTS: dict[Task, Row] = {
     ("model", "schema"),
     [
         (DocumentRow, DOCUMENTS),
+        (FieldRow, FIELDS),
         (FormField, FORM_FIELD),
         (Entity, ENTITY),
         (Pair, PAIR),
