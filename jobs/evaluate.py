@@ -10,27 +10,24 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from jobs.cli import DONE, connect_to_ray, parse_options, require_positive, run_job
+from jobs.cli import DONE, connect_to_ray, parse_options, run_job
+from jobs.labelled_options import LabelledPagesOptions
 from model.checkpoint_source import BUNDLED_FORMS
-from model.ocr.engine import EngineChoice, OcrOptions
 from model.untrained import UNTRAINED
 from pipelines.datasets.types import Corpus
 from pipelines.evaluation.corpus import read_split
 from pipelines.evaluation.options import EvaluateOptions, WordChoice
 from pipelines.schema import Task
-from pipelines.stages.infer import DtypeChoice, InferOptions
-from pipelines.stages.rasterize import RasterizeOptions, TextChoice
-from pipelines.stages.sandbox_protocol import PageLimits
 from pipelines.storage.files import join_uri, normalise_uri
 
 
 @dataclass(frozen=True)
-class Options:
-    """Options of `python -m jobs.evaluate`."""
+class EvaluatedOptions:
+    """What is evaluated on what: a class of its own, because `--help` begins with it."""
 
     dataset: str
     """Format of the corpus: funsd, cord, sroie, kleister-nda, docvqa, rvl-cdip, class-folders or labelled-pages."""
@@ -49,38 +46,14 @@ class Options:
     """Also write every page with its words, predictions and ground truth to predictions/*.parquet under --output."""
     report_pages: int = 24
     """Pages that are drawn, the worst first."""
-    limit: int | None = None
-    """Evaluate only the first pages of the split, this many."""
-    strict: bool = False
-    """End at a broken annotation; by default it is reported, and what it spoils is left out."""
-    stride: int = 128
-    """Tokens that neighbouring windows share on pages of more than 512 tokens."""
-    text: TextChoice = "auto"
-    """Source of the words where the corpus has none. auto: a page's text layer if it can be trusted, else OCR; ocr:
-    always OCR; layer: never OCR."""
     words: WordChoice = "corpus"
     """corpus: the words of the annotations where there are any; ocr: all pages are read, and a predicted entity is
     right if its label and its text agree with a true one's, without regard to case, white space and punctuation."""
-    ocr_lang: str = "eng"
-    """Languages by Tesseract's names, such as eng or deu+fra, where words are read."""
-    ocr_engine: EngineChoice = "auto"
-    """What reads words: auto, ppocr, tesserocr+ppocr, tesserocr or pytesseract, as in jobs.extract."""
-    dtype: DtypeChoice = "auto"
-    """Dtype of the model; auto is bfloat16 on a GPU and float32 on a CPU."""
-    device: str = "auto"
-    """cpu, cuda, or auto: a GPU if there is one."""
-    batch_tokens: int = 4096
-    """Tokens of one batch of the model, padding included; a CPU takes a page at a time on each core."""
-    page_time_limit_seconds: float = 120.0
-    """The longest that reading one page may take, in seconds; then it is a failed page."""
-    page_memory_limit_megabytes: int = 2000
-    """The most memory that reading one page may take, in millions of bytes; then it is a failed page."""
-    read_workers: int | None = None
-    """Actors that render and read pages; by default one a CPU."""
-    model_workers: int | None = None
-    """Actors that run the model; by default one a GPU, or one for 16 CPUs where there is no GPU."""
-    address: str | None = None
-    """Address of a Ray cluster; by default the cluster that this runs in, or else a local one is started."""
+
+
+@dataclass(frozen=True)
+class Options(LabelledPagesOptions, EvaluatedOptions):
+    """Options of `python -m jobs.evaluate`."""
 
     def checked(self) -> tuple[EvaluateOptions, Corpus]:
         """The options of the evaluation, and the pages to evaluate on.
@@ -101,31 +74,17 @@ class Options:
         Raises:
             ValueError: invalid options.
         """
-        positive = ("limit", "batch_tokens", "page_time_limit_seconds", "read_workers", "model_workers")
-        require_positive(self, positive)
+        options = self.options_for(self.dataset, self.data, self.split, self.model, self.task)
         if self.report_pages < 0:
             raise ValueError(f"--report-pages is {self.report_pages}; it must be 0 or more")
         if self.predictions and self.output is None:
             raise ValueError("--predictions are written under --output, which is missing")
-        return EvaluateOptions(
-            dataset=self.dataset,
-            data=normalise_uri(self.data),
-            split=self.split,
-            model=self.model,
-            task=self.task,
-            stride=self.stride,
-            limit=self.limit,
-            strict=self.strict,
+        return replace(
+            options,
             output=normalise_uri(self.output) if self.output is not None else None,
             predictions=self.predictions,
             report_pages=self.report_pages,
-            limits=PageLimits(self.page_time_limit_seconds, self.page_memory_limit_megabytes),
-            rasterize=RasterizeOptions(text=self.text),
-            ocr=OcrOptions(engine=self.ocr_engine, language=self.ocr_lang),
             words=self.words,
-            infer=InferOptions(task=self.task, dtype=self.dtype, device=self.device, batch_tokens=self.batch_tokens),
-            read_workers=self.read_workers,
-            model_workers=self.model_workers,
         )
 
 
@@ -159,6 +118,9 @@ def summary(record: Mapping[str, Any]) -> str:
         lines += _table("entities", {**record["entities"]["by_label"], "overall": record["entities"]})
     names = [record["metric"], *(name for name in ("exact_match", "accuracy", "macro_f1") if name in record)]
     lines.append(", ".join(f"{name} {record[name]:.4f}" for name in dict.fromkeys(names)))
+    errors = {unit: error for unit, error in record.get("ece", {}).items() if error is not None}
+    if errors:
+        lines.append("calibration error: " + ", ".join(f"{unit} {error:.4f}" for unit, error in errors.items()))
     lines.append(
         f"{record['pages']} pages of {record['documents']} documents ({record['failed_pages']} failed), "
         f"{record['words']} words, {record['problems']} problems with annotations"

@@ -14,15 +14,19 @@ from functools import partial
 from typing import Any
 
 from jobs.cli import DONE, FAILED, connect_to_ray, parse_options, require_positive, run_job
+from jobs.field_options import FieldOptions
 from jobs.input_options import InputAccessOptions
 from jobs.reading_options import MEGA, ReadingOptions
 from model.checkpoint_source import BUNDLED_FORMS
 from model.untrained import UNTRAINED
 from pipelines.batch.inputs import normalise_input
 from pipelines.batch.options import RunOptions
+from pipelines.batch.output_files import RECORDS_CSV
+from pipelines.fields.acceptance import Acceptance, find_acceptance
 from pipelines.options import check_options
 from pipelines.schema import Task
 from pipelines.stages.count_pages import ListingOptions
+from pipelines.stages.model_loader import load_model_decoding
 from pipelines.storage.files import join_uri, normalise_uri
 
 
@@ -35,7 +39,8 @@ class ExtractedOptions:
     type is detected by content. Also patterns such as s3://bucket/2026/*.pdf, @FILE with an input a line, and the
     manifest.json of an S3 Inventory."""
     output: str
-    """Folder or s3://bucket/prefix for documents/, pages/, answers/, run.json and report.html."""
+    """Folder or s3://bucket/prefix for documents/, pages/, fields/, records/, answers/, run.json and
+    report.html."""
     model: str = BUNDLED_FORMS
     """Folder, hub id or s3:// URI of a LayoutLMv2 checkpoint that was fine-tuned for the task. The default comes with
     this package and finds entities of forms; "untrained" is a small one with random weights for any task."""
@@ -46,7 +51,7 @@ class ExtractedOptions:
 
 
 @dataclass(frozen=True)
-class Options(ReadingOptions, InputAccessOptions, ExtractedOptions):
+class Options(ReadingOptions, InputAccessOptions, FieldOptions, ExtractedOptions):
     """Options of `python -m jobs.extract`."""
 
     device: str = "auto"
@@ -55,6 +60,9 @@ class Options(ReadingOptions, InputAccessOptions, ExtractedOptions):
     """Take only the first pages of longer documents."""
     limit: int | None = None
     """Take no more than this many pages in all."""
+    accept_precision: float | None = None
+    """Accept fields whose scores are right this often, such as 0.95, by the curve that jobs.calibrate stored in the
+    checkpoint; the others are marked needs_review. By default no field is marked."""
     max_document_megabytes: float = 1000.0
     """Larger files are not opened, in millions of bytes."""
     read_workers: int | None = None
@@ -100,21 +108,40 @@ class Options(ReadingOptions, InputAccessOptions, ExtractedOptions):
             raise ValueError("--retry-failed keeps what --overwrite removes; give one of them")
         extract = replace(self.extract_options(self.model, self.task, self.questions), access=self.input_access())
         check_options(extract)
+        acceptance = accept_fields(self.model, self.task, self.accept_precision)
         return RunOptions(
             inputs=tuple(normalise_input(uri) for uri in self.input),
             output=normalise_uri(self.output),
             extract=extract,
             listing=ListingOptions(int(self.max_document_megabytes * MEGA), self.max_pages_per_document),
             limit=self.limit,
+            acceptance=acceptance,
             overwrite=self.overwrite,
             retry_failed=self.retry_failed,
             keep_going=self.keep_going,
             report_pages=self.report_pages,
+            records=self.record_options(self.task),
             deduplicate=self.deduplicate,
             command=tuple(command),
             read_workers=self.read_workers,
             model_workers=self.model_workers,
         )
+
+
+def accept_fields(model: str, task: Task, precision: float | None) -> Acceptance | None:
+    """The score at which fields are accepted; None if no precision is asked for.
+
+    Raises:
+        ValueError: the model finds no fields, was not calibrated, or has no score with the precision.
+        CheckpointError: the model cannot be read.
+    """
+    if precision is None:
+        return None
+    if task != "token-classification":
+        raise ValueError(
+            f"--accept-precision is for fields, which --task token-classification finds; the task is {task}"
+        )
+    return find_acceptance(load_model_decoding(model), precision, model)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -159,6 +186,11 @@ def summary(record: dict[str, Any], output: str) -> str:
     ]
     if kinds:
         lines.append("failures: " + ", ".join(f"{count} {kind}" for kind, count in kinds.items()))
+    fields, records = record.get("fields"), record.get("records")
+    if fields and fields["rows"]:
+        lines.append(f"{fields['rows']} fields")
+    if records:
+        lines.append(f"{records['rows']} records, {records['needs_review']} to review: {join_uri(output, RECORDS_CSV)}")
     if record["model"] == UNTRAINED:
         lines.append("the model is small and untrained: words and boxes are real, labels and scores are random")
     lines.append(f"report: {join_uri(output, 'report.html')}")

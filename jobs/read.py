@@ -15,11 +15,14 @@ from typing import Literal
 import tyro
 
 from jobs.cli import DONE, FAILED, describe_failure, parse_options, require_positive, run_job
+from jobs.field_options import FieldOptions
+from jobs.found_fields import NO_FIELDS, FoundFields, field_table, read_fields, write_records
 from jobs.input_options import InputAccessOptions
 from jobs.reading_options import ReadingOptions
-from jobs.tables import Format, findings, words, write_json, write_table
+from jobs.tables import Format, Table, findings, words, write_json, write_table
 from model.checkpoint_source import BUNDLED_FORMS
 from pipelines.errors import ProcessingError
+from pipelines.fields.records import RecordOptions
 from pipelines.options import ExtractOptions, check_options
 from pipelines.schema import Row, Task
 
@@ -32,8 +35,10 @@ class ReadOptions:
     """PDF, PNG, JPEG, TIFF, WebP, BMP, GIF, JPEG 2000 or HEIC files, or s3://bucket/key."""
     format: Format = "table"
     """table for people, csv, markdown, or json: whole rows as the batch job writes them."""
-    show: Literal["findings", "words"] = "findings"
-    """findings: entities, classes or answers; words: every word with its box. JSON holds both."""
+    show: Literal["findings", "fields", "entities", "words"] = "findings"
+    """findings: the record of each document with --fields, else what the model found: fields where there are any,
+    entities where there are none, classes, answers. fields: keys with their values; entities: also what belongs to no
+    field; words: every word with its box. JSON holds all of it."""
     pages: str | None = None
     """Pages to read, such as 1-3,7, counted from 1; by default all."""
     model: str = BUNDLED_FORMS
@@ -46,11 +51,11 @@ class ReadOptions:
 
 
 @dataclass(frozen=True)
-class Options(ReadingOptions, InputAccessOptions, ReadOptions):
+class Options(ReadingOptions, InputAccessOptions, FieldOptions, ReadOptions):
     """Options of `python -m jobs.read`."""
 
-    def checked(self) -> ExtractOptions:
-        """The options of the pipeline.
+    def checked(self) -> tuple[ExtractOptions, RecordOptions | None]:
+        """The options of the pipeline, and of the records that are asked for.
 
         Raises:
             ValueError: they make no sense.
@@ -61,8 +66,11 @@ class Options(ReadingOptions, InputAccessOptions, ReadOptions):
             raise ValueError("name a file to read: python -m jobs.read invoice.png")
         require_positive(self, ("dpi", "max_page_megapixels", "page_time_limit_seconds", "batch_tokens"))
         extract = replace(self.extract_options(self.model, self.task, self.questions), access=self.input_access())
+        if self.show in ("fields", "entities") and self.task != "token-classification":
+            raise ValueError(f"--show {self.show} is for --task token-classification, and the task is {self.task}")
+        wanted = self.record_options(self.task)
         check_options(extract)
-        return extract
+        return extract, wanted
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -71,11 +79,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return run_job(options.checked, partial(read, options), interrupted="interrupted")
 
 
-def read(options: Options, extract: ExtractOptions) -> int:
+def read(options: Options, checked: tuple[ExtractOptions, RecordOptions | None]) -> int:
     """Read the files and print what is on their pages; returns the exit status."""
     from pipelines.read import read_pages
     from pipelines.runtime.progress import Progress
 
+    extract, wanted = checked
     documents, chosen = choose_pages(options, extract)
     rows: list[Row] = []
     with Progress(len(chosen), "pages") as progress:
@@ -86,12 +95,23 @@ def read(options: Options, extract: ExtractOptions) -> int:
     for row in failed:
         reason = f"{row['error_kind']}: {row['error']}"
         print(f"error: {row['uri']}, page {row['page_index'] + 1}: {reason}", file=sys.stderr)
+    found = read_fields(documents, rows, wanted) if extract.task == "token-classification" else NO_FIELDS
     if options.format == "json":
-        write_json(sys.stdout, documents, rows, extract.task)
+        write_json(sys.stdout, documents, rows, extract.task, found.as_json())
+    elif wanted is not None and options.show == "findings":
+        write_records(sys.stdout, options.format, found)
     else:
-        table = words(rows) if options.show == "words" else findings(rows, extract.task)
-        write_table(sys.stdout, options.format, table)
+        write_table(sys.stdout, options.format, chosen_table(options, rows, found, extract.task))
     return FAILED if failed or len(documents) < len(options.files) else DONE
+
+
+def chosen_table(options: Options, rows: Sequence[Row], found: FoundFields, task: Task) -> Table:
+    """What `--show` asks for."""
+    if options.show == "words":
+        return words(rows)
+    if options.show == "fields" or (options.show == "findings" and found.fields):
+        return field_table(found.fields or [], is_complete=options.format != "table")
+    return findings(rows, task)
 
 
 def choose_pages(options: Options, extract: ExtractOptions) -> tuple[list[Row], list[tuple[Row, int]]]:

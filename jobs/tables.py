@@ -33,16 +33,16 @@ def findings(rows: Sequence[Row], task: Task) -> Table:
     """What the model found: a line an entity, a class, or an answer (also where there is none)."""
     if task == "token-classification":
         lines = [
-            (*_page(row), entity["label"], entity["text"], _score(entity["score"]), *entity["box"])
+            (*page_name(row), entity["label"], entity["text"], round_score(entity["score"]), *entity["box"])
             for row in rows
             for entity in row["entities"] or ()
         ]
         return Table(("file", "page", "label", "text", "score", *BOX_COLUMNS), lines)
     if task == "sequence-classification":
-        lines = [(*_page(row), row["label"], _score(row["score"])) for row in rows if row["status"] == "ok"]
+        lines = [(*page_name(row), row["label"], round_score(row["score"])) for row in rows if row["status"] == "ok"]
         return Table(("file", "page", "label", "score"), lines)
     lines = [
-        (*_page(row), answer["question"], answer["text"] or "", _score(answer["score"]))
+        (*page_name(row), answer["question"], answer["text"] or "", round_score(answer["score"]))
         for row in rows
         for answer in row["answers"] or ()
     ]
@@ -56,7 +56,7 @@ def words(rows: Sequence[Row]) -> Table:
         texts = row["words"] or ()
         confidences = row["word_confidences"] or [None] * len(texts)
         for text, box, confidence in zip(texts, row["boxes"] or (), confidences, strict=True):
-            lines.append((*_page(row), text, "" if confidence is None else _score(confidence), *box))
+            lines.append((*page_name(row), text, "" if confidence is None else round_score(confidence), *box))
     return Table(("file", "page", "word", "confidence", *BOX_COLUMNS), lines)
 
 
@@ -73,22 +73,30 @@ def write_table(out: IO[str], style: Format, table: Table) -> None:
         _write_aligned(out, table)
 
 
-def write_json(out: IO[str], documents: Sequence[Row], rows: Sequence[Row], task: Task) -> None:
-    """Write `{"documents": [...], "pages": [...]}` with the columns of the batch job's tables."""
+def write_json(
+    out: IO[str], documents: Sequence[Row], rows: Sequence[Row], task: Task, others: dict[str, list[Any]]
+) -> None:
+    """Write `{"documents": [...], "pages": [...], ...}` with the columns of the batch job's tables.
+
+    Args:
+        others: more tables by their names, as plain JSON.
+    """
     listed = [
         json.loads(row_json({**document, "pages_selected": document["page_count"]}, DOCUMENTS))
         for document in documents
     ]
     pages = [json.loads(row_json(row, page_schema(task))) for row in rows]
-    json.dump({"documents": listed, "pages": pages}, out, ensure_ascii=False, indent=1)
+    json.dump({"documents": listed, "pages": pages, **others}, out, ensure_ascii=False, indent=1)
     out.write("\n")
 
 
-def _page(row: Row) -> tuple[str, int]:
+def page_name(row: Row) -> tuple[str, int]:
+    """The name of the page's file, and the page's number, from 1."""
     return PurePosixPath(row["uri"]).name, row["page_index"] + 1
 
 
-def _score(value: float) -> float:
+def round_score(value: float) -> float:
+    """A score as it is printed."""
     return round(value, 3)
 
 

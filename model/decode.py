@@ -177,6 +177,15 @@ def decode_entities(
     return entities
 
 
+def entity_labels(entities: Sequence[Entity], word_count: int) -> list[str]:
+    """BIO labels of words, one a word: `B-` at the first word of an entity, `I-` at its others, `O` outside."""
+    labels = ["O"] * word_count
+    for entity in entities:
+        for word in entity.words:
+            labels[word] = f"{'B' if word == entity.words[0] else 'I'}-{entity.label}"
+    return labels
+
+
 def decode_answer(
     windows: Sequence[Window], words: Sequence[str], boxes: Sequence[Box], *, longest_answer: int = 64
 ) -> Answer:

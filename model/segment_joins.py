@@ -2,7 +2,7 @@
 
 The features of a pair of segments go through one hidden layer of rectified units. Its weights are learned on labelled
 pages by `pipelines.training.segment_joins` and stand in the checkpoint's `decoding.json`; those of `default_joins` were
-learned on drawn forms and serve any checkpoint.
+learned on drawn forms and serve any other checkpoint.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ MAX_LINE_GAP = 3.0
 _BULLET = re.compile(r"[•\-*o·]|\(?\w{1,3}[.)]")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class JoinClassifier:
     """The weights of the classifier.
 

@@ -35,7 +35,7 @@ from pipelines.stages.count_pages import CountPages, ListingOptions, RejectOvers
 from pipelines.stages.fetch import Fetch
 from pipelines.stages.infer import Infer
 from pipelines.stages.merge import Merge, MergeOptions
-from pipelines.stages.model_loader import load_config, load_model, load_tokenizer, model_labels
+from pipelines.stages.model_loader import load_config, load_model, load_model_decoding, load_tokenizer, model_labels
 from pipelines.stages.ocr import OCR_SHARE, Ocr
 from pipelines.stages.preview import Preview
 from pipelines.stages.rasterize import Rasterize
@@ -153,7 +153,10 @@ def preview_pages(
 
 
 def merge_options(options: ExtractOptions) -> MergeOptions:
-    """What the logits mean is read from the checkpoint's configuration."""
+    """What the logits mean is read from the checkpoint's configuration and its `decoding.json`."""
     labels = model_labels(options.model, options.task)
     several = load_config(options.model, options.task).problem_type == "multi_label_classification"
-    return MergeOptions(options.task, labels, options.questions, several, options.min_read_quality)
+    decoding = load_model_decoding(options.model)
+    if options.decode != "auto":
+        decoding = replace(decoding, method=options.decode)
+    return MergeOptions(options.task, labels, options.questions, several, options.min_read_quality, decoding)

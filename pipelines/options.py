@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from model import LayoutLMv2Tokenizer
+from model.decoding import DecodeChoice
 from model.ocr.engine import OcrEngine, OcrOptions, choose_engine
 from pipelines.schema import Task
 from pipelines.stages.infer import InferOptions
@@ -44,6 +45,7 @@ class ExtractOptions:
         task: what the model is asked of each page.
         questions: for question answering.
         stride: tokens that neighbouring windows of a long page share.
+        decode: what gets a label: words, segments of lines, or what the checkpoint says.
         min_read_quality: pages that were read less well than this, 0 to 1, are marked `needs_review`.
         limits: what reading one page may cost.
         access: how documents are reached.
@@ -53,6 +55,7 @@ class ExtractOptions:
     task: Task = "token-classification"
     questions: tuple[str, ...] = ()
     stride: int = 128
+    decode: DecodeChoice = "auto"
     min_read_quality: float = 0.0
     limits: PageLimits = field(default_factory=PageLimits)
     rasterize: RasterizeOptions = field(default_factory=RasterizeOptions)

@@ -11,9 +11,10 @@ from pipelines.batch.document_tables import DocumentTable
 from pipelines.batch.output_files import RECORDS_CSV, list_written
 from pipelines.batch.ownership import check_ownership
 from pipelines.batch.whole_documents import WholeDocument, fold_documents
+from pipelines.fields.acceptance import Acceptance, FieldCounts, acceptance_record, count_fields, needs_review
 from pipelines.fields.document_fields import PAGE_COLUMNS, document_fields
 from pipelines.fields.record_csv import write_csv
-from pipelines.fields.records import DocumentStatus, RecordMaker, RecordOptions, record_schema
+from pipelines.fields.records import DocumentStatus, RecordMaker, RecordOptions, page_problems, record_schema
 from pipelines.fields.value_types import Conventions, ValueReader
 from pipelines.schema import FIELDS, Row
 from pipelines.storage.files import Storage, join_uri
@@ -27,24 +28,31 @@ class FieldTotals:
     fields: int = 0
     fields_to_review: int = 0
     by_value_type: Counter[str] = field(default_factory=Counter)
+    accepted: FieldCounts = field(default_factory=FieldCounts)
     records: int = 0
     records_to_review: int = 0
 
-    def as_json(self, options: RecordOptions | None) -> dict[str, Any]:
+    def as_json(self, options: RecordOptions | None, acceptance: Acceptance | None = None) -> dict[str, Any]:
         """What `run.json` says of it."""
         by_value_type = dict(sorted(self.by_value_type.items()))
         fields = {"rows": self.fields, "needs_review": self.fields_to_review, "by_value_type": by_value_type}
-        if options is None:
-            return {"fields": fields, "records": None}
-        records = {"rows": self.records, "needs_review": self.records_to_review}
-        asked = {"min_field_score": options.min_score, "spec": options.spec.as_json()}
-        return {"fields": fields, "records": {**records, **asked}}
+        record: dict[str, Any] = {"fields": fields, "records": None}
+        if options is not None:
+            asked = {"min_field_score": options.min_score, "spec": options.spec.as_json()}
+            record["records"] = {"rows": self.records, "needs_review": self.records_to_review, **asked}
+        return record if acceptance is None else record | acceptance_record(self.accepted, acceptance)
 
 
-def write_fields(storage: Storage, output: str, options: RecordOptions | None, run_id: str) -> FieldTotals:
+def write_fields(
+    storage: Storage, output: str, options: RecordOptions | None, run_id: str, acceptance: Acceptance | None = None
+) -> FieldTotals:
     """Write `fields/`, and with a specification `records/` and `records.csv`, which are removed without one.
 
     The files of earlier runs are removed when those of this one are written.
+
+    Args:
+        options: how records are made; None makes none.
+        acceptance: fields that it does not accept are marked `needs_review`; None marks those of pages alone.
 
     Raises:
         OutputClaimedError: another run owns the output by now.
@@ -56,6 +64,9 @@ def write_fields(storage: Storage, output: str, options: RecordOptions | None, r
     conventions = Conventions() if options is None else options.spec.conventions
     for document in fold_documents(storage, output, PAGE_COLUMNS, list[Row], _add_page):
         rows = document_fields(document.state, reader, conventions)
+        if acceptance is not None:
+            rows = [row | {"needs_review": bool(row["needs_review"]) or needs_review(row, acceptance)} for row in rows]
+            totals.accepted += count_fields(rows, acceptance)
         for row in rows:
             field_table.add(row)
             totals.by_value_type[row["value_type"] or "empty"] += 1
@@ -82,14 +93,9 @@ def _add_page(pages: list[Row], row: Row) -> None:
 
 
 def _status(document: WholeDocument[list[Row]]) -> DocumentStatus:
-    problems = []
+    problems = list(page_problems(document.state))
     if document.error_kind is not None:
-        problems.append(f"{document.error_kind}: {document.error}")
-    failed = [page for page in document.state if page["status"] == "failed"]
-    if failed:
-        first = min(failed, key=lambda page: page["page_index"])
-        others = f", and {len(failed) - 1} more" if len(failed) > 1 else ""
-        problems.append(f"page {first['page_index'] + 1} failed: {first['error_kind']}{others}")
+        problems.insert(0, f"{document.error_kind}: {document.error}")
     if document.missing:
         problems.append(f"missing pages: {document.missing}")
     return DocumentStatus(document.document_id, document.uri, tuple(problems))

@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from pipelines.fields.acceptance import Acceptance
 from pipelines.fields.records import RecordOptions
 from pipelines.options import ExtractOptions
 from pipelines.stages.count_pages import ListingOptions
@@ -19,6 +20,7 @@ class RunOptions:
         inputs: folders, files, `s3://bucket/prefix`.
         output: folder or prefix; an earlier run's output of the same options is completed.
         limit: the most pages in all; None takes all.
+        acceptance: which fields are accepted; None marks none.
         overwrite: remove what an earlier run wrote, whatever its options.
         retry_failed: do the failed documents and pages of an earlier run again. All options may differ from that run's
             except the model, the task and the questions; pages that it read stay as they are.
@@ -36,6 +38,7 @@ class RunOptions:
     extract: ExtractOptions
     listing: ListingOptions = field(default_factory=ListingOptions)
     limit: int | None = None
+    acceptance: Acceptance | None = None
     overwrite: bool = False
     retry_failed: bool = False
     keep_going: bool = False
@@ -53,4 +56,7 @@ class RunOptions:
         for name in ("device", "threads", "batch_tokens"):
             del extract["infer"][name]
         del extract["limits"], extract["access"]
-        return json.loads(json.dumps({"extract": extract, "listing": asdict(self.listing), "limit": self.limit}))
+        options = {"extract": extract, "listing": asdict(self.listing), "limit": self.limit}
+        if self.acceptance is not None:
+            options["acceptance"] = asdict(self.acceptance)
+        return json.loads(json.dumps(options))

@@ -82,7 +82,7 @@ def _run_phases(
                 if options.extract.task == "question-answering":
                     write_answers(storage, options.output, options.extract.questions, claim.run_id)
                 if options.extract.task == "token-classification":
-                    fields = write_fields(storage, options.output, options.records, claim.run_id)
+                    fields = write_fields(storage, options.output, options.records, claim.run_id, options.acceptance)
                 break
             except DamagedFileError as error:  # its pages are written again
                 if not is_own_file(error.uri, options.output):
@@ -97,7 +97,7 @@ def _run_phases(
     seconds = PhaseSeconds(discovered - started, extracted - discovered, time.monotonic() - started)
     record |= completed_fields(options, audit, pages, seconds)
     if fields is not None:
-        record |= fields.as_json(options.records)
+        record |= fields.as_json(options.records, options.acceptance)
     record["damaged"] = claim.set_aside.names
     claim.write(record)
     write_report(storage, options.output, record, options.report_pages, options.extract.limits, options.extract.access)

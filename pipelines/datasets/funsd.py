@@ -2,7 +2,8 @@
 
 Labels, boxes and their order are those of LayoutLMv2 (paper, section 4.1; published code `funsd.py` of layoutlmft):
 seven BIO labels, a box for each word, `int(1000 * x / width)`; "other" is O; words without text are dropped, and
-entities of such words; the order is that of the annotation. The dev split is the last 29 of the 149 training forms by
+entities of such words; the order is that of the annotation. Links are those from a header to its questions and from a
+question to its answers, whichever way they are stored. The dev split is the last 29 of the 149 training forms by
 file name.
 
 On disk: `training_data/` and `testing_data/` (as in the published archive, there within `dataset/`), each with
@@ -26,6 +27,7 @@ LABELS = bio_labels(("HEADER", "QUESTION", "ANSWER"))
 DEV_FORMS = 29
 
 _KINDS = ("header", "question", "answer", "other")
+_LINKED_KINDS = (("header", "question"), ("question", "answer"))
 
 
 class _Entity(NamedTuple):
@@ -98,6 +100,7 @@ def _read_form(storage: Storage, uri: str, folder: str, report: Report) -> Label
         has_words = len(words) > first
         entities[identity] = _Entity(kind, first, len(words) - 1) if has_words else None
     repairs.report(uri, report)
+    links = _links(form, entities, uri, report)
     return LabelledPage(
         document_id=f"funsd/{folder}/{name}",
         uri=image_uri,
@@ -105,7 +108,8 @@ def _read_form(storage: Storage, uri: str, folder: str, report: Report) -> Label
         words=tuple(words),
         boxes=tuple(boxes),
         labels=tuple(labels),
-        questions=tuple(_questions(entities, _links(form, entities, uri, report), words)),
+        questions=tuple(_questions(entities, links, words)),
+        links=_first_words(entities, links),
     )
 
 
@@ -127,6 +131,20 @@ def _links(form: list[Any], entities: Mapping[Any, _Entity | None], uri: str, re
     if broken:
         report(uri, f"{len(broken)} links that are no pair of the form's blocks are ignored: {shortened(broken)}")
     return links
+
+
+def _first_words(entities: Mapping[Any, _Entity | None], links: list[tuple[Any, Any]]) -> tuple[tuple[int, int], ...]:
+    """The links from headers to questions and from questions to answers, by the first words of both, each once.
+
+    Links are stored in either direction, at either entity or at both; those of other kinds, and those of entities
+    without words, are left out.
+    """
+    found: dict[tuple[int, int], None] = {}
+    for pair in links:
+        for source, target in ((entities[pair[0]], entities[pair[1]]), (entities[pair[1]], entities[pair[0]])):
+            if source and target and (source.kind, target.kind) in _LINKED_KINDS:
+                found.setdefault((source.first, target.first))
+    return tuple(found)
 
 
 def _questions(

@@ -2,14 +2,15 @@
 
 The columns are those of `pages/*.parquet` of an extraction: `words` and `boxes`, and the ground truth in `labels` (one
 BIO label a word), `label` (the page's class) or `answers`. Optional columns are `split` (train, dev or test; without it
-a hash of the document decides, 80/10/10), `questions` and `keys` as in `pipelines.datasets.types.LABELLED_PAGE`, and
-`image`, the page as a PNG or JPEG file, if there is no file at `uri`. Failed rows are left out.
+a hash of the document decides, 80/10/10), `questions` and `keys` as in `pipelines.datasets.types.LABELLED_PAGE`,
+`links` of entities by their first words, as in its `true_links`, and `image`, the page as a PNG or JPEG file, if there
+is no file at `uri`. Failed rows are left out.
 """
 
 from __future__ import annotations
 
 import mimetypes
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -18,7 +19,7 @@ import pyarrow.parquet as pq
 
 from model.decode import split_label
 from pipelines.datasets.annotations import coordinates, shortened
-from pipelines.datasets.types import QUESTION, Box, BoxRepairs, LabelledPage, Question, Report, hashed_split
+from pipelines.datasets.types import LINK, QUESTION, Box, BoxRepairs, LabelledPage, Question, Report, hashed_split
 from pipelines.errors import ProcessingError, raise_infrastructure_error
 from pipelines.schema import BOX, Row, Task
 from pipelines.storage.files import Storage, join_uri
@@ -38,6 +39,7 @@ LABELLED_PAGE_FILE = pa.schema(
         ("label", pa.string()),
         ("questions", pa.list_(QUESTION)),
         ("keys", pa.list_(pa.struct([("key", pa.string()), ("value", pa.string())]))),
+        ("links", pa.list_(LINK)),
         ("split", pa.string()),
         ("image", pa.binary()),
     ]
@@ -45,7 +47,7 @@ LABELLED_PAGE_FILE = pa.schema(
 """The columns that `write_labelled_pages` writes."""
 
 _IDENTITY = ("document_id", "uri", "page_index", "page_count")
-_READ = (*_IDENTITY, "words", "boxes", "labels", "label", "answers", "questions", "keys", "split", "status")
+_READ = (*_IDENTITY, "words", "boxes", "labels", "label", "answers", "questions", "keys", "links", "split", "status")
 _ROW_SEPARATOR = ".parquet#"
 
 
@@ -53,6 +55,7 @@ def read(storage: Storage, data: str, split: str, task: Task, report: Report) ->
     """The pages of a split ("all" for every page), in the order of files and rows.
 
     Boxes are already in thousandths of the page; those that are inverted or leave the page are repaired and reported.
+    Links that do not lead from the first word of an entity to that of another are reported and left out.
     Rows without ground truth for the task, and inconsistent ones, are reported and left out.
 
     Raises:
@@ -144,6 +147,9 @@ def write_labelled_pages(
                 "label": page.label,
                 "questions": [vars(question) for question in page.questions],
                 "keys": [{"key": key, "value": value} for key, value in page.keys],
+                "links": None
+                if page.links is None
+                else [{"from_word": source, "to_word": target} for source, target in page.links],
                 "split": split,
                 "image": image,
             }
@@ -234,6 +240,7 @@ def _page(row: Row, row_uri: str, task: Task, report: Report) -> LabelledPage:
     if not all(isinstance(word, str) for word in words or ()):
         raise ValueError("a word is no text")
     uri = row_uri if row["has_image"] else row["uri"]
+    labels = None if word_labels is None else tuple(label or "O" for label in word_labels)
     return LabelledPage(
         document_id=row["document_id"],
         uri=uri,
@@ -242,11 +249,39 @@ def _page(row: Row, row_uri: str, task: Task, report: Report) -> LabelledPage:
         page_count=row["page_count"],
         words=None if words is None else tuple(words),
         boxes=None if words is None else _boxes(boxes, row_uri, report),
-        labels=None if word_labels is None else tuple(label or "O" for label in word_labels),
+        labels=labels,
         label=row.get("label"),
         questions=tuple(_questions(row, count)),
         keys=tuple((pair["key"], pair["value"]) for pair in row.get("keys") or ()),
+        links=_links(row.get("links"), labels or (), row_uri, report),
     )
+
+
+def _links(
+    given: list[Any] | None, labels: Sequence[str], row_uri: str, report: Report
+) -> tuple[tuple[int, int], ...] | None:
+    """The links between different entities; others are reported. As `decode_entities`, a kind's first I- begins one."""
+    if given is None:
+        return None
+    begins = set()
+    before = ""
+    for index, label in enumerate(labels):
+        prefix, kind = split_label(label)
+        if kind and (prefix == "B" or kind != before):
+            begins.add(index)
+        before = kind
+    links: dict[tuple[int, int], None] = {}
+    broken = []
+    for link in given:
+        ends: tuple[Any, Any] = (link.get("from_word"), link.get("to_word")) if isinstance(link, dict) else (None, None)
+        source, target = ends
+        if source in begins and target in begins and source != target:
+            links.setdefault((source, target))
+        else:
+            broken.append([source, target])
+    if broken:
+        report(row_uri, f"{len(broken)} links that are no first words of two entities are ignored: {shortened(broken)}")
+    return tuple(links)
 
 
 def _boxes(boxes: Any, row_uri: str, report: Report) -> tuple[Box, ...]:

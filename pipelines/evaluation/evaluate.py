@@ -37,6 +37,9 @@ from pipelines.stages.ray_data import map_stage, map_stages
 from pipelines.storage.files import Storage, join_uri
 from pipelines.storage.tables import table_files, write_table
 
+KEPT = tuple(column.name for column in GROUND_TRUTH)
+"""Columns of the ground truth, which all stages keep."""
+
 PROBLEMS_NAMED = 10
 """Problems of a corpus that the record lists; the others are only counted."""
 
@@ -50,13 +53,25 @@ def predict_pages(pages: ray.data.Dataset, options: EvaluateOptions, pools: Pool
     Returns:
         One row a page, in the same order, with the columns of `prediction_schema(options.task)`.
     """
-    extract = ExtractOptions(options.model, options.task, infer=options.infer)
+    merge = partial(Merge, merge_options(extract_options(options)), kept=KEPT)
+    return map_stage(infer_labelled(pages, options, pools), merge, prediction_schema(options.task), pools)
+
+
+def infer_labelled(pages: ray.data.Dataset, options: EvaluateOptions, pools: Pools) -> ray.data.Dataset:
+    """The logits of the model for labelled pages, lazily: `predict_pages` before its last stage.
+
+    Returns:
+        One row a page, in the same order, with the columns of `INFERRED` and the ground truth.
+    """
     pages.context.execution_options.preserve_order = True
     read = map_stages(pages, example_steps(options.preprocess), EXAMPLE, pools, "read")
-    inferred_schema = pa.schema([*INFERRED, *GROUND_TRUTH])
-    inferred = map_stages(read, infer_steps(extract, pools.infer_threads), inferred_schema, pools, "infer")
-    merge = partial(Merge, merge_options(extract), kept=tuple(column.name for column in GROUND_TRUTH))
-    return map_stage(inferred, merge, prediction_schema(options.task), pools)
+    infer = infer_steps(extract_options(options), pools.infer_threads)
+    return map_stages(read, infer, pa.schema([*INFERRED, *GROUND_TRUTH]), pools, "infer")
+
+
+def extract_options(options: EvaluateOptions) -> ExtractOptions:
+    """The options of the stages that infer and merge."""
+    return ExtractOptions(options.model, options.task, infer=options.infer)
 
 
 def prediction_schema(task: Task) -> pa.Schema:
@@ -70,8 +85,8 @@ def evaluate(options: EvaluateOptions, corpus: Corpus) -> dict[str, Any]:
     Rows are scored as they come, and few are kept: memory does not grow with images or windows.
 
     Returns:
-        The record that `metrics.json` holds: what was evaluated, `metric` (the name of the main figure), and all
-        figures of `Scores.values`.
+        The record that `metrics.json` holds: what was evaluated, `metric` (the name of the main figure), all figures
+        of `Scores.values`, and `calibration`.
 
     Raises:
         MissingPagesError: a page was lost on the way.
@@ -89,7 +104,7 @@ def evaluate(options: EvaluateOptions, corpus: Corpus) -> dict[str, Any]:
     if options.output is not None and options.predictions:
         tables = _written(tables, storage, join_uri(options.output, "predictions"))
     worst = WorstPages(options.report_pages if options.output is not None else 0, options.task)
-    rows = worst.observe(_rows(tables, len(pages)))
+    rows = worst.observe(page_rows(tables, len(pages)))
     scores = score_pages(options.dataset, options.task, rows, words_read=options.words == "ocr")
     check_scores(options, scores, len(pages))
     record = evaluation_record(options, corpus, scores)
@@ -116,6 +131,7 @@ def evaluation_record(options: EvaluateOptions, corpus: Corpus, scores: Scores) 
         "words_from": options.words,
         "metric": scores.main_name,
         **scores.values,
+        "calibration": scores.calibration,
         "problems": len(corpus.problems),
         "first_problems": [
             {"uri": problem.uri, "message": problem.message} for problem in corpus.problems[:PROBLEMS_NAMED]
@@ -148,7 +164,8 @@ class WorstPages:
         self.rows = nsmallest(self.limit, self.rows, key=lambda row: page_quality(row, self.task))
 
 
-def _rows(tables: Iterable[pa.Table], total: int) -> Iterator[Row]:
+def page_rows(tables: Iterable[pa.Table], total: int) -> Iterator[Row]:
+    """The rows of tables, while a line on the terminal tells how many of `total` pages are done."""
     with Progress(total, "pages") as progress:
         for table in tables:
             rows = table.to_pylist()

@@ -1,10 +1,12 @@
 """`report.html` of an evaluation: the figures, the most frequent mistakes, and the worst pages drawn.
 
-One file that loads nothing from elsewhere; the drawn pages are written beside it as PNG too, under `pictures/`.
+One file that loads nothing from elsewhere; the plot of the scores and the drawn pages are written beside it as PNG too,
+as `risk-coverage.png` and under `pictures/`.
 """
 
 from __future__ import annotations
 
+import base64
 import io
 import re
 from collections.abc import Mapping, Sequence
@@ -19,6 +21,7 @@ from pipelines.datasets.labelled_pages import is_embedded_image, read_embedded_i
 from pipelines.documents.document import Document
 from pipelines.documents.rendering import render_preview
 from pipelines.errors import describe_error
+from pipelines.evaluation.calibration_plot import plot_calibration
 from pipelines.evaluation.overlays import (
     COLORS,
     DASHED,
@@ -40,6 +43,8 @@ PREVIEW_PIXELS = 1100
 
 JPEG_QUALITY = 72
 
+PLOT_NAME = "risk-coverage.png"
+
 MAX_MISTAKES = 15
 MAX_CLASSES = 40
 """A larger confusion matrix is not readable and left out."""
@@ -53,7 +58,13 @@ VERDICTS = {
 }
 
 _PICTURE_NAME = re.compile(r"\d{3}-[\w.-]*\.png")
-_METRIC_TITLES = {"f1": "F1", "anls": "ANLS", "macro_f1": "Macro F1"}
+_METRIC_TITLES = {
+    "f1": "F1",
+    "anls": "ANLS",
+    "macro_f1": "Macro F1",
+    "ece": "Calibration error",
+    "risk_area": "Area under risk-coverage",
+}
 
 
 @dataclass(frozen=True)
@@ -99,7 +110,7 @@ class PageFigure:
 def write_evaluation_report(
     storage: Storage, output: str, task: Task, record: Mapping[str, Any], worst: Sequence[Row], failed: Sequence[Row]
 ) -> None:
-    """Write `report.html` and `pictures/*.png`.
+    """Write `report.html`, `pictures/*.png` and, where predictions have scores, `risk-coverage.png`.
 
     Args:
         record: as `evaluate` returns it.
@@ -109,6 +120,7 @@ def write_evaluation_report(
     for stored in list(storage.list_existing(join_uri(output, "pictures"))):
         if _PICTURE_NAME.fullmatch(stored.uri.rsplit("/", 1)[-1]):
             storage.delete(stored.uri)
+    plot = _write_plot(storage, output, record)
     mistakes = record.get("mistakes") or record.get("entities", {}).get("mistakes") or ()
     html = render_report(
         Path(__file__).with_name("report.html"),
@@ -120,6 +132,7 @@ def write_evaluation_report(
             (_metric_title(name), _number(value)) for name, value in record.items() if isinstance(value, (int, float))
         ],
         breakdowns=_breakdowns(record),
+        plot=base64.b64encode(plot).decode(),
         mistakes=mistakes[:MAX_MISTAKES],
         verdicts=VERDICTS,
         confusion=_confusion(record.get("confusion") or {}),
@@ -132,6 +145,17 @@ def write_evaluation_report(
         fill_opacity=FILL_OPACITY,
     )
     storage.write(join_uri(output, "report.html"), html.encode())
+
+
+def _write_plot(storage: Storage, output: str, record: Mapping[str, Any]) -> bytes:
+    """The plot of the scores, written as a PNG too; empty without scores, and that of an earlier evaluation goes."""
+    uri = join_uri(output, PLOT_NAME)
+    if not record.get("calibration"):
+        storage.delete(uri)
+        return b""
+    plot = plot_calibration(record["calibration"])
+    storage.write(uri, plot)
+    return plot
 
 
 def page_preview(storage: Storage, row: Row) -> Image.Image:
@@ -183,11 +207,19 @@ def _number(value: float | int | None) -> str:
 def _breakdowns(record: Mapping[str, Any]) -> list[Table]:
     """The figures by label and key that the record has."""
     entities, lenient = record.get("entities", {}), record.get("lenient", {})
+    scores = {
+        unit: {
+            **{name: figures[name] for name in ("count", "mean_score", "right", "ece")},
+            "risk_area": figures["risk_coverage"]["area"],
+        }
+        for unit, figures in record.get("calibration", {}).items()
+    }
     by_title = {
         "By label": record.get("by_label"),
         "By key": record.get("by_key"),
         "By key, without case, spaces and punctuation": lenient.get("by_key"),
         "Entities by label": entities.get("by_label"),
+        "Scores as probabilities": scores,
     }
     return [_table(title, figures) for title, figures in by_title.items() if figures]
 

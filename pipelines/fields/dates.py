@@ -18,6 +18,10 @@ MAX_WORDS = 5
 LANGUAGES = ("en", "de", "fr", "es", "it", "pt", "nl", "pl", "sv", "da", "nb", "fi", "cs", "ja", "zh")
 """Languages of names of months. Each takes time on values that are no dates."""
 
+_MONTHS = (
+    "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
+    "december",
+)  # fmt: skip
 _TIME = (
     r"(?:[T, ]+[0-9]{1,2}[:h][0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?"
     r"(?: ?[AaPp]\.?[Mm]\.?)?(?: ?Z|[+-][0-9]{2}:?[0-9]{2})?)?"
@@ -28,8 +32,8 @@ _NUMERIC_INSIDE = re.compile(r"(?<![0-9./-])" + _NUMERIC_DATE + r"(?![0-9/-])")
 _COMPACT = re.compile(r"([12][0-9]{3})([0-9]{2})([0-9]{2})")
 _WORD = re.compile(r"[^\W\d_]+")
 _NUMBER = re.compile(r"[0-9]+")
-_DAY_FIRST = re.compile(r"\b(?:d{1,2}|t{1,2}|j{1,2}|g{1,2})\W{0,3}m{1,2}\W{0,3}(?:y|j|a){2,4}\b")
-_MONTH_FIRST = re.compile(r"\bm{1,2}\W{0,3}d{1,2}\W{0,3}y{2,4}\b")
+_DAY_FIRST = re.compile(r"\b(?:dd|tt|jj|gg)\W{0,3}mm\W{0,3}(?:y|j|a){2,4}\b")
+_MONTH_FIRST = re.compile(r"\bmm\W{0,3}dd\W{0,3}y{2,4}\b")
 
 
 def order_in_value(text: str) -> DateOrder | None:
@@ -47,6 +51,8 @@ def order_in_value(text: str) -> DateOrder | None:
 def order_in_key(key: str) -> DateOrder | None:
     """The order that a key asks for, as in "Date (MM/DD/YYYY)"; None if it does not."""
     folded = key.casefold()
+    if "mm" not in folded:
+        return None
     if _MONTH_FIRST.search(folded):
         return "MDY"
     return "DMY" if _DAY_FIRST.search(folded) else None
@@ -62,6 +68,15 @@ class DateReader:
         settings = {"STRICT_PARSING": True, "PARSERS": ["absolute-time"], "DATE_ORDER": "DMY"}
         return DateDataParser(languages=list(LANGUAGES), try_previous_locales=False, settings=settings)
 
+    @cached_property
+    def _months(self) -> frozenset[str]:
+        """The words in dateparser's names of months, which tell at once that most values are no dates."""
+        from dateparser.languages.loader import LocaleDataLoader
+
+        locales = LocaleDataLoader().get_locale_map(languages=list(LANGUAGES)).values()
+        names = (name for locale in locales for month in _MONTHS for name in locale.info[month])
+        return frozenset(word.casefold() for name in names for word in _WORD.findall(name))
+
     def read(self, text: str, order: DateOrder | None) -> tuple[bool, date | None]:
         """Whether a text is a date, and the date; None where the order of day and month decides, and is not known.
 
@@ -74,7 +89,7 @@ class DateReader:
         found = _NUMERIC.fullmatch(text)
         if found is not None:
             return _numeric_date(found, order)
-        if not _may_be_written_date(text):
+        if not _may_be_written_date(text, self._months):
             return False, None
         parsed = self._parser.get_date_data(text).date_obj
         return parsed is not None, None if parsed is None else parsed.date()
@@ -91,14 +106,15 @@ class DateReader:
         return _numeric_date(inside[0], order)[1] if len(inside) == 1 else None
 
 
-def _may_be_written_date(text: str) -> bool:
-    """Whether a text could be a date with a month's name: it has a day, a year and few words."""
+def _may_be_written_date(text: str, months: frozenset[str]) -> bool:
+    """Whether a text could be a date with a month's name: it has that, a day, a year and few other words."""
     numbers = _NUMBER.findall(text)
     if not 2 <= len(numbers) <= 6 or not any(len(number) in (2, 4) for number in numbers):
         return False
     if max(map(len, numbers)) > 4 or len(text.split()) > MAX_WORDS + 2:
         return False
-    return 1 <= len(_WORD.findall(text)) <= MAX_WORDS
+    words = _WORD.findall(text)
+    return len(words) <= MAX_WORDS and any(word.casefold() in months for word in words)
 
 
 def _numeric_date(found: re.Match[str], order: DateOrder | None) -> tuple[bool, date | None]:

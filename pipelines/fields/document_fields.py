@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from pipelines.fields.acceptance import FORM_SOURCE
 from pipelines.fields.value_types import Conventions, TypedValue, ValueReader, learn_conventions
 from pipelines.schema import Row
 
@@ -11,9 +12,6 @@ PAGE_COLUMNS = (
     "document_id", "uri", "page_index", "status", "error_kind", "text_source", "pairs", "form_fields", "needs_review",
 )  # fmt: skip
 """Of a page's row: what the fields of a document and its record are made of."""
-
-FORM_SOURCE = "form"
-"""`text_source` of the fields of interactive forms."""
 
 MIN_OVERLAP = 0.5
 """Share of the smaller box that two boxes have in common where they are of one field."""

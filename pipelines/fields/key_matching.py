@@ -32,25 +32,32 @@ def normalise_key(key: str | None) -> str:
     return " ".join(letters.split())
 
 
-def match_keys(keys: Sequence[str | None], spellings: Sequence[str]) -> list[dict[int, float]]:
-    """For each key, the spellings that it resembles, by their position, each with a score from `MIN_SCORE` to 100.
+class KeyMatcher:
+    """Finds the spellings that keys resemble."""
 
-    What stands in brackets in a key, and an enumeration before it such as "A." or "12)", may be left out. Numbers in a
-    key are not compared by edit distance: they have to be those of the spelling.
-    """
-    from rapidfuzz import fuzz, process
+    def __init__(self, spellings: Sequence[str]) -> None:
+        self._spellings = [normalise_key(spelling) for spelling in spellings]
+        self._numbers = [_DIGITS.findall(spelling) for spelling in self._spellings]
 
-    wanted = [normalise_key(spelling) for spelling in spellings]
-    numbers = [_DIGITS.findall(spelling) for spelling in wanted]
-    by_form: dict[str, dict[int, float]] = {form: {} for key in keys for form in _forms(key)}
-    forms = list(by_form)
-    for start in range(0, len(forms), KEYS_AT_A_TIME):
-        chosen = forms[start : start + KEYS_AT_A_TIME]
-        scores = process.cdist(chosen, wanted, scorer=fuzz.ratio, score_cutoff=MIN_SCORE)
-        for row, column in zip(*scores.nonzero(), strict=True):
-            if _DIGITS.findall(chosen[row]) == numbers[column]:
-                by_form[chosen[row]][int(column)] = float(scores[row, column])
-    return [_best([by_form[form] for form in _forms(key)]) for key in keys]
+    def match(self, keys: Sequence[str | None]) -> list[dict[int, float]]:
+        """For each key, the spellings that it resembles, by their position, each with a score from `MIN_SCORE` to 100.
+
+        What stands in brackets in a key, and an enumeration before it such as "A." or "12)", may be left out. Numbers
+        in a key are not compared by edit distance: they have to be those of the spelling.
+        """
+        from rapidfuzz import fuzz, process
+
+        forms_of = {key: _forms(key) for key in dict.fromkeys(keys)}
+        by_form: dict[str, dict[int, float]] = {form: {} for forms in forms_of.values() for form in forms}
+        all_forms = list(by_form)
+        for start in range(0, len(all_forms), KEYS_AT_A_TIME):
+            forms = all_forms[start : start + KEYS_AT_A_TIME]
+            scores = process.cdist(forms, self._spellings, scorer=fuzz.ratio, score_cutoff=MIN_SCORE)
+            for row, column in zip(*(indices.tolist() for indices in scores.nonzero()), strict=True):
+                if _DIGITS.findall(forms[row]) == self._numbers[column]:
+                    by_form[forms[row]][column] = float(scores[row, column])
+        found = {key: _best([by_form[form] for form in forms]) for key, forms in forms_of.items()}
+        return [found[key] for key in keys]
 
 
 def _forms(key: str | None) -> list[str]:

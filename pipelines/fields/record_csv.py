@@ -26,17 +26,15 @@ def write_csv(out: IO[str], columns: Iterable[str], rows: Iterable[Row]) -> None
     writer.writerows([_cell(row[name]) for name in columns] for row in rows)
 
 
-def _cell(value: Any) -> str:
+def plain_value(value: Any) -> str:
+    """A value of a record as text: the values of a list are joined, null is empty."""
     if isinstance(value, (list, tuple)):
-        return _text(LIST_SEPARATOR.join("" if part is None else _plain(part) for part in value))
-    return "" if value is None else _text(_plain(value)) if isinstance(value, str) else _plain(value)
-
-
-def _plain(value: Any) -> str:
+        return LIST_SEPARATOR.join(map(plain_value, value))
     if isinstance(value, bool):
         return str(value).lower()
-    return repr(value) if isinstance(value, float) else str(value)
+    return "" if value is None else repr(value) if isinstance(value, float) else str(value)
 
 
-def _text(text: str) -> str:
-    return f"'{text}" if _FORMULA.match(text) else text
+def _cell(value: Any) -> str:
+    text = plain_value(value)
+    return f"'{text}" if isinstance(value, (str, list, tuple)) and _FORMULA.match(text) else text

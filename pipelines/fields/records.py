@@ -9,10 +9,11 @@ from typing import Any
 
 import pyarrow as pa
 
+from pipelines.fields.acceptance import FORM_SOURCE
 from pipelines.fields.contacts import looks_like_phone
-from pipelines.fields.document_fields import FORM_SOURCE, document_conventions
+from pipelines.fields.document_fields import document_conventions
 from pipelines.fields.field_spec import FieldSpec, RecordSpec
-from pipelines.fields.key_matching import match_keys
+from pipelines.fields.key_matching import KeyMatcher
 from pipelines.fields.value_text import clean_text
 from pipelines.fields.value_types import Conventions, ValueReader, ValueType
 from pipelines.schema import Row
@@ -76,6 +77,16 @@ class _Match:
         return self.key_score, self.normalized is not None, self.row["score"] or 0.0
 
 
+def page_problems(pages: Sequence[Row]) -> tuple[str, ...]:
+    """The problem of a document of which pages failed: the first of them and the number of others; else nothing."""
+    failed = [page for page in pages if page["status"] == "failed"]
+    if not failed:
+        return ()
+    first = min(failed, key=lambda page: page["page_index"])
+    others = f", and {len(failed) - 1} more" if len(failed) > 1 else ""
+    return (f"page {first['page_index'] + 1} failed: {first['error_kind']}{others}",)
+
+
 def record_schema(spec: RecordSpec) -> pa.Schema:
     """The columns of `records/*.parquet`: an amount has a column for its currency too."""
     columns = [pa.field("document_id", pa.string(), nullable=False), pa.field("uri", pa.string(), nullable=False)]
@@ -93,9 +104,10 @@ class RecordMaker:
 
     def __init__(self, options: RecordOptions, reader: ValueReader) -> None:
         self._spec, self._reader, self._min_score = options.spec, reader, options.min_score
-        spec = options.spec
-        self._spellings = [key for wanted in spec.fields for key in wanted.keys]
-        self._positions = [index for index, wanted in enumerate(spec.fields) for _ in wanted.keys]
+        fields = options.spec.fields
+        self._keys = KeyMatcher([key for wanted in fields for key in wanted.keys])
+        self._positions = [position for position, wanted in enumerate(fields) for _ in wanted.keys]
+        self._sections = [None if wanted.section is None else KeyMatcher([wanted.section]) for wanted in fields]
 
     def make(self, document: DocumentStatus, fields: Sequence[Row]) -> Row:
         """A row of `record_schema`.
@@ -116,15 +128,16 @@ class RecordMaker:
         """For each field of the specification the fields that it asks for; those without a value do not count."""
         filled = [row for row in fields if (row["value"] or "").strip() or row["value_type"] == "check_box"]
         matches: list[list[_Match]] = [[] for _ in self._spec.fields]
-        for row, scores in zip(filled, match_keys([row["key"] for row in filled], self._spellings), strict=True):
+        for row, scores in zip(filled, self._keys.match([row["key"] for row in filled]), strict=True):
             best: dict[int, float] = {}
             for spelling, score in scores.items():
                 position = self._positions[spelling]
                 best[position] = max(score, best.get(position, 0.0))
             for position, score in best.items():
-                wanted = self._spec.fields[position]
-                if wanted.section is None or match_keys([row["section"]], [wanted.section])[0]:
-                    matches[position].append(_Match(row, score, self._read(wanted.type, row, conventions)))
+                section = self._sections[position]
+                if section is None or section.match([row["section"]])[0]:
+                    kind = self._spec.fields[position].type
+                    matches[position].append(_Match(row, score, self._read(kind, row, conventions)))
         return matches
 
     def _read(self, wanted: ValueType, row: Row, conventions: Conventions) -> str | None:
@@ -156,7 +169,7 @@ class RecordMaker:
             yield f"score {low.row['score'] or 0.0:.2f} is below {self._min_score:g}"
         pages = sorted({match.row["page_index"] + 1 for match in used if match.row["needs_review"]})
         if pages:
-            yield f"on page {', '.join(map(str, pages))}, which needs review"
+            yield f"the field on page {', '.join(map(str, pages))} needs review"
 
 
 def _best(matches: Sequence[_Match]) -> _Match:

@@ -14,13 +14,13 @@ from pipelines.schema import Row, Task, page_schema
 from pipelines.stages.base import rows_to_table
 
 DECIMALS = 6
-"""Of scores, confidences and seconds: about the precision of a float32."""
+"""Of scores, confidences and seconds: about the precision of a float32. A float64 is written exactly."""
 
 PREVIEW = pa.field("preview", pa.binary())
 
 
 def row_json(row: Row, schema: pa.Schema) -> bytes:
-    """A row as one line of JSON: maps as objects, bytes in base64, NaN and infinity as null."""
+    """A row as one line of JSON: maps as objects, bytes in base64, dates in ISO 8601, NaN and infinity as null."""
     return rows_json([row], schema)[1:-1]
 
 
@@ -43,13 +43,18 @@ def _plain(value: Any, kind: pa.DataType) -> Any:
     if pa.types.is_map(kind):
         return {name: _plain(item, kind.item_type) for name, item in value}
     if pa.types.is_list(kind) or pa.types.is_fixed_size_list(kind):
-        if pa.types.is_nested(kind.value_type) or pa.types.is_floating(kind.value_type):
-            return [_plain(item, kind.value_type) for item in value]
+        item = kind.value_type
+        if pa.types.is_nested(item) or pa.types.is_floating(item) or pa.types.is_date(item):
+            return [_plain(part, item) for part in value]
         return value
     if pa.types.is_struct(kind):
         return {field.name: _plain(value[field.name], field.type) for field in kind}
     if pa.types.is_binary(kind):
         return base64.b64encode(value).decode()
     if pa.types.is_floating(kind):
-        return round(value, DECIMALS) if math.isfinite(value) else None
+        if not math.isfinite(value):
+            return None
+        return value if pa.types.is_float64(kind) else round(value, DECIMALS)
+    if pa.types.is_date(kind):
+        return value.isoformat()
     return value

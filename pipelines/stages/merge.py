@@ -1,15 +1,34 @@
-"""Merge: from the logits of windows back to the page: labels of words, entities, class, answers."""
+"""Merge: from the logits of windows back to the page: labels of words, entities, pairs, class, answers."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
-from model.decode import NO_ANSWER, Answer, Window, decode_answer, decode_entities, softmax, word_logits
+from model.decode import (
+    NO_ANSWER,
+    Answer,
+    Entity,
+    Window,
+    decode_answer,
+    decode_entities,
+    entity_labels,
+    softmax,
+    split_label,
+    word_logits,
+)
+from model.decoding import Decoding
+from model.links import pair_entities
+from model.segment_decoding import decode_segments
+from model.segment_joins import default_joins
 from pipelines.errors import ProcessingError
 from pipelines.schema import Row, Task, mark_failed, page_questions, page_schema
+
+USUAL_WIDTH_TO_HEIGHT = 0.75
+"""Of a page whose size is not known; that of a sheet is .71 (A4) or .77 (letter)."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +42,7 @@ class MergeOptions:
         several_labels: whether the classifier is multi-label: each label gets the sigmoid of its logit, and scores do
             not add up to 1.
         min_read_quality: pages that were read less well, 0 to 1, are marked `needs_review`.
+        decoding: how logits of words become entities.
     """
 
     task: Task
@@ -30,6 +50,7 @@ class MergeOptions:
     questions: tuple[str, ...] = ()
     several_labels: bool = False
     min_read_quality: float = 0.0
+    decoding: Decoding = field(default_factory=Decoding)
 
 
 class Merge:
@@ -57,26 +78,67 @@ class Merge:
         if not all(np.isfinite(logits).all() for logits in row["window_logits"]):
             raise ProcessingError("internal", "the model's logits are NaN or infinite; try --dtype float32")
         if task == "token-classification":
-            return token_result(_windows(row), row["words"], row["boxes"], self.options.labels)
+            return token_result(row, self.options.labels, self.options.decoding)
         if task == "sequence-classification":
             return class_result(row["window_logits"], self.options.labels, self.options.several_labels)
         return {"answers": answers_result(row, page_questions(row, self.options.questions))}
 
 
-def token_result(windows: list[Window], words: list[str], boxes: list[tuple], labels: tuple[str, ...]) -> Row:
-    """`labels` and `scores`, one per word (null for a word without tokens), and `entities`."""
+def token_result(row: Row, labels: tuple[str, ...], decoding: Decoding = Decoding()) -> Row:  # noqa: B008
+    """`labels` and `scores`, one per word (null for a word without tokens), `entities` and `pairs`.
+
+    Args:
+        labels: of the model, in the order of its logits.
+        decoding: how logits of words become entities.
+    """
+    windows, words, boxes = page_windows(row), row["words"], row["boxes"]
     if not windows:
-        return {"labels": [None] * len(words), "scores": [None] * len(words), "entities": []}
+        return {"labels": [None] * len(words), "scores": [None] * len(words), "entities": [], "pairs": []}
+    ratio = width_to_height(row)
     logits, has_tokens = word_logits(windows, len(words))
-    probabilities = softmax(logits)
-    best = probabilities.argmax(axis=1)
-    word_labels = [labels[index] if present else None for index, present in zip(best, has_tokens, strict=True)]
-    scores = [
-        float(probabilities[word, index]) if present else None
-        for word, (index, present) in enumerate(zip(best, has_tokens, strict=True))
-    ]
-    entities = decode_entities(word_labels, scores, words, boxes)
-    return {"labels": word_labels, "scores": scores, "entities": [asdict(entity) for entity in entities]}
+    probabilities = softmax(logits / decoding.temperature_vector(labels)) * has_tokens[:, None]
+    if decoding.method == "segments":
+        joins = decoding.joins or default_joins()
+        entities = decode_segments(probabilities, labels, words, boxes, ratio, joins)
+        word_labels, scores = _labels_of_segments(probabilities, has_tokens, labels, entities)
+    else:
+        best = probabilities.argmax(axis=1)
+        word_labels = [labels[index] if present else None for index, present in zip(best, has_tokens, strict=True)]
+        scores = [
+            float(probabilities[word, index]) if present else None
+            for word, (index, present) in enumerate(zip(best, has_tokens, strict=True))
+        ]
+        entities = decode_entities(word_labels, scores, words, boxes)
+    pairs = pair_entities(entities, boxes, ratio)
+    return {
+        "labels": word_labels,
+        "scores": scores,
+        "entities": [asdict(entity) for entity in entities],
+        "pairs": [asdict(pair) for pair in pairs],
+    }
+
+
+def width_to_height(row: Row) -> float:
+    """The ratio of a page's sides."""
+    return row["width"] / row["height"] if row.get("width") and row.get("height") else USUAL_WIDTH_TO_HEIGHT
+
+
+def _labels_of_segments(
+    probabilities: NDArray[np.float32],
+    has_tokens: NDArray[np.bool_],
+    labels: tuple[str, ...],
+    entities: list[Entity],
+) -> tuple[list[str | None], list[float | None]]:
+    """The label of each word by its entity, and the probability that the word alone gives to its kind."""
+    kinds = [split_label(label)[1] for label in labels]
+    of_words = entity_labels(entities, len(probabilities))
+    present = has_tokens.tolist()
+    members = np.array([[kind == split_label(label)[1] for kind in kinds] for label in of_words])
+    scores = (probabilities * members).sum(axis=1).tolist()
+    return (
+        [label if has else None for label, has in zip(of_words, present, strict=True)],
+        [score if has else None for score, has in zip(scores, present, strict=True)],
+    )
 
 
 def class_result(window_logits: list[list[float]], labels: tuple[str, ...], several_labels: bool = False) -> Row:
@@ -93,7 +155,7 @@ def class_result(window_logits: list[list[float]], labels: tuple[str, ...], seve
 
 def answers_result(row: Row, questions: Sequence[str]) -> list[Row]:
     """One answer per question, in the order of the questions."""
-    windows = _windows(row)
+    windows = page_windows(row)
     indices = [window["question_index"] for window in row["windows"]]
     answers = []
     for index, question in enumerate(questions):
@@ -103,7 +165,8 @@ def answers_result(row: Row, questions: Sequence[str]) -> list[Row]:
     return answers
 
 
-def _windows(row: Row) -> list[Window]:
+def page_windows(row: Row) -> list[Window]:
+    """The windows of a page with their logits."""
     return [
         Window(
             word_indices=np.asarray(window["word_indices"]),

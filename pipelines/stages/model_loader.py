@@ -11,6 +11,7 @@ from typing import Any
 import model
 from model import LayoutLMv2Config, LayoutLMv2Tokenizer
 from model.checkpoint_source import checkpoint_fingerprint, resolve_checkpoint
+from model.decoding import Decoding, load_decoding
 from model.untrained import UNTRAINED, untrained_config, untrained_model
 from pipelines.schema import Task
 
@@ -74,6 +75,11 @@ def model_labels(source: str, task: Task) -> tuple[str, ...]:
         return ()
     id2label = load_config(source, task).id2label
     return tuple(id2label[index] for index in range(len(id2label)))
+
+
+def load_model_decoding(source: str) -> Decoding:
+    """How the logits of a checkpoint become entities."""
+    return Decoding() if source == UNTRAINED else load_decoding(resolve_checkpoint(source, weights=False))
 
 
 def load_model(source: str, task: Task) -> LoadedModel:

@@ -1,8 +1,11 @@
-"""The recipe of the model that comes with this package, from a text model and forms: three runs of `finetune`.
+"""The recipe of the models that come with this package, from a text model and forms: runs of `finetune`.
 
-words:  predict hidden words, on pages of all corpora given, labels unseen
-drawn:  headers, questions and answers on forms that are drawn by program
-forms:  the same on FUNSD's forms, mixed with one another
+words:  predict hidden words, on drawn pages and on pages of the corpora given, labels unseen
+drawn:  headers, questions and answers on forms that are drawn by program; this is the model for everyone
+forms:  the same on FUNSD's forms, mixed with one another; this is the model for research
+
+After the last two, the joins of segments are learned (`pipelines.training.segment_joins`) from pages that the model has
+not seen, and after the second the temperatures of the labels.
 """
 
 from __future__ import annotations
@@ -14,14 +17,20 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from model.decoding import Decoding, save_decoding
+from model.segment_joins import JoinClassifier
 from pipelines.datasets.preprocess import PreprocessOptions
+from pipelines.evaluation.calibrate import calibrate
+from pipelines.evaluation.corpus import read_split
+from pipelines.evaluation.options import EvaluateOptions
 from pipelines.storage.files import normalise_uri
 from pipelines.training.augment import AugmentOptions
 from pipelines.training.finetune import finetune
 from pipelines.training.initialization import ModelInit, check_init, choose_init
+from pipelines.training.learn_joins import learn_joins
 from pipelines.training.options import BatchOptions, FinetuneOptions, OptimizerOptions, TrainingOptions
 from pipelines.training.page_mixing import PageMixingOptions
-from pipelines.training.recipe_pages import write_drawn_pages, write_unlabelled_pages
+from pipelines.training.recipe_pages import write_drawn_pages, write_read_pages, write_unlabelled_pages
 
 logger = logging.getLogger(__name__)
 
@@ -69,6 +78,12 @@ FORMS = replace(
 
 FORMS_STEPS = 300
 
+WORDS_FORMS, WORDS_SEED = 800, 7
+"""Drawn forms of the first step, and the seed that keeps them apart from the others."""
+
+UNSEEN_FORMS, UNSEEN_READ_FORMS, UNSEEN_SEED = 400, 100, 2000
+"""Drawn forms, and such that are read by OCR, that no step learns: for the joins and the temperatures."""
+
 
 @dataclass(frozen=True)
 class RecipeOptions:
@@ -77,9 +92,11 @@ class RecipeOptions:
     Attributes:
         text_model: folder, hub id or s3:// URI of the BERT-like text model to start from.
         output: folder for the runs and the result.
-        funsd, sroie, kleister_nda: folder or prefix of each corpus; None leaves it out.
+        funsd, sroie, kleister_nda: folder or prefix of each corpus; None leaves it out. FUNSD's forms are of the last
+            step alone.
         split: of FUNSD, "train" or "train+dev"; the latter leaves no dev forms to measure on.
         drawn_forms: forms to draw.
+        read_forms: further forms that are drawn and then read by Tesseract, for the words that OCR makes of them.
         words_steps, drawn_steps, forms_steps: updates of the weights in each step; 0 leaves the step out.
         batch_size: windows of one update.
         workers: processes that train together.
@@ -92,23 +109,27 @@ class RecipeOptions:
     sroie: str | None = None
     kleister_nda: str | None = None
     split: str = "train"
-    drawn_forms: int = 6000
+    drawn_forms: int = 4000
+    read_forms: int = 500
     words_steps: int = 500
-    drawn_steps: int = 1200
+    drawn_steps: int = 1600
     forms_steps: int = FORMS_STEPS
     batch_size: int = 8
     workers: int = 1
     seed: int = 0
 
     @property
-    def corpora(self) -> dict[str, str]:
-        """The corpora that are given, by the name of the data set."""
-        named = {"funsd": self.funsd, "sroie": self.sroie, "kleister-nda": self.kleister_nda}
+    def unlabelled(self) -> dict[str, str]:
+        """The corpora whose pages the first step takes, by the name of the data set."""
+        named = {"sroie": self.sroie, "kleister-nda": self.kleister_nda}
         return {name: data for name, data in named.items() if data}
 
 
-def train_forms_model(options: RecipeOptions) -> Path:
-    """Run the whole recipe on the connected Ray cluster; an interrupted one continues. Returns the result's folder.
+def train_forms_model(options: RecipeOptions) -> list[Path]:
+    """Run the whole recipe on the connected Ray cluster; an interrupted one continues.
+
+    Returns:
+        The folders of the models: the one for everyone, and with FUNSD the one for research.
 
     Raises:
         The errors of `finetune`.
@@ -117,34 +138,28 @@ def train_forms_model(options: RecipeOptions) -> Path:
     output.mkdir(parents=True, exist_ok=True)
     step = partial(step_options, batch_size=options.batch_size, workers=options.workers, seed=options.seed)
     start = text_start(output, options.text_model)
+    bundles: list[Path] = []
     if options.words_steps:
         pages = output / "words-pages"
-        write_unlabelled_pages(pages, options.corpora)
+        write_drawn_pages(pages, WORDS_FORMS, WORDS_SEED)
+        write_unlabelled_pages(pages, options.unlabelled)
         words = step(
-            output / "words",
-            start,
-            WORDS,
-            "labelled-pages",
-            str(pages),
-            options.words_steps,
-            train_split="all",
+            output / "words", start, WORDS, "labelled-pages", str(pages), options.words_steps, train_split="all"
         )
         start = run_step(words)
+    unseen = output / f"unseen-pages-{options.seed}"
+    write_drawn_pages(unseen, UNSEEN_FORMS, UNSEEN_SEED + options.seed)
+    write_read_pages(unseen, UNSEEN_READ_FORMS, (UNSEEN_SEED + options.seed + 1) * UNSEEN_FORMS)
     if options.drawn_steps:
         pages = output / f"drawn-pages-{options.drawn_forms}-{options.seed}"
         write_drawn_pages(pages, options.drawn_forms, options.seed)
-        drawn = step(
-            output / "drawn",
-            start,
-            DRAWN,
-            "labelled-pages",
-            str(pages),
-            options.drawn_steps,
-            evaluations=4,
-        )
+        write_read_pages(pages, options.read_forms, (options.seed + 1) * options.drawn_forms)
+        drawn = step(output / "drawn", start, DRAWN, "labelled-pages", str(pages), options.drawn_steps, evaluations=4)
         start = run_step(drawn)
-    if options.forms_steps:
-        assert options.funsd is not None, "checked by the job"
+        own = EvaluateOptions(dataset="labelled-pages", data=str(unseen), split="all", model=start.source)
+        bundles.append(bundle(Path(start.source), output / "bundle", learn_joins([own]), own))
+    if options.forms_steps and options.funsd is not None:
+        before = start
         forms = step(
             output / f"forms-{options.split}",
             start,
@@ -157,7 +172,10 @@ def train_forms_model(options: RecipeOptions) -> Path:
             dev_split="dev" if options.split == "train" else "",
         )
         start = run_step(forms)
-    return bundle(Path(start.source), output / "bundle")
+        # The step has seen the forms that it would be judged on; the model before it has not.
+        unlearned = EvaluateOptions(dataset="funsd", data=options.funsd, split=options.split, model=before.source)
+        bundles.append(bundle(Path(start.source), output / "bundle-research", learn_joins([unlearned]), None))
+    return bundles
 
 
 def text_start(output: Path, text_model: str) -> ModelInit:
@@ -212,8 +230,15 @@ def run_step(options: FinetuneOptions) -> ModelInit:
     return choose_init(finetune(options)["model"], None, None)
 
 
-def bundle(trained: Path, folder: Path) -> Path:
-    """Write a trained model as it is shipped, with weights in float16 and its vocabulary; returns `folder`."""
+def bundle(trained: Path, folder: Path, joins: JoinClassifier, calibrate_on: EvaluateOptions | None) -> Path:
+    """Write a trained model as it is shipped: weights in float16, vocabulary, joins and temperatures.
+
+    Args:
+        calibrate_on: pages that the model has not seen; None fits no temperatures.
+
+    Returns:
+        `folder`.
+    """
     import torch
 
     from model import LayoutLMv2ForTokenClassification, LayoutLMv2ImageProcessor, LayoutLMv2Tokenizer
@@ -222,4 +247,8 @@ def bundle(trained: Path, folder: Path) -> Path:
     model.to(torch.float16).save_pretrained(folder)
     LayoutLMv2Tokenizer.from_pretrained(trained).save_pretrained(folder)
     LayoutLMv2ImageProcessor().save_pretrained(folder)
+    save_decoding(Decoding("segments", joins=joins), folder)
+    if calibrate_on is not None:
+        options = replace(calibrate_on, model=str(folder))
+        save_decoding(calibrate(options, read_split(options)).decoding, folder)
     return folder

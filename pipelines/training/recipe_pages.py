@@ -13,10 +13,12 @@ import numpy as np
 from PIL import Image
 
 from model.ocr.engine import OcrOptions
+from model.ocr.page_reader import PageReader
 from pipelines.datasets.labelled_pages import write_labelled_pages
 from pipelines.datasets.labelled_reader import ReadLabelled
 from pipelines.datasets.registry import DATASETS, read_corpus
 from pipelines.datasets.synthetic_forms.pages import drawn_pages
+from pipelines.datasets.synthetic_forms.read_pages import read_drawn_pages
 from pipelines.datasets.types import LabelledPage, labelled_row
 from pipelines.schema import MODEL_IMAGE_SHAPE
 from pipelines.stages.rasterize import RasterizeOptions
@@ -36,8 +38,7 @@ MIN_WORDS = 20
 MAX_PAGES = 240
 """Unlabelled pages of one corpus, spread evenly over it: a few contracts have more pages than all the forms."""
 
-UNLABELLED_SPLITS = {"funsd": "train", "sroie": "train+dev", "kleister-nda": "train+dev"}
-"""Of FUNSD only the training forms, so that a run that learns the dev forms too shares these pages."""
+UNLABELLED_SPLITS = {"sroie": "train+dev", "kleister-nda": "train+dev"}
 
 
 def write_drawn_pages(folder: Path, count: int, seed: int) -> None:
@@ -55,6 +56,21 @@ def write_drawn_pages(folder: Path, count: int, seed: int) -> None:
         )
         write_labelled_pages(storage, uri, rows)
         logger.info("%d of %d forms drawn", numbers[-1] + 1, count)
+
+
+def write_read_pages(folder: Path, count: int, first_seed: int) -> None:
+    """Draw forms and read them with Tesseract, into Parquet files, but for those that exist; all for training."""
+    storage = Storage()
+    wanted = [first for first in range(0, count, PAGES_PER_FILE)]
+    missing = [first for first in wanted if not storage.exists(join_uri(str(folder), f"read-{first:06d}.parquet"))]
+    if not missing:
+        return
+    reader = PageReader(OcrOptions(engine="tesserocr"))
+    for first in missing:
+        seeds = range(first_seed + first, first_seed + min(count, first + PAGES_PER_FILE))
+        rows = ((page, image, "train") for page, image in read_drawn_pages(seeds, reader))
+        write_labelled_pages(storage, join_uri(str(folder), f"read-{first:06d}.parquet"), rows)
+        logger.info("%d of %d forms drawn and read", seeds[-1] + 1 - first_seed, count)
 
 
 def write_unlabelled_pages(folder: Path, corpora: Mapping[str, str]) -> None:

@@ -5,12 +5,17 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
 from jobs.extract import Options, main
+from model import LayoutLMv2ForTokenClassification
+from model.decoding import Decoding, save_decoding
+from model.score_curve import ScorePoint
+from model.untrained import untrained_model
 from tests.s3_server import S3Server
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -81,6 +86,8 @@ def test_wrong_credentials_end_the_job_with_one_clear_line(s3_server: S3Server, 
         (["--stride", "300"], "--stride is 300"),
         (["--ocr-lang", "tlh"], "tlh"),
         (["--input", "gs://bucket/x"], "only local paths and s3://"),
+        (["--accept-precision", "0.95", "--model", "untrained"], "run jobs.calibrate"),
+        (["--accept-precision", "95", "--model", "untrained"], "--accept-precision is 95"),
     ],
 )
 def test_options_that_make_no_sense_end_with_status_2_and_the_reason(
@@ -105,6 +112,18 @@ def test_a_model_that_is_not_there_is_said_before_anything_is_started(
         main(["--input", str(tmp_path), "--output", str(tmp_path / "out"), "--model", str(tmp_path / "nothing")]) == 1
     )
     assert "nothing" in capsys.readouterr().err
+
+
+def test_a_precision_becomes_the_score_at_which_fields_are_accepted(tmp_path: Path) -> None:
+    model = untrained_model(LayoutLMv2ForTokenClassification, "token-classification")
+    model.save_pretrained(str(tmp_path / "model"))
+    curve = (ScorePoint(0.9, 1000, 980), ScorePoint(0.2, 2000, 1200))
+    save_decoding(Decoding(score_curves={"pairs": curve}), tmp_path / "model")
+    given = Options((str(tmp_path),), str(tmp_path / "out"), str(tmp_path / "model"), text="layer")
+    assert given.run_options().acceptance is None
+    accepting = replace(given, accept_precision=0.95).run_options()
+    assert accepting.acceptance is not None and accepting.acceptance.min_score == 0.9
+    assert accepting.result_options() != given.run_options().result_options(), "another precision is another result"
 
 
 def test_help_explains_every_option_with_its_default(capsys: pytest.CaptureFixture[str]) -> None:

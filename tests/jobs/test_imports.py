@@ -25,7 +25,9 @@ def heavy_modules_of(job: str, arguments: tuple[str, ...]) -> list[str]:
     return done.stderr.splitlines()[-1].split()
 
 
-@pytest.mark.parametrize("job", ["read", "extract", "serve", "finetune", "evaluate", "plan", "forms_model"])
+@pytest.mark.parametrize(
+    "job", ["read", "extract", "serve", "finetune", "evaluate", "calibrate", "plan", "forms_model"]
+)
 def test_help_loads_neither_ray_nor_pytorch(job: str) -> None:
     assert heavy_modules_of(job, ("--help",)) == []
 
@@ -38,6 +40,7 @@ def test_help_loads_neither_ray_nor_pytorch(job: str) -> None:
         ("serve", ()),
         ("finetune", ("--dataset", "funsd", "--data", "x", "--output", "y")),
         ("evaluate", ("--dataset", "funsd", "--data", "x", "--split", "test")),
+        ("calibrate", ("--dataset", "funsd", "--data", "x")),
     ],
 )
 def test_options_are_refused_without_loading_ray_or_pytorch(job: str, arguments: tuple[str, ...]) -> None:

@@ -41,6 +41,8 @@ class Style:
     Attributes:
         key_face, value_face, title_face: typefaces of printed text, of filled-in text and of titles.
         size: of the text, in pixels.
+        key_size: of the keys, in pixels.
+        raised: how far values stand above their keys, in pixels; below where negative.
         title_size: of the form's title, in pixels.
         leading: height of a line, relative to `size`.
         separator: text after keys.
@@ -57,6 +59,8 @@ class Style:
     value_face: Face
     title_face: Face
     size: int
+    key_size: int
+    raised: int
     title_size: int
     leading: float
     separator: str
@@ -86,11 +90,13 @@ def draw_style(rng: random.Random, misspelt: float) -> Style:
         value_face=face("hand") if hand else typed,
         title_face=key_face if rng.random() < 0.5 else face("sans", "serif", "typewriter"),
         size=size,
+        key_size=max(9, size - rng.choice((0, 0, 0, 0, 0, 0, 1, 2, 3))),
+        raised=rng.choice((0, 0, 0, 0, 0, 1, 2, 3, 4, 5, -2)),
         title_size=size + rng.choice((0, 0, 1, 2, 3, 5, 8)),
         leading=rng.uniform(1.2, 1.75),
         separator=rng.choice((":", ":", ":", ":", ":", "", "", "", "", "", " :", "...", " -", ".")),
         key_capitals=rng.random() < 0.4,
-        value_capitals=rng.random() < 0.2,
+        value_capitals=rng.random() < 0.2 and not hand,
         bold_keys=rng.random() < 0.2,
         empty=rng.choice((0.02, 0.1, 0.25, 0.5)),
         underlined=rng.choice((0.0, 0.0, 0.3, 1.0)),
@@ -134,12 +140,13 @@ class Canvas:
         self.draw.fontmode = "L"
         self.entities: list[Entity] = []
         self.links: list[tuple[int, int]] = []
+        self.header_links: list[tuple[int, int]] = []
         self.section = 0
         self.bottom = height * 0.95
         self.line = round(style.size * style.leading)
 
     def key_font(self) -> Font:
-        return self.style.key_face.at(self.style.size, self.style.bold_keys)
+        return self.style.key_face.at(self.style.key_size, self.style.bold_keys)
 
     def value_font(self) -> Font:
         return self.style.value_face.at(self.style.size + (2 if self.style.hand else 0))
@@ -202,18 +209,43 @@ class Canvas:
         if hand:
             baseline += rng.uniform(-2, 2)
         left, top, right, bottom = font.getbbox(word, anchor="ls")
+        if right - left < 1:
+            return False  # a face of script may lack a sign
         if x + right > self.width - 2 or x + left < 1 or baseline + top < 1:
             return False
-        self.draw.text((x, baseline), word, fill=rng.randint(0, 70) if hand else 10, font=font, anchor="ls")
+        ink = rng.randint(0, 70) if hand else 10
+        self.draw.text((x, baseline), word, fill=ink, font=font, anchor="ls")
+        if hand:
+            self.draw.text((x + 1, baseline), word, fill=ink, font=font, anchor="ls")  # a pen's strokes are broad
         entity.words.append(misspell(rng, word) if rng.random() < self.style.misspelt else word)
         high, low = min(top, -0.68 * font.size), max(bottom, 0.1 * font.size)
         entity.inks.append((x + left, baseline + high, x + right, baseline + low))
         return True
 
+    def merge_last(self, entity: int) -> None:
+        """Make the entity that was drawn last a part of another."""
+        added = self.entities.pop()
+        self.entities[entity].words += added.words
+        self.entities[entity].inks += added.inks
+
     def link(self, question: int, answer: int) -> None:
         """Record that an entity answers another; either index may be -1, for none."""
         if question >= 0 and answer >= 0:
             self.links.append((question, answer))
+
+    def link_header(self, header: int, question: int) -> None:
+        """Record that a question stands under a header; either index may be -1, for none."""
+        if header >= 0 and question >= 0:
+            self.header_links.append((header, question))
+
+    def head(self, header: int, first: int = 0) -> None:
+        """Record the header of the questions drawn from the entity `first` on that have none yet; -1 for no header."""
+        if header < 0:
+            return
+        headed = {question for _, question in self.header_links}
+        for index in range(max(first, header + 1), len(self.entities)):
+            if self.entities[index].label == QUESTION and index not in headed:
+                self.header_links.append((header, index))
 
     def rule(self, x0: float, y0: float, x1: float, y1: float, thick: int = 1) -> None:
         """Draw a straight line."""

@@ -50,7 +50,8 @@ def field(
     if underlined:
         canvas.rule(start, line + style.size * 1.15, right, line + style.size * 1.15)
     if value:
-        answer, _, low = canvas.write(value, start, line, trailing, canvas.value_font(), right - start)
+        lift = style.raised - (style.size - style.key_size) // 2 if line == y else 0
+        answer, _, low = canvas.write(value, start, line - lift, trailing, canvas.value_font(), right - start)
         canvas.link(question, answer)
         bottom = max(bottom, low)
     return max(bottom, y + canvas.line)

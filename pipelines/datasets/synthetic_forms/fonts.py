@@ -21,14 +21,21 @@ _FAMILIES: dict[str, tuple[tuple[tuple[str, str], str, str], ...]] = {
         (_REPORTLAB, "com_____.pfb", "cob_____.pfb"),
     ),
     "serif": (
+        (_REPORTLAB, "_er_____.pfb", "_eb_____.pfb"),
+        (_REPORTLAB, "_er_____.pfb", "_eb_____.pfb"),
         (_MATPLOTLIB, "STIXGeneral.ttf", "STIXGeneralBol.ttf"),
         (_MATPLOTLIB, "DejaVuSerif.ttf", "DejaVuSerif-Bold.ttf"),
     ),
     "sans": (
+        (_REPORTLAB, "_a______.pfb", "_ab_____.pfb"),
+        (_REPORTLAB, "_a______.pfb", "_ab_____.pfb"),
         (_MATPLOTLIB, "DejaVuSans.ttf", "DejaVuSans-Bold.ttf"),
         (_REPORTLAB, "Vera.ttf", "VeraBd.ttf"),
     ),
     "hand": (
+        (_REPORTLAB, "callig15.pfb", "callig15.pfb"),
+        (_REPORTLAB, "callig15.pfb", "callig15.pfb"),
+        (_REPORTLAB, "_ei_____.pfb", "_ebi____.pfb"),
         (_MATPLOTLIB, "STIXGeneralItalic.ttf", "STIXGeneralBolIta.ttf"),
         (_MATPLOTLIB, "DejaVuSans-Oblique.ttf", "DejaVuSans-BoldOblique.ttf"),
         (_REPORTLAB, "VeraIt.ttf", "VeraBI.ttf"),
@@ -38,14 +45,17 @@ _FAMILIES: dict[str, tuple[tuple[tuple[str, str], str, str], ...]] = {
 
 @dataclass(frozen=True)
 class Face:
-    """A typeface in two weights; an empty path stands for Pillow's own font."""
+    """A typeface in two weights; an empty path stands for Pillow's own font.
+
+    Letters of a script are small for their size, so that such a face is drawn larger.
+    """
 
     regular: str = ""
     bold: str = ""
 
     def at(self, size: int, bold: bool = False) -> Font:
         """The font at a size in pixels."""
-        return _load(self.bold if bold else self.regular, size)
+        return _load(self.bold if bold else self.regular, round(size * 1.4) if "callig" in self.regular else size)
 
 
 @lru_cache(maxsize=1)

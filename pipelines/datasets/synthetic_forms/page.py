@@ -8,11 +8,16 @@ from dataclasses import dataclass
 
 from PIL import Image
 
+from pipelines.datasets.synthetic_forms import sections_groups as groups
+from pipelines.datasets.synthetic_forms import sections_invoice as invoices
 from pipelines.datasets.synthetic_forms import sections_key_value as sections
+from pipelines.datasets.synthetic_forms import sections_marks as marks
 from pipelines.datasets.synthetic_forms import sections_office as office_sections
 from pipelines.datasets.synthetic_forms import sections_table as more_sections
+from pipelines.datasets.synthetic_forms import sections_text as texts
 from pipelines.datasets.synthetic_forms import stamps
 from pipelines.datasets.synthetic_forms import vocabulary as words
+from pipelines.datasets.synthetic_forms import vocabulary_trades as trades
 from pipelines.datasets.synthetic_forms.annotation_order import reading_order
 from pipelines.datasets.synthetic_forms.canvas import OTHER, Canvas, draw_style
 from pipelines.datasets.synthetic_forms.noise import scanned, turned
@@ -28,9 +33,20 @@ def side_by_side(canvas: Canvas, left: float, right: float, top: float) -> float
     kinds = ("key_rows", "key_rows", "ledger", "table", "answer_paragraph", "underlined_rows", "address_block")
     bottom = top
     for x0, x1 in ((left, middle - 10), (middle + 10, right)):
-        y = more_sections.section_title(canvas, x0, x1, top) if titled else top
-        bottom = max(bottom, SECTIONS[canvas.rng.choice(kinds)](canvas, x0, x1, y))
+        kind = canvas.rng.choice(kinds)
+        low = titled_section(canvas, kind, x0, x1, top) if titled else SECTIONS[kind](canvas, x0, x1, top)
+        bottom = max(bottom, low)
     return bottom
+
+
+def titled_section(canvas: Canvas, kind: str, left: float, right: float, top: float) -> float:
+    """A section under a title, which is the header of its questions that have none of their own."""
+    first = len(canvas.entities)
+    y = more_sections.section_title(canvas, left, right, top)
+    header = first if len(canvas.entities) > first else -1
+    y = SECTIONS[kind](canvas, left, right, y)
+    canvas.head(header)
+    return y
 
 
 SECTIONS: dict[str, Section] = {
@@ -58,6 +74,28 @@ SECTIONS: dict[str, Section] = {
     "keys_over_values": office_sections.keys_over_values,
     "office_use": office_sections.office_use,
     "notice": office_sections.notice,
+    "row_groups": groups.row_groups,
+    "name_columns": groups.name_columns,
+    "blank_table": groups.blank_table,
+    "signature_block": groups.signature_block,
+    "wrapped_keys": groups.wrapped_keys,
+    "field_columns": groups.field_columns,
+    "marked_options": marks.marked_options,
+    "yes_no_lines": marks.yes_no_lines,
+    "values_before_keys": marks.values_before_keys,
+    "ruled_lines": marks.ruled_lines,
+    "letter": texts.letter,
+    "terms": texts.terms,
+    "footnotes": texts.footnotes,
+    "instructions": texts.instructions,
+    "headed_paragraphs": texts.headed_paragraphs,
+    "declaration": texts.declaration,
+    "bulleted_answers": texts.bulleted_answers,
+    "parties": invoices.parties,
+    "document_data": invoices.document_data,
+    "item_table": invoices.item_table,
+    "totals": invoices.totals,
+    "receipt": invoices.receipt,
 }
 
 _WEIGHTS = {
@@ -65,8 +103,19 @@ _WEIGHTS = {
     "answer_paragraph": 6, "running_text": 2, "bullet_list": 0.7, "ledger": 3, "table": 5, "check_boxes": 4,
     "questionnaire": 3, "address_block": 2, "note": 4, "side_by_side": 2.5, "grouped_columns": 1.6,
     "grouped_options": 2.5, "copies": 2, "listed_answers": 2, "ruled_answer": 2.5,
-    "keys_over_values": 2, "office_use": 1, "notice": 3.5,
+    "keys_over_values": 2, "office_use": 1, "notice": 3.5, "row_groups": 1.8, "name_columns": 1.2, "blank_table": 1.6,
+    "signature_block": 1.8, "wrapped_keys": 2, "field_columns": 1.2, "marked_options": 2.5, "yes_no_lines": 1.2,
+    "values_before_keys": 1.8, "ruled_lines": 2.5, "letter": 0.4, "terms": 0.6, "footnotes": 1, "instructions": 0.8,
+    "headed_paragraphs": 0.6, "declaration": 0.8, "bulleted_answers": 2, "parties": 0.4, "document_data": 0.3,
+    "item_table": 0.5, "totals": 0.3, "receipt": 0.1,
 }  # fmt: skip
+
+_UNTITLED = frozenset(
+    {"side_by_side", "note", "footnotes", "letter", "headed_paragraphs", "receipt", "terms", "instructions"}
+)
+
+_PAGES = {"office": 0.62, "trade": 0.24, "invoice": 0.1, "receipt": 0.015, "letter": 0.025}
+"""The kinds of pages, with their shares: forms of an office, forms of other trades, and business papers."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +151,10 @@ class DrawnForm:
         boxes: one a word, x0 y0 x1 y1 from 0 to 1000, ordered.
         labels: one a word: O, or B- or I- with HEADER, QUESTION or ANSWER.
         image: the scanned sheet, mode "L".
-        links: for each linked question and answer, the first and last word (inclusive) of both.
+        links: for each linked question and answer, the first and last word (inclusive) of both. A cell of a table is
+            linked with the question of its row and with that of its column.
+        header_links: for each linked header and question, the first and last word (inclusive) of both. A question has
+            one header at most: the nearest heading over its group.
         entities: first word, word after the last, and header, question, answer or other.
         sections: names of the kinds of section on the page, from the top.
         width, height: of the image in pixels.
@@ -113,6 +165,7 @@ class DrawnForm:
     labels: tuple[str, ...]
     image: Image.Image
     links: tuple[tuple[int, int, int, int], ...]
+    header_links: tuple[tuple[int, int, int, int], ...]
     entities: tuple[tuple[int, int, str], ...]
     sections: tuple[str, ...]
     width: int
@@ -123,15 +176,33 @@ def draw_form(seed: int, options: DrawOptions | None = None) -> DrawnForm:
     """Draw a form. Equal seeds give equal forms if the installed fonts and Pillow are equal."""
     options = options or DrawOptions()
     rng = random.Random(f"drawn form {seed}")
-    height = 1000
-    canvas = Canvas(
-        rng, draw_style(rng, options.misspelt), rng.choice(tuple(words.KEYS)), rng.randint(740, 785), height
-    )
-    drawn = _fill(canvas, options)
+    page = rng.choices(tuple(_PAGES), tuple(_PAGES.values()))[0]
+    domain = rng.choice(tuple(words.KEYS if page == "office" else trades.KEYS))
+    canvas = Canvas(rng, draw_style(rng, options.misspelt), domain, rng.randint(740, 785), 1000)
+    drawn = _fill(canvas, options, page)
     return _finished(canvas, drawn, options)
 
 
-def _fill(canvas: Canvas, options: DrawOptions) -> tuple[str, ...]:
+def _planned(rng: random.Random, options: DrawOptions, page: str) -> list[str]:
+    """The sections of a page from the top down; more than it can hold."""
+    if options.kinds or page in ("office", "trade"):
+        kinds = options.kinds or tuple(SECTIONS)
+        chosen = rng.choices(kinds, [_WEIGHTS[kind] for kind in kinds], k=rng.choice((5, 6, 7, 8, 9, 10, 12, 14)))
+        first = rng.random()
+        if not options.kinds and page == "office" and first < 0.3:
+            chosen[0] = "memo_head" if first < 0.15 else "fax_head"
+        return chosen
+    ends = ("note", "footnotes", "terms", "declaration", "key_rows", "underlined_rows", "notice", "totals")
+    if page == "receipt":
+        return ["receipt", *rng.sample(ends, rng.randint(0, 1))]
+    if page == "letter":
+        return [*rng.choices(("letter", "headed_paragraphs", "terms", "instructions", "key_rows"), k=2), "declaration"]
+    heads = ["parties", "document_data"]
+    rng.shuffle(heads)
+    return [*heads[: rng.choice((1, 2, 2))], "item_table", *rng.sample(ends, rng.randint(1, 3))]
+
+
+def _fill(canvas: Canvas, options: DrawOptions, page: str) -> tuple[str, ...]:
     rng = canvas.rng
     left = canvas.width * rng.uniform(0.04, 0.14)
     right = canvas.width * rng.uniform(0.86, 0.96)
@@ -139,28 +210,26 @@ def _fill(canvas: Canvas, options: DrawOptions) -> tuple[str, ...]:
     canvas.bottom = canvas.height * rng.choice((0.65, 0.85, 0.92, 0.92, 0.94, 0.94))
     if rng.random() < 0.15:
         stamps.fax_line(canvas)
-    if rng.random() < 0.3:
+    top = y - 6
+    if rng.random() < (0.3 if page in ("office", "trade") else 0.7):
         y = more_sections.letterhead(canvas, left, right, y)
-    if rng.random() < 0.93:
-        y = (stamps.stacked_title if rng.random() < 0.35 else more_sections.title)(canvas, left, right, y)
-    kinds = options.kinds or tuple(SECTIONS)
-    weights = [_WEIGHTS[kind] for kind in kinds]
-    first = rng.random()
-    chosen = rng.choices(kinds, weights, k=rng.choice((4, 5, 6, 7, 8, 9, 10, 12)))
-    if not options.kinds and first < 0.3:
-        chosen[0] = "memo_head" if first < 0.15 else "fax_head"
+    if rng.random() < (0.5 if page == "letter" else 0.93):
+        title = rng.choices((more_sections.title, stamps.stacked_title, stamps.title_bar), (0.58, 0.34, 0.08))[0]
+        y = title(canvas, left, right, y)
+    chosen = _planned(rng, options, page)
     gap = canvas.line * rng.choice((0.4, 0.8, 1.2, 2.0, 3.0))
     drawn: list[str] = []
-    max_words = rng.choice((60, 100, 135, 165, 190, 230, 280, 350))
+    max_words = rng.choice((70, 110, 140, 165, 190, 230, 280, 350))
     for number, kind in enumerate(chosen, 1):
         canvas.section = number
         used = sum(len(entity.words) for entity in canvas.entities)
         if drawn and (not canvas.fits(y, 3) or used > max_words):
             break
-        if number > 1 and rng.random() < 0.38 and kind not in ("side_by_side", "note"):
-            y = more_sections.section_title(canvas, left, right, y)
-        y = SECTIONS[kind](canvas, left, right, y) + gap
+        titled = number > 1 and rng.random() < 0.35 and kind not in _UNTITLED
+        y = (titled_section(canvas, kind, left, right, y) if titled else SECTIONS[kind](canvas, left, right, y)) + gap
         drawn.append(kind)
+    if rng.random() < 0.1:
+        stamps.sheet_frame(canvas, left, right, top, min(y, canvas.height - 4))
     canvas.section = len(chosen) + 1
     more_sections.foot(canvas, left, right)
     if rng.random() < 0.25:
@@ -173,6 +242,7 @@ def _fill(canvas: Canvas, options: DrawOptions) -> tuple[str, ...]:
 def _finished(canvas: Canvas, drawn: tuple[str, ...], options: DrawOptions) -> DrawnForm:
     rng = canvas.rng
     order = reading_order(canvas.entities, canvas.links, rng)
+    links, header_links = dict.fromkeys(canvas.links), dict.fromkeys(canvas.header_links)
     degrees = rng.gauss(0, options.skew / 3) if options.noise and rng.random() < 0.5 else 0.0
     degrees = min(options.skew, max(-options.skew, degrees))
     image, matrix = turned(canvas.image, degrees)
@@ -197,7 +267,8 @@ def _finished(canvas: Canvas, drawn: tuple[str, ...], options: DrawOptions) -> D
         boxes=tuple(boxes),
         labels=tuple(labels),
         image=image,
-        links=tuple((*spans[question], *spans[answer]) for question, answer in canvas.links),
+        links=tuple((*spans[question], *spans[answer]) for question, answer in links),
+        header_links=tuple((*spans[header], *spans[question]) for header, question in header_links),
         entities=tuple(entities),
         sections=drawn,
         width=canvas.width,

@@ -35,4 +35,5 @@ def _page(seed: int, form: DrawnForm) -> LabelledPage:
         questions=tuple(
             Question(text(first, last), (text(start, end),), start, end) for first, last, start, end in form.links
         ),
+        links=tuple((first, start) for first, _, start, _ in (*form.header_links, *form.links)),
     )

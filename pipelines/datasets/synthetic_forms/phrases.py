@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable
 
 from pipelines.datasets.synthetic_forms import vocabulary as words
+from pipelines.datasets.synthetic_forms import vocabulary_trades as trades
 from pipelines.datasets.synthetic_forms.names import (
     CITIES,
     COMPANY_FIRST,
@@ -25,6 +26,7 @@ from pipelines.datasets.synthetic_forms.names import (
     STREETS,
     VERBS,
 )
+from pipelines.datasets.synthetic_forms.trade_values import TRADE_VALUES
 
 Random = random.Random
 
@@ -194,7 +196,7 @@ def phrase(rng: Random) -> str:
         text = rng.choice(SHORT_REMARKS)
     else:
         text = rng.choice(POSITIONS)
-    if rng.random() < 0.25:
+    if rng.random() < 0.4:
         text = f"{text} {rng.choice(('and', '/', '-', ',', 'with', 'for'))} {rng.choice(PHRASE_NOUNS)}"
     return rng.choice((text.upper(), text.title(), text.title(), text, text.capitalize()))
 
@@ -261,13 +263,14 @@ VALUES: dict[str, Callable[[Random], str]] = {
     "place": place,
     "address": address,
     "sentence": lambda rng: paragraph(rng, 1, 2),
+    **TRADE_VALUES,
 }
 
 
 def value(rng: Random, kind: str) -> str:
     """A value of the kind, now and then with a remark after it."""
     text = VALUES[kind](rng)
-    if kind not in ("sentence", "address", "small") and rng.random() < 0.08:
+    if kind not in ("sentence", "address", "small") and rng.random() < 0.1:
         text = f"{text} ({rng.choice(SHORT_REMARKS)})"
     return text
 
@@ -275,10 +278,11 @@ def value(rng: Random, kind: str) -> str:
 def key(rng: Random, domain: str) -> tuple[str, str]:
     """A key of the domain without its separator, and the kind of its value."""
     form = rng.random()
-    if form < 0.75:
-        text, kind = rng.choice(words.KEYS[domain])
-    elif form < 0.83:
-        text, kind = rng.choice(words.KEYS[rng.choice(tuple(words.KEYS))])
+    known = trades.KEYS if domain in trades.KEYS else words.KEYS
+    if form < (0.75 if known is words.KEYS else 0.9):
+        text, kind = rng.choice(known[domain])
+    elif form < 0.83 or known is trades.KEYS:
+        text, kind = rng.choice(known[rng.choice(tuple(known))])
     elif form < 0.93:
         noun, kind = rng.choice(words.NOUNS)
         text = f"{rng.choice(words.ADJECTIVES)} {noun}"
@@ -286,12 +290,12 @@ def key(rng: Random, domain: str) -> tuple[str, str]:
         noun, kind = rng.choice(words.NOUNS)
         text = f"{rng.choice(PHRASE_NOUNS).title()} {noun}"
     tail = rng.random()
-    if tail < 0.06:
+    if tail < 0.09:
         text = f"{text} {rng.choice(words.KEY_TAILS)}"
-    elif tail < 0.14:
+    elif tail < 0.24:
         noun = rng.choice(words.NOUNS)[0]
         text = f"{text} {rng.choice(('of', 'for', 'and', '/', 'or'))} {rng.choice(words.ADJECTIVES)} {noun}"
-    elif tail < 0.19:
+    elif tail < 0.34:
         text = f"{rng.choice(words.ADJECTIVES)} {text}"
     return text, kind
 
@@ -306,8 +310,16 @@ def keys(rng: Random, domain: str, count: int) -> list[tuple[str, str]]:
     return list(found.items())
 
 
-def title(rng: Random) -> str:
+def options(rng: Random, domain: str, count: int) -> list[str]:
+    """Distinct labels of check boxes."""
+    return rng.sample(trades.CHECK_LABELS if domain in trades.KEYS else words.CHECK_LABELS, count)
+
+
+def title(rng: Random, domain: str = "") -> str:
+    """A title of a form; of the domain's forms where the domain is a trade."""
     form = rng.random()
+    if domain in trades.TITLES and form < 0.8:
+        return rng.choice(trades.TITLES[domain])
     if form < 0.25:
         return rng.choice(words.TITLES)
     parts = [rng.choice(words.TITLE_FIRST), rng.choice(words.TITLE_LAST)]
@@ -320,8 +332,10 @@ def title(rng: Random) -> str:
     return " ".join(parts)
 
 
-def section_title(rng: Random) -> str:
-    text = rng.choice(words.SECTION_TITLES)
+def section_title(rng: Random, domain: str = "") -> str:
+    """A title of a section; of the domain's forms where the domain is a trade."""
+    known = trades.SECTION_TITLES.get(domain, ())
+    text = rng.choice(known if known and rng.random() < 0.75 else words.SECTION_TITLES)
     form = rng.random()
     if form < 0.08:
         return f"{rng.choice(('A.', 'B.', 'C.', 'I.', 'II.', 'III.', '1.', '2.', '3.'))} {text}"

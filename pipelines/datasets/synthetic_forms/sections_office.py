@@ -24,9 +24,11 @@ def grouped_columns(canvas: Canvas, left: float, right: float, top: float) -> fl
     small = canvas.small_font(2)
     values = canvas.style.value_face.at(round(small.size))
     bottom = top
+    headers = []
     for number, text in enumerate(rng.sample(words.ITEMS, groups)):
         x = left + first + number * width
-        _, _, low = canvas.write(key_text(canvas, text, ""), x, top, HEADER, small, width - 6, "center")
+        header, _, low = canvas.write(key_text(canvas, text, ""), x, top, HEADER, small, width - 6, "center")
+        headers.append(header)
         bottom = max(bottom, low)
     head_top = bottom + 2
     columns = []
@@ -37,6 +39,7 @@ def grouped_columns(canvas: Canvas, left: float, right: float, top: float) -> fl
                 key_text(canvas, text, ""), x + 2, head_top, QUESTION, small, cell - 6, "center"
             )
             columns.append((x, index))
+            canvas.link_header(headers[number], index)
             bottom = max(bottom, low)
     if rng.random() < 0.4:
         canvas.rule(left, bottom + 1, right, bottom + 1)
@@ -66,9 +69,9 @@ def grouped_options(canvas: Canvas, left: float, right: float, top: float) -> fl
         if not canvas.fits(y, 2):
             break
         text = rng.choice((rng.choice(words.SECTION_TITLES), phrases.key(rng, canvas.domain)[0]))
-        _, end, low = canvas.write(key_text(canvas, text), left, y, HEADER, font, offset)
+        header, end, low = canvas.write(key_text(canvas, text), left, y, HEADER, font, offset)
         x = max(left + offset, end + 12)
-        options = ("Yes", "No") if rng.random() < 0.45 else rng.sample(words.CHECK_LABELS, rng.randint(2, 4))
+        options = ("Yes", "No") if rng.random() < 0.45 else phrases.options(rng, canvas.domain, rng.randint(2, 4))
         chosen = rng.randrange(-1, len(options))
         box_first = rng.random() < 0.5
         for place, option in enumerate(options):
@@ -80,6 +83,7 @@ def grouped_options(canvas: Canvas, left: float, right: float, top: float) -> fl
             text_x = x + 30 if box_first else x
             canvas.rule(mark_x, y + font.size * 1.1, mark_x + 24, y + font.size * 1.1)
             question, end, _ = canvas.write(option, text_x, y, QUESTION, font, 10_000)
+            canvas.link_header(header, question)
             if place == chosen:
                 mark = rng.choice(("X", "X", "x", "XX", "v"))
                 answer, _, _ = canvas.write(mark, mark_x + 7, y, ANSWER, canvas.value_font(), 10_000)
@@ -125,9 +129,7 @@ def _lines(
             break
         index, _, y = canvas.write(line, x, y, ANSWER, canvas.value_font(), right - x)
         if one_entity and entity >= 0 and index >= 0:
-            added = canvas.entities.pop()
-            canvas.entities[entity].words += added.words
-            canvas.entities[entity].inks += added.inks
+            canvas.merge_last(entity)
         elif index >= 0:
             entity = index
             canvas.link(question, index)
@@ -190,7 +192,7 @@ def office_use(canvas: Canvas, left: float, right: float, top: float) -> float:
     x = left + (right - left) * rng.choice((0, 0, 0.4, 0.55))
     end = x + (right - left) * 0.45
     title = rng.choice(("For Office Use Only", "Office Use", "Do Not Write Below", "Internal Use Only", "Accounting"))
-    _, _, y = canvas.write(
+    header, _, y = canvas.write(
         key_text(canvas, title, ""), x + 6, top + 3, HEADER, canvas.key_font(), end - x - 12, "center"
     )
     for text, kind in phrases.keys(rng, canvas.domain, rng.randint(2, 5)):
@@ -198,6 +200,7 @@ def office_use(canvas: Canvas, left: float, right: float, top: float) -> float:
             break
         value = value_text(canvas, "code" if kind == "sentence" else kind) if rng.random() < 0.4 else ""
         y = field(canvas, text, value, x + 6, y, end - 6)
+    canvas.head(header)
     canvas.frame(x, top, end, y + 4, rng.choice((1, 2)))
     return y + 8
 

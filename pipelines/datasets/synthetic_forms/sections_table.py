@@ -34,12 +34,20 @@ def table(canvas: Canvas, left: float, right: float, top: float) -> float:
     align = rng.choice(("left", "center", "right"))
     ruled = rng.choice(("none", "none", "head", "rows", "grid"))
     bottom = top
+    headers = []
     if rng.random() < 0.15 and row_heads:
         for part in range(2):
             x = left + first + part * (right - left - first) / 2
-            _, _, bottom = canvas.write(
-                phrases.section_title(rng), x, top, HEADER, canvas.key_font(), (right - left - first) / 2 - 8, "center"
+            header, _, bottom = canvas.write(
+                phrases.section_title(rng, canvas.domain),
+                x,
+                top,
+                HEADER,
+                canvas.key_font(),
+                (right - left - first) / 2 - 8,
+                "center",
             )
+            headers.append(header)
     head_top = bottom
     questions = []
     corner = -1
@@ -53,6 +61,8 @@ def table(canvas: Canvas, left: float, right: float, top: float) -> float:
         x = left + first + column * width
         index, _, low = canvas.write(key_text(canvas, text, ""), x + 3, head_top, QUESTION, font, width - 8, align)
         questions.append(index)
+        if headers:
+            canvas.link_header(headers[(2 * column + 1) // columns], index)
         bottom = max(bottom, low)
     if ruled != "none":
         canvas.rule(left, bottom, right, bottom)
@@ -177,7 +187,7 @@ def questionnaire(canvas: Canvas, left: float, right: float, top: float) -> floa
         if rng.random() < 0.3:
             x = left + 30
             marked = rng.randrange(5)
-            for place, option in enumerate(rng.sample(words.CHECK_LABELS, rng.randint(2, 4))):
+            for place, option in enumerate(phrases.options(rng, canvas.domain, rng.randint(2, 4))):
                 if x > right - 90:
                     break
                 index, end, _ = canvas.write(option, x, low, QUESTION, canvas.key_font(), 10_000)
@@ -217,9 +227,7 @@ def address_block(canvas: Canvas, left: float, right: float, top: float) -> floa
     for line in lines:
         index, _, y = canvas.write(line, x, y, ANSWER if keyed else OTHER, font, width)
         if entity >= 0 and index >= 0:
-            added = canvas.entities.pop()
-            canvas.entities[entity].words += added.words
-            canvas.entities[entity].inks += added.inks
+            canvas.merge_last(entity)
         else:
             entity = index
     canvas.link(question, entity)
@@ -250,11 +258,11 @@ def letterhead(canvas: Canvas, left: float, right: float, top: float) -> float:
 def title(canvas: Canvas, left: float, right: float, top: float) -> float:
     """The form's title, and now and then a line under it."""
     rng = canvas.rng
-    text = phrases.title(rng)
+    text = phrases.title(rng, canvas.domain)
     bold = rng.random() < 0.5
     font = canvas.style.title_face.at(canvas.style.title_size, bold)
     align = rng.choice(("center", "center", "center", "left", "right"))
-    if rng.random() < 0.3:
+    if rng.random() < 0.45:
         added = rng.choice((phrases.phrase, phrases.company, phrases.title))(rng)
         text = f"{text} {rng.choice(('-', 'for', '/', ''))} {added}"
     if rng.random() < 0.72:
@@ -265,7 +273,9 @@ def title(canvas: Canvas, left: float, right: float, top: float) -> float:
     if rng.random() < 0.12:
         canvas.rule(left if align == "left" else left + (right - left) * 0.3, y + 1, end, y + 1)
     if rng.random() < 0.25:
-        text = phrases.title(rng) if rng.random() < 0.5 else f"{phrases.company(rng)} {phrases.phrase(rng)}"
+        text = (
+            phrases.title(rng, canvas.domain) if rng.random() < 0.5 else f"{phrases.company(rng)} {phrases.phrase(rng)}"
+        )
         _, _, y = canvas.write(text, left, y + 2, HEADER, canvas.key_font(), right - left, align)
     if rng.random() < 0.12:
         _, _, y = canvas.write(rng.choice(INSTRUCTIONS), left, y + 4, OTHER, canvas.small_font(2), right - left, align)
@@ -275,9 +285,9 @@ def title(canvas: Canvas, left: float, right: float, top: float) -> float:
 def section_title(canvas: Canvas, left: float, right: float, top: float) -> float:
     """A title over a section, plain, bold, underlined or framed."""
     rng = canvas.rng
-    text = phrases.section_title(rng)
-    if rng.random() < 0.15:
-        text = f"{text} {rng.choice(('-', 'and', '/', 'for', 'of'))} {phrases.phrase(rng).title()}"
+    text = phrases.section_title(rng, canvas.domain)
+    if rng.random() < 0.35:
+        text = f"{text} {rng.choice(('-', 'and', '/', 'for', 'of', '&'))} {phrases.phrase(rng).title()}"
     text = text.upper() if rng.random() < 0.7 else text
     if rng.random() < 0.36:
         text += ":"

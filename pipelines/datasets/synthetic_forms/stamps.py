@@ -62,12 +62,17 @@ def received_stamp(canvas: Canvas) -> None:
 def stacked_title(canvas: Canvas, left: float, right: float, top: float) -> float:
     """A title of two to four lines that is one header, such as a company, a department and the form's name."""
     rng = canvas.rng
-    lines = [phrases.title(rng)]
-    for make in (phrases.company, phrases.department, phrases.title, lambda rng: f"({phrases.phrase(rng)})"):
+    lines = [phrases.title(rng, canvas.domain)]
+    for make in (
+        phrases.company,
+        phrases.department,
+        lambda rng: phrases.title(rng, canvas.domain),
+        lambda rng: f"({phrases.phrase(rng)})",
+    ):
         if len(lines) < 4 and rng.random() < 0.45:
             lines.insert(rng.randint(0, len(lines)), make(rng))
     if len(lines) == 1:
-        lines.append(phrases.section_title(rng))
+        lines.append(phrases.section_title(rng, canvas.domain))
     capitals, align = rng.random() < 0.75, rng.choice(("center", "center", "center", "left"))
     sizes = [canvas.style.title_size] * len(lines)
     if rng.random() < 0.4:
@@ -78,9 +83,45 @@ def stacked_title(canvas: Canvas, left: float, right: float, top: float) -> floa
         index, _, y = canvas.write(line, left, y, HEADER, canvas.style.title_face.at(size, bold), right - left, align)
         y += gap
         if whole >= 0 and index >= 0:
-            added = canvas.entities.pop()
-            canvas.entities[whole].words += added.words
-            canvas.entities[whole].inks += added.inks
+            canvas.merge_last(whole)
         elif index >= 0:
             whole = index
     return y + canvas.line * rng.uniform(0.3, 1.0)
+
+
+def signature(canvas: Canvas, x: float, y: float, width: float, height: float) -> None:
+    """A scribble of pen strokes that stands for a signature; it is no word."""
+    rng = canvas.rng
+    points, pen = [], x
+    while pen < x + width:
+        points.append((pen, y + height * rng.uniform(-0.1, 1.1)))
+        pen += rng.uniform(2, 9)
+    if len(points) > 1:
+        canvas.draw.line(points, fill=rng.randint(0, 60), width=rng.choice((1, 1, 2)), joint="curve")
+
+
+def sheet_frame(canvas: Canvas, left: float, right: float, top: float, bottom: float) -> None:
+    """A frame around the form."""
+    canvas.frame(left - 12, top, right + 12, bottom, canvas.rng.choice((1, 2, 3)))
+
+
+def title_bar(canvas: Canvas, left: float, right: float, top: float) -> float:
+    """A title on a dotted grey bar."""
+    rng = canvas.rng
+    font = canvas.style.title_face.at(canvas.style.title_size, True)
+    height = round(font.size * rng.uniform(1.5, 2.4))
+    step = rng.choice((3, 4, 5))
+    grey = rng.randint(130, 215)
+    if rng.random() < 0.5:
+        canvas.draw.rectangle((left, top, right, top + height), fill=max(grey, 190), outline=20)
+    else:
+        for y in range(round(top), round(top + height), step):
+            for x in range(round(left), round(right), step):
+                canvas.draw.point((x, y), fill=60)
+    text = phrases.title(rng, canvas.domain)
+    text = text.upper() if rng.random() < 0.7 else text
+    align = rng.choice(("left", "center", "center"))
+    _, _, low = canvas.write(
+        text, left + 6, top + (height - font.size * 1.2) / 2, HEADER, font, right - left - 12, align
+    )
+    return max(low, top + height) + canvas.line * rng.uniform(0.3, 0.8)

@@ -7,16 +7,18 @@ function of `phrases.VALUES`.
 from __future__ import annotations
 
 
-def _split(text: str) -> tuple[str, ...]:
+def split(text: str) -> tuple[str, ...]:
+    """The entries between bars."""
     return tuple(part.strip() for part in text.replace("\n", "|").split("|") if part.strip())
 
 
-def _keys(**kinds: str) -> tuple[tuple[str, str], ...]:
-    return tuple((name, kind) for kind, names in kinds.items() for name in _split(names))
+def keys_of(**kinds: str) -> tuple[tuple[str, str], ...]:
+    """Each key with the kind under which it is listed."""
+    return tuple((name, kind) for kind, names in kinds.items() for name in split(names))
 
 
 KEYS: dict[str, tuple[tuple[str, str], ...]] = {
-    "business": _keys(
+    "business": keys_of(
         name="Name|Contact|Contact Person|Requested By|Prepared By|Approved By|Supervisor|Manager|Account Manager"
         "|Buyer|Originator|Initiated By|Submitted By|Reviewed By|Authorized By|Project Leader|Coordinator"
         "|Division Head",
@@ -33,7 +35,7 @@ KEYS: dict[str, tuple[tuple[str, str], ...]] = {
         "|Special Instructions|Conclusions|Background|Results|Follow-up|Next Steps|Other Comments|Reason for Request",
         money="Amount|Total|Total Cost|Budget|Estimated Cost|Price|Unit Price|Cost|Value",
     ),
-    "product test": _keys(
+    "product test": keys_of(
         code="Sample No.|Sample ID|Batch No.|Lot No.|Test No.|Product Code|Formula No.|Test Number|Specimen|Style No."
         "|Panel No.|Model|Model No.|Blend No.|Run No.|Item Code|UPC",
         measure="Weight|Length|Width|Height|Thickness|Diameter|Batch Size|Volume|Moisture|Pressure|Net Weight|Size"
@@ -46,7 +48,7 @@ KEYS: dict[str, tuple[tuple[str, str], ...]] = {
         name="Tested By|Technician|Analyst|Inspector|Written By|Sampled By|Checked By|Operator|Original To|Copies To",
         number="No. of Samples|Replicates|Units Tested|Number of Panelists|Defects|Cartons|Count|Score|Rating|Rank",
     ),
-    "laboratory": _keys(
+    "laboratory": keys_of(
         phrase="Compound|Chemical Name|Solvent|Matrix|Species|Strain|Sex|Method|Instrument|Vehicle|Route|Structure"
         "|Common Name|Physical State|Source|Solubility|Column|Detector|Carrier Gas|Reagent|Stability|Storage|Purity"
         "|Toxicity|Molecular Formula|Test Material|Animal|Cell Type|Assay|Test System|Organism",
@@ -59,7 +61,7 @@ KEYS: dict[str, tuple[tuple[str, str], ...]] = {
         name="Chemist|Investigator|Principal Investigator|Study Director|Submitter|Analyst|Author|Authors|Reviewer",
         sentence="Hazards|Handling|Results|Comments|Interpretation|Precautions|Method of Disposal|Signs|Abstract",
     ),
-    "marketing": _keys(
+    "marketing": keys_of(
         phrase="Brand|Promotion|Program|Market|Region|Media|Target Audience|Offer|Medium|Theme|Display|Territory"
         "|Brands|Type of Promotion|Event|Type of Account|Sales Area|Vehicle|Issue|Audience|Premium|Campaign|Space"
         "|Geographic Area|Channel|Publication|Creative|Section|Chain|Retail Outlet|Competitive Activity|Markets",
@@ -75,7 +77,7 @@ KEYS: dict[str, tuple[tuple[str, str], ...]] = {
         sentence="Objective|Strategy|Comments|How Widespread|Method of Distribution|Consumer Response|Evaluation"
         "|Trade Reaction|Sales Force|Pricing|Opportunities",
     ),
-    "fax": _keys(
+    "fax": keys_of(
         name="To|From|Attention|Attn|Sender|Recipient|Name|Sent By|cc|Operator|Deliver To|Please Deliver To",
         company="Company|Firm|Organization|Of|Company Name|Location|Client",
         phone="Fax|Fax No.|Phone|Tel.|Telephone|Fax Number|Telephone No.|Phone No.|Telecopier No.|Fax #|Phone #"
@@ -89,7 +91,7 @@ KEYS: dict[str, tuple[tuple[str, str], ...]] = {
         code="Client No.|Matter No.|Client/Matter|File|Job No.|Floor|Room",
         sentence="Message|Comments|Remarks|Special Instructions|Note",
     ),
-    "finance": _keys(
+    "finance": keys_of(
         money="Amount|Total|Subtotal|Tax|Net Amount|Balance|Total Due|Salary|Advance|Freight|Discount|Hotel|Meals"
         "|Airfare|Mileage|Amount Requested|Current Balance|Prior Year|Amount Paid|Deposit|Credit Limit|Total Budget"
         "|Original Budget|Revised Budget|Expenditures|Committed So Far|Commitment|Total Expenses|Accrual|Supplies"
@@ -102,7 +104,7 @@ KEYS: dict[str, tuple[tuple[str, str], ...]] = {
         percent="Rate|Interest|% of Total|% Change|Discount|Percent Complete|Variance|Tax Rate",
         company="Bank|Payee|Vendor|Make Check Payable To|Credit References|Bank Reference|Creditor",
     ),
-    "personnel": _keys(
+    "personnel": keys_of(
         name="Name|Employee|Employee Name|Last Name|First Name|Emergency Contact|Spouse|Supervisor|Applicant|Name of"
         " Speaker|Attendee|Nominee|Participant|Name of Witness|Author",
         phrase="Position|Title|Occupation|Education|Job Title|Marital Status|Citizenship|Degree|School|Major|Present"
@@ -114,7 +116,7 @@ KEYS: dict[str, tuple[tuple[str, str], ...]] = {
         place="City|City, State|Place of Birth|City/State/Zip|State|Hometown",
         money="Salary|Current Salary|Proposed Salary|Honorarium|Registration Fee|Fee|Benefits",
     ),
-    "legal": _keys(
+    "legal": keys_of(
         name="Attorney|Plaintiff|Witness|Judge|Counsel|Defendant|Deponent|Expert|Lobbyist|Partner|Lead Counsel"
         "|Custodian",
         phrase="Case|Court|Case Name|Jurisdiction|Issue|Document Type|Type of Document|Bill|Sponsor|Claim|Disease"
@@ -124,7 +126,7 @@ KEYS: dict[str, tuple[tuple[str, str], ...]] = {
         company="Firm|Law Firm|Co-Defendants|Registrant|Plaintiff Counsel|Lead Defendants|Applicant|Owner|Site",
         sentence="Status|Allegations|Summary of Claim|Statement|Current Status|Nature of Case|Action|Disposition",
     ),
-    "shipping": _keys(
+    "shipping": keys_of(
         company="Ship To|Consignee|Carrier|Shipper|Destination|Broker|Ship From|Sold To|Forward To",
         code="Tracking No.|Order No.|Seal No.|Bill of Lading|P.O. No.|Airbill|Container|Zone|Warehouse|SKU|Truck",
         number="Quantity|Qty|Cases|Cartons|Pieces|No. of Cartons|Quantity Ordered|Quantity Shipped|Pallets"
@@ -135,7 +137,7 @@ KEYS: dict[str, tuple[tuple[str, str], ...]] = {
         address="Delivery Address|Ship To Address|Address|Return To",
         sentence="Special Instructions|Shipping Instructions|Remarks|Distribution",
     ),
-    "government": _keys(
+    "government": keys_of(
         code="Permit No.|License No.|EPA No.|Application No.|Registration No.|Docket|Grant No.|OMB No.|SIC Code|Form",
         phrase="Agency|Type of Permit|Class|Activity|Type of License|Country|Facility|Program|Ownership|Use|Authority",
         date="Date Issued|Expires|Year Covered|Report Period|Period Covered|Sales From|Sales Until|Date",
@@ -145,7 +147,7 @@ KEYS: dict[str, tuple[tuple[str, str], ...]] = {
         name="Responsible Official|Inspector|Certified By|Agent|Official|Director|Contact Person",
         yes="Hazardous (Y/N)|Renewal|Exempt|On File|Approved|Confidential|Attached|Amended",
     ),
-    "medical study": _keys(
+    "medical study": keys_of(
         code="Subject No.|Patient ID|Study No.|Visit|Site|Group|Animal Number|Center No.|Chart No.|Slide No.|Rat No.",
         measure="Weight|Height|Blood Pressure|Pulse|Dose|Body Weight|Temperature|Heart Rate|Liver|Kidney|Lung|Spleen",
         phrase="Diagnosis|Race|Sex|Treatment|Drug|Tumor Type|Tissue|Diet|Medication|Route|Finding|Symptoms"
@@ -156,7 +158,7 @@ KEYS: dict[str, tuple[tuple[str, str], ...]] = {
         yes="Consent|Adverse Event|Completed|Smoker|History of Disease|Eligible",
         percent="Incidence|Change|Survival|Confidence|Rate",
     ),
-    "survey": _keys(
+    "survey": keys_of(
         phrase="Region|Occupation|Brand Smoked Most|Regular Brand|Income|Area|Respondent Group|Education|Usual Brand"
         "|Brand Preferred|Interview Location|Most Often Used Product|Where Purchased|Market",
         number="Age|Respondent No.|Base|Total Respondents|Sample|Quota|Number of Calls|Interview No.|Total|Cell|Wave",
@@ -169,12 +171,12 @@ KEYS: dict[str, tuple[tuple[str, str], ...]] = {
     ),
 }
 
-ADJECTIVES = _split(
+ADJECTIVES = split(
     "Total|Current|Previous|Final|Original|Estimated|Actual|Proposed|Revised|Net|Gross|Annual|Monthly|Average|Initial"
     "|Present|Regular|Standard|Maximum|Minimum|Other|Primary|Additional|Approved|Planned|Requested|Authorized|Expected"
     "|Local|National|Daily|Control|Test|New|Old|Last|First|Next|Overall|Special|Home|Business|Field|Prior|Unit|Base"
 )
-NOUNS: tuple[tuple[str, str], ...] = _keys(
+NOUNS: tuple[tuple[str, str], ...] = keys_of(
     money="Cost|Amount|Budget|Price|Expenses|Balance|Payment|Fee|Sales|Charges|Funds",
     number="Quantity|Number|Volume|Units|Count|Sales|Orders|Cases|Inventory|Attendance|Hours",
     date="Date|Period|Deadline",
@@ -184,30 +186,30 @@ NOUNS: tuple[tuple[str, str], ...] = _keys(
     name="Contact|Supervisor|Reviewer|Owner|Member",
     code="Code|Reference|Reference No.|Account|Number|File",
 )
-KEY_TAILS = _split(
+KEY_TAILS = split(
     "(if any)|(Y/N)|(optional)|(see below)|(please print)|(mm/dd/yy)|(if applicable)|(specify)|(check one)|(in full)"
     "|(attach copy)|(lbs.)|(mg)|($)|(%)|(000)|(describe)|(give reasons)|(to date)|(est.)|(use reverse side)"
 )
 
-TITLE_FIRST = _split(
+TITLE_FIRST = split(
     "Project|Budget|Product|Sample|Test|Supplier|Coupon|Promotion|Travel|Expense|Purchase|Employee|Sales|Market"
     "|Research"
     "|Laboratory|Shipping|Contract|Credit|Registration|Conference|Consumer|Media|Advertising|Quality|Equipment|Vendor"
     "|Personnel|Patent|Document|Field|Account|Monthly|Weekly|Quarterly|Annual|Special|Retail|Analytical|Chemical|Safety"
     "|Manuscript|Speaker|Capital|Check|Visitor|Data|Brand|Competitive|Trade|Inventory|Grant|Membership|Incident|Study"
 )
-TITLE_MIDDLE = _split(
+TITLE_MIDDLE = split(
     "Authorization|Activity|Approval|Evaluation|Development|Information|Transfer|Change|Redemption|Program|Analysis"
     "|Expenditure|Submission|Review|Planning|Test|Event|Cost|Performance|Release|Material|Disposal|Distribution"
     "|Progress"
     "|Cancellation|Appropriation|Specification|Complaint|Registration|Inspection|Return|Payment|Control|Design"
 )
-TITLE_LAST = _split(
+TITLE_LAST = split(
     "Form|Report|Request|Sheet|Record|Summary|Notice|Application|Questionnaire|Worksheet|Log|Order|Agreement|Statement"
     "|Data Sheet|Cover Sheet|Checklist|Card|Schedule|Requisition|Proposal|Plan|Memorandum|Transmittal|Invoice|Profile"
     "|Results|Form (continued)|Request Form|Progress Report|Status Report|Survey|Estimate|Voucher|Update|Brief"
 )
-TITLES = _split(
+TITLES = split(
     "Memorandum|MEMO|Inter-Office Memorandum|Interoffice Correspondence|FAX|Fax Cover Sheet"
     "|Facsimile Transmittal|Facsimile"
     "|Fax Transmission|Telecopy Cover Sheet|Transmittal Sheet|Fax Transmittal Sheet|Facsimile Cover Page|Routing Slip"
@@ -215,7 +217,7 @@ TITLES = _split(
     "|Registration Form"
     "|Telefax|Telefax Message|Telecopier Transmission|Internal Memo|Office Memo|Record of Conversation|Speed Letter"
 )
-SECTION_TITLES = _split(
+SECTION_TITLES = split(
     "General Information|Background|Summary|Results|Instructions|Product Information|Budget|Costs|Approvals|Approval"
     "|Distribution|Comments|Personal Data|Payment|Description|Test Conditions|Samples|Requirements|Schedule|Shipping"
     "|Part A|Part B|Section I|Section II|Section 3|Analysis|Materials|Equipment|Personnel|Contacts|References|Education"
@@ -226,7 +228,7 @@ SECTION_TITLES = _split(
     "|Financial Data|Estimated Costs|Timing|Objectives|Competitive Activity|Action Required|Attendance|Publications"
     "|Details of Request|Consumer Information|Complaint|Business Address|Home Address|Bank Information|Males|Females"
 )
-CHECK_LABELS = _split(
+CHECK_LABELS = split(
     "Yes|No|Approved|Not Approved|Rejected|Urgent|For Review|Please Reply|Please Comment|Other|None|New|Renewal|Change"
     "|Routine|Confidential|Male|Female|Cash|Check|Credit Card|Full Time|Part Time|Original|Copy|Revised|Final|Draft"
     "|Information|For Your Information|Reply Requested|As Requested|Call Me|Please Sign|Mail|Hold|Domestic|Export"
@@ -236,7 +238,7 @@ CHECK_LABELS = _split(
     "|First Class|By Hand|Weekly|Monthly|Annual|Member|Guest|Speaker|Student|Liquid|Solid|Gas|Powder|Complete|Pending"
     "|In Progress|Accept|Revise|Attend|Will not attend|Agree|Disagree|Undecided|Flammable|Toxic|Corrosive|Breakfast"
 )
-ITEMS = _split(
+ITEMS = split(
     "Control|Sample A|Sample B|Sample C|Blank|Standard|Group 1|Group 2|Group 3|Group 4|Placebo|High Dose"
     "|Low Dose|Mid Dose"
     "|Northeast|Southeast|Midwest|West|Southwest|Pacific|Central|Eastern|Western|Atlanta|Chicago|Dallas|Boston|Denver"
@@ -248,7 +250,7 @@ ITEMS = _split(
     "|Newspapers|Magazines|Outdoor|Direct Mail|Point of Sale|Sampling|Radio|Premiums|Coupons|Displays|Signs|Wholesale"
     "|Appearance|Taste|Odor|Aroma|Strength|Aftertaste|Texture|Draw|Overall Rating|Color|Mildness|Freshness|Quality"
 )
-HEADS: tuple[tuple[str, str], ...] = _keys(
+HEADS: tuple[tuple[str, str], ...] = keys_of(
     number="Quantity|Qty|Count|Units|No.|Number|Base|N|Volume|Cases|Stores|Calls|Sales|Male|Female|Hours|Ordered"
     "|Shipped|Received|On Hand|Sample Size|Total|1st|2nd|3rd|4th",
     money="Amount|Cost|Unit Price|Price|Total|Budget|Actual|Balance|Net|Gross|1988|1989|1990|Estimate|To Date|Value"

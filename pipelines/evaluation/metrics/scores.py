@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pipelines.evaluation.metrics.answers import answered_questions, score_answers
@@ -27,6 +27,7 @@ from pipelines.evaluation.metrics.fields import (
     normalize_sroie,
     score_pairs,
 )
+from pipelines.evaluation.metrics.scored_items import PageItems
 from pipelines.schema import Row, Task
 
 LINES_JOINED = frozenset({"company", "address"})
@@ -44,11 +45,13 @@ class Scores:
         main: the figure by which checkpoints are compared, 0-1, higher is better.
         main_name: its name in `values`.
         values: all figures, ready for JSON.
+        calibration: of "words", "entities" and "pairs", those that were predicted: see `calibration_figures`.
     """
 
     main: float
     main_name: str
     values: dict[str, Any]
+    calibration: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -136,6 +139,7 @@ class _Entities:
         self.predicted: list[Labels] = []
         self.matches: list[Match] = []
         self.unread_words = 0
+        self.items = PageItems()
         self.pages = _Pages()
 
     def add(self, row: Row, *, has_keys: bool = False) -> None:
@@ -143,6 +147,7 @@ class _Entities:
         self.pages.count(row, has_truth=labels is not None or has_keys)
         if labels is None:
             return
+        self.items.add(row)
         self.true.append(labels[0])
         self.predicted.append(labels[1])
         self.matches += compare_entities(*labels)
@@ -161,19 +166,20 @@ def _score_entities(rows: Iterable[Row]) -> Scores:
     for row in rows:
         entities.add(row)
     values = entities.values()
-    return Scores(values["f1"], "f1", {**values, **entities.counts()})
+    return _with_calibration(Scores(values["f1"], "f1", {**values, **entities.counts()}), entities.items)
 
 
 def _score_entity_texts(rows: Iterable[Row]) -> Scores:
-    pages = _Pages()
+    pages, items = _Pages(), PageItems()
     true: list[Counter[EntityText]] = []
     predicted: list[Counter[EntityText]] = []
     for row in rows:
         pages.count(row, has_truth=row.get("keys") is not None)
+        items.add(row)
         true.append(true_texts(row))
         predicted.append(predicted_texts(row))
     values = score_entity_texts(true, predicted)
-    return Scores(values["f1"], "f1", {**values, **pages.values()})
+    return _with_calibration(Scores(values["f1"], "f1", {**values, **pages.values()}), items)
 
 
 def _score_receipts(rows: Iterable[Row]) -> Scores:
@@ -193,7 +199,7 @@ def _score_receipts(rows: Iterable[Row]) -> Scores:
         for text in (normalize_sroie, lenient_text)
     )
     values = {**strict, "lenient": lenient, "entities": entities.values(), **entities.counts()}
-    return Scores(strict["f1"], "f1", values)
+    return _with_calibration(Scores(strict["f1"], "f1", values), entities.items)
 
 
 def _score_contracts(rows: Iterable[Row]) -> Scores:
@@ -213,7 +219,15 @@ def _score_contracts(rows: Iterable[Row]) -> Scores:
             for document, of_document in pages.items()
         },
     )
-    return Scores(values["f1"], "f1", {**values, "entities": entities.values(), **entities.counts()})
+    values |= {"entities": entities.values(), **entities.counts()}
+    return _with_calibration(Scores(values["f1"], "f1", values), entities.items)
+
+
+def _with_calibration(scores: Scores, items: PageItems) -> Scores:
+    """The same scores with `ece` of words, entities and pairs, and the figures behind it."""
+    figures = items.figures()
+    ece = {unit: of_unit["ece"] for unit, of_unit in figures.items()}
+    return replace(scores, values={**scores.values, "ece": ece}, calibration=figures)
 
 
 def _keys(row: Row) -> tuple[Pair, ...]:

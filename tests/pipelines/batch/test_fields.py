@@ -14,6 +14,7 @@ import pytest
 from pipelines.batch import document_tables
 from pipelines.batch.fields import write_fields
 from pipelines.batch.ownership import OutputClaimedError
+from pipelines.fields.acceptance import Acceptance
 from pipelines.fields.field_spec import FieldSpec, RecordSpec
 from pipelines.fields.records import RecordOptions
 from pipelines.schema import Row
@@ -172,3 +173,19 @@ def test_a_document_is_identified_as_in_the_other_tables(output: Path) -> None:
     write_fields(Storage(), str(output), RECORDS, RUN)
     for table in ("fields", "records"):
         assert [(row["document_id"], row["uri"]) for row in rows_of(output, table)] == [(identity("a"), "/in/a.pdf")]
+
+
+def test_fields_that_are_not_accepted_by_their_score_need_review(output: Path) -> None:
+    write_rows(output, "documents", 1, [document_row("a", 1), document_row("b", 1)])
+    pairs = pair("Total", "$5", 0.75), pair("Day", "soon", 0.5)
+    form = [form_field("Name", "Acme")]
+    write_rows(output, "pages", 1, [page("a", 0, *pairs, form_fields=form)])
+    write_rows(output, "pages", 1, [page("b", 0, pair("Total", "$6", 0.6))])
+    acceptance = Acceptance(wanted=0.9, min_score=0.7, predictions=100, right=96, error_low=0.01, error_high=0.1)
+    totals = write_fields(Storage(), str(output), RECORDS, RUN, acceptance)
+    reviews = {(name_of(row["document_id"]), row["key"]): row["needs_review"] for row in rows_of(output, "fields")}
+    assert reviews == {("a", "Name"): False, ("a", "Total"): False, ("a", "Day"): True, ("b", "Total"): True}
+    assert records_of(output) == {"a": (5, []), "b": (6, ["total: the field on page 1 needs review"])}
+    record = totals.as_json(RECORDS, acceptance)
+    assert (record["fields_accepted"], record["fields_needs_review"]) == (2, 2)
+    assert record["fields"]["needs_review"] == 2

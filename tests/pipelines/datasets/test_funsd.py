@@ -91,6 +91,28 @@ def test_a_linked_question_block_is_a_question_and_its_answers_tell_their_place(
     assert (question.first_word, question.last_word) == (1, 2)
 
 
+def test_links_lead_from_headers_to_questions_and_on_to_answers_whichever_way_they_are_stored(tmp_path: Path) -> None:
+    form = [
+        block(0, "answer", ("Ann", [0, 10, 9, 19]), ("Lee", [10, 10, 19, 19]), linking=[[0, 1]]),
+        block(1, "question", ("Full", [0, 0, 9, 9]), ("name", [10, 0, 19, 9]), linking=[[1, 2], [1, 0], [1, 4]]),
+        block(2, "header", ("People", [0, 50, 9, 59]), linking=[[2, 1], [2, 0], [2, 5]]),
+        block(3, "answer", ("Bob", [0, 60, 9, 69]), linking=[[1, 3]]),
+        block(4, "answer", (" ", [0, 70, 9, 79])),
+        block(5, "other", ("x", [0, 80, 9, 89]), linking=[[1, 5]]),
+        block(6, "question", ("Age", [0, 90, 9, 99]), linking=[[6, 1]]),
+    ]
+    write_form(tmp_path / "testing_data", "one", form)
+    write_form(tmp_path / "testing_data", "two", FORM[3:])
+    (page, unlinked), problems = read(tmp_path)
+    assert problems == []
+    people, name, ann, bob = 4, 2, 0, 5
+    assert page.words is not None and [page.words[index] for index in (people, name, ann, bob)] == [
+        "People", "Full", "Ann", "Bob",
+    ]  # fmt: skip
+    assert page.links == ((name, ann), (people, name), (name, bob))
+    assert unlinked.links == ()
+
+
 def test_links_that_lead_nowhere_are_told_and_cost_nothing_else(tmp_path: Path) -> None:
     form = [
         block(0, "question", ("Name", [0, 0, 9, 9]), linking=[[0, 1], [0, 77], [0], "1"]),
@@ -200,6 +222,13 @@ def test_the_real_forms_are_read_whole(shared_directory: Path) -> None:
     assert sum(words) == 21888
     assert sum(len(page.questions) for page in train + dev) == 2047
     labels = Counter(label for page in train + dev for label in page.labels or ())
+    linked = Counter(
+        (page.labels[source], page.labels[target])
+        for page in train + dev
+        if page.labels is not None
+        for source, target in page.links or ()
+    )
+    assert linked == {("B-HEADER", "B-QUESTION"): 1015, ("B-QUESTION", "B-ANSWER"): 3049}
     assert [labels[f"B-{kind}"] for kind in ("HEADER", "QUESTION", "ANSWER")] == [441, 3253, 2732]
     for question in (question for page in train + dev for question in page.questions):
         assert 0 <= question.first_word <= question.last_word

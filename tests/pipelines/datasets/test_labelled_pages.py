@@ -35,6 +35,7 @@ def drawn(number: int, **values: Any) -> LabelledPage:
             "labels": ("B-QUESTION", "B-ANSWER"),
             "questions": (Question("Name:", ("Ann",), 1, 1),),
             "keys": (("name", "Ann"),),
+            "links": ((0, 1),),
             **values,
         }
     )
@@ -81,7 +82,7 @@ def test_pages_with_their_pictures_come_back_as_they_were_written(
     assert train[2].uri == f"{uri}#3" and labelled_pages.is_embedded_image(train[2].uri)
     wanted = drawn(3)
     assert (train[2].words, train[2].boxes, train[2].labels) == (wanted.words, wanted.boxes, wanted.labels)
-    assert (train[2].questions, train[2].keys) == (wanted.questions, wanted.keys)
+    assert (train[2].questions, train[2].keys, train[2].links) == (wanted.questions, wanted.keys, wanted.links)
     assert labelled_pages.read_embedded_image(storage, train[2].uri) == png(3)
     assert len(read(data, "all")[0]) == 4
     with pytest.raises(ProcessingError, match="no picture"):
@@ -177,6 +178,26 @@ def test_an_unknown_split_a_missing_column_and_a_false_span_are_named(tmp_path: 
         'a.parquet#2: left out: the answer to "Who?" is words 1 to 2 of 2',
         "b.parquet#0: left out: no document_id",
     ]
+
+
+def test_links_that_are_none_of_two_entities_are_told_and_cost_nothing_else(tmp_path: Path) -> None:
+    labels = ("B-HEADER", "I-HEADER", "O", "I-QUESTION", "I-ANSWER", "I-ANSWER")
+    words, boxes = tuple("abcdef"), ((0, 0, 9, 9),) * 6
+    links = ((0, 3), (3, 4), (4, 5), (1, 3), (2, 4), (-1, 0), (0, 6), (3, 3), (0, 3))
+    page = drawn(0, words=words, boxes=boxes, labels=labels, links=links)
+    labelled_pages.write_labelled_pages(Storage(), str(tmp_path / "a.parquet"), [(page, png(0), None)])
+    (found,), (issue,) = read(str(tmp_path), "all")
+    assert found.links == ((0, 3), (3, 4))
+    assert "a.parquet#0: 6 links that are no first words of two entities are ignored: [[4, 5], [1, 3]" in issue
+
+
+def test_pages_without_links_have_none_and_other_columns_of_the_name_are_told(tmp_path: Path) -> None:
+    labelled_pages.write_labelled_pages(Storage(), str(tmp_path / "a.parquet"), [(drawn(0, links=None), png(0), None)])
+    write_rows(tmp_path / "b.parquet", [extracted(), extracted(page_index=1)])
+    write_rows(tmp_path / "c.parquet", [{**extracted(document_id="c"), "links": [{"from": 0, "to_word": None}]}])
+    pages, (issue,) = read(str(tmp_path), "all")
+    assert [page.links for page in pages] == [None, None, None, ()]
+    assert "c.parquet#0: 1 links" in issue
 
 
 def test_a_page_that_comes_again_is_named_and_taken_once(tmp_path: Path) -> None:

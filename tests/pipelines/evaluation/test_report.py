@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import re
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,7 @@ def write(output: Path, task: Task, rows: list[Row], failed: list[Row], dataset:
         "model": "m@1",
         "metric": scores.main_name,
         **scores.values,
+        "calibration": scores.calibration,
         "problems": 1,
         "first_problems": [{"uri": "/broken.json", "message": "no <form>"}],
     }
@@ -169,6 +171,24 @@ def test_the_report_tells_figures_mistakes_problems_and_draws_pages(tmp_path: Pa
     assert picture.name == "001-a_form___more.png-p1.png"
     with Image.open(picture) as drawn:
         assert drawn.size == (825, 1100)
+
+
+def test_the_report_shows_whether_scores_are_probabilities(tmp_path: Path, image: str) -> None:
+    scored = row(image, scores=[0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3])
+    html = write(tmp_path / "out", "token-classification", [scored], [])
+    assert "<h2>Scores as probabilities</h2>" in html and "<th>Calibration error</th>" in html
+    plot = (tmp_path / "out" / "risk-coverage.png").read_bytes()
+    assert f"src='data:image/png;base64,{base64.b64encode(plot).decode()}'" in html
+    with Image.open(tmp_path / "out" / "risk-coverage.png") as drawn:
+        assert drawn.format == "PNG" and len(set(drawn.convert("L").tobytes())) > 10
+
+
+def test_the_plot_of_an_earlier_evaluation_does_not_stay_without_scores(tmp_path: Path, image: str) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "risk-coverage.png").write_bytes(b"of an earlier evaluation")
+    html = write(tmp_path / "out", "token-classification", [row(image)], [])
+    assert not (tmp_path / "out" / "risk-coverage.png").exists()
+    assert "<img class='plot'" not in html
 
 
 def test_pictures_of_an_earlier_evaluation_do_not_stay(tmp_path: Path, image: str) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from pipelines.fields import key_matching
-from pipelines.fields.key_matching import MIN_SCORE, match_keys, normalise_key
+from pipelines.fields.key_matching import MIN_SCORE, KeyMatcher, normalise_key
 
 
 def resembles(key: str, spelling: str) -> bool:
-    [found] = match_keys([key], [spelling])
+    [found] = KeyMatcher([spelling]).match([key])
     return found != {}
 
 
@@ -56,7 +56,7 @@ def test_other_keys_are_not_taken_for_a_spelling(key: str, spelling: str) -> Non
 
 
 def test_an_exact_key_has_the_highest_score_and_each_spelling_its_own() -> None:
-    exact, misread, other = match_keys(["Invoice date", "lnvoice date", "Buyer"], ["Date", "Invoice date"])
+    exact, misread, other = KeyMatcher(["Date", "Invoice date"]).match(["Invoice date", "lnvoice date", "Buyer"])
     assert exact == {1: 100}
     assert list(misread) == [1] and MIN_SCORE <= misread[1] < 100
     assert other == {}
@@ -64,6 +64,6 @@ def test_an_exact_key_has_the_highest_score_and_each_spelling_its_own() -> None:
 
 def test_keys_are_compared_some_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     keys = [f"Key {number}" for number in range(10)]
-    together = match_keys(keys, keys)
+    together = KeyMatcher(keys).match(keys)
     monkeypatch.setattr(key_matching, "KEYS_AT_A_TIME", 3)
-    assert match_keys(keys, keys) == together == [{number: 100} for number in range(10)]
+    assert KeyMatcher(keys).match(keys) == together == [{number: 100} for number in range(10)]

@@ -139,7 +139,7 @@ def test_the_same_value_twice_is_one_value_and_that_of_an_interactive_form_is_ex
 
 def test_a_required_field_on_a_page_that_needs_review_is_to_be_reviewed() -> None:
     row = record(TOTAL, page(pair("Total due", "$5"), index=2, needs_review=True))
-    assert row["review_reasons"] == ["total: on page 3, which needs review"]
+    assert row["review_reasons"] == ["total: the field on page 3 needs review"]
 
 
 def test_fields_that_are_not_required_are_no_reason_for_review() -> None:

@@ -4,6 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from model.decoding import Decoding
 from pipelines.schema import Row, page_schema
 from pipelines.stages.merge import Merge, MergeOptions
 
@@ -49,6 +50,15 @@ def test_words_get_labels_scores_and_entities() -> None:
         1,
         2,
     )
+
+
+def test_logits_are_divided_by_the_temperatures_of_their_labels() -> None:
+    row = page([0, 1], [[4, 0, 0], [0, 3, 2]], ["a", "b"])
+    decoding = Decoding(temperatures={"O": 2.0, "I-ANSWER": 0.5})
+    result = merge(row, MergeOptions("token-classification", LABELS, decoding=decoding))
+    assert result["labels"] == ["O", "I-ANSWER"]
+    total = 1 + np.exp(3) + np.exp(4)
+    assert result["scores"] == pytest.approx([np.exp(2) / (np.exp(2) + 2), np.exp(4) / total])
 
 
 def test_a_page_without_words_has_empty_lists() -> None:
