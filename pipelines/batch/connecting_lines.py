@@ -18,6 +18,9 @@ CROSSED = 10.0
 BEND = 12.0
 """What a bend costs, in thousandths of the page's width."""
 
+SLANTED = 1.3
+"""What a slanted stretch costs, against an upright or level one."""
+
 ASIDE = (9.0, 5.0)
 """How far beside its boxes a bracket runs, horizontally and vertically."""
 
@@ -92,7 +95,9 @@ def _cost(points: list[Point], words: list[Box], aspect: float) -> float:
     cost = BEND * (len(points) - 2)
     for start, end in pairwise(points):
         inside = sum(_share_inside(start, end, word) for word in words)
-        cost += math.hypot(end[0] - start[0], aspect * (end[1] - start[1])) * (1 + CROSSED * inside)
+        length = math.hypot(end[0] - start[0], aspect * (end[1] - start[1]))
+        is_slanted = start[0] != end[0] and start[1] != end[1]
+        cost += length * (1 + CROSSED * inside) * (SLANTED if is_slanted else 1)
     return cost
 
 

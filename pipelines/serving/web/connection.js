@@ -3,6 +3,7 @@
 const CROSSED = 10; // what a stretch through a word costs, against the same stretch over empty paper
 const BEND = 12; // what a bend costs, in thousandths of the page's width
 const INSET = 10; // how far from a corner a line may begin
+const SLANTED = 1.3; // what a slanted stretch costs, against an upright or level one
 const ASIDE = [9, 5]; // how far beside its boxes a bracket runs, horizontally and vertically
 const SHARES = [0.5, 0.2, 0.8];
 
@@ -85,7 +86,8 @@ function cost(points, words, aspect) {
   for (let index = 1; index < points.length; index += 1) {
     const [from, to] = [points[index - 1], points[index]];
     const inside = words.reduce((sum, box) => sum + shareInside(from, to, box), 0);
-    price += Math.hypot(to[0] - from[0], aspect * (to[1] - from[1])) * (1 + CROSSED * inside);
+    const length = Math.hypot(to[0] - from[0], aspect * (to[1] - from[1]));
+    price += length * (1 + CROSSED * inside) * (to[0] === from[0] || to[1] === from[1] ? 1 : SLANTED);
   }
   return price;
 }
