@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +11,11 @@ import pyarrow.parquet as pq
 from model.untrained import UNTRAINED
 from pipelines.batch.output_files import list_uris
 from pipelines.batch.page_counts import STAGES
+from pipelines.batch.page_figures import draw_page
 from pipelines.batch.written_pages import page_uri
 from pipelines.extract import preview_pages
 from pipelines.options import InputAccess
-from pipelines.runtime.html_report import label_color, render_report
+from pipelines.runtime.html_report import render_report
 from pipelines.schema import Row
 from pipelines.stages.sandbox_protocol import PageLimits
 from pipelines.storage.files import Storage, join_uri
@@ -23,7 +23,6 @@ from pipelines.storage.files import Storage, join_uri
 PREVIEW_PIXELS = 1100
 """The longer side of a drawn page."""
 
-WORD_COLOR = "#8888"
 WELL_READ = 0.9
 """Pages of this read quality are not shown as badly read."""
 TEXT_SOURCES = {"layer": "text layer", "ocr": "read by OCR", "mixed": "text layer and OCR", "none": "no words"}
@@ -33,39 +32,6 @@ TEXT_SOURCE_COUNTS = {
     "mixed": "ok, from both",
     "none": "ok, without words",
 }
-
-
-@dataclass(frozen=True)
-class DrawnBox:
-    """A rectangle on a page of 1000 by 1000, with its hover text."""
-
-    x: int
-    y: int
-    width: int
-    height: int
-    color: str
-    title: str
-
-
-@dataclass(frozen=True)
-class PageFigure:
-    """A page of the sample.
-
-    Attributes:
-        row: of `pages`.
-        caption: file name and page number.
-        error: why the page cannot be drawn; None if it can.
-        jpeg: the image of the page; empty with an `error`.
-        boxes: what was found on it.
-        labels: of its entities, sorted.
-    """
-
-    row: Row
-    caption: str
-    error: str | None
-    jpeg: bytes
-    boxes: tuple[DrawnBox, ...]
-    labels: tuple[str, ...]
 
 
 def write_report(
@@ -146,34 +112,6 @@ def _sampled_rows(storage: Storage, uri: str, wanted: Set[tuple[str, int]], limi
 def _quality(row: Row) -> float:
     quality = row.get("read_quality")
     return 1.0 if quality is None else quality
-
-
-def draw_page(row: Row, preview: Row) -> PageFigure:
-    """A page with what was found on it; `preview`: its row of `PREVIEWED`."""
-    caption = f"{row['uri'].rsplit('/', 1)[-1]}, page {row['page_index'] + 1} of {row['page_count']}"
-    if preview["status"] == "failed":  # the source may have changed since; the page's row stays
-        return PageFigure(row, caption, preview["error"], b"", (), ())
-    labels = sorted({entity["label"] for entity in row.get("entities") or ()})
-    return PageFigure(row, caption, None, preview["preview"], tuple(_boxes(row)), tuple(labels))
-
-
-def _boxes(row: Row) -> Iterator[DrawnBox]:
-    """The entities of a page, or its answers, or else its words."""
-    if row.get("entities") is not None:
-        for entity in row["entities"]:
-            title = f"{entity['label']} {entity['score']:.2f}: {entity['text']}"
-            yield _box(entity["box"], label_color(entity["label"]), title)
-    elif row.get("answers") is not None:
-        for answer in row["answers"]:
-            title = f"{answer['question']} {answer['score']:.2f}: {answer['text']}"
-            yield from (_box(box, label_color(answer["question"]), title) for box in answer["boxes"])
-    else:
-        yield from (_box(box, WORD_COLOR, word) for word, box in zip(row["words"], row["boxes"], strict=True))
-
-
-def _box(box: Sequence[int], color: str, title: str) -> DrawnBox:
-    x0, y0, x1, y1 = box
-    return DrawnBox(x0, y0, max(1, x1 - x0), max(1, y1 - y0), color, title)
 
 
 def _document_counts(documents: dict[str, Any]) -> list[tuple[str, int]]:

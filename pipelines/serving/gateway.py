@@ -16,6 +16,7 @@ from pipelines.serving.open_document import OpenDocument, open_document
 from pipelines.serving.options import ServeOptions
 from pipelines.serving.probe import PROBE_NAME, probe_document
 from pipelines.serving.replica_client import ReplicaClient
+from pipelines.serving.response_fields import FieldFinder
 from pipelines.serving.routes import build_routes
 from pipelines.serving.upload import Upload, max_body_bytes
 
@@ -45,6 +46,7 @@ class Gateway:
         self.bodies = Bodies(BODIES_PER_PLACE * places, places * max_body_bytes(limits), seconds)
         self.is_ready = False
         self._client = ReplicaClient(reader, predictor, self.admission)
+        self._finder = FieldFinder()
         self._watch = asyncio.get_running_loop().create_task(self._stay_ready())
 
     def __serve_build_asgi_app__(self) -> FastAPI:
@@ -52,7 +54,7 @@ class Gateway:
 
     async def open(self, upload: Upload, deadline: float) -> OpenDocument:
         """See `open_document`."""
-        return await open_document(self._client, self.options, upload, deadline)
+        return await open_document(self._client, self._finder, self.options, upload, deadline)
 
     def about(self) -> dict[str, Any]:
         """The models and limits: `ModelsResponse` as JSON."""

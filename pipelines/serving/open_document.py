@@ -12,11 +12,12 @@ from ray import ObjectRef
 from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError
 
 from pipelines.errors import infrastructure_error
-from pipelines.schema import DOCUMENTS, Task
+from pipelines.schema import DOCUMENTS, Row, Task
 from pipelines.serving.document_reader import OpenResult, ReadRequest
 from pipelines.serving.errors import RequestError, bad_request, refused_document, server_fault, unavailable
 from pipelines.serving.options import RequestLimits, ServedModel, ServeOptions
 from pipelines.serving.replica_client import ReplicaClient, ReplicaLostError
+from pipelines.serving.response_fields import FieldFinder
 from pipelines.serving.row_json import row_json
 from pipelines.serving.upload import Upload
 
@@ -29,6 +30,7 @@ class OpenDocument:
     """A document whose pages are being answered.
 
     Attributes:
+        finder: of the document's fields.
         content: its bytes, or a reference to them.
         result: its row and pages.
         deadline: on the clock of `time.monotonic`; pages that are not done by then fail.
@@ -36,6 +38,7 @@ class OpenDocument:
     """
 
     client: ReplicaClient
+    finder: FieldFinder
     request: ReadRequest
     content: bytes | ObjectRef
     task: Task
@@ -43,6 +46,22 @@ class OpenDocument:
     result: OpenResult
     deadline: float
     only_answer: bytes | None = None
+
+    async def answers_and_fields(self) -> AsyncGenerator[tuple[bytes, bytes | None], None]:
+        """`answers`; with the last page of a task that has fields comes the JSON of the document's fields."""
+        has_fields, left, pages = self.task == "token-classification", len(self.result.pages), list[Row]()
+        answers = self.answers()
+        try:
+            async for answer in answers:
+                left -= 1
+                if not has_fields:
+                    yield answer, None
+                    continue
+                page = await self.finder.page(answer)
+                pages += [] if page is None else [page]
+                yield answer, await self.finder.fields(pages, self.deadline) if left == 0 else None
+        finally:
+            await answers.aclose()
 
     def row_json(self) -> bytes:
         """The document's row as JSON."""
@@ -81,7 +100,9 @@ class OpenDocument:
             self.client.forget(self.request.upload_id)
 
 
-async def open_document(client: ReplicaClient, options: ServeOptions, upload: Upload, deadline: float) -> OpenDocument:
+async def open_document(
+    client: ReplicaClient, finder: FieldFinder, options: ServeOptions, upload: Upload, deadline: float
+) -> OpenDocument:
     """Open an uploaded document.
 
     Raises:
@@ -120,7 +141,7 @@ async def open_document(client: ReplicaClient, options: ServeOptions, upload: Up
         if fault is None:
             raise
         raise server_fault(fault) from error
-    document = OpenDocument(client, request, content, model.task, options.limits, result, deadline, only_answer)
+    document = OpenDocument(client, finder, request, content, model.task, options.limits, result, deadline, only_answer)
     try:
         _check(result, options.limits)
     except RequestError:

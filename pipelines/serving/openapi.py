@@ -41,6 +41,7 @@ PAGE_EXAMPLE = {
     "rotation": 0,
     "skew": 0.0,
     "read_quality": 0.94,
+    "form_fields": None,
     "labels": ["B-QUESTION", "I-QUESTION", "I-QUESTION", "B-ANSWER"],
     "scores": [0.95, 0.96, 0.94, 0.97],
     "entities": [
@@ -51,6 +52,7 @@ PAGE_EXAMPLE = {
             "score": 0.95,
             "first_word": 0,
             "last_word": 2,
+            "words": [0, 1, 2],
         },
         {
             "label": "ANSWER",
@@ -59,7 +61,20 @@ PAGE_EXAMPLE = {
             "score": 0.97,
             "first_word": 3,
             "last_word": 3,
+            "words": [3],
         },
+    ],
+    "pairs": [
+        {
+            "section": None,
+            "key": "Total due (USD)",
+            "value": "2,289.12",
+            "score": 0.92,
+            "key_box": [606, 484, 741, 498],
+            "value_box": [842, 485, 912, 497],
+            "key_words": [0, 1, 2],
+            "value_words": [3],
+        }
     ],
     "status": "ok",
     "error_kind": None,
@@ -69,7 +84,25 @@ PAGE_EXAMPLE = {
     "seconds": {"rasterize": 0.02, "ocr": 0.25, "infer": 0.06},
 }
 
-EXTRACT_EXAMPLE = {"document": DOCUMENT_EXAMPLE, "pages": [PAGE_EXAMPLE]}
+FIELD_EXAMPLE = {
+    "document_id": "f0267a718358aaa0",
+    "uri": "invoice.png",
+    "page_index": 0,
+    "section": None,
+    "key": "Total due (USD)",
+    "value": "2,289.12",
+    "value_type": "amount",
+    "value_normalized": "2289.12 USD",
+    "score": 0.92,
+    "key_box": [606, 484, 741, 498],
+    "value_box": [842, 485, 912, 497],
+    "text_source": "ocr",
+    "needs_review": None,
+}
+
+EXTRACT_EXAMPLE = {"document": DOCUMENT_EXAMPLE, "pages": [PAGE_EXAMPLE], "fields": [FIELD_EXAMPLE]}
+
+EXAMPLE_LINES = ({"document": DOCUMENT_EXAMPLE}, {"page": PAGE_EXAMPLE, "fields": [FIELD_EXAMPLE]})
 
 REFUSALS: dict[int, tuple[str, str, str]] = {
     400: ("The request makes no sense.", BAD_REQUEST, "pages has '3-2'; pages count from 1, and a range goes upwards"),
@@ -105,10 +138,10 @@ def models_responses() -> dict[int | str, dict[str, Any]]:
 
 def extract_responses() -> dict[int | str, dict[str, Any]]:
     """Of `POST /v1/extract`."""
-    lines = "\n".join(json.dumps(line) for line in ({"document": DOCUMENT_EXAMPLE}, {"page": PAGE_EXAMPLE}))
+    lines = "\n".join(json.dumps(line) for line in EXAMPLE_LINES)
     ok = {
         "model": ExtractResponse,
-        "description": "The document and its pages, with the columns that the batch job writes.",
+        "description": "The document, its pages and its fields, with the columns that the batch job writes.",
         "content": {
             "application/json": {"example": EXTRACT_EXAMPLE},
             "application/x-ndjson": {"schema": {"type": "string"}, "example": lines},

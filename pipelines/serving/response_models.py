@@ -38,15 +38,39 @@ class DocumentRow(BaseModel):
     error: str | None
 
 
+class FormField(BaseModel):
+    """A field of an interactive PDF form."""
+
+    name: str = Field(description="The full name that the form gives it.")
+    label: str | None = Field(description="Its tooltip.")
+    value: str | None
+    type: Literal["text", "check_box", "radio", "choice", "signature"]
+    box: Box | None
+
+
 class Entity(BaseModel):
-    """Consecutive words with one label."""
+    """Words with one label."""
 
     label: str
     text: str
     box: Box
     score: float
-    first_word: int
-    last_word: int
+    first_word: int = Field(description="The least of `words`.")
+    last_word: int = Field(description="The greatest of `words`.")
+    words: list[int] | None = Field(description="Indices of its words, in reading order.")
+
+
+class Pair(BaseModel):
+    """A key and one of its values; a key over a column of values gives several pairs, from the top."""
+
+    section: str | None = Field(description="The heading that they stand under.")
+    key: str
+    value: str
+    score: float = Field(description="Of both entities and their link, 0 to 1.")
+    key_box: Box | None = Field(description="Null where the key is the label of the value's entity.")
+    value_box: Box
+    key_words: list[int] = Field(description="Indices of the key's words, in reading order.")
+    value_words: list[int] = Field(description="Indices of the value's words, in reading order.")
 
 
 class Answer(BaseModel):
@@ -90,9 +114,13 @@ class PageRow(BaseModel):
     read_quality: float | None = Field(
         description="How well the page was read, 0 to 1; null for words that were given."
     )
+    form_fields: list[FormField] | None = Field(
+        description="The fields of an interactive form on this page; null if there are none."
+    )
     labels: list[str | None] | None = Field(default=None, description="Token classification: one a word.")
     scores: list[float | None] | None = Field(default=None, description="Token classification: one a word.")
     entities: list[Entity] | None = Field(default=None, description="Token classification.")
+    pairs: list[Pair] | None = Field(default=None, description="Token classification: keys with their values.")
     label: str | None = Field(default=None, description="Sequence classification.")
     score: float | None = Field(default=None, description="Sequence classification.")
     label_scores: dict[str, float] | None = Field(default=None, description="Sequence classification.")
@@ -106,11 +134,39 @@ class PageRow(BaseModel):
     preview: str | None = Field(default=None, description="If requested: a JPEG in base64.")
 
 
+class FieldRow(BaseModel):
+    """A field of the document: the columns of `fields/*.parquet`."""
+
+    document_id: str
+    uri: str
+    page_index: int = Field(description="Counted from 0.")
+    section: str | None = Field(description="The heading that it stands under.")
+    key: str
+    value: str | None
+    value_type: Literal["date", "amount", "number", "percent", "phone", "email", "check_box", "text"] | None = Field(
+        description="Told from the value and its key; null if there is no value."
+    )
+    value_normalized: str | None = Field(
+        description="Dates in ISO 8601, amounts as 1234.50 USD, telephone numbers in E.164, check boxes as checked or "
+        "unchecked; null for text, and where the value can be read in several ways."
+    )
+    score: float | None
+    key_box: Box | None
+    value_box: Box | None
+    text_source: Literal["layer", "ocr", "mixed", "none", "given", "form"] | None = Field(
+        description="form: of an interactive form, as it was filled in."
+    )
+    needs_review: bool | None
+
+
 class ExtractResponse(BaseModel):
-    """A document and its pages."""
+    """A document, its pages, and its fields."""
 
     document: DocumentRow
     pages: list[PageRow]
+    fields: list[FieldRow] | None = Field(
+        default=None, description="Token classification: of all pages; null if time was over before they were found."
+    )
 
 
 class ErrorResponse(BaseModel):

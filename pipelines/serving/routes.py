@@ -38,8 +38,9 @@ DESCRIPTION = (
 )
 
 EXTRACT_DESCRIPTION = (
-    "Answers JSON {document, pages}, page by page; with Accept: application/x-ndjson a line for the document and then "
-    "one for each page as it gets ready. A page that fails is a row with its status, error_kind and error."
+    "Answers JSON {document, pages, fields}, page by page; with Accept: application/x-ndjson a line for the document "
+    "and then one for each page as it gets ready, the last of which has the fields too. A page that fails is a row "
+    "with its status, error_kind and error."
 )
 
 NDJSON = "application/x-ndjson"
@@ -121,8 +122,8 @@ def build_routes(service: Service) -> FastAPI:
                 return PageStream(_lines(document), document, slot, NDJSON)
             if document.only_answer is None:
                 return PageStream(_object(document), document, slot, "application/json")
+            body = b"".join([part async for part in _object(document)])
             slot.release()
-            body = b'{"document":' + document.row_json() + b',"pages":[' + document.only_answer + b"]}"
             return Response(body, media_type="application/json")
         except BaseException:
             slot.release()
@@ -185,24 +186,27 @@ class PageStream(StreamingResponse):
 
 async def _lines(document: OpenDocument) -> AsyncGenerator[bytes, None]:
     yield b'{"document":' + document.row_json() + b"}\n"
-    answers = document.answers()
+    answers = document.answers_and_fields()
     try:
-        async for answer in answers:
-            yield b'{"page":' + answer + b"}\n"
+        async for answer, fields in answers:
+            yield b'{"page":' + answer + (b"" if fields is None else b',"fields":' + fields) + b"}\n"
     finally:
         await answers.aclose()
 
 
 async def _object(document: OpenDocument) -> AsyncGenerator[bytes, None]:
     head = b'{"document":' + document.row_json() + b',"pages":['
-    answers = document.answers()
+    tail = b"]}"
+    answers = document.answers_and_fields()
     try:
-        async for answer in answers:
+        async for answer, fields in answers:
             yield head + answer
             head = b","
+            if fields is not None:
+                tail = b'],"fields":' + fields + b"}"
     finally:
         await answers.aclose()
-    yield b"]}"
+    yield tail
 
 
 def _refusal(error: RequestError) -> Response:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -20,8 +21,13 @@ PREVIEW = pa.field("preview", pa.binary())
 
 def row_json(row: Row, schema: pa.Schema) -> bytes:
     """A row as one line of JSON: maps as objects, bytes in base64, dates in ISO 8601, NaN and infinity as null."""
-    (typed,) = rows_to_table([row], schema).to_pylist()
-    plain = {field.name: _plain(typed[field.name], field.type) for field in schema}
+    return rows_json([row], schema)[1:-1]
+
+
+def rows_json(rows: Sequence[Row], schema: pa.Schema) -> bytes:
+    """Rows as one line of JSON, a list; their values are as `row_json` writes them."""
+    typed = rows_to_table(rows, schema).to_pylist()
+    plain = [{field.name: _plain(row[field.name], field.type) for field in schema} for row in typed]
     return json.dumps(plain, ensure_ascii=False, separators=(",", ":")).encode()
 
 

@@ -9,8 +9,9 @@ import pytest
 from selenium.webdriver import Chrome
 
 from pipelines.schema import Task
-from tests.chromium import start_chromium
+from tests.chromium import set_screen, start_chromium
 from tests.jobs.endpoint import LIMITS, Endpoint, start_endpoint, write_untrained
+from tests.jobs.reading_page import ReadingPage
 
 KEY = "a-key-of-the-tests"
 
@@ -39,3 +40,13 @@ def chrome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
     """A browser without a window."""
     with start_chromium(tmp_path_factory.mktemp("chromium")) as chrome:
         yield chrome
+
+
+@pytest.fixture
+def page(chrome: Chrome, endpoint: Endpoint) -> ReadingPage:
+    """The first screen, for a user who prefers less motion: without a GPU, animations cost more than reading."""
+    set_screen(chrome, 1280, 900, calm=True)
+    page = ReadingPage(chrome, endpoint.url)
+    page.visit(endpoint.key)
+    page.wait(lambda: page.one("#options").is_displayed())
+    return page

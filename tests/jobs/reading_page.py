@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,8 +94,8 @@ class ReadingPage:
         allowed = {"origin": self.url, "permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"]}
         self.chrome.execute_cdp_cmd("Browser.grantPermissions", allowed)
 
-    def read(self, document: Path, model: str | None = None, pages: str = "") -> None:
-        """Choose a file, with these options, and wait until it has been read."""
+    def read(self, document: Path, model: str | None = None, pages: str = "", view: str = "entities") -> None:
+        """Choose a file, with these options, wait until it has been read, and switch to "entities" or "fields"."""
         self.wait(lambda: self.one("#page-ranges").is_displayed())
         if model is not None:
             Select(self.one("#model")).select_by_value(model)
@@ -102,6 +103,8 @@ class ReadingPage:
         self.one("#page-ranges").send_keys(pages)
         self.choose(document)
         self.wait_until_read()
+        if self.one("#views").is_displayed():
+            self.one(f"#show-{view}").click()
 
     def wait_until_read(self) -> None:
         """Wait until nothing is being read, and a page or a problem is shown."""
@@ -118,12 +121,22 @@ class ReadingPage:
         self.wait_until_read()
 
     def rows(self) -> list[list[str]]:
-        """The cells of the table of findings: label, text, score, page."""
+        """The cells of the table of findings: label, text, score, page; of fields: key, value, score, page."""
         script = (
             "return [...document.querySelectorAll('#table tbody tr')].map("
             "(row) => [...row.cells].map((cell) => cell.textContent))"
         )
         return self.run(script)
+
+    def answer(self, *lines: dict[str, Any]) -> None:
+        """Until the page is loaded again, have these lines stand for the endpoint's answer."""
+        body = "".join(f"{json.dumps(line)}\n" for line in lines)
+        self.run(
+            "const [body, ask] = [arguments[0], window.fetch];"
+            "window.fetch = (address, options) =>"
+            " address === 'v1/extract' ? Promise.resolve(new Response(body)) : ask(address, options)",
+            body,
+        )
 
     def hover(self, element: WebElement) -> None:
         ActionChains(self.chrome).move_to_element(element).perform()

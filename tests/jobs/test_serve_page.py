@@ -24,16 +24,6 @@ MARKUP = "<img src=x onerror=alert(1)>"
 
 
 @pytest.fixture
-def page(chrome: Chrome, endpoint: Endpoint) -> ReadingPage:
-    """The first screen, for a user who prefers less motion: without a GPU, animations cost more than reading."""
-    set_screen(chrome, 1280, 900, calm=True)
-    page = ReadingPage(chrome, endpoint.url)
-    page.visit(endpoint.key)
-    page.wait(lambda: page.one("#options").is_displayed())
-    return page
-
-
-@pytest.fixture
 def any_page(chrome: Chrome, endpoint: Endpoint) -> ReadingPage:
     """The page in whatever state."""
     page = ReadingPage(chrome, endpoint.url)

@@ -5,6 +5,7 @@ import { announce, byId, counted } from "./elements.js";
 import { mayPass, ServiceError } from "./errors.js";
 import { copyText, csv, renamed, save, tabbed } from "./export.js";
 import { fileSize, takeDocuments } from "./intake.js";
+import { entityListing, fieldListing } from "./listings.js";
 import { Pages } from "./pages.js";
 import { Palette } from "./palette.js";
 import { clearProblem, showProblem } from "./problem.js";
@@ -14,12 +15,18 @@ import { Service } from "./service.js";
 import { Table } from "./table.js";
 import { Thumbnails } from "./thumbnails.js";
 import { hideTip } from "./tip.js";
+import { Views } from "./views.js";
 
 const service = new Service();
 const palette = new Palette();
 const thumbnails = new Thumbnails((index) => go(index));
 const pages = new Pages(palette, { onchoose: chooseFinding, onview: (index) => thumbnails.view(index) });
-const table = new Table(palette, (row) => go(row.page, row.id));
+const listings = { fields: fieldListing(palette), entities: entityListing(palette) };
+const table = new Table(listings.entities, {
+  onchoose: (row) => go(row.page, row.id),
+  onpoint: (row, whether) => pages.light(row.page, whether ? row.id : null),
+});
+const views = new Views(() => refreshFindings());
 const questions = new Questions({ onask: ask, onreveal: go });
 let reading = null; // the open document
 let running = null; // {controller, request, arrived, total} while a document is being read
@@ -109,7 +116,7 @@ async function run(request) {
 }
 
 /** Take in a part of the answer: the document first, then page by page. */
-function receive({ document: opened, page: row }) {
+function receive({ document: opened, page: row, fields }) {
   if (opened) {
     reading.document = opened;
     running.total = opened.pages_selected ?? opened.page_count;
@@ -124,6 +131,7 @@ function receive({ document: opened, page: row }) {
     if (reading.pages.size === 1) thumbnails.view(page.index);
     refreshSoon();
   }
+  for (const page of fields ? reading.addFields(fields) : []) pages.show(page);
   if (running.total) {
     const next = Math.min(running.arrived.size + 1, running.total);
     showProgress(`Reading page ${next} of ${running.total}`, running.arrived.size, running.total);
@@ -187,9 +195,10 @@ function showFacts(outcome = null, whole = false) {
 }
 
 function summary() {
+  const fields = reading.fields().length;
   const found = reading.findings().length;
   const answered = reading.answers().filter((answer) => answer.found.length).length;
-  const parts = [found ? counted(found, "finding") : null, reading.questions.length ? `${answered} of ${counted(reading.questions.length, "question")} answered` : null];
+  const parts = [fields ? counted(fields, "field") : null, found ? counted(found, "finding") : null, reading.questions.length ? `${answered} of ${counted(reading.questions.length, "question")} answered` : null];
   return parts.filter(Boolean).join(", ");
 }
 
@@ -202,17 +211,32 @@ function refreshSoon() {
 function refreshFindings() {
   clearTimeout(refreshing);
   refreshing = null;
-  const rows = reading.findings();
-  const counts = new Map();
-  for (const { label } of rows) counts.set(label, (counts.get(label) || 0) + 1);
+  const findings = reading.findings();
+  const fields = reading.fields();
+  views.offer(fields.length > 0);
+  pages.view(views.fields);
+  const rows = views.fields ? fields : findings;
+  const counts = new Map(); // of what is drawn: on pages without fields, entities are
+  for (const { label, page } of findings) {
+    if (!views.fields || !reading.pages.get(page).fields.length) counts.set(label, (counts.get(label) || 0) + 1);
+  }
   const words = reading.inOrder().reduce((sum, page) => sum + page.words.length, 0);
-  palette.drawLegend(counts, words);
+  palette.drawLegend(counts, words, views.fields ? fields.length : 0);
   byId("found-by").textContent = reading.foundBy ? `by ${reading.foundBy}` : "";
-  table.show(rows);
+  table.show(rows, views.fields ? listings.fields : listings.entities);
+  byId("without-fields").textContent = views.fields ? withoutFields() : "";
   byId("findings").hidden = !words && !rows.length;
   byId("findings-tools").hidden = byId("table").hidden = !rows.length && service.chosen?.task === "question-answering";
   questions.show(reading.answers(), Boolean(running));
   byId("show-results").textContent = rows.length ? `Results (${rows.length.toLocaleString("en")})` : "Results";
+}
+
+/** Which pages have entities only, in words. */
+function withoutFields() {
+  const numbers = reading.inOrder().filter((page) => page.entities?.length && !page.fields.length).map((page) => page.index + 1);
+  if (!numbers.length) return "";
+  const named = numbers.length === 1 ? `Page ${numbers[0]} has` : `Pages ${pageRanges(numbers).replaceAll(",", ", ")} have`;
+  return `${named} no fields; what was found there is under Entities.`;
 }
 
 /** Show an error with the ways out; `retry` repeats what failed, or is null. */
@@ -258,7 +282,16 @@ function go(index, id = null) {
 
 function chooseFinding(id) {
   showView("results");
+  if (views.fields && reading.findings().some((row) => row.id === id)) {
+    views.choose("entities");
+    refreshFindings();
+  }
   table.choose(id);
+}
+
+/** "scan.csv" for entities, "scan.fields.csv" for fields. */
+function savedName(extension) {
+  return renamed(reading.file.name, views.fields ? `fields.${extension}` : extension);
 }
 
 async function start() {
@@ -286,11 +319,14 @@ byId("options").addEventListener("submit", (event) => {
   if (reading) read();
 });
 byId("copy").addEventListener("click", async () => {
-  const copied = await copyText(tabbed(table.shown()));
+  const copied = await copyText(tabbed(table.shown(), table.listing.name));
   byId("copy").textContent = copied ? "Copied" : "Not copied";
   announce(copied ? `${counted(table.shown().length, "row")} copied.` : "The browser does not allow copying; use CSV.");
   setTimeout(() => (byId("copy").textContent = "Copy"), 2000);
 });
-byId("csv").addEventListener("click", () => save(csv(table.shown()), "text/csv", renamed(reading.file.name, "csv")));
-byId("json").addEventListener("click", () => save(JSON.stringify(reading.record(), null, 1), "application/json", renamed(reading.file.name, "json")));
+byId("csv").addEventListener("click", () => save(csv(table.shown(), table.listing.name), "text/csv", savedName("csv")));
+byId("json").addEventListener("click", () => {
+  const record = views.fields ? reading.fieldRecord() : reading.record();
+  save(JSON.stringify(record, null, 1), "application/json", savedName("json"));
+});
 start();

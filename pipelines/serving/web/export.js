@@ -1,15 +1,30 @@
 /** Taking the results away: to the clipboard, as CSV, as JSON. */
 
-const COLUMNS = ["page", "label", "text", "score", "x0", "y0", "x1", "y1"];
+const SIDES = ["x0", "y0", "x1", "y1"];
+const ENTITIES = {
+  columns: ["page", "label", "text", "score", ...SIDES],
+  cells: ({ page, label, text, score, box }) => [`${page + 1}`, escapeFormula(label), escapeFormula(text), number(score), ...sides(box)],
+};
+const FIELDS = {
+  columns: ["page", "section", "key", "value", "type", "normalized", "score", ...SIDES.map((side) => `key_${side}`), ...SIDES.map((side) => `value_${side}`)],
+  cells: (field) => [
+    `${field.page + 1}`,
+    ...[field.section, field.key, field.value, field.value_type, field.value_normalized].map(escapeFormula),
+    number(field.score),
+    ...sides(field.key_box),
+    ...sides(field.value_box),
+  ],
+};
+const FORMATS = { entities: ENTITIES, fields: FIELDS };
 
-/** CSV of the table's rows; boxes are in thousandths of the page. Starts with a byte-order mark for spreadsheets. */
-export function csv(rows) {
-  return `\ufeff${[COLUMNS, ...rows.map(cells)].map((row) => row.map(quoted).join(",")).join("\r\n")}\r\n`;
+/** CSV of the table's rows, "entities" or "fields"; boxes in thousandths of the page. A byte-order mark is for spreadsheets. */
+export function csv(rows, kind = "entities") {
+  return `\ufeff${lines(rows, kind).map((row) => row.map(quoted).join(",")).join("\r\n")}\r\n`;
 }
 
 /** The same for pasting: tabs between the cells. */
-export function tabbed(rows) {
-  return [COLUMNS, ...rows.map(cells)].map((row) => row.map((cell) => cell.replace(/[\t\r\n]+/g, " ")).join("\t")).join("\n");
+export function tabbed(rows, kind = "entities") {
+  return lines(rows, kind).map((row) => row.map((cell) => cell.replace(/[\t\r\n]+/g, " ")).join("\t")).join("\n");
 }
 
 /** Put text on the clipboard; returns whether it is there. Pages over plain HTTP have no `navigator.clipboard`. */
@@ -42,13 +57,22 @@ export function renamed(name, extension) {
   return `${name.replace(/\.[^.]*$/, "") || "document"}.${extension}`;
 }
 
-function cells({ page, label, text, score, box }) {
-  const numbers = [score === null || score === undefined ? "" : score.toFixed(4), ...(box || ["", "", "", ""])];
-  return [`${page + 1}`, escapeFormula(label), escapeFormula(text ?? ""), ...numbers.map(String)];
+function lines(rows, kind) {
+  const { columns, cells } = FORMATS[kind];
+  return [columns, ...rows.map(cells)];
+}
+
+function number(score) {
+  return score === null || score === undefined ? "" : score.toFixed(4);
+}
+
+function sides(box) {
+  return box ? box.map(String) : ["", "", "", ""];
 }
 
 /** A document's text must not run as a formula in a spreadsheet: a leading apostrophe marks it as text. */
-function escapeFormula(text) {
+function escapeFormula(value) {
+  const text = value ?? "";
   return /^\s*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20|%]/.test(text) ? `'${text}` : text;
 }
 

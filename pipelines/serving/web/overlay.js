@@ -1,15 +1,22 @@
-/** What is drawn over a page's picture: words, entities and answers, for pointer and keyboard. */
+/** What is drawn over a page's picture: words, fields or entities, and answers, for pointer and keyboard. */
 
+import { connection } from "./connection.js";
 import { counted, drawing, element, prefersLessMotion, score } from "./elements.js";
+import { fieldTitle } from "./fields.js";
+import { KEY_STYLE, VALUE_STYLE } from "./palette.js";
 import { lineBoxes } from "./reading.js";
 import { hideTip, showTip } from "./tip.js";
 
 const FLASH_MILLISECONDS = 2400;
+const MARGIN = 2; // around what is marked, in thousandths of the page
 const STEPS = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 };
 
-/** The overlay of one page; `onchoose(id)` is called with the entity that was clicked or entered. */
+/**
+ * The overlay of one page: with its fields if `asFields` and it has some, else with its entities. `onchoose(id)` is called
+ * with the one that was clicked or entered.
+ */
 export class Overlay {
-  constructor(page, questions, palette, onchoose) {
+  constructor(page, questions, palette, asFields, onchoose) {
     this.page = page;
     this.palette = palette;
     this.onchoose = onchoose;
@@ -18,7 +25,8 @@ export class Overlay {
     this.badges = element("div", { class: "badges", "aria-hidden": "true" });
     this.words = drawing("path", { class: "words", d: outline(page.boxes || [], 0) });
     this.svg.append(this.words);
-    for (const entity of page.entities || []) this.#addEntity(entity);
+    if (asFields && page.fields?.length) this.#addFields(page.fields);
+    else for (const entity of page.entities || []) this.#addEntity(entity);
     questions.forEach((question, index) => this.#addAnswer(page.answers.get(question), index));
     const names = counted(this.marks.size, "finding");
     this.svg.setAttribute("aria-label", `${names} on page ${page.index + 1}; use the arrow keys to move between them`);
@@ -35,7 +43,7 @@ export class Overlay {
   /** Apply what the legend shows and hides. */
   refresh() {
     this.words.classList.toggle("off", !this.palette.words);
-    for (const { node, label } of this.marks.values()) node.classList.toggle("off", label !== null && !this.palette.shows(label));
+    for (const { node, shows } of this.marks.values()) node.classList.toggle("off", !shows());
     const shown = this.#shown();
     if (!shown.some((node) => node.tabIndex === 0)) {
       for (const { node } of this.marks.values()) node.setAttribute("tabindex", "-1");
@@ -43,12 +51,20 @@ export class Overlay {
     }
   }
 
-  /** The drawn entity or answer with this id, or null. */
+  /** Make a field or entity stand out from the others; null or another page's: none. */
+  light(id) {
+    const lit = this.mark(id);
+    if (lit?.classList.contains("lit")) return;
+    for (const { node } of this.marks.values()) node.classList.toggle("lit", node === lit);
+    this.svg.classList.toggle("with-lit", Boolean(lit));
+  }
+
+  /** The drawn field, entity or answer with this id, or null. */
   mark(id) {
     return this.marks.get(id)?.node || null;
   }
 
-  /** Make an entity or answer stand out for a moment. */
+  /** Make a field, entity or answer stand out for a moment. */
   flash(id) {
     const node = this.mark(id);
     if (!node) return;
@@ -59,9 +75,10 @@ export class Overlay {
   }
 
   #addEntity(entity) {
-    const boxes = entityBoxes(entity, this.page);
+    const boxes = textBoxes(entity.words || wordsOf(entity), entity.box, this.page);
     const description = `${entity.label}: ${entity.text}, score ${score(entity.score)}`;
-    this.#addMark(entity.id, entity.label, `mark entity ${this.palette.style(entity.label)}`, boxes, description, {
+    const shape = drawing("path", { class: `mark entity ${this.palette.style(entity.label)}`, d: outline(boxes) });
+    this.#addMark(entity.id, shape, () => this.palette.shows(entity.label), description, {
       heading: entity.label,
       value: entity.score,
       text: entity.text,
@@ -69,11 +86,49 @@ export class Overlay {
     });
   }
 
+  #addFields(fields) {
+    const drawn = new Set(); // a key of several values is filled once
+    for (const field of fields) {
+      const keys = field.key_box ? textBoxes(field.key_words, field.key_box, this.page) : [];
+      const values = field.value_box ? textBoxes(field.value_words, field.value_box, this.page) : [];
+      const again = drawn.has(String(field.key_box));
+      drawn.add(String(field.key_box));
+      const shape = drawing("g", { class: "field" });
+      if (keys.length) shape.append(drawing("path", { class: `mark ${KEY_STYLE}${again ? " again" : ""}`, d: outline(keys) }));
+      if (values.length) shape.append(drawing("path", { class: `mark ${VALUE_STYLE}`, d: outline(values) }));
+      if (keys.length && values.length) this.#connect(shape, field, keys, values);
+      const section = field.section ? `${field.section}, ` : "";
+      const description = `${section}${fieldTitle(field)}, score ${score(field.score)}`;
+      this.#addMark(field.id, shape, () => this.palette.fields, description, {
+        heading: field.key,
+        value: field.score,
+        text: field.value,
+        note: field.section,
+        swatch: () => this.palette.fieldSwatch(),
+      });
+    }
+  }
+
+  /** Draw the line from key to value, with a dot where it ends. */
+  #connect(shape, { key_words: keyWords, value_words: valueWords }, keys, values) {
+    const own = new Set([...(keyWords || []), ...(valueWords || [])]);
+    const others = (this.page.boxes || []).filter((_, index) => !own.has(index));
+    const { width, height } = this.page.row;
+    const points = connection(keys.map((box) => widened(box)), values.map((box) => widened(box)), others, width && height ? height / width : 1);
+    if (!points.length) return;
+    const line = points.map(([x, y]) => `${x} ${y}`).join("L");
+    shape.append(
+      drawing("path", { class: `connection ${KEY_STYLE}`, d: `M${line}` }),
+      drawing("path", { class: `connection end ${KEY_STYLE}`, d: `M${points.at(-1).join(" ")}h0` }),
+    );
+  }
+
   #addAnswer(answer, index) {
     if (!answer || answer.text === null || !answer.boxes?.length) return;
-    const boxes = answer.first_word === null ? answer.boxes : entityBoxes(answer, this.page);
+    const boxes = answer.first_word === null ? answer.boxes : textBoxes(wordsOf(answer), answer.boxes[0], this.page);
     const description = `Answer ${index + 1}: ${answer.text}, score ${score(answer.score)}`;
-    this.#addMark(answerId(this.page.index, index), null, "mark answer", boxes, description, {
+    const shape = drawing("path", { class: "mark answer", d: outline(boxes) });
+    this.#addMark(answerId(this.page.index, index), shape, () => true, description, {
       heading: `Answer ${index + 1}`,
       value: answer.score,
       text: answer.text,
@@ -87,9 +142,10 @@ export class Overlay {
     this.badges.append(badge);
   }
 
-  #addMark(id, label, classes, boxes, description, tip) {
-    const node = drawing("path", { class: classes, d: outline(boxes, 2), role: "button", tabindex: -1, "aria-label": description, "data-id": id });
-    this.marks.set(id, { node, label, tip });
+  #addMark(id, node, shows, description, tip) {
+    const attributes = { role: "button", tabindex: "-1", "aria-label": description, "data-id": id };
+    for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+    this.marks.set(id, { node, shows, tip });
     this.svg.append(node);
   }
 
@@ -98,7 +154,7 @@ export class Overlay {
   }
 
   #known(node) {
-    return this.marks.get(node?.dataset?.id);
+    return this.marks.get(node?.closest("[data-id]")?.dataset.id);
   }
 
   #focus(node) {
@@ -126,7 +182,7 @@ export class Overlay {
 
   #choose(node) {
     const mark = this.#known(node);
-    if (mark) this.onchoose(node.dataset.id);
+    if (mark) this.onchoose(mark.node.dataset.id);
   }
 
   /** Describe what is under the pointer: an entity or answer if there is one, else the word. */
@@ -164,13 +220,25 @@ export function answerId(pageIndex, questionIndex) {
   return `p${pageIndex}q${questionIndex}`;
 }
 
-function entityBoxes(entity, page) {
-  const known = Number.isInteger(entity.first_word) && Number.isInteger(entity.last_word) && page.boxes?.length;
-  return known ? lineBoxes(page.boxes, entity.first_word, entity.last_word) : [entity.box];
+/** The boxes of words line by line; of words that are not known, the box of them all. */
+function textBoxes(words, box, page) {
+  const known = words?.length && words.every((index) => page.boxes?.[index]);
+  return known ? lineBoxes(words.map((index) => page.boxes[index])) : [box];
 }
 
-function outline(boxes, margin) {
+function wordsOf({ first_word: first, last_word: last }) {
+  if (!Number.isInteger(first) || !Number.isInteger(last)) return null;
+  return Array.from({ length: Math.max(0, last - first + 1) }, (_, index) => first + index);
+}
+
+/** A box as a mark is drawn around it. */
+function widened([x0, y0, x1, y1], margin = MARGIN) {
+  return [x0 - margin, y0 - margin, Math.max(x1, x0 + 1) + margin, Math.max(y1, y0 + 1) + margin];
+}
+
+function outline(boxes, margin = MARGIN) {
   return boxes
-    .map(([x0, y0, x1, y1]) => `M${x0 - margin} ${y0 - margin}H${Math.max(x1, x0 + 1) + margin}V${Math.max(y1, y0 + 1) + margin}H${x0 - margin}Z`)
+    .map((box) => widened(box, margin))
+    .map(([x0, y0, x1, y1]) => `M${x0} ${y0}H${x1}V${y1}H${x0}Z`)
     .join("");
 }

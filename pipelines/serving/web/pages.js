@@ -13,12 +13,13 @@ const A4 = [210, 297];
 const SOURCES = { layer: "text layer", ocr: "read by OCR", mixed: "text layer and OCR", given: "words given", none: "no words" };
 
 export class Pages {
-  /** `onchoose(id)` is called with the entity clicked, `onview(page_index)` with the page in view. */
+  /** `onchoose(id)` is called with the field or entity clicked, `onview(page_index)` with the page in view. */
   constructor(palette, { onchoose, onview }) {
     this.column = byId("pages");
     this.palette = palette;
     this.onchoose = onchoose;
     this.reading = null;
+    this.asFields = true;
     this.cards = new Map();
     this.nearby = new IntersectionObserver((entries) => entries.forEach((entry) => this.#mountNearby(entry)), { rootMargin: NEAR });
     this.viewed = new IntersectionObserver(
@@ -69,12 +70,28 @@ export class Pages {
     for (const card of this.cards.values()) card.overlay?.refresh();
   }
 
+  /** Draw fields, on the pages that have some, or entities. */
+  view(asFields) {
+    if (asFields === this.asFields) return;
+    this.asFields = asFields;
+    for (const card of this.cards.values()) {
+      if (!card.overlay) continue;
+      this.#unmount(card);
+      this.#mount(card);
+    }
+  }
+
+  /** Make a field or entity of a page stand out from the others; a null `id`: none any more. */
+  light(index, id) {
+    this.cards.get(index)?.overlay?.light(id);
+  }
+
   /** Redraw all overlays. */
   redraw() {
     for (const { page } of [...this.cards.values()]) this.show(page);
   }
 
-  /** Bring a page into view, and on it the entity or answer `id` if one is given, which then flashes. */
+  /** Bring a page into view, and on it the field, entity or answer `id` if one is given, which then flashes. */
   reveal(index, id = null) {
     const card = this.cards.get(index);
     if (!card) return;
@@ -99,7 +116,7 @@ export class Pages {
   #mount(card) {
     if (card.overlay || card.page.failed) return;
     const { page } = card;
-    card.overlay = new Overlay(page, this.reading.questions, this.palette, this.onchoose);
+    card.overlay = new Overlay(page, this.reading.questions, this.palette, this.asFields, this.onchoose);
     const picture = page.picture
       ? element("img", { alt: `Page ${page.index + 1}`, src: page.picture, draggable: "false" })
       : element("p", { class: "no-picture" }, "No picture of this page; words and findings are shown where they are on it.");

@@ -5,12 +5,17 @@ import { byId, drawing, element } from "./elements.js";
 const TONES = 8;
 const KNOWN = { QUESTION: 0, ANSWER: 1, HEADER: 2 }; // as the batch job's report draws them
 
+/** How the key and the value of a field are drawn: as questions and answers. */
+export const KEY_STYLE = "tone-0";
+export const VALUE_STYLE = "tone-1";
+
 /** Colours by label, and which labels and layers are hidden. */
 export class Palette {
   constructor() {
     this.indices = new Map();
     this.hidden = new Set();
     this.words = true;
+    this.fields = true;
     this.onchange = () => null;
   }
 
@@ -52,8 +57,20 @@ export class Palette {
     );
   }
 
-  /** Draw the legend: a switch for each label with its count, and one for the words. */
-  drawLegend(counts, wordCount) {
+  /** A sample of how a key, its value and the line between them are drawn. */
+  fieldSwatch() {
+    return drawing(
+      "svg",
+      { class: "swatch", viewBox: "0 0 30 16", width: 30, height: 16, "aria-hidden": "true" },
+      drawing("rect", { class: "paper", width: 30, height: 16, rx: 3 }),
+      drawing("path", { class: `connection ${KEY_STYLE}`, d: "M11 8h8" }),
+      drawing("path", { class: `mark ${KEY_STYLE}`, d: "M3 4h8v8H3z" }),
+      drawing("path", { class: `mark ${VALUE_STYLE}`, d: "M19 4h8v8h-8z" }),
+    );
+  }
+
+  /** Draw the legend: a switch for the fields if there are any, for each label with its count, and for the words. */
+  drawLegend(counts, wordCount, fieldCount) {
     const labels = [...counts.keys()].sort((a, b) => this.index(a) - this.index(b));
     const focused = document.activeElement?.dataset?.layer;
     const switches = labels.map((label) =>
@@ -62,6 +79,9 @@ export class Palette {
         else this.hidden.add(label);
       }),
     );
+    if (fieldCount) {
+      switches.unshift(this.#layer("fields", this.fieldSwatch(), "fields", fieldCount, this.fields, (shown) => (this.fields = shown)));
+    }
     if (wordCount) {
       const swatch = drawing(
         "svg",

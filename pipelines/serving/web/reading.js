@@ -1,5 +1,9 @@
 /** The open document: its pages, and all that was found or answered on them. */
 
+import { pageFields, typedFields } from "./fields.js";
+
+const FIELD_COLUMNS = ["section", "key", "value", "value_type", "value_normalized", "score", "key_box", "value_box", "text_source", "needs_review"];
+
 export class Reading {
   constructor(file) {
     this.file = file;
@@ -36,8 +40,23 @@ export class Reading {
       const pairs = Array.isArray(row.label_scores) ? row.label_scores : Object.entries(row.label_scores);
       page.classes = pairs.map(([label, score]) => ({ label, score })).sort((a, b) => b.score - a.score);
     }
+    page.fields = pageFields(page.row);
     for (const answer of row.answers || []) page.answers.set(answer.question, answer);
     return page;
+  }
+
+  /** Take in the fields of the document with their types; returns the pages on which there are others than before. */
+  addFields(fields) {
+    const byPage = new Map();
+    for (const field of fields) byPage.set(field.page_index, [...(byPage.get(field.page_index) || []), field]);
+    const changed = [];
+    for (const [index, found] of byPage) {
+      const page = this.pages.get(index);
+      if (!page?.row) continue;
+      if (found.length !== page.fields.length) changed.push(page);
+      page.fields = typedFields(found, page.row);
+    }
+    return changed;
   }
 
   /** Remove what another model found; words, pictures and answers stay. */
@@ -45,7 +64,8 @@ export class Reading {
     this.foundBy = null;
     for (const page of this.pages.values()) {
       for (const name of ["entities", "labels", "scores", "classes"]) delete page[name];
-      for (const name of ["entities", "labels", "scores", "label", "score", "label_scores"]) delete page.row?.[name];
+      for (const name of ["entities", "pairs", "labels", "scores", "label", "score", "label_scores"]) delete page.row?.[name];
+      page.fields = pageFields(page.row || {});
     }
   }
 
@@ -59,6 +79,11 @@ export class Reading {
       ...(page.classes || []).slice(0, 1).map(({ label, score }) => ({ page: page.index, label, text: null, score, box: null, id: null })),
       ...(page.entities || []).map((entity) => ({ page: page.index, ...entity })),
     ]);
+  }
+
+  /** Fields of all pages, as `pageFields` gives them. */
+  fields() {
+    return this.inOrder().flatMap((page) => page.fields || []);
   }
 
   /** For each question its answers over the pages, best first; `searched` is the number of pages it was asked of. */
@@ -78,6 +103,15 @@ export class Reading {
       ...(page.failed ? { status: "failed", error_kind: page.failed.kind, error: page.failed.reason } : {}),
     }));
     return { document: this.document, pages };
+  }
+
+  /** The document and its fields, for saving. */
+  fieldRecord() {
+    const fields = this.fields().map((field) => ({
+      page_index: field.page,
+      ...Object.fromEntries(FIELD_COLUMNS.map((name) => [name, field[name] ?? null])),
+    }));
+    return { document: this.document, fields };
   }
 
   /** Release the pictures. */
@@ -113,10 +147,10 @@ export function pageRanges(numbers) {
   return ranges.map(([first, last]) => (first === last ? `${first}` : `${first}-${last}`)).join(",");
 }
 
-/** One box per line of the words `first` to `last`: the hull of a long entity would cover half the page. */
-export function lineBoxes(boxes, first, last) {
+/** One box per line of boxes in reading order: the hull of a long entity would cover half the page. */
+export function lineBoxes(boxes) {
   const lines = [];
-  for (const [x0, y0, x1, y1] of boxes.slice(first, last + 1)) {
+  for (const [x0, y0, x1, y1] of boxes) {
     const line = lines[lines.length - 1];
     const shared = line ? Math.min(line[3], y1) - Math.max(line[1], y0) : 0;
     const goesOn = line && shared > 0.5 * Math.min(line[3] - line[1], y1 - y0) && x0 >= line[0] && x0 - line[2] < 120;

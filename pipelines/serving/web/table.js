@@ -1,21 +1,19 @@
-/** The findings as a table: to filter, to sort, and to go from a row to its position on the page. */
+/** A listing of findings as a table: to filter, to sort, and to go from a row to its position on the page. */
 
-import { announce, byId, counted, element, score } from "./elements.js";
+import { announce, byId, counted, element } from "./elements.js";
 
 const ROWS_AT_ONCE = 200;
-const COLUMNS = [
-  { name: "label", title: "Label" },
-  { name: "text", title: "Text" },
-  { name: "score", title: "Score" },
-  { name: "page", title: "Page" },
-];
 
 export class Table {
-  /** `onchoose(row)` is called with the row chosen. */
-  constructor(palette, onchoose) {
+  /**
+   * `listing` is the first of `listings.js` to show. `onchoose(row)` is called with the row chosen, `onpoint(row, whether)`
+   * when pointer or focus comes to a row or leaves it.
+   */
+  constructor(listing, { onchoose, onpoint }) {
     this.container = byId("table");
-    this.palette = palette;
+    this.listing = listing;
     this.onchoose = onchoose;
+    this.onpoint = onpoint;
     this.rows = [];
     this.sorting = { name: null, down: false };
     this.limit = ROWS_AT_ONCE;
@@ -23,8 +21,13 @@ export class Table {
     byId("filter").addEventListener("input", () => this.#restart());
   }
 
-  /** Rows as `Reading.findings` gives them. */
-  show(rows) {
+  /** Show the rows of a listing; another one than before starts at its first rows. */
+  show(rows, listing = this.listing) {
+    if (listing !== this.listing) {
+      this.listing = listing;
+      this.sorting = { name: null, down: false };
+      this.limit = ROWS_AT_ONCE;
+    }
     this.rows = rows;
     this.draw();
   }
@@ -41,14 +44,11 @@ export class Table {
   /** The rows that legend and filter let through, in the order shown. */
   shown() {
     const filter = byId("filter").value.trim().toLocaleLowerCase();
-    const rows = this.rows.filter(
-      (row) =>
-        this.palette.shows(row.label) &&
-        (!filter || `${row.text ?? ""}\n${row.label}`.toLocaleLowerCase().includes(filter)),
-    );
+    const { shows, words, groups } = this.listing;
+    const rows = this.rows.filter((row) => shows(row) && (!filter || words(row).toLocaleLowerCase().includes(filter)));
     const { name, down } = this.sorting;
-    if (name) rows.sort((a, b) => compare(a[name], b[name]) * (down ? -1 : 1));
-    return rows;
+    if (name) return rows.sort((a, b) => compare(a[name], b[name]) * (down ? -1 : 1));
+    return groups ? groups(rows).flatMap(([, grouped]) => grouped) : rows;
   }
 
   /** Redraw the table; the chosen row and the focus stay. */
@@ -57,15 +57,15 @@ export class Table {
     const rows = this.shown();
     const drawn = rows.slice(0, this.limit);
     if (!rows.length) {
-      const why = this.rows.length ? "Nothing matches the filter and the labels shown." : "Nothing found.";
+      const why = this.rows.length ? "Nothing matches the filter and what is shown." : "Nothing found.";
       this.container.replaceChildren(element("p", { class: "muted nothing" }, why));
       return;
     }
-    const head = element("thead", {}, element("tr", {}, ...COLUMNS.map((column) => this.#heading(column))));
-    const body = element("tbody", {}, ...drawn.map((row) => this.#row(row)));
-    const caption = element("caption", { class: "unseen" }, "Findings; a row leads to its position on the page");
-    const onePage = rows.every(({ page }) => page === 0);
-    this.container.replaceChildren(element("table", { class: onePage ? "one-page" : null }, caption, head, body));
+    const { name, columns, caption } = this.listing;
+    const head = element("thead", {}, element("tr", {}, ...columns.map((column) => this.#heading(column))));
+    const onePage = rows.every(({ page }) => page === 0) ? " one-page" : "";
+    const said = element("caption", { class: "unseen" }, caption);
+    this.container.replaceChildren(element("table", { class: `${name}-table${onePage}` }, said, head, ...this.#bodies(drawn, columns.length - (onePage ? 1 : 0))));
     if (rows.length > drawn.length) {
       const more = `Show ${Math.min(ROWS_AT_ONCE, rows.length - drawn.length)} more of ${(rows.length - drawn.length).toLocaleString("en")}`;
       const onclick = () => this.#more();
@@ -92,9 +92,9 @@ export class Table {
 
   /** A selector of the row or heading that has the focus, or null. */
   #focused() {
-    const held = this.container.contains(document.activeElement) && document.activeElement.closest("[data-row], th");
+    const held = this.container.contains(document.activeElement) && document.activeElement.closest("[data-row], thead th");
     if (!held) return null;
-    return held.dataset.row ? `[data-row="${CSS.escape(held.dataset.row)}"]` : `th.${held.className}`;
+    return held.dataset.row ? `[data-row="${CSS.escape(held.dataset.row)}"]` : `thead th.${held.className}`;
   }
 
   #restart() {
@@ -125,23 +125,45 @@ export class Table {
     else if (this.sorting.down === first) this.sorting = { name, down: !first };
     else this.sorting = { name: null, down: false };
     this.draw();
-    this.container.querySelector(`th.column-${name} button`).focus();
+    this.container.querySelector(`thead th.column-${name} button`).focus();
+  }
+
+  /** The rows, with a heading of `width` columns for each group that has a name. */
+  #bodies(rows, width) {
+    const groups = this.listing.groups && !this.sorting.name ? this.listing.groups(rows) : [[null, rows]];
+    return groups.map(([name, grouped]) => {
+      const heading = name ?? (groups.length > 1 ? "Without a section" : null);
+      const body = element("tbody");
+      if (heading !== null) {
+        const spanning = { class: `group${name === null ? " muted" : ""}`, scope: "rowgroup", colspan: width, dir: "auto" };
+        body.append(element("tr", {}, element("th", spanning, heading)));
+      }
+      body.append(...grouped.map((row) => this.#row(row)));
+      return body;
+    });
   }
 
   #row(row) {
-    const go = element(
-      "button",
-      { type: "button", class: "go", dir: "auto", "aria-label": `${row.text ?? "whole page"}, go to page ${row.page + 1}` },
-      element("span", {}, row.text ?? "whole page"),
-    );
-    return element(
-      "tr",
-      { "data-row": row.id, class: row.id === this.chosen ? "chosen" : null, onclick: () => this.#go(row) },
-      element("td", { class: "column-label" }, this.palette.swatch(row.label), element("span", {}, row.label)),
-      element("td", { class: "column-text" }, go),
-      element("td", { class: "column-score" }, score(row.score)),
-      element("td", { class: "column-page" }, `${row.page + 1}`),
-    );
+    const cells = this.listing.columns.map((column) => this.#cell(column, row));
+    const listeners = {
+      onclick: () => this.#go(row),
+      onpointermove: ({ movementX, movementY }) => {
+        if (movementX || movementY) this.onpoint(row, true); // not for a row that was scrolled under a pointer at rest
+      },
+      onpointerleave: () => this.onpoint(row, false),
+      onfocusin: () => this.onpoint(row, true),
+      onfocusout: () => this.onpoint(row, false),
+    };
+    return element("tr", { "data-row": row.id, class: row.id === this.chosen ? "chosen" : null, ...listeners }, ...cells);
+  }
+
+  #cell({ name, cell, leads, heads, after }, row) {
+    const children = cell(row, Boolean(this.listing.groups) && !this.sorting.name);
+    if (heads) return element("th", { scope: "row", class: `column-${name}` }, ...children);
+    if (!leads) return element("td", { class: `column-${name}` }, ...children);
+    const label = `${this.listing.title(row)}, go to page ${row.page + 1}`;
+    const go = element("button", { type: "button", class: "go", dir: "auto", "aria-label": label }, element("span", {}, ...children));
+    return element("td", { class: `column-${name}` }, go, after?.(row));
   }
 
   #go(row) {

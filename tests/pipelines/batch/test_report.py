@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from pipelines.batch.audit import audit_output
 from pipelines.batch.options import RunOptions
@@ -87,3 +88,26 @@ def test_the_tables_of_the_poorest_pages_are_read_however_many_there_are(tmp_pat
     table = f"pages/part-00000001-000000-{identity('a')}-000033.parquet"
     assert [(page["page_index"], page["table"]) for page in poorest] == [(33, table)]
     assert sample_pages(Storage(), str(tmp_path), 2, poorest)[0]["page_index"] == 33
+
+
+def test_fields_are_drawn_with_lines_and_listed_beside_the_page(tmp_path: Path) -> None:
+    source = tmp_path / "a.png"
+    Image.new("RGB", (100, 140), "white").save(source)
+    box = {"key_box": [100, 100, 200, 110], "value_box": [300, 100, 400, 110]}
+    pair = {
+        "section": "<i>A.",
+        "key": "<b>Key",
+        "value": "<u>Value",
+        "score": 0.75,
+        "key_words": [0],
+        "value_words": [1],
+    }
+    row = read_page("a", 0, ["x", "y"]) | {"uri": str(source), "page_count": 1, "width": 100, "height": 140}
+    form_field = {"name": "form.paid", "label": None, "value": None, "type": "text", "box": [0, 0, 9, 9]}
+    write_rows(tmp_path, "documents", 1, [document_row("a", 1)])
+    write_rows(tmp_path, "pages", 1, [row | {"pairs": [pair | box], "form_fields": [form_field]}])
+    html, _ = report(tmp_path)
+    assert "<polyline points='200,105 300,105'/>" in html and "<figure class='with-fields'>" in html
+    assert "<th class='section' colspan='3' dir='auto'>&lt;i&gt;A.</th>" in html
+    assert "<td dir='auto'>&lt;b&gt;Key</td><td dir='auto'>&lt;u&gt;Value</td><td>0.75</td>" in html
+    assert "<td dir='auto'>form.paid</td><td dir='auto'><i>empty</i></td><td>1.00</td>" in html

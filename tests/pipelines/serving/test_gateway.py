@@ -77,17 +77,18 @@ class FakeReader:
 
 @dataclass
 class FakePredictor:
-    """Answers every page; those in `failures` raise, each once, and what was begun is counted."""
+    """Answers every page, with `pairs`; those in `failures` raise, each once, and what was begun is counted."""
 
     windows: int = 1
     failures: dict[int, list[Exception]] = field(default_factory=dict)
     begun: list[int] = field(default_factory=list)
+    pairs: list[Row] | None = None
 
     async def answer(self, row: Row) -> tuple[bytes, int]:
         self.begun.append(row["page_index"])
         if self.failures.get(row["page_index"]):
             raise self.failures[row["page_index"]].pop()
-        return row_json(row, page_schema("token-classification")), self.windows
+        return row_json(row | {"pairs": self.pairs}, page_schema("token-classification")), self.windows
 
     async def answer_one(self, read: tuple[OpenResult, Row | None]) -> tuple[OpenResult, bytes | None]:
         result, row = read
@@ -204,6 +205,26 @@ def test_a_gateway_is_ready_once_a_page_has_been_answered(options: ServeOptions)
             await asyncio.sleep(0.01)
 
     with_gateway(options, reader, use)
+
+
+@pytest.mark.parametrize("page_count", [1, 3])
+def test_the_fields_of_all_pages_come_with_the_last_page(options: ServeOptions, page_count: int) -> None:
+    async def use(client: httpx.AsyncClient) -> None:
+        whole = (await extract(client)).json()
+        assert list(whole) == ["document", "pages", "fields"] and len(whole["pages"]) == page_count
+        assert [(field["page_index"], field["value_type"]) for field in whole["fields"]] == [
+            (index, "date") for index in range(page_count)
+        ]
+        lines = await client.post(
+            "/v1/extract", files={"file": ("a.pdf", b"%PDF-1.7")}, headers={"Accept": "application/x-ndjson"}
+        )
+        parts = [json.loads(line) for line in lines.text.splitlines()]
+        assert [list(part) for part in parts] == [["document"], *[["page"]] * (page_count - 1), ["page", "fields"]]
+        assert parts[-1]["fields"] == whole["fields"]
+
+    pair = {"section": None, "key": "Date:", "value": "1 March 2026", "score": 0.5, "key_words": [0]}
+    pair |= {"value_words": [1, 2], "key_box": [0, 0, 9, 9], "value_box": [10, 0, 19, 9]}
+    with_gateway(options, FakeReader(page_count, page_count), use, FakePredictor(pairs=[pair]))
 
 
 def test_the_limits_are_listed_as_they_are_by_default(options: ServeOptions) -> None:

@@ -10,7 +10,20 @@ import pytest
 from pydantic import BaseModel
 
 from pipelines.errors import ProcessingError
-from pipelines.schema import ANSWER, DOCUMENTS, EMPTY_RESULT, ENTITY, SECONDS, TASKS, Row, Task, mark_failed
+from pipelines.schema import (
+    ANSWER,
+    DOCUMENTS,
+    EMPTY_RESULT,
+    ENTITY,
+    FIELDS,
+    FORM_FIELD,
+    PAIR,
+    SECONDS,
+    TASKS,
+    Row,
+    Task,
+    mark_failed,
+)
 from pipelines.serving.openapi import DOCUMENT_EXAMPLE, EXTRACT_EXAMPLE, REFUSALS, refusals
 from pipelines.serving.probe import probe_page
 from pipelines.serving.response_models import (
@@ -19,7 +32,10 @@ from pipelines.serving.response_models import (
     Entity,
     ErrorResponse,
     ExtractResponse,
+    FieldRow,
+    FormField,
     PageRow,
+    Pair,
     Seconds,
 )
 from pipelines.serving.row_json import page_json_schema, row_json
@@ -36,7 +52,34 @@ RESULTS: dict[Task, Row] = {
                 "score": 1.0,
                 "first_word": 0,
                 "last_word": 0,
+                "words": [0],
             }
+        ],
+        "pairs": [
+            {
+                "section": None,
+                "key": "Date:",
+                "value": "1 March",
+                "score": 0.5,
+                "key_box": [0, 0, 9, 1000],
+                "value_box": [10, 0, 19, 1000],
+                "key_words": [0],
+                "value_words": [1, 2],
+            },
+            {
+                "section": "Invoice",
+                "key": "TOTAL",
+                "value": "1",
+                "score": 0.5,
+                "key_box": None,
+                "value_box": [10, 0, 19, 1000],
+                "key_words": [],
+                "value_words": [1],
+            },
+        ],
+        "form_fields": [
+            {"name": "form.date", "label": None, "value": None, "type": "text", "box": [10, 0, 19, 1000]},
+            {"name": "form.paid", "label": "Paid?", "value": "Yes", "type": "check_box", "box": [30, 0, 39, 9]},
         ],
     },
     "sequence-classification": {"label": "form", "score": 0.5, "label_scores": [("form", 0.5), ("letter", 0.5)]},
@@ -50,7 +93,16 @@ RESULTS: dict[Task, Row] = {
 
 
 @pytest.mark.parametrize(
-    ("model", "schema"), [(DocumentRow, DOCUMENTS), (Entity, ENTITY), (Answer, ANSWER), (Seconds, SECONDS)]
+    ("model", "schema"),
+    [
+        (DocumentRow, DOCUMENTS),
+        (FieldRow, FIELDS),
+        (FormField, FORM_FIELD),
+        (Entity, ENTITY),
+        (Pair, PAIR),
+        (Answer, ANSWER),
+        (Seconds, SECONDS),
+    ],
 )
 def test_a_model_has_the_fields_of_its_schema(model: type[BaseModel], schema: pa.Schema | pa.StructType) -> None:
     assert list(model.model_fields) == [field.name for field in schema]
