@@ -30,6 +30,9 @@ OTHER_FILES = (CONFIG_NAME, DECODING_NAME, "preprocessor_config.json", "processo
 BUNDLED_FORMS = "layoutlmv2-forms-small"
 """The model included in this package: it finds headers, questions and answers on forms."""
 
+BUNDLED_FORMS_RESEARCH = "layoutlmv2-forms-small-research"
+"""The same after learning FUNSD's forms too: more right on forms like those, and for non-commercial research only."""
+
 SOURCE_OPTIONS = ("cache_dir", "revision", "token", "local_files_only", "force_download", "subfolder")
 """The keyword arguments of `resolve_checkpoint` that `from_pretrained` of every class takes."""
 
@@ -69,9 +72,9 @@ def resolve_checkpoint(
     safetensors weights if there are any. A download appears in the cache atomically, and once for all processes.
 
     Args:
-        source: a folder; the name of a model included in this package (`BUNDLED_FORMS`); an id on the Hugging Face
-            hub (`microsoft/layoutlmv2-base-uncased`); or `s3://bucket/prefix`, with credentials and endpoint from the
-            usual AWS environment variables and configuration files.
+        source: a folder; the name of a model included in this package (`BUNDLED_FORMS`, `BUNDLED_FORMS_RESEARCH`); an
+            id on the Hugging Face hub (`microsoft/layoutlmv2-base-uncased`); or `s3://bucket/prefix`, with credentials
+            and endpoint from the usual AWS environment variables and configuration files.
         cache_dir: where downloads are stored; by default the hub's usual cache, and for S3 `~/.cache/layoutlmv2`, with
             a folder for each version of the content (by etag).
         revision, token: for the hub: a branch, tag or commit; an access token.
@@ -90,8 +93,8 @@ def resolve_checkpoint(
     folder = Path(text.removeprefix("file://")).expanduser()
     if folder.is_dir():
         return _subfolder(folder, inner, source)
-    if text == BUNDLED_FORMS:
-        return _subfolder(Path(__file__).parent / "bundled" / BUNDLED_FORMS, inner, source)
+    if text in (BUNDLED_FORMS, BUNDLED_FORMS_RESEARCH):
+        return _subfolder(Path(__file__).parent / "bundled" / text, inner, source)
     if folder.exists():
         raise CheckpointError(f"{source} is a file; give the folder that contains it", "not_found")
     if isinstance(source, Path) or not _HUB_ID.fullmatch(text):
