@@ -38,7 +38,7 @@ def test_a_specification_is_read_from_a_bucket(s3_prefix: str) -> None:
 def test_what_is_no_specification_is_refused(spec_file: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"--fields .*nothing.yaml: there is no such file"):
         read_record_spec(str(tmp_path / "nothing.yaml"))
-    with pytest.raises(ValueError, match="there is no such file|not a regular file"):
+    with pytest.raises(ValueError, match="there is no such file"):
         read_record_spec(str(tmp_path))
     spec_file.write_bytes(b"#" * (MAX_BYTES + 1))
     with pytest.raises(ValueError, match=f"at most {MAX_BYTES}"):
@@ -55,7 +55,7 @@ def test_records_are_for_the_fields_that_a_model_finds(spec_file: Path) -> None:
     assert FieldOptions().record_options("question-answering") is None
     with pytest.raises(ValueError, match="--fields is for --task token-classification"):
         options.record_options("question-answering")
-    with pytest.raises(ValueError, match="--min-field-score is 1.5"):
+    with pytest.raises(ValueError, match=r"--min-field-score is 1\.5"):
         FieldOptions(min_field_score=1.5).record_options("token-classification")
 
 

@@ -63,11 +63,9 @@ def test_fields_of_documents_and_records_that_another_run_makes_anew(few_samples
     assert [row["page_index"] for row in fields] == sorted(row["page_index"] for row in fields)
     assert ("Date founded", "1998-04-17") in [(row["key"], row["value_normalized"]) for row in fields]
     assert rows_of(tmp_path, "records") == [] and record["records"] is None
-    for name, keys, value in (
-        ("founded", "Date founded", date(1998, 4, 17)),
-        ("received", "Received", date(2025, 2, 24)),
-    ):
-        spec = RecordSpec((FieldSpec(name, (keys,), "date", required=True),))
+    wanted = {"founded": ("Date founded", date(1998, 4, 17)), "received": ("Received", date(2025, 2, 24))}
+    for name, (key, value) in wanted.items():
+        spec = RecordSpec((FieldSpec(name, (key,), "date", required=True),))
         record = run(replace(options, records=RecordOptions(spec, min_score=0.0)))
         assert record["pages_this_run"] == 0
         assert (record["records"]["rows"], record["records"]["spec"]["fields"][0]["name"]) == (1, name)
