@@ -126,6 +126,8 @@ def test_every_type_of_a_value_and_every_option_of_a_field_is_explained() -> Non
     of_field = [field.name for field in fields(FieldSpec)]
     of_all = [field.name for field in fields(Conventions)]
     assert [codes(name)[0] for name, *_ in rows] == [*of_field, *of_all]
+    sample = REPOSITORY / "samples" / "supplier-form-fields.yaml"
+    assert f"```yaml\n{sample.read_text()}```" in read(DOCS / "fields.md")
 
 
 def test_every_error_kind_is_explained() -> None:

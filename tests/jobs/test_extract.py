@@ -87,6 +87,7 @@ def test_wrong_credentials_end_the_job_with_one_clear_line(s3_server: S3Server, 
         (["--ocr-lang", "tlh"], "tlh"),
         (["--input", "gs://bucket/x"], "only local paths and s3://"),
         (["--accept-precision", "0.95", "--model", "untrained"], "run jobs.calibrate"),
+        (["--fields", "nothing.yaml"], "--fields nothing.yaml: there is no such file"),
         (["--accept-precision", "95", "--model", "untrained"], "--accept-precision is 95"),
     ],
 )

@@ -79,9 +79,49 @@ def test_a_file_that_cannot_be_opened_is_said_and_the_others_are_printed(
     assert [page["status"] for page in json.loads(out)["pages"]] == ["ok"]
 
 
+def test_csv_of_fields_has_keys_with_their_values_types_and_boxes(
+    forms: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, out, _ = printed(capsys, forms[1], "--pages", "1", "--format", "csv")
+    rows = {row["value"]: row for row in csv.DictReader(io.StringIO(out))}
+    founded = rows["04/17/1998"]
+    assert status == 0
+    assert (founded["key"], founded["type"], founded["normalized"]) == ("Date founded", "date", "1998-04-17")
+    assert (founded["file"], founded["page"], founded["source"]) == ("supplier-form.pdf", "1", "layer")
+    assert 0 < float(founded["score"]) <= 1 and int(founded["x0"]) < int(founded["x1"])
+
+
+SPEC = """
+fields:
+  - {name: founded, keys: [Founded, Date founded], type: date, required: true}
+  - {name: patience, keys: [Patience], type: number, required: true}
+"""
+
+
+def test_a_record_is_a_line_a_document_and_json_holds_fields_and_records(
+    forms: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spec = tmp_path / "spec.yaml"
+    spec.write_text(SPEC)
+    asked = (forms[1], "--pages", "1", "--fields", str(spec), "--min-field-score", "0")
+    _, out, _ = printed(capsys, *asked, "--format", "csv")
+    [row] = csv.DictReader(io.StringIO(out))
+    assert (row["founded"], row["patience"], row["review_reasons"]) == ("1998-04-17", "", "patience: missing")
+    _, out, _ = printed(capsys, *asked)
+    assert ["supplier-form.pdf", "founded", "1998-04-17"] in [line.split() for line in out.splitlines()]
+    _, out, _ = printed(capsys, *asked, "--format", "json")
+    told = json.loads(out)
+    [record] = told["records"]
+    assert (record["founded"], record["needs_review"]) == ("1998-04-17", True)
+    assert "1998-04-17" in [field["value_normalized"] for field in told["fields"]]
+    assert told["pages"][0]["pairs"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
+        (("x.png", "--show", "fields", "--task", "sequence-classification"), "--show fields is for"),
+        (("x.png", "--fields", "nothing.yaml"), "there is no such file"),
         ((), "name a file"),
         (("x.png", "--dpi", "0"), "--dpi is 0"),
         (("x.png", "--stride", "300"), "--stride is 300"),
