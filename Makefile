@@ -46,7 +46,8 @@ $(VENV)/installed: pyproject.toml requirements.lock
 setup: system $(VENV)/installed  ## install the system packages and the virtual environment .venv
 
 demo: setup  ## run the extraction job on samples/ and say where its report is
-	$(BIN)/python -m jobs.extract --input samples/documents --output demo-output --overwrite
+	$(BIN)/python -m jobs.extract --input samples/documents --output demo-output --overwrite \
+	  --fields samples/supplier-form-fields.yaml
 
 lint: setup  ## ruff, mypy and the layers of the code
 	$(BIN)/ruff check $(SOURCES)
