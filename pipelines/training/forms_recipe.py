@@ -31,6 +31,7 @@ from pipelines.training.learn_joins import learn_joins
 from pipelines.training.options import BatchOptions, FinetuneOptions, OptimizerOptions, TrainingOptions
 from pipelines.training.page_mixing import PageMixingOptions
 from pipelines.training.recipe_pages import write_drawn_pages, write_read_pages, write_unlabelled_pages
+from pipelines.training.segment_joins import TooFewPairsError
 
 logger = logging.getLogger(__name__)
 
@@ -78,11 +79,8 @@ FORMS = replace(
 
 FORMS_STEPS = 300
 
-WORDS_FORMS, WORDS_SEED = 800, 7
-"""Drawn forms of the first step, and the seed that keeps them apart from the others."""
-
-UNSEEN_FORMS, UNSEEN_READ_FORMS, UNSEEN_SEED = 400, 100, 2000
-"""Drawn forms, and such that are read by OCR, that no step learns: for the joins and the temperatures."""
+WORDS_SEED, UNSEEN_SEED = 7, 2000
+"""Seeds that keep the forms of the first step, and those that no step learns, apart from the others."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +117,21 @@ class RecipeOptions:
     seed: int = 0
 
     @property
+    def words_forms(self) -> int:
+        """Drawn forms of the first step."""
+        return self.drawn_forms // 5
+
+    @property
+    def unseen_forms(self) -> int:
+        """Drawn forms that no step learns, for the joins and the temperatures."""
+        return self.drawn_forms // 10
+
+    @property
+    def unseen_read_forms(self) -> int:
+        """Such forms that are read by Tesseract."""
+        return self.read_forms // 5
+
+    @property
     def unlabelled(self) -> dict[str, str]:
         """The corpora whose pages the first step takes, by the name of the data set."""
         named = {"sroie": self.sroie, "kleister-nda": self.kleister_nda}
@@ -141,15 +154,15 @@ def train_forms_model(options: RecipeOptions) -> list[Path]:
     bundles: list[Path] = []
     if options.words_steps:
         pages = output / "words-pages"
-        write_drawn_pages(pages, WORDS_FORMS, WORDS_SEED)
+        write_drawn_pages(pages, options.words_forms, WORDS_SEED)
         write_unlabelled_pages(pages, options.unlabelled)
         words = step(
             output / "words", start, WORDS, "labelled-pages", str(pages), options.words_steps, train_split="all"
         )
         start = run_step(words)
     unseen = output / f"unseen-pages-{options.seed}"
-    write_drawn_pages(unseen, UNSEEN_FORMS, UNSEEN_SEED + options.seed)
-    write_read_pages(unseen, UNSEEN_READ_FORMS, (UNSEEN_SEED + options.seed + 1) * UNSEEN_FORMS)
+    write_drawn_pages(unseen, options.unseen_forms, UNSEEN_SEED + options.seed)
+    write_read_pages(unseen, options.unseen_read_forms, (UNSEEN_SEED + options.seed + 1) * options.unseen_forms)
     if options.drawn_steps:
         pages = output / f"drawn-pages-{options.drawn_forms}-{options.seed}"
         write_drawn_pages(pages, options.drawn_forms, options.seed)
@@ -157,7 +170,7 @@ def train_forms_model(options: RecipeOptions) -> list[Path]:
         drawn = step(output / "drawn", start, DRAWN, "labelled-pages", str(pages), options.drawn_steps, evaluations=4)
         start = run_step(drawn)
         own = EvaluateOptions(dataset="labelled-pages", data=str(unseen), split="all", model=start.source)
-        bundles.append(bundle(Path(start.source), output / "bundle", learn_joins([own]), own))
+        bundles.append(bundle(Path(start.source), output / "bundle", _joins(own), own))
     if options.forms_steps and options.funsd is not None:
         before = start
         forms = step(
@@ -174,7 +187,7 @@ def train_forms_model(options: RecipeOptions) -> list[Path]:
         start = run_step(forms)
         # The step has seen the forms that it would be judged on; the model before it has not.
         unlearned = EvaluateOptions(dataset="funsd", data=options.funsd, split=options.split, model=before.source)
-        bundles.append(bundle(Path(start.source), output / "bundle-research", learn_joins([unlearned]), None))
+        bundles.append(bundle(Path(start.source), output / "bundle-research", _joins(unlearned), None))
     return bundles
 
 
@@ -230,10 +243,20 @@ def run_step(options: FinetuneOptions) -> ModelInit:
     return choose_init(finetune(options)["model"], None, None)
 
 
-def bundle(trained: Path, folder: Path, joins: JoinClassifier, calibrate_on: EvaluateOptions | None) -> Path:
+def _joins(unseen: EvaluateOptions) -> JoinClassifier | None:
+    """The joins of a model's segments; None, which is said, where the pages hold too few of them."""
+    try:
+        return learn_joins([unseen])
+    except TooFewPairsError as error:
+        logger.warning("%s; the joins that come with this package serve", error)
+        return None
+
+
+def bundle(trained: Path, folder: Path, joins: JoinClassifier | None, calibrate_on: EvaluateOptions | None) -> Path:
     """Write a trained model as it is shipped: weights in float16, vocabulary, joins and temperatures.
 
     Args:
+        joins: None for those that come with this package.
         calibrate_on: pages that the model has not seen; None fits no temperatures.
 
     Returns:

@@ -28,7 +28,7 @@ def learn_joins(corpora: Sequence[EvaluateOptions]) -> JoinClassifier:
         corpora: pages that the model has not seen; all name the same model.
 
     Raises:
-        ValueError: the pages hold too few joined segments.
+        TooFewPairsError: the pages hold too few joined segments.
         The errors of `read_split`.
     """
     labels = model_labels(corpora[0].model, "token-classification")

@@ -24,6 +24,10 @@ MIN_PAIRS = 50
 """Fewer joined pairs than this teach nothing."""
 
 
+class TooFewPairsError(ValueError):
+    """The pages hold too few joined segments to learn from."""
+
+
 @dataclass(frozen=True)
 class WordPredictions:
     """A labelled page and what a model says about its words.
@@ -52,11 +56,11 @@ def fit_joins(pages: Iterable[WordPredictions], labels: Sequence[str], seed: int
         seed: of the first weights.
 
     Raises:
-        ValueError: fewer than `MIN_PAIRS` pairs are joined.
+        TooFewPairsError: fewer than `MIN_PAIRS` pairs are joined.
     """
     features, joined = join_examples(pages, labels)
     if joined.sum() < MIN_PAIRS:
-        raise ValueError(
+        raise TooFewPairsError(
             f"the pages hold {int(joined.sum())} joined pairs of segments, and the joins need {MIN_PAIRS}: give more "
             "pages with entities of several lines"
         )
