@@ -21,7 +21,7 @@ from model.decode import Box, Entity
 KEY, VALUE, HEADER = "QUESTION", "ANSWER", "HEADER"
 """The labels of keys, values and headings: those of FUNSD and XFUND, in any case of letters."""
 
-Rule = Literal["left", "column", "continued", "above", "indented"]
+Rule = Literal["left", "far left", "column", "continued", "above", "indented"]
 
 RULE_SCORES: dict[Rule, float] = {
     "left": 0.98, "far left": 0.84, "column": 0.94, "continued": 0.91,
