@@ -1,111 +1,123 @@
-"""What does each part of the bundled model's recipe bring? Entity F1 on FUNSD's dev forms, which no run learns.
+"""How well do the bundled models' recipes find entities and pairs? On FUNSD's dev forms, which no run here learns.
 
-    python -m jobs.forms_model --text-model DIR --funsd DIR [--sroie DIR] [--kleister-nda DIR] --output RECIPE
-    python -m benchmarks.forms_model --text-model DIR --funsd DIR --recipe RECIPE
+    python -m jobs.forms_model --text-model DIR --funsd DIR [--kleister-nda DIR] --output RECIPE
+    python -m benchmarks.forms_model --funsd DIR --recipe RECIPE
 
-The second command takes what the first one trained, and trains the missing rows under RECIPE/parts, each for as many
-steps as the recipe's last one; it continues where it was interrupted. All rows start from the same text model and seed.
-F1 is that of the last step, without choosing among checkpoints; `best` is the highest on the way.
+The second command takes what the first one trained with --split train, and repeats its last step with other seeds under
+RECIPE/seeds; it continues where it was interrupted. Every model is decoded by words and by segments, from the words of
+the annotations; with --ocr also from those that OCR reads. The figures are those of the last step, without choosing
+among checkpoints.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 import tyro
 
 from jobs.cli import connect_to_ray
+from model.checkpoint_source import DECODING_NAME
+from model.decoding import DecodeMethod
 from pipelines.evaluation.corpus import read_split
 from pipelines.evaluation.evaluate import evaluate
-from pipelines.evaluation.options import EvaluateOptions
-from pipelines.storage.files import Storage
-from pipelines.training.augment import AugmentOptions
-from pipelines.training.forms_recipe import FORMS, FORMS_STEPS, run_step, step_options, text_start
-from pipelines.training.initialization import ModelInit, choose_init
-from pipelines.training.metrics_log import read_metrics
-from pipelines.training.options import TrainingOptions
-from pipelines.training.page_mixing import PageMixingOptions
+from pipelines.evaluation.options import EvaluateOptions, WordChoice
+from pipelines.training.forms_recipe import FORMS, FORMS_STEPS, run_step, step_options
+from pipelines.training.initialization import choose_init
 
-UNMIXED = replace(FORMS, page_mixing=PageMixingOptions())
-PLAIN = replace(UNMIXED, augment=AugmentOptions())
-EVALUATIONS = 6
 LABELS = ("HEADER", "QUESTION", "ANSWER")
+METHODS: tuple[DecodeMethod, ...] = ("words", "segments")
 
 
 @dataclass(frozen=True)
 class Options:
     """Options of `python -m benchmarks.forms_model`."""
 
-    text_model: str
-    """The text model that the recipe started from."""
     funsd: str
     """Folder of FUNSD."""
     recipe: Path
     """The --output of `jobs.forms_model`, run with --split train."""
-    steps: int = FORMS_STEPS
-    """Updates of the weights of every row that is trained here."""
-    workers: int = 1
-    """Processes that train together."""
+    seeds: int = 3
+    """Seeds of the last step; the recipe's own is the first."""
+    ocr: bool = False
+    """Also read the forms by OCR, with the default engine."""
 
 
-def rows(options: Options) -> list[tuple[str, dict[str, Any]]]:
-    """Name and figures of each row."""
-    text = text_start(options.recipe, options.text_model)
-    after_words = choose_init(str(options.recipe / "words" / "model"), None, None)
-    return [
-        ("FUNSD's forms as they are", trained(options, "plain", text, PLAIN)),
-        ("+ windows changed", trained(options, "changed", text, UNMIXED)),
-        ("+ pages mixed", trained(options, "remixed", text, FORMS)),
-        ("+ hidden words first", trained(options, "after-words", after_words, FORMS)),
-        ("+ drawn forms before FUNSD's: the recipe", curve(options.recipe / "forms-train")),
-        ("hidden words and drawn forms, FUNSD's labels unseen", evaluated(options, options.recipe / "drawn" / "model")),
-    ]
+@dataclass(frozen=True)
+class Row:
+    """What was measured, and its figures as of `jobs.evaluate`."""
+
+    name: str
+    decode: DecodeMethod
+    words: WordChoice
+    figures: dict[str, Any]
+
+    def cells(self) -> list[float]:
+        """F1, precision, recall, F1 by label, and of pairs end to end."""
+        by_label = [self.figures["by_label"].get(label, {}).get("f1", 0.0) for label in LABELS]
+        pairs = self.figures["pairs"]["end_to_end"]["f1"]
+        return [self.figures["f1"], self.figures["precision"], self.figures["recall"], *by_label, pairs]
 
 
-def trained(options: Options, name: str, start: ModelInit, training: TrainingOptions) -> dict[str, Any]:
-    """The figures of a training run on FUNSD, which is done now if it is not yet."""
-    folder = options.recipe / "parts" / name
-    step = step_options(
-        folder,
-        start,
-        training,
-        "funsd",
-        options.funsd,
-        options.steps,
-        evaluations=EVALUATIONS,
-        workers=options.workers,
-    )
-    run_step(step)
-    return curve(folder)
+def rows(options: Options) -> Iterator[Row]:
+    """The figures of every model."""
+    for method in METHODS:
+        yield from evaluated(options, "drawn forms, FUNSD unseen", options.recipe / "bundle", method)
+    for seed in range(options.seeds):
+        model = with_seed(options, seed)
+        for method in METHODS:
+            yield from evaluated(options, f"+ FUNSD's forms, seed {seed}", model, method)
 
 
-def curve(folder: Path) -> dict[str, Any]:
-    """The figures of the last evaluation of a run, and the best one."""
-    lines = [line for line in read_metrics(Storage(), str(folder)) if "dev" in line]
-    return {**lines[-1]["dev_values"], "best": max(line["dev"] for line in lines)}
+def with_seed(options: Options, seed: int) -> Path:
+    """The recipe's last step with a seed, which is run now if it is not done yet, with the joins of the recipe."""
+    joins = options.recipe / "bundle-research" / DECODING_NAME
+    if seed == 0:
+        return joins.parent
+    start = choose_init(str(options.recipe / "drawn" / "model"), None, None)
+    folder = options.recipe / "seeds" / str(seed)
+    trained = Path(run_step(step_options(folder, start, FORMS, "funsd", options.funsd, FORMS_STEPS, seed=seed)).source)
+    shutil.copy(joins, trained)
+    return trained
 
 
-def evaluated(options: Options, model: Path) -> dict[str, Any]:
-    """The figures of a model that was trained elsewhere."""
-    to_evaluate = EvaluateOptions(dataset="funsd", data=options.funsd, split="dev", model=str(model))
-    return evaluate(to_evaluate, read_split(to_evaluate))
+def evaluated(options: Options, name: str, model: Path, method: DecodeMethod) -> Iterator[Row]:
+    """The figures of a model from given words, and with `ocr` from those that are read."""
+    sources: tuple[WordChoice, ...] = ("corpus", "ocr") if options.ocr else ("corpus",)
+    for words in sources:
+        asked = EvaluateOptions(
+            dataset="funsd", data=options.funsd, split="dev", model=str(model), decode=method, words=words
+        )
+        yield Row(name, method, words, evaluate(asked, read_split(asked)))
 
 
 def main() -> None:
     """Train what is missing and print the table."""
     options = tyro.cli(Options, description=__doc__)
+    print(f"load before the run: {os.getloadavg()[0]:.2f}")
     connect_to_ray(None, workers_log=False)
-    found = rows(options)
-    print("| learned | F1 | P | R | header | question | answer | best |\n|---|---|---|---|---|---|---|---|")
-    for name, figures in found:
-        by_label = [figures["by_label"].get(label, {}).get("f1", 0.0) for label in LABELS]
-        cells = [figures["f1"], figures["precision"], figures["recall"], *by_label]
-        best = figures.get("best")
-        print(f"| {name} | {' | '.join(f'{cell:.3f}' for cell in cells)} | {f'{best:.3f}' if best else ''} |")
-    print(json.dumps(dict(found), default=float))
+    found = list(rows(options))
+    print("| learned | decoded by | words | F1 | P | R | header | question | answer | pairs |")
+    print("|---|---|---|---|---|---|---|---|---|---|")
+    for row in found:
+        print(table_row(row.name, row.decode, row.words, row.cells()))
+    for method in METHODS:
+        seeds = [row.cells() for row in found if row.decode == method and "seed" in row.name and row.words == "corpus"]
+        if seeds:
+            means = [mean(column) for column in zip(*seeds, strict=True)]
+            print(table_row(f"+ FUNSD's forms, mean of {len(seeds)} seeds", method, "corpus", means))
+    print(json.dumps([{**vars(row)} for row in found], default=float))
+
+
+def table_row(name: str, decode: str, words: str, cells: list[float]) -> str:
+    """A line of the table."""
+    return f"| {name} | {decode} | {words} | {' | '.join(f'{cell:.3f}' for cell in cells)} |"
 
 
 if __name__ == "__main__":

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from model.decode import Box, Entity, union_box
 from model.links import Pair, pair_entities
+from pipelines.datasets.registry import read_corpus
+from pipelines.datasets.types import labelled_row
+from pipelines.evaluation.metrics.pairs import PairCounts
 
 HEIGHT = 10
 
@@ -148,3 +153,16 @@ def test_a_page_of_thousands_of_entities_is_linked_in_seconds():
     """The rules look at each value's neighbours at once; pair by pair, a hostile page would take minutes."""
     cells = [(K if column % 2 == 0 else V, "x", 20 * column, row) for row in range(0, 1000, 12) for column in range(48)]
     assert len(page(*cells)) == 84 * 24
+
+
+def test_links_of_real_forms_over_given_entities(shared_directory: Path):
+    data = shared_directory / "corpora" / "funsd"
+    counts = PairCounts()
+    for page in read_corpus("funsd", str(data), "train+dev", "token-classification").pages:
+        row = labelled_row(page)
+        counts.add(
+            {**row, "words": page.words, "boxes": page.boxes, "width": 77, "height": 100, "status": "ok", "pairs": []}
+        )
+    values = counts.values()
+    assert values is not None
+    assert values["given_entities"]["f1"] > 0.9, "the nearest key to the left, else above, has .82"

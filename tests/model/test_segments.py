@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
+from model.decode import decode_entities
 from model.segments import page_rectangles, text_segments
+from pipelines.datasets.registry import read_corpus
 
 
 def segments(*placed: tuple[str, int, int, int, int]) -> list[list[str]]:
@@ -59,3 +63,18 @@ def test_every_word_is_in_one_segment():
     boxes = [tuple(map(int, (x, y, x + w, y + h))) for x, y, w, h in generator.integers(0, 500, (200, 4))]
     found = text_segments(["word"] * 200, page_rectangles(boxes, 0.7))
     assert [word for segment in found for word in segment] == list(range(200))
+
+
+def test_entities_of_real_forms_begin_and_end_where_a_segment_does(shared_directory: Path):
+    data = shared_directory / "corpora" / "funsd"
+    pages = read_corpus("funsd", str(data), "train+dev", "token-classification").pages
+    entities = at_segments = 0
+    for page in pages:
+        assert page.words is not None and page.boxes is not None and page.labels is not None
+        found = text_segments(page.words, page_rectangles(page.boxes, 0.77))
+        starts, ends = {segment[0] for segment in found}, {segment[-1] for segment in found}
+        spans = decode_entities(page.labels, [1.0] * len(page.words), page.words, page.boxes)
+        entities += len(spans)
+        at_segments += sum(span.first_word in starts and span.last_word in ends for span in spans)
+    assert len(pages) == 149 and entities > 6000
+    assert at_segments / entities > 0.94
