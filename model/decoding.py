@@ -72,11 +72,10 @@ def load_decoding(folder: Path) -> Decoding:
 
 def save_decoding(decoding: Decoding, folder: Path) -> None:
     """Write `decoding.json`, at once: whoever reads it meanwhile has the old file or the new one."""
-    content = json.dumps(_to_json(decoding), indent=1) + "\n"
     with tempfile.NamedTemporaryFile(
         "w", encoding="utf-8", dir=folder, prefix=f".{DECODING_NAME}-", delete=False
     ) as file:
-        file.write(content)
+        file.write(decoding_json(decoding))
     try:
         os.chmod(file.name, 0o644)
         os.replace(file.name, folder / DECODING_NAME)
@@ -85,13 +84,15 @@ def save_decoding(decoding: Decoding, folder: Path) -> None:
         raise
 
 
-def _to_json(decoding: Decoding) -> dict[str, Any]:
-    return {
+def decoding_json(decoding: Decoding) -> str:
+    """The content of `decoding.json`."""
+    content: dict[str, Any] = {
         "method": decoding.method,
         "temperatures": dict(decoding.temperatures),
         "joins": None if decoding.joins is None else decoding.joins.to_json(),
         "score_curves": {name: [asdict(point) for point in curve] for name, curve in decoding.score_curves.items()},
     }
+    return json.dumps(content, indent=1) + "\n"
 
 
 def _numbers(values: Mapping[str, Any]) -> dict[str, float]:

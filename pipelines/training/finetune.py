@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from model.checkpoint_source import DECODING_NAME
+from model.decoding import decoding_json
 from pipelines.datasets.preprocess import check_ocr
 from pipelines.datasets.registry import read_corpus
 from pipelines.datasets.types import Corpus
@@ -25,6 +27,7 @@ from pipelines.training.batch_plan import BatchPlan
 from pipelines.training.dev_evaluation import DevSplit
 from pipelines.training.errors import TrainingError
 from pipelines.training.example_cache import ExampleIndex, annotations_hash, prepare_examples
+from pipelines.training.initialization import inherited_decoding
 from pipelines.training.options import FinetuneOptions, TrainingOptions
 from pipelines.training.output import EXAMPLES, keep_best_model, open_output, write_record, write_start
 from pipelines.training.progress_monitor import monitor_progress
@@ -95,6 +98,9 @@ def finetune(options: FinetuneOptions) -> dict[str, Any]:
     if result.return_value is not None:
         raise TrainingError(str(result.return_value))
     record |= {"status": "done", "finished": now(), **keep_best_model(storage, options.output, result)}
+    decoding = inherited_decoding(options.start, options.training.task, labels)
+    if decoding is not None:
+        storage.write(join_uri(record["model"], DECODING_NAME), decoding_json(decoding).encode())
     write_record(storage, options.output, record)
     return record
 

@@ -12,9 +12,10 @@ import model as model_package
 from model import LayoutLMv2Config, LayoutLMv2Tokenizer
 from model.checkpoint_source import CheckpointError, checkpoint_fingerprint, resolve_checkpoint
 from model.config import CONFIG_NAME
+from model.decoding import Decoding
 from model.untrained import UNTRAINED, untrained_config
 from pipelines.schema import Task
-from pipelines.stages.model_loader import MODEL_CLASSES, load_tokenizer, model_labels
+from pipelines.stages.model_loader import MODEL_CLASSES, load_model_decoding, load_tokenizer, model_labels
 from pipelines.training.targets import Objective
 
 logger = logging.getLogger(__name__)
@@ -57,6 +58,19 @@ class InitializedModel:
 
     model: Any
     new: frozenset[str]
+
+
+def inherited_decoding(start: ModelInit, task: Task, labels: tuple[str, ...]) -> Decoding | None:
+    """How the trained model is decoded: as the one that it started from, if both have the same labels.
+
+    The temperatures and the curves of scores are those of other weights, and are left behind.
+    """
+    if start.kind != "checkpoint" or task != "token-classification":
+        return None
+    decoding = load_model_decoding(start.source)
+    if decoding.method == "words" or set(model_labels(start.source, task)) != set(labels):
+        return None
+    return Decoding(decoding.method, joins=decoding.joins)
 
 
 def choose_init(model: str | None, init_text: str | None, config: str | None) -> ModelInit:

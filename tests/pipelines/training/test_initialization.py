@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,11 +11,14 @@ import torch
 
 from model import LayoutLMv2Config, LayoutLMv2ForTokenClassification, LayoutLMv2Tokenizer
 from model.checkpoint import CheckpointError
+from model.decoding import Decoding, save_decoding
+from model.segment_joins import default_joins
 from pipelines.training.initialization import (
     HEADS,
     ModelInit,
     check_init,
     choose_init,
+    inherited_decoding,
     init_config,
     init_tokenizer,
     initialize_model,
@@ -147,3 +151,17 @@ def test_a_config_that_cannot_be_read_is_named(tmp_path: Path, content: str, err
     path.write_text(content)
     with pytest.raises(CheckpointError, match=error):
         check_init(ModelInit("new", config=str(path)), "token-classification")
+
+
+def test_a_model_is_decoded_as_the_one_that_it_started_from_if_the_labels_are_the_same(
+    checkpoint: Path, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(checkpoint, tmp_path / "start"))
+    start = ModelInit("checkpoint", str(folder))
+    assert inherited_decoding(start, "token-classification", LABELS) is None
+    save_decoding(Decoding("segments", temperatures={"O": 2.0}, joins=default_joins()), folder)
+    inherited = inherited_decoding(start, "token-classification", tuple(reversed(LABELS)))
+    assert inherited is not None and inherited.joins is not None
+    assert (inherited.method, inherited.temperatures) == ("segments", {}), "temperatures are of other weights"
+    assert inherited_decoding(start, "token-classification", ("O", "B-TOTAL")) is None
+    assert inherited_decoding(ModelInit("new"), "token-classification", LABELS) is None
