@@ -136,11 +136,13 @@ def _remarks(record: Mapping[str, Any]) -> list[str]:
 def _next_step(record: Mapping[str, Any], folder: str | None) -> str:
     if folder is None:
         return "nothing was written: give --output FOLDER for a checkpoint with this calibration"
-    if not record["thresholds"].get("pairs"):
+    thresholds = record["thresholds"].get("pairs")
+    if thresholds is None:
         return f"the model: {folder}; it has no curve of pairs, as these pages tell no links of keys and values"
-    return (
-        f"the model: {folder}; jobs.extract --model {folder} --accept-precision 0.95 tells accepted fields from others"
-    )
+    reached = [wanted for wanted, point in thresholds.items() if point is not None]
+    if not reached:
+        return f"the model: {folder}; its pairs are not surely right often enough for jobs.extract --accept-precision"
+    return f"the model: {folder}; next: jobs.extract --model {folder} --accept-precision {reached[-1]}"
 
 
 def _cell(value: float | None) -> str:

@@ -59,9 +59,10 @@ def calibrate(options: EvaluateOptions, corpus: Corpus) -> Calibration:
     Raises:
         CalibrationError: too few labelled words.
         MissingPagesError: a page was lost on the way.
-        EmptyCorpusError: no page has labelled words.
+        CheckpointError: the model or its decoding cannot be read.
     """
     pages = corpus.pages[: options.limit]
+    merge = merge_options(extract_options(options))
     pools = pools_for_cluster(options.read_workers, options.model_workers, options.infer.device)
     set_data_context()
     blocks = list(labelled_blocks(pages, pages_per_block(len(pages), pools)))
@@ -69,7 +70,6 @@ def calibrate(options: EvaluateOptions, corpus: Corpus) -> Calibration:
     tables: list[pa.Table] = []
     for _ in page_rows(_kept(inferred.iter_batches(batch_size=None, batch_format="pyarrow"), tables), len(pages)):
         pass
-    merge = merge_options(extract_options(options))
     words = labelled_words(_rows(tables), merge.labels)
     present = merge.decoding.temperature_vector(merge.labels).astype(np.float64)
     fit = fit_and_judge(words, present)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from fnmatch import fnmatch
 from pathlib import Path
@@ -18,6 +19,7 @@ from model.checkpoint_source import (
 )
 from model.decoding import Decoding, save_decoding
 from model.untrained import UNTRAINED
+from pipelines.errors import JobError
 from pipelines.storage.files import is_s3
 
 README_NAME = "README.md"
@@ -43,22 +45,37 @@ def check_output(model: str, output: str) -> None:
 
 
 def write_calibrated(model: str, output: str, decoding: Decoding) -> Path:
-    """Write the checkpoint to a folder; returns it.
+    """Write the checkpoint to a folder, all of it or nothing; returns the folder.
 
-    The model's own folder gets a new `decoding.json` only. Another one gets the model's files first and `decoding.json`
-    last, so that it is no calibrated checkpoint before it is complete.
+    The model's own folder gets a new `decoding.json` only, another one the model's files and `decoding.json`.
 
     Raises:
         CheckpointError: the model cannot be read.
-        OSError: the folder cannot be written to.
+        JobError: the folder cannot be written to.
     """
-    folder = Path(output).expanduser()
-    if not _is_model(model, folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        for path in _files(resolve_checkpoint(model)):
-            shutil.copyfile(path, folder / path.name)
-    save_decoding(decoding, folder)
+    folder = Path(output).expanduser().resolve()
+    source = resolve_checkpoint(model)
+    try:
+        if _is_model(model, folder):
+            save_decoding(decoding, folder)
+        else:
+            _write_copy(source, folder, decoding)
+    except OSError as error:
+        raise JobError(f"--output {output} cannot be written: {error}; nothing was changed there") from error
     return folder
+
+
+def _write_copy(source: Path, folder: Path, decoding: Decoding) -> None:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    partial = Path(tempfile.mkdtemp(prefix=f"{folder.name}.partial-", dir=folder.parent))
+    try:
+        for path in _files(source):
+            shutil.copyfile(path, partial / path.name)
+        save_decoding(decoding, partial)
+        partial.chmod(0o755)
+        partial.rename(folder)  # replaces an empty folder
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
 
 
 def _is_model(model: str, folder: Path) -> bool:

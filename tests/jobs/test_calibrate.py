@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
-from jobs.calibrate import Options, main
+from jobs.calibrate import Options, main, summary
 from jobs.evaluate import Options as EvaluatedPages
 from model import LayoutLMv2ForTokenClassification
 from model.checkpoint_source import checkpoint_fingerprint
@@ -77,6 +78,56 @@ def test_a_calibrated_copy_says_how_sure_it_may_be(
     assert figures["ece"] == pytest.approx(record["after"]["ece"]), "the stages apply what was fitted"
     assert figures["calibration"]["words"]["count"] == record["words"]
     assert (tmp_path / "figures" / "risk-coverage.png").read_bytes()[:4] == b"\x89PNG"
+
+
+RECORD = {
+    "words_by_label": {"O": 50, "B-ANSWER": 9},
+    "temperatures": {"O": 1.5, "B-ANSWER": 1.0},
+    "scaling": "per_label",
+    "held_out": {"before": 0.5, "per_label": 0.4, "shared": 0.45},
+    "before": {"nll": 0.5, "right": {"words": 0.8}, "ece": {"words": 0.2}, "entity_f1": 0.7},
+    "after": {"nll": 0.3, "right": {"words": 0.8}, "ece": {"words": 0.1}, "entity_f1": 0.7},
+    "thresholds": {},
+    "pages": 4,
+    "failed_pages": 0,
+    "words": 59,
+    "words_left_out": 0,
+    "labels_with_too_few_words": {"B-ANSWER": 9},
+}
+
+
+def test_the_summary_says_which_label_has_too_few_words() -> None:
+    assert "B-ANSWER keeps the temperature 1: it has 9 words" in summary(RECORD, None)
+    assert "B-ANSWER keeps" not in summary({**RECORD, "scaling": None}, None)
+
+
+@pytest.mark.parametrize(("scaling", "told"), [(None, "stay as they were"), ("shared", "the same temperature")])
+def test_the_summary_says_why_temperatures_are_not_one_for_each_label(scaling: str | None, told: str) -> None:
+    line = next(line for line in summary({**RECORD, "scaling": scaling}, None).splitlines() if told in line)
+    assert "0.4000 with one for each label, 0.4500 with one for all" in line
+
+
+@pytest.mark.parametrize(
+    ("folder", "thresholds", "told"),
+    [
+        (None, {}, "give --output FOLDER"),
+        ("m", {}, "no links of keys and values"),
+        ("m", {"pairs": {"0.8": None, "0.9": None}}, "not surely right often enough"),
+        (
+            "m",
+            {
+                "pairs": {
+                    "0.8": {"min_score": 0.5, "accepted": 0.9},
+                    "0.9": {"min_score": 0.7, "accepted": 0.4},
+                    "0.95": None,
+                }
+            },
+            "jobs.extract --model m --accept-precision 0.9",
+        ),
+    ],
+)
+def test_the_summary_ends_with_what_to_do_next(folder: str | None, thresholds: dict[str, Any], told: str) -> None:
+    assert told in summary({**RECORD, "thresholds": thresholds}, folder).splitlines()[-1]
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import pytest
 
 from model.checkpoint_source import BUNDLED_FORMS, checkpoint_fingerprint
 from model.decoding import Decoding, load_decoding, save_decoding
+from pipelines.errors import JobError
 from pipelines.evaluation.calibrated_checkpoint import check_output, write_calibrated
 
 DECODING = Decoding(temperatures={"O": 2.0})
@@ -33,6 +34,23 @@ def test_a_new_folder_gets_the_files_of_the_model_and_the_decoding(checkpoint: P
     assert load_decoding(checkpoint).temperatures == {"O": 9.0}
     save_decoding(DECODING, checkpoint)
     assert checkpoint_fingerprint(written) == checkpoint_fingerprint(checkpoint)
+
+
+def test_an_empty_folder_becomes_the_checkpoint(checkpoint: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    assert load_decoding(write_calibrated(str(checkpoint), str(tmp_path / "empty"), DECODING)) == DECODING
+
+
+def test_what_cannot_be_written_leaves_nothing_behind(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(source: Path, target: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(shutil, "copyfile", full)
+    with pytest.raises(JobError, match=r"--output .* cannot be written: .*No space left"):
+        write_calibrated(str(checkpoint), str(tmp_path / "new"), DECODING)
+    assert [path.name for path in tmp_path.iterdir()] == [checkpoint.name]
 
 
 def test_the_own_folder_of_the_model_gets_a_decoding_only(checkpoint: Path, tmp_path: Path) -> None:
