@@ -17,6 +17,10 @@ LISTED_FIELDS = 60
 """The most fields that the table of a page lists."""
 
 
+COMPARED = 300_000
+"""Pairs times words of a page up to which lines go around words: about a second."""
+
+
 @dataclass(frozen=True)
 class DrawnBox:
     """A rectangle on a page of 1000 by 1000, with its hover text."""
@@ -114,11 +118,14 @@ def _box(box: Sequence[int], color: str, title: str) -> DrawnBox:
 
 def _lines(row: Row) -> Iterator[str]:
     aspect = row["height"] / row["width"] if row["width"] and row["height"] else 1.0
-    for pair in row.get("pairs") or ():
+    pairs, boxes = row.get("pairs") or (), row["boxes"] or ()
+    if len(pairs) * len(boxes) > COMPARED:
+        boxes = ()
+    for pair in pairs:
         if pair["key_box"] is None:  # the key is a label and stands nowhere
             continue
         own = {*(pair["key_words"] or ()), *(pair["value_words"] or ())}
-        others = [box for word, box in enumerate(row["boxes"] or ()) if word not in own]
+        others = [box for word, box in enumerate(boxes) if word not in own]
         points = connecting_line(pair["key_box"], pair["value_box"], others, aspect)
         if points:
             yield " ".join(f"{x:g},{y:g}" for x, y in points)

@@ -23,6 +23,10 @@ TYPING_SECONDS = 2.0
 """How long the values of one document are told apart; those that are left are text. A page of a form takes
 milliseconds, but whoever fills a document with what looks like dates could keep the thread for minutes."""
 
+MAX_COMPARED = 2_000_000
+"""Pairs times form fields of the same page, over all pages: each pair is compared with what the form holds, which takes
+about a microsecond. Documents with more have no fields."""
+
 _WITH_FIELDS = (b'"pairs":[{', b'"form_fields":[{')
 """In the JSON of a page that has fields; inside its texts, quotes are escaped."""
 
@@ -49,6 +53,8 @@ class FieldFinder:
         """
         if not pages:
             return b"[]"
+        if sum(len(page["pairs"] or ()) * len(page["form_fields"] or ()) for page in pages) > MAX_COMPARED:
+            return b"null"
         found = asyncio.get_running_loop().run_in_executor(self._thread, self._find, pages)
         try:
             return await asyncio.wait_for(found, max(0.0, deadline - time.monotonic()))

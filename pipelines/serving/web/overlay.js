@@ -9,6 +9,7 @@ import { hideTip, showTip } from "./tip.js";
 
 const FLASH_MILLISECONDS = 2400;
 const MARGIN = 2; // around what is marked, in thousandths of the page
+const COMPARED = 3e6; // pairs of a field and a word, up to which lines go around words
 const STEPS = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 };
 
 /**
@@ -87,6 +88,8 @@ export class Overlay {
   }
 
   #addFields(fields) {
+    const words = this.page.boxes || [];
+    const around = fields.length * words.length <= COMPARED ? words : [];
     const drawn = new Set(); // a key of several values is filled once
     for (const field of fields) {
       const keys = field.key_box ? textBoxes(field.key_words, field.key_box, this.page) : [];
@@ -96,7 +99,7 @@ export class Overlay {
       const shape = drawing("g", { class: "field" });
       if (keys.length) shape.append(drawing("path", { class: `mark ${KEY_STYLE}${again ? " again" : ""}`, d: outline(keys) }));
       if (values.length) shape.append(drawing("path", { class: `mark ${VALUE_STYLE}`, d: outline(values) }));
-      if (keys.length && values.length) this.#connect(shape, field, keys, values);
+      if (keys.length && values.length) this.#connect(shape, field, keys, values, around);
       const section = field.section ? `${field.section}, ` : "";
       const description = `${section}${fieldTitle(field)}, score ${score(field.score)}`;
       this.#addMark(field.id, shape, () => this.palette.fields, description, {
@@ -109,10 +112,10 @@ export class Overlay {
     }
   }
 
-  /** Draw the line from key to value, with a dot where it ends. */
-  #connect(shape, { key_words: keyWords, value_words: valueWords }, keys, values) {
+  /** Draw the line from key to value around other words, with a dot where it ends. */
+  #connect(shape, { key_words: keyWords, value_words: valueWords }, keys, values, words) {
     const own = new Set([...(keyWords || []), ...(valueWords || [])]);
-    const others = (this.page.boxes || []).filter((_, index) => !own.has(index));
+    const others = words.filter((_, index) => !own.has(index));
     const { width, height } = this.page.row;
     const points = connection(keys.map((box) => widened(box)), values.map((box) => widened(box)), others, width && height ? height / width : 1);
     if (!points.length) return;

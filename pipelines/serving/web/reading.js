@@ -48,7 +48,10 @@ export class Reading {
   /** Take in the fields of the document with their types; returns the pages on which there are others than before. */
   addFields(fields) {
     const byPage = new Map();
-    for (const field of fields) byPage.set(field.page_index, [...(byPage.get(field.page_index) || []), field]);
+    for (const field of fields) {
+      if (!byPage.has(field.page_index)) byPage.set(field.page_index, []);
+      byPage.get(field.page_index).push(field);
+    }
     const changed = [];
     for (const [index, found] of byPage) {
       const page = this.pages.get(index);

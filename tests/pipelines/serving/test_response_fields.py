@@ -21,7 +21,7 @@ def page(index: int, *pairs: tuple[str, str], **columns: Any) -> Row:
     found = [
         {
             **{"section": None, "key": key, "value": value, "score": 0.5, "key_words": [0], "value_words": [1]},
-            **{"key_box": [0, 10 * number, 90, 10 * number + 9], "value_box": [100, 10 * number, 190, 10 * number + 9]},
+            **{"key_box": [0, number, 90, number + 9], "value_box": [100, number, 190, number + 9]},
         }
         for number, (key, value) in enumerate(pairs)
     ]
@@ -68,12 +68,17 @@ def test_values_for_which_no_time_is_left_are_text() -> None:
     assert len(fields) == 50 and {field["value_type"] for field in fields} == {"text"}
 
 
+def test_a_page_with_too_much_to_compare_has_none() -> None:
+    forms = [{"name": "a", "label": None, "value": "1", "type": "text", "box": [0, 0, 9, 9]}] * 1500
+    assert found_fields(page(0, *[("Key", "1")] * 1500, form_fields=forms)) is None
+
+
 def test_when_the_requests_time_is_over_there_are_none() -> None:
     assert found_fields(page(0, ("Date", "1 March 2026")), seconds=-1) is None
 
 
 def test_pages_that_cannot_be_understood_leave_the_answer_without_fields() -> None:
     async def find() -> bytes:
-        return await FieldFinder().fields([{"page_index": 0}], time.monotonic() + 60)
+        return await FieldFinder().fields([{"pairs": [], "form_fields": []}], time.monotonic() + 60)
 
     assert asyncio.run(find()) == b"null"
