@@ -13,7 +13,9 @@ import pytest
 
 from pipelines.batch import document_tables
 from pipelines.batch.fields import write_fields
-from pipelines.batch.ownership import OutputClaimedError
+from pipelines.batch.output_files import is_own_file
+from pipelines.batch.ownership import OutputClaimedError, claim_output
+from pipelines.batch.record import new_record
 from pipelines.fields.acceptance import Acceptance
 from pipelines.fields.field_spec import FieldSpec, RecordSpec
 from pipelines.fields.records import RecordOptions
@@ -189,3 +191,20 @@ def test_fields_that_are_not_accepted_by_their_score_need_review(output: Path) -
     record = totals.as_json(RECORDS, acceptance)
     assert (record["fields_accepted"], record["fields_needs_review"]) == (2, 2)
     assert record["fields"]["needs_review"] == 2
+
+
+def test_a_run_that_clears_the_output_removes_fields_and_records(output: Path) -> None:
+    write_rows(output, "documents", 1, [document_row("a", 1)])
+    write_rows(output, "pages", 1, [page("a", 0, pair("Total", "$5"))])
+    write_fields(Storage(), str(output), RECORDS, RUN)
+    for name in ("fields", "records", "records.csv"):
+        assert (output / name).exists()
+    claim_output(Storage(), str(output), new_record("untrained", ["in"], {}), overwrite=True, retry_failed=False)
+    assert [*(output / "fields").iterdir(), *(output / "records").iterdir()] == []
+    assert not (output / "records.csv").exists()
+
+
+def test_tables_of_fields_and_records_are_no_inputs(output: Path) -> None:
+    for name in (f"fields/part-{RUN}-00000.parquet", f"records/part-{RUN}-00000.parquet", "records.csv"):
+        assert is_own_file(f"{output}/{name}", str(output))
+    assert not is_own_file(f"{output}/records/mine.parquet", str(output))
