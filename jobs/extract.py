@@ -18,6 +18,7 @@ from jobs.field_options import FieldOptions
 from jobs.input_options import InputAccessOptions
 from jobs.reading_options import MEGA, ReadingOptions
 from model.checkpoint_source import BUNDLED_FORMS
+from model.decoding import DecodeChoice
 from model.untrained import UNTRAINED
 from pipelines.batch.inputs import normalise_input
 from pipelines.batch.options import RunOptions
@@ -108,7 +109,7 @@ class Options(ReadingOptions, InputAccessOptions, FieldOptions, ExtractedOptions
             raise ValueError("--retry-failed keeps what --overwrite removes; give one of them")
         extract = replace(self.extract_options(self.model, self.task, self.questions), access=self.input_access())
         check_options(extract)
-        acceptance = accept_fields(self.model, self.task, self.accept_precision)
+        acceptance = accept_fields(self.model, self.task, self.accept_precision, self.decode)
         return RunOptions(
             inputs=tuple(normalise_input(uri) for uri in self.input),
             output=normalise_uri(self.output),
@@ -128,11 +129,12 @@ class Options(ReadingOptions, InputAccessOptions, FieldOptions, ExtractedOptions
         )
 
 
-def accept_fields(model: str, task: Task, precision: float | None) -> Acceptance | None:
+def accept_fields(model: str, task: Task, precision: float | None, decode: DecodeChoice) -> Acceptance | None:
     """The score at which fields are accepted; None if no precision is asked for.
 
     Raises:
-        ValueError: the model finds no fields, was not calibrated, or has no score with the precision.
+        ValueError: the model finds no fields, was not calibrated, was so for another `decode`, or has no score with the
+            precision.
         CheckpointError: the model cannot be read.
     """
     if precision is None:
@@ -141,7 +143,13 @@ def accept_fields(model: str, task: Task, precision: float | None) -> Acceptance
         raise ValueError(
             f"--accept-precision is for fields, which --task token-classification finds; the task is {task}"
         )
-    return find_acceptance(load_model_decoding(model), precision, model)
+    decoding = load_model_decoding(model)
+    if decode not in ("auto", decoding.method):
+        raise ValueError(
+            f"--accept-precision holds for fields that are decoded by {decoding.method}, as {model} was calibrated, "
+            f"and --decode is {decode}: leave it out, or repeat jobs.calibrate with it"
+        )
+    return find_acceptance(decoding, precision, model)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
