@@ -43,8 +43,8 @@ FAR, ABOVE_GAP = 10.0, 3.0
 in no row and no list is that of something else in two of three cases, and is not linked. In line heights."""
 
 LINE_GAP, ALIGNED = 4.0, 2.0
-"""The largest gap between two values of a list, and the largest distance of their edges; in line heights. Two lines would
-serve FUNSD's lists as well; the rows of invoices stand farther apart."""
+"""The largest gap between two values of a list, and the largest distance of their edges; in line heights. Two lines
+would serve FUNSD's lists as well; the rows of invoices stand farther apart."""
 
 TITLE_HEIGHT = 1.15
 """A heading at the top of a page with letters larger than those of its keys by this factor is its title."""
