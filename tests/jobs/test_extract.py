@@ -124,7 +124,14 @@ def test_a_precision_becomes_the_score_at_which_fields_are_accepted(tmp_path: Pa
     assert given.run_options().acceptance is None
     accepting = replace(given, accept_precision=0.95).run_options()
     assert accepting.acceptance is not None and accepting.acceptance.min_score == 0.9
-    assert accepting.result_options() != given.run_options().result_options(), "another precision is another result"
+    assert accepting.result_options() == given.run_options().result_options(), "pages do not depend on it"
+
+
+def test_an_output_of_the_version_before_is_completed_by_the_default_decoding(tmp_path: Path) -> None:
+    given = Options((str(tmp_path),), str(tmp_path / "out"), "untrained", text="layer")
+    assert "decode" not in given.run_options().result_options()["extract"]
+    asked = replace(given, decode="words").run_options()
+    assert asked.result_options()["extract"]["decode"] == "words"
 
 
 def test_help_explains_every_option_with_its_default(capsys: pytest.CaptureFixture[str]) -> None:
