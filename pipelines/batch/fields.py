@@ -65,7 +65,7 @@ def write_fields(
     for document in fold_documents(storage, output, PAGE_COLUMNS, list[Row], _add_page):
         rows = document_fields(document.state, reader, conventions)
         if acceptance is not None:
-            rows = [row | {"needs_review": bool(row["needs_review"]) or needs_review(row, acceptance)} for row in rows]
+            rows = [row | {"needs_review": needs_review(row, acceptance)} for row in rows]
             totals.accepted += count_fields(rows, acceptance)
         for row in rows:
             field_table.add(row)

@@ -51,7 +51,7 @@ def _page_fields(page: Row) -> Iterator[Row]:
             "key_box": None,
             "value_box": field["box"],
             "text_source": FORM_SOURCE,
-            "needs_review": review,
+            "needs_review": None,  # exact, however well the page was read
         }
     for pair in page["pairs"] or ():
         if not any(_repeats(pair, field) for field in form_fields):

@@ -27,6 +27,7 @@ from tests.pipelines.fields.field_rows import form_field, pair
 RUN = "00000002-abcdef"
 TOTAL = FieldSpec("total", ("Total",), "amount", required=True)
 RECORDS = RecordOptions(RecordSpec((TOTAL,)))
+ACCEPTANCE = Acceptance(wanted=0.9, min_score=0.7, predictions=100, right=96, error_low=0.01, error_high=0.1)
 
 
 @pytest.fixture
@@ -183,14 +184,23 @@ def test_fields_that_are_not_accepted_by_their_score_need_review(output: Path) -
     form = [form_field("Name", "Acme")]
     write_rows(output, "pages", 1, [page("a", 0, *pairs, form_fields=form)])
     write_rows(output, "pages", 1, [page("b", 0, pair("Total", "$6", 0.6))])
-    acceptance = Acceptance(wanted=0.9, min_score=0.7, predictions=100, right=96, error_low=0.01, error_high=0.1)
-    totals = write_fields(Storage(), str(output), RECORDS, RUN, acceptance)
+    totals = write_fields(Storage(), str(output), RECORDS, RUN, ACCEPTANCE)
     reviews = {(name_of(row["document_id"]), row["key"]): row["needs_review"] for row in rows_of(output, "fields")}
     assert reviews == {("a", "Name"): False, ("a", "Total"): False, ("a", "Day"): True, ("b", "Total"): True}
     assert records_of(output) == {"a": (5, []), "b": (6, ["total: the field on page 1 needs review"])}
-    record = totals.as_json(RECORDS, acceptance)
+    record = totals.as_json(RECORDS, ACCEPTANCE)
     assert (record["fields_accepted"], record["fields_needs_review"]) == (2, 2)
     assert record["fields"]["needs_review"] == 2
+
+
+def test_the_counts_of_accepted_fields_are_those_of_the_table(output: Path) -> None:
+    write_rows(output, "documents", 1, [document_row("a", 1)])
+    form = [form_field("Name", "Acme")]
+    write_rows(output, "pages", 1, [page("a", 0, pair("Total", "$5", 0.9), form_fields=form, needs_review=True)])
+    record = write_fields(Storage(), str(output), None, RUN, ACCEPTANCE).as_json(None, ACCEPTANCE)
+    assert {row["key"]: row["needs_review"] for row in rows_of(output, "fields")} == {"Name": False, "Total": True}
+    assert (record["fields_accepted"], record["fields_needs_review"], record["fields"]["needs_review"]) == (1, 1, 1)
+    assert record["fields_errors_left"] == {"low": 0.0, "high": 0.0}
 
 
 def test_a_run_that_clears_the_output_removes_fields_and_records(output: Path) -> None:

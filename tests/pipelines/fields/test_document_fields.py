@@ -83,5 +83,10 @@ def test_fields_of_a_page_to_review_are_to_be_reviewed() -> None:
     assert [row["needs_review"] for row in rows] == [True, None]
 
 
+def test_fields_of_an_interactive_form_do_not_depend_on_how_well_the_page_was_read() -> None:
+    rows = fields(page(pair("a", "1"), form_fields=[form_field("b", "2")], needs_review=True))
+    assert [(row["key"], row["needs_review"]) for row in rows] == [("b", None), ("a", True)]
+
+
 def test_pages_that_failed_or_have_no_pairs_have_no_fields() -> None:
     assert fields(page(status="failed", pairs=None), page(index=1)) == []
