@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import IO, Any, Literal
 
+from pipelines.fields.record_csv import escape_formula
 from pipelines.schema import DOCUMENTS, Row, Task, page_schema
 from pipelines.serving.row_json import row_json
 
@@ -61,11 +62,13 @@ def words(rows: Sequence[Row]) -> Table:
 
 
 def write_table(out: IO[str], style: Format, table: Table) -> None:
-    """Write a table as csv, as Markdown, or aligned for people."""
+    """Write a table as csv, as Markdown, or aligned for people; no text of it is a formula to a spreadsheet."""
     if style == "csv":
         writer = csv.writer(out, lineterminator="\n")
         writer.writerow(table.columns)
-        writer.writerows(table.lines)
+        writer.writerows(
+            [escape_formula(value) if isinstance(value, str) else value for value in line] for line in table.lines
+        )
     elif style == "markdown":
         out.write(_markdown_line(table.columns) + _markdown_line("---" for _ in table.columns))
         out.writelines(_markdown_line(str(value) for value in line) for line in table.lines)

@@ -116,7 +116,7 @@ def _write_csv(storage: Storage, output: str, records: DocumentTable, run_id: st
 
     with (
         storage.written_file(join_uri(output, RECORDS_CSV)) as path,
-        path.open("w", encoding="utf-8", newline="") as out,
+        path.open("w", encoding="utf-8-sig", newline="") as out,  # without the mark Excel takes it for another encoding
     ):
         write_csv(out, records.schema.names, rows())
 

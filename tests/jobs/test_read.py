@@ -149,6 +149,13 @@ def test_markdown_escapes_what_would_end_a_cell() -> None:
     assert out.getvalue() == "| text | page |\n| --- | --- |\n| a\\|b c | 1 |\n"
 
 
+@pytest.mark.parametrize("text", ["=HYPERLINK(1)", " +1", "\uff1d1", "-1"])
+def test_csv_of_any_table_holds_no_formulas(text: str) -> None:
+    out = io.StringIO()
+    write_table(out, "csv", Table(("text", "score"), [(text, -0.5)]))
+    assert list(csv.reader(io.StringIO(out.getvalue())))[1] == [f"'{text}", "-0.5"]
+
+
 def test_a_table_for_people_shortens_long_texts() -> None:
     out = io.StringIO()
     write_table(out, "table", Table(("text", "score"), [("x" * 200, 0.5)]))

@@ -102,7 +102,8 @@ def test_csv_holds_the_records_in_one_file(output: Path, monkeypatch: pytest.Mon
     write_rows(output, "pages", 1, [page(name, 0, pair("Total", "€ 1.50")) for name in "abcde"])
     write_fields(Storage(), str(output), RECORDS, RUN)
     assert [pq.read_metadata(file).num_rows for file in sorted((output / "records").iterdir())] == [2, 2, 1]
-    with (output / "records.csv").open(newline="") as file:
+    assert (output / "records.csv").read_bytes().startswith(b"\xef\xbb\xbfdocument_id,"), "spreadsheets need the mark"
+    with (output / "records.csv").open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.DictReader(file))
     assert [(name_of(row["document_id"]), row["total"], row["total_currency"]) for row in rows] == [
         (name, "1.5", "EUR") for name in "abcde"
