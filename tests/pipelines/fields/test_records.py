@@ -133,6 +133,21 @@ def test_a_date_of_which_the_order_is_not_known_is_to_be_reviewed_for_that() -> 
     assert row["review_reasons"] == ["day: '03/04/2026' may have its day or its month first"]
 
 
+@pytest.mark.parametrize(
+    ("kind", "sure", "ambiguous"),
+    [("date", "5 May 2026", "03/04/2026"), ("number", "7", "1.234"), ("amount", "7 EUR", "1.234 EUR")],
+)
+def test_a_value_that_can_be_read_in_two_ways_contradicts_another(kind: Any, sure: str, ambiguous: str) -> None:
+    wanted = FieldSpec("a", ("Key",), kind, required=True)
+    row = record(wanted, page(pair("Key", sure, 0.9), pair("Key", ambiguous, 0.8)))
+    assert row["review_reasons"] == ["a: several values"]
+
+
+def test_a_text_beside_a_date_does_not_contradict_it() -> None:
+    wanted = FieldSpec("day", ("Day",), "date", required=True)
+    assert not record(wanted, page(pair("Day", "5 May 2026"), pair("Day", "of delivery")))["needs_review"]
+
+
 def test_the_same_value_twice_is_one_value_and_that_of_an_interactive_form_is_exact() -> None:
     assert not record(TOTAL, page(pair("Total due", "$5"), pair("Total due", "$ 5")))["needs_review"]
     form = page(pair("Total due", "$6"), form_fields=[form_field("Total due", "$5")])
