@@ -126,4 +126,5 @@ def _remove_records(storage: Storage, output: str, run_id: str) -> None:
     earlier = [stored.uri for stored in list_written(storage, output, "records")]
     if earlier:
         check_ownership(storage, output, run_id)
-        storage.delete_all([*earlier, join_uri(output, RECORDS_CSV)])
+        storage.delete(join_uri(output, RECORDS_CSV))  # first: without the table none would know whose file it is
+        storage.delete_all(earlier)

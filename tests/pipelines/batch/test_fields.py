@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 from pipelines.batch import document_tables
 from pipelines.batch.fields import write_fields
 from pipelines.batch.output_files import is_own_file
-from pipelines.batch.ownership import OutputClaimedError, claim_output
+from pipelines.batch.ownership import OutputClaimedError, claim_output, remove_cleared
 from pipelines.batch.record import new_record
 from pipelines.fields.acceptance import Acceptance
 from pipelines.fields.field_spec import FieldSpec, RecordSpec
@@ -213,6 +214,44 @@ def test_a_run_that_clears_the_output_removes_fields_and_records(output: Path) -
     claim_output(Storage(), str(output), new_record("untrained", ["in"], {}), overwrite=True, retry_failed=False)
     assert [*(output / "fields").iterdir(), *(output / "records").iterdir()] == []
     assert not (output / "records.csv").exists()
+
+
+def test_tables_without_rows_can_be_read(output: Path) -> None:
+    write_fields(Storage(), str(output), RECORDS, RUN)
+    assert (rows_of(output, "fields"), rows_of(output, "records")) == ([], [])
+    assert (output / "records.csv").read_text(encoding="utf-8-sig").startswith("document_id,uri,total,")
+
+
+def test_a_run_without_records_removes_the_csv_of_an_output_without_documents(output: Path) -> None:
+    write_fields(Storage(), str(output), RECORDS, RUN)
+    write_fields(Storage(), str(output), None, RUN)
+    assert not (output / "records.csv").exists() and list((output / "records").iterdir()) == []
+
+
+@pytest.mark.parametrize("remove", ["another run", "a clearing"])
+def test_a_csv_is_removed_before_its_table(output: Path, monkeypatch: pytest.MonkeyPatch, remove: str) -> None:
+    """So that a run that is killed between the two leaves no CSV that no later run takes for its own."""
+    write_fields(Storage(), str(output), RECORDS, RUN)
+    deleted: list[str] = []
+
+    def delete(self: Storage, uri: str) -> None:
+        deleted.append(Path(uri).relative_to(output).parts[0])
+
+    monkeypatch.setattr(Storage, "delete", delete)
+    if remove == "a clearing":
+        remove_cleared(Storage(), str(output), 3)
+    else:
+        write_fields(Storage(), str(output), None, RUN)
+    assert deleted.index("records.csv") < deleted.index("records")
+
+
+def test_what_a_killed_writer_of_the_csv_left_is_removed(output: Path) -> None:
+    left, mine = output / ".records.csv.0123abcd.partial", output / ".mine.0123abcd.partial"
+    for path in (left, mine):
+        path.touch()
+        os.utime(path, (1, 1))
+    claim_output(Storage(), str(output), new_record("untrained", ["in"], {}), overwrite=True, retry_failed=False)
+    assert not left.exists() and mine.exists()
 
 
 def test_tables_of_fields_and_records_are_no_inputs(output: Path) -> None:
