@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pyarrow as pa
+import pytest
 
+from pipelines.documents.form_fields import OFF
 from pipelines.fields.document_fields import document_fields
 from pipelines.fields.value_types import ValueReader
 from pipelines.schema import FIELDS, Row
@@ -76,6 +78,12 @@ def test_a_pair_that_repeats_a_form_field_is_left_out() -> None:
 def test_the_whole_document_tells_the_order_of_day_and_month() -> None:
     rows = fields(page(pair("Signed", "03/04/2026")), page(pair("Valid until", "31/12/2026"), index=1))
     assert [row["value_normalized"] for row in rows] == ["2026-04-03", "2026-12-31"]
+
+
+@pytest.mark.parametrize("value", ["Yes", "No", "0", "false", ""])
+def test_a_check_box_of_an_interactive_form_is_ticked_whatever_its_value_is(value: str) -> None:
+    rows = fields(page(form_fields=[form_field("a", value, type="check_box"), form_field("b", OFF, type="check_box")]))
+    assert [row["value_normalized"] for row in rows] == ["checked", "unchecked"]
 
 
 def test_fields_of_a_page_to_review_are_to_be_reviewed() -> None:
