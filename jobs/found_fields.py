@@ -9,7 +9,7 @@ from typing import IO, Any
 
 import pyarrow as pa
 
-from jobs.tables import BOX_COLUMNS, Format, Table, page_name, round_score, write_table
+from jobs.tables import BOX_COLUMNS, Format, Table, file_names, page_name, round_score, write_table
 from pipelines.fields.document_fields import document_fields
 from pipelines.fields.record_csv import plain_value, write_csv
 from pipelines.fields.records import DocumentStatus, RecordMaker, RecordOptions, page_problems, record_schema
@@ -45,13 +45,19 @@ class FoundFields:
 NO_FIELDS = FoundFields(None, [])
 
 
-def read_fields(documents: Sequence[Row], rows: Sequence[Row], wanted: RecordOptions | None) -> FoundFields:
+def read_fields(
+    documents: Sequence[Row],
+    rows: Sequence[Row],
+    wanted: RecordOptions | None,
+    unread: Sequence[DocumentStatus] = (),
+) -> FoundFields:
     """The fields of documents, and their records.
 
     Args:
         documents: that were opened.
         rows: their pages.
         wanted: how records are made; None for none.
+        unread: documents that could not be opened; they have records too.
     """
     reader = ValueReader()
     known = Conventions() if wanted is None else wanted.spec.conventions
@@ -65,6 +71,8 @@ def read_fields(documents: Sequence[Row], rows: Sequence[Row], wanted: RecordOpt
         if maker is not None:
             status = DocumentStatus(document["document_id"], document["uri"], page_problems(list(pages.values())))
             records.append(maker.make(status, fields))
+    if maker is not None:
+        records += [maker.make(status, ()) for status in dict.fromkeys(unread)]
     return FoundFields(all_fields, records, None if wanted is None else record_schema(wanted.spec))
 
 
@@ -72,16 +80,20 @@ def field_table(fields: Sequence[Row], is_complete: bool) -> Table:
     """A line a field.
 
     Args:
-        is_complete: with the section and the box of the value, which make the lines too long for people.
+        is_complete: with the section, the box of the value and `needs_review`, for which people's lines are too short.
     """
     columns = ["file", "page", "key", "value", "type", "normalized", "score"]
     lines: list[tuple[Any, ...]] = []
+    names = file_names(row["uri"] for row in fields)
     for row in fields:
         value, kind, normalized = (row[name] or "" for name in ("value", "value_type", "value_normalized"))
-        line = (*page_name(row), row["key"], value, kind, normalized, round_score(row["score"]))
+        line = (*page_name(row, names), row["key"], value, kind, normalized, round_score(row["score"]))
         box = row["value_box"] or ("",) * 4
-        lines.append((*line, row["section"] or "", row["text_source"], *box) if is_complete else line)
-    return Table((*columns, "section", "source", *BOX_COLUMNS) if is_complete else tuple(columns), lines)
+        review = plain_value(bool(row["needs_review"]))
+        lines.append((*line, row["section"] or "", row["text_source"], *box, review) if is_complete else line)
+    return Table(
+        (*columns, "section", "source", *BOX_COLUMNS, "needs_review") if is_complete else tuple(columns), lines
+    )
 
 
 def write_records(out: IO[str], style: Format, found: FoundFields) -> None:
@@ -90,10 +102,7 @@ def write_records(out: IO[str], style: Format, found: FoundFields) -> None:
     if style == "csv":
         write_csv(out, found.schema.names, found.records)
         return
-    names = [name for name in found.schema.names if name not in ("document_id", "uri")]
-    lines = [
-        (page_name({**record, "page_index": 0})[0], name, plain_value(record[name]))
-        for record in found.records
-        for name in names
-    ]
+    columns = [name for name in found.schema.names if name not in ("document_id", "uri")]
+    files = file_names(record["uri"] for record in found.records)
+    lines = [(files[record["uri"]], name, plain_value(record[name])) for record in found.records for name in columns]
     write_table(out, style, Table(("file", "field", "value"), lines))

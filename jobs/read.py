@@ -22,9 +22,10 @@ from jobs.reading_options import ReadingOptions
 from jobs.tables import Format, Table, findings, words, write_json, write_table
 from model.checkpoint_source import BUNDLED_FORMS
 from pipelines.errors import ProcessingError
-from pipelines.fields.records import RecordOptions
+from pipelines.fields.records import DocumentStatus, RecordOptions
 from pipelines.options import ExtractOptions, check_options
 from pipelines.schema import Row, Task
+from pipelines.storage.files import normalise_uri
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ def read(options: Options, checked: tuple[ExtractOptions, RecordOptions | None])
     from pipelines.runtime.progress import Progress
 
     extract, wanted = checked
-    documents, chosen = choose_pages(options, extract)
+    documents, chosen, unread = choose_pages(options, extract)
     rows: list[Row] = []
     with Progress(len(chosen), "pages") as progress:
         for row in read_pages(chosen, extract):
@@ -95,43 +96,62 @@ def read(options: Options, checked: tuple[ExtractOptions, RecordOptions | None])
     for row in failed:
         reason = f"{row['error_kind']}: {row['error']}"
         print(f"error: {row['uri']}, page {row['page_index'] + 1}: {reason}", file=sys.stderr)
-    found = read_fields(documents, rows, wanted) if extract.task == "token-classification" else NO_FIELDS
+    found = read_fields(documents, rows, wanted, unread) if extract.task == "token-classification" else NO_FIELDS
     if options.format == "json":
         write_json(sys.stdout, documents, rows, extract.task, found.as_json())
     elif wanted is not None and options.show == "findings":
         write_records(sys.stdout, options.format, found)
     else:
         write_table(sys.stdout, options.format, chosen_table(options, rows, found, extract.task))
-    return FAILED if failed or len(documents) < len(options.files) else DONE
+    return FAILED if failed or unread else DONE
 
 
 def chosen_table(options: Options, rows: Sequence[Row], found: FoundFields, task: Task) -> Table:
-    """What `--show` asks for."""
+    """What `--show` asks for. For programs the findings of one task have the same columns whatever is found."""
     if options.show == "words":
         return words(rows)
-    if options.show == "fields" or (options.show == "findings" and found.fields):
-        return field_table(found.fields or [], is_complete=options.format != "table")
+    for_people = options.format == "table"
+    has_fields = bool(found.fields) if for_people else found.fields is not None
+    if options.show == "fields" or (options.show == "findings" and has_fields):
+        return field_table(found.fields or [], is_complete=not for_people)
     return findings(rows, task)
 
 
-def choose_pages(options: Options, extract: ExtractOptions) -> tuple[list[Row], list[tuple[Row, int]]]:
-    """The documents that can be opened, and (document, page index) of each page to read; the others are said."""
+def choose_pages(
+    options: Options, extract: ExtractOptions
+) -> tuple[list[Row], list[tuple[Row, int]], list[DocumentStatus]]:
+    """The documents that can be opened, (document, page index) of each page to read, and the other documents, which
+    are said.
+    """
     from pipelines.read import open_document
     from pipelines.serving.page_ranges import parse_page_ranges
 
     documents: list[Row] = []
     chosen: list[tuple[Row, int]] = []
+    unread: list[DocumentStatus] = []
     for path in options.files:
         try:
             document = open_document(path, extract)
             count = document["page_count"]
             ranges = [range(count)] if options.pages is None else parse_page_ranges(options.pages, count)
         except (ProcessingError, ValueError) as error:
-            print(f"error: {path}: {describe_failure(error)}", file=sys.stderr)
+            reason = describe_failure(error)
+            print(f"error: {path}: {reason}", file=sys.stderr)
+            unread.append(_unread(path, reason))
             continue
         documents.append(document)
         chosen += [(document, index) for indices in ranges for index in indices]
-    return documents, chosen
+    return documents, chosen, unread
+
+
+def _unread(path: str, reason: str) -> DocumentStatus:
+    from pipelines.batch.identities import document_id
+
+    try:
+        uri = normalise_uri(path)
+    except ValueError:  # a scheme that is not read
+        uri = path
+    return DocumentStatus(document_id(uri), uri, (reason,))
 
 
 if __name__ == "__main__":

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import IO, Any, Literal
 
+from pipelines.fields.record_csv import escape_formula
 from pipelines.schema import DOCUMENTS, Row, Task, page_schema
 from pipelines.serving.row_json import row_json
 
@@ -31,18 +33,32 @@ class Table:
 
 def findings(rows: Sequence[Row], task: Task) -> Table:
     """What the model found: a line an entity, a class, or an answer (also where there is none)."""
+    names = file_names(row["uri"] for row in rows)
     if task == "token-classification":
         lines = [
-            (*page_name(row), entity["label"], entity["text"], round_score(entity["score"]), *entity["box"])
+            (
+                *page_name(row, names),
+                entity["label"],
+                entity["text"],
+                round_score(entity["score"]),
+                *entity["box"],
+            )
             for row in rows
             for entity in row["entities"] or ()
         ]
         return Table(("file", "page", "label", "text", "score", *BOX_COLUMNS), lines)
     if task == "sequence-classification":
-        lines = [(*page_name(row), row["label"], round_score(row["score"])) for row in rows if row["status"] == "ok"]
+        lines = [
+            (*page_name(row, names), row["label"], round_score(row["score"])) for row in rows if row["status"] == "ok"
+        ]
         return Table(("file", "page", "label", "score"), lines)
     lines = [
-        (*page_name(row), answer["question"], answer["text"] or "", round_score(answer["score"]))
+        (
+            *page_name(row, names),
+            answer["question"],
+            answer["text"] or "",
+            round_score(answer["score"]),
+        )
         for row in rows
         for answer in row["answers"] or ()
     ]
@@ -51,21 +67,24 @@ def findings(rows: Sequence[Row], task: Task) -> Table:
 
 def words(rows: Sequence[Row]) -> Table:
     """A line a word; the confidence is empty for words of a text layer."""
-    lines = []
+    lines, names = [], file_names(row["uri"] for row in rows)
     for row in rows:
+        page = page_name(row, names)
         texts = row["words"] or ()
         confidences = row["word_confidences"] or [None] * len(texts)
         for text, box, confidence in zip(texts, row["boxes"] or (), confidences, strict=True):
-            lines.append((*page_name(row), text, "" if confidence is None else round_score(confidence), *box))
+            lines.append((*page, text, "" if confidence is None else round_score(confidence), *box))
     return Table(("file", "page", "word", "confidence", *BOX_COLUMNS), lines)
 
 
 def write_table(out: IO[str], style: Format, table: Table) -> None:
-    """Write a table as csv, as Markdown, or aligned for people."""
+    """Write a table as csv, as Markdown, or aligned for people; no text of it is a formula to a spreadsheet."""
     if style == "csv":
         writer = csv.writer(out, lineterminator="\n")
         writer.writerow(table.columns)
-        writer.writerows(table.lines)
+        writer.writerows(
+            [escape_formula(value) if isinstance(value, str) else value for value in line] for line in table.lines
+        )
     elif style == "markdown":
         out.write(_markdown_line(table.columns) + _markdown_line("---" for _ in table.columns))
         out.writelines(_markdown_line(str(value) for value in line) for line in table.lines)
@@ -90,9 +109,16 @@ def write_json(
     out.write("\n")
 
 
-def page_name(row: Row) -> tuple[str, int]:
-    """The name of the page's file, and the page's number, from 1."""
-    return PurePosixPath(row["uri"]).name, row["page_index"] + 1
+def file_names(uris: Iterable[str]) -> dict[str, str]:
+    """What each document is called: the name of its file, or its URI where several files have that name."""
+    names = {uri: PurePosixPath(uri).name for uri in uris}
+    uses = Counter(names.values())
+    return {uri: name if uses[name] == 1 else uri for uri, name in names.items()}
+
+
+def page_name(row: Row, names: Mapping[str, str]) -> tuple[str, int]:
+    """What the page's document is called, see `file_names`, and the page's number, from 1."""
+    return names[row["uri"]], row["page_index"] + 1
 
 
 def round_score(value: float) -> float:

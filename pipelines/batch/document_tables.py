@@ -53,12 +53,12 @@ class DocumentTable:
             self._write()
 
     def finish(self) -> None:
-        """Write what is left, and remove the files of earlier runs.
+        """Write what is left, and remove the files of earlier runs. A table without rows is a file without rows.
 
         Raises:
             OutputClaimedError: another run owns the output by now; the files of earlier runs stay.
         """
-        if self._rows or self._tables:
+        if self._rows or self._tables or not self.written:
             self._write()
         check_ownership(self._storage, self._output, self._run_id)
         self._storage.delete_all([uri for uri in self._earlier if uri not in self.written])

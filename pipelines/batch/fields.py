@@ -65,7 +65,7 @@ def write_fields(
     for document in fold_documents(storage, output, PAGE_COLUMNS, list[Row], _add_page):
         rows = document_fields(document.state, reader, conventions)
         if acceptance is not None:
-            rows = [row | {"needs_review": bool(row["needs_review"]) or needs_review(row, acceptance)} for row in rows]
+            rows = [row | {"needs_review": needs_review(row, acceptance)} for row in rows]
             totals.accepted += count_fields(rows, acceptance)
         for row in rows:
             field_table.add(row)
@@ -116,7 +116,7 @@ def _write_csv(storage: Storage, output: str, records: DocumentTable, run_id: st
 
     with (
         storage.written_file(join_uri(output, RECORDS_CSV)) as path,
-        path.open("w", encoding="utf-8", newline="") as out,
+        path.open("w", encoding="utf-8-sig", newline="") as out,  # without the mark Excel takes it for another encoding
     ):
         write_csv(out, records.schema.names, rows())
 
@@ -126,4 +126,5 @@ def _remove_records(storage: Storage, output: str, run_id: str) -> None:
     earlier = [stored.uri for stored in list_written(storage, output, "records")]
     if earlier:
         check_ownership(storage, output, run_id)
-        storage.delete_all([*earlier, join_uri(output, RECORDS_CSV)])
+        storage.delete(join_uri(output, RECORDS_CSV))  # first: without the table none would know whose file it is
+        storage.delete_all(earlier)

@@ -20,7 +20,7 @@ class RunOptions:
         inputs: folders, files, `s3://bucket/prefix`.
         output: folder or prefix; an earlier run's output of the same options is completed.
         limit: the most pages in all; None takes all.
-        acceptance: which fields are accepted; None marks none.
+        acceptance: which fields are accepted; None marks none. Pages do not depend on it: another run may have another.
         overwrite: remove what an earlier run wrote, whatever its options.
         retry_failed: do the failed documents and pages of an earlier run again. All options may differ from that run's
             except the model, the task and the questions; pages that it read stay as they are.
@@ -56,7 +56,7 @@ class RunOptions:
         for name in ("device", "threads", "batch_tokens"):
             del extract["infer"][name]
         del extract["limits"], extract["access"]
+        if self.extract.decode == "auto":  # what the checkpoint says; outputs of earlier versions have no such option
+            del extract["decode"]
         options = {"extract": extract, "listing": asdict(self.listing), "limit": self.limit}
-        if self.acceptance is not None:
-            options["acceptance"] = asdict(self.acceptance)
         return json.loads(json.dumps(options))

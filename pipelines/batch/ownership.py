@@ -98,6 +98,7 @@ def claim_output(storage: Storage, output: str, record: dict[str, Any], overwrit
         version = _check_conditions(storage, uri, record, version)
     for table in TABLES:
         storage.remove_partial_files(join_uri(output, table))
+    storage.remove_partial_files(output, f"{RECORDS_CSV}.*")
     if overwrite:
         remove_cleared(storage, output, record["first_run"])
     set_aside.names[:0] = record["damaged"]
@@ -110,7 +111,7 @@ def remove_cleared(storage: Storage, output: str, first_run: int) -> None:
         return
     cleared = [file for file in list_own(storage, output) if run_number(file) < first_run]
     if any(file.startswith(join_uri(output, "records", "")) for file in cleared):
-        cleared.append(join_uri(output, RECORDS_CSV))
+        storage.delete(join_uri(output, RECORDS_CSV))  # first: without the table none would know whose file it is
     storage.delete_all(cleared)
 
 

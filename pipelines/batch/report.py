@@ -53,6 +53,8 @@ def write_report(
         is_untrained=record["model"] == UNTRAINED,
         document_counts=_document_counts(record["documents"]),
         page_counts=_page_counts(record["pages"]),
+        field_counts=_field_counts(record),
+        record_counts=_review_counts(record.get("records") or {}),
         qualities=_qualities(record["pages"]),
         stages=_stages(record["seconds"]["by_stage"]),
         text_sources=TEXT_SOURCES,
@@ -123,6 +125,17 @@ def _page_counts(pages: dict[str, Any]) -> list[tuple[str, int]]:
     counts = [(TEXT_SOURCE_COUNTS[source], count) for source, count in pages["by_text_source"].items()]
     counts += [(f"failed: {kind}", count) for kind, count in pages["by_error_kind"].items()]
     return [*counts, ("not written", pages["missing"])] if pages["missing"] else counts
+
+
+def _field_counts(record: dict[str, Any]) -> list[tuple[str, int]]:
+    """The fields that were accepted and those to review; where no precision was asked for, only the latter."""
+    if "fields_accepted" not in record:
+        return _review_counts(record.get("fields") or {})
+    return [("accepted", record["fields_accepted"]), ("to review", record["fields_needs_review"])]
+
+
+def _review_counts(counts: dict[str, Any]) -> list[tuple[str, int]]:
+    return [("to review", counts["needs_review"])] if counts else []
 
 
 def _qualities(pages: dict[str, Any]) -> list[dict[str, Any]]:

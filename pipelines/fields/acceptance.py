@@ -85,10 +85,13 @@ def find_acceptance(decoding: Decoding, wanted: float, model: str) -> Acceptance
 
 
 def needs_review(field: Row, acceptance: Acceptance) -> bool:
-    """Whether a row of `FIELDS` is not accepted: its score is low or missing, and it is of no interactive form."""
+    """Whether a row of `FIELDS` is not accepted: its page needs review, or its score is low or missing.
+
+    Fields of interactive forms are always accepted.
+    """
     if field["text_source"] == FORM_SOURCE:
         return False
-    return field["score"] is None or field["score"] < acceptance.min_score
+    return bool(field["needs_review"]) or field["score"] is None or field["score"] < acceptance.min_score
 
 
 @dataclass(frozen=True)

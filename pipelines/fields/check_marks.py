@@ -8,7 +8,7 @@ MAX_CHARACTERS = 60
 
 _CHECKED = "☒☑✓✔✗✘🗹🗷⊠■"
 _UNCHECKED = "☐□❏❑▢"
-_MARKS = re.compile(rf"[{_CHECKED}{_UNCHECKED}]|\[ ?[xXvV✓✔]? ?\]|\( ?[xX✓✔]? ?\)")
+_MARKS = re.compile(rf"[{_CHECKED}{_UNCHECKED}]|\[ ?[xXvV✓✔]? ?\]|\((?: |[xX✓✔]| [xX✓✔]) ?\)")
 _CHECKED_WORDS = frozenset(
     ("x", "yes", "y", "true", "on", "checked", "ja", "j", "oui", "si", "sì", "sí", "sim", "tak", "kyllä", "是", "はい")
 )

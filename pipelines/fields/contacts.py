@@ -9,6 +9,7 @@ MAX_EMAIL_CHARACTERS = 254
 
 _PHONE = re.compile(r"(\+|00)?[ (]{0,2}[0-9][0-9 ()./-]{4,28}[0-9](?: ?(?:x|ext\.?) ?[0-9]{1,6})?")
 _AREA_CODE = re.compile(r"\([0-9]{3}\) ?[0-9]{3}[ -][0-9]{4}")
+_PRICE = re.compile(r"[0-9]+[.,][0-9]{2}")
 _PHONE_KEY = re.compile(
     r"\b(?:(?:tele)?phones?|tel|fax|telefax|mobile|cell|telefon\w*|téléphone|portable|mobil|handy|teléfono|móvil|"
     r"telefone|celular|telefono|cellulare|telefoon|puhelin)\b|电话|電話|手机|携帯|传真|ファックス"
@@ -55,9 +56,26 @@ def is_phone(text: str, key: str, region: str | None) -> bool:
     """Whether a value is a telephone number: its key, its country code, or its written form says so."""
     if not looks_like_phone(text):
         return False
-    if is_phone_key(key) or _AREA_CODE.fullmatch(text) is not None:
+    if _AREA_CODE.fullmatch(text) is not None or (is_phone_key(key) and _may_be_local(text)):
         return True
-    return text.startswith("+") and read_phone(text, region) is not None
+    if text.startswith("+"):
+        return read_phone(text, region) is not None
+    return region is not None and any(mark in text for mark in "-/(") and _is_valid(text, region)
+
+
+def _may_be_local(text: str) -> bool:
+    """Whether a key is enough: the text is no price of the telephone, and long enough."""
+    return sum(character.isdigit() for character in text) >= 7 and _PRICE.fullmatch(text) is None
+
+
+def _is_valid(text: str, region: str) -> bool:
+    """Whether the country has numbers such as this."""
+    import phonenumbers
+
+    try:
+        return phonenumbers.is_valid_number(phonenumbers.parse(text, region))
+    except phonenumbers.NumberParseException:
+        return False
 
 
 def read_email(text: str) -> str | None:

@@ -29,6 +29,8 @@ _TIME = (
 _NUMERIC_DATE = r"([0-9]{1,4}) ?([./-]) ?([0-9]{1,2}) ?\2 ?([0-9]{1,4})\.?"
 _NUMERIC = re.compile(_NUMERIC_DATE + _TIME)
 _NUMERIC_INSIDE = re.compile(r"(?<![0-9./-])" + _NUMERIC_DATE + r"(?![0-9/-])")
+_SECTION = re.compile(r"(?![0-9]{2}\.[0-9]{2}\.)[0-9]{1,2}\.[0-9]{1,2}\.[0-9]{2}")
+"""25.1.20 may be a date, or the number of a section."""
 _COMPACT = re.compile(r"([12][0-9]{3})([0-9]{2})([0-9]{2})")
 _WORD = re.compile(r"[^\W\d_]+")
 _NUMBER = re.compile(r"[0-9]+")
@@ -39,7 +41,7 @@ _MONTH_FIRST = re.compile(r"\bmm\W{0,3}dd\W{0,3}y{2,4}\b")
 def order_in_value(text: str) -> DateOrder | None:
     """The order that a date in numbers can only have, as 31/12/2026 is day first; None if it tells nothing."""
     found = _NUMERIC.fullmatch(text) if len(text) <= MAX_CHARACTERS else None
-    if found is None or not _is_year_last(found):
+    if found is None or not _is_year_last(found) or _SECTION.fullmatch(text) is not None:
         return None
     first, second = int(found[1]), int(found[3])
     day_first, month_first = _date(found[4], second, first), _date(found[4], first, second)
@@ -92,7 +94,10 @@ class DateReader:
         if not _may_be_written_date(text, self._months):
             return False, None
         parsed = self._parser.get_date_data(text).date_obj
-        return parsed is not None, None if parsed is None else parsed.date()
+        if parsed is None:
+            return False, None
+        has_century = any(len(number) == 4 for number in _NUMBER.findall(text))
+        return True, parsed.date() if has_century else _date(f"{parsed.year % 100:02}", parsed.month, parsed.day)
 
     def find(self, text: str, order: DateOrder | None) -> date | None:
         """The date that a text is or, in numbers, contains once; also one such as 20261129."""

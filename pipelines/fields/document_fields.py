@@ -16,7 +16,8 @@ PAGE_COLUMNS = (
 MIN_OVERLAP = 0.5
 """Share of the smaller box that two boxes have in common where they are of one field."""
 
-_UNCHECKED = frozenset(("", "off", "no", "false", "unchecked", "0"))
+_UNCHECKED = frozenset(("off", "unchecked"))
+"""Values of a check box of an interactive form that is not ticked; that of a ticked one may be "0", "No" or empty."""
 
 
 def document_fields(pages: Sequence[Row], reader: ValueReader, given: Conventions = Conventions()) -> list[Row]:  # noqa: B008
@@ -51,7 +52,7 @@ def _page_fields(page: Row) -> Iterator[Row]:
             "key_box": None,
             "value_box": field["box"],
             "text_source": FORM_SOURCE,
-            "needs_review": review,
+            "needs_review": None,  # exact, however well the page was read
         }
     for pair in page["pairs"] or ():
         if not any(_repeats(pair, field) for field in form_fields):
@@ -68,7 +69,7 @@ def _typed(row: Row, reader: ValueReader, conventions: Conventions) -> Row:
     """`value_type` and `value_normalized` of a field; `value_type` holds the type of a form field before."""
     value = row["value"]
     if row["text_source"] == FORM_SOURCE and row["value_type"] == "check_box":
-        is_checked = value is not None and value.strip().casefold() not in _UNCHECKED
+        is_checked = value is not None and value.casefold() not in _UNCHECKED
         typed = TypedValue("check_box", "checked" if is_checked else "unchecked")
     elif value is None or not value.strip():
         return {"value_type": None, "value_normalized": None}

@@ -150,12 +150,18 @@ def _check_columns(source: str, fields: list[tuple[int, FieldSpec]]) -> None:
             seen[column.lower()] = f"that of the field {wanted.name}"
 
 
+def _is_region(value: str) -> bool:
+    from phonenumbers import SUPPORTED_REGIONS
+
+    return value in SUPPORTED_REGIONS
+
+
 def _parse_conventions(source: str, content: dict[str, Any]) -> Conventions:
     checks: dict[str, tuple[Callable[[str], bool], str]] = {
         "date_order": (lambda value: value in ("DMY", "MDY"), "DMY or MDY"),
         "decimal_separator": (lambda value: value in (".", ","), 'a point or a comma in quotes: "." or ","'),
         "currency": (lambda value: re.fullmatch("[A-Z]{3}", value) is not None, "an ISO 4217 code such as EUR"),
-        "region": (lambda value: re.fullmatch("[A-Z]{2}", value) is not None, "an ISO 3166 code such as DE"),
+        "region": (_is_region, "an ISO 3166 code such as DE; that of the United Kingdom is GB"),
     }
     for name, (is_valid, expected) in checks.items():
         value = content.get(name)

@@ -15,13 +15,14 @@ MAX_CHARACTERS = 40
 MAX_DIGITS = 15
 """Longer numbers are identifiers; float64 holds as many digits exactly."""
 
-_GROUPED = r"[0-9]{1,3}([ .,'])[0-9]{2,3}(?:\1[0-9]{2,3})*(?<=[0-9]{3})"
+_GROUPED = r"[0-9]{1,3}([ .'])[0-9]{3}(?:\1[0-9]{3})*|[0-9]{1,3}(?:,[0-9]{2,3})*,[0-9]{3}"
+"""Groups of three, or after commas of two in India."""
 _NUMBER = re.compile(rf"(?:{_GROUPED}|[0-9]+)(?:[.,][0-9]+)?")
 _LEADING_ZERO = re.compile(r"0[0-9]")
 _TOKEN = r"[^\s0-9()+-][^0-9()+-]{0,9}?"
 _AMOUNT = re.compile(
     rf"(?P<open>\()? ?(?P<sign>[+-])? ?(?P<before>{_TOKEN})? ?(?P<inner>[+-])? ?"
-    rf"(?P<number>[0-9](?:[0-9 .,']*[0-9])?)(?:[.,]-)? ?(?P<after>{_TOKEN})? ?(?P<trailing>-)? ?\)?"
+    rf"(?P<number>[0-9](?:[0-9 .,']*[0-9])?)(?:[.,]-)? ?(?P<after>{_TOKEN})? ?(?P<trailing>-)? ?(?P<close>\))?"
 )
 _PLAIN = str.maketrans(
     {"\N{MINUS SIGN}": "-", "\N{EN DASH}": "-", "\N{EM DASH}": "-", "\N{RIGHT SINGLE QUOTATION MARK}": "'"}
@@ -53,6 +54,27 @@ class Amount:
         return f"{self.value:f}" if self.currency is None else f"{self.value:f} {self.currency}"
 
 
+def has_sure_separator(text: str) -> bool:
+    """Whether a number with a decimal separator is one for certain, and no version or time such as 2.1 or 10.30.
+
+    It is one with a currency, or with separators of groups too.
+    """
+    found = _match(text)
+    if found is None:
+        return False
+    named = [token for token in (found["before"], found["after"]) if token]
+    is_money = bool(named) and all(read_currency(token) is not None for token in named)
+    return is_money or len(_SEPARATOR.findall(found["number"])) > 1
+
+
+def is_ambiguous_number(text: str) -> bool:
+    """Whether a text is a number such as 1,234, of which it does not tell what its separator is."""
+    found = _match(text)
+    if found is None or found["before"] or found["after"] or bool(found["open"]) != bool(found["close"]):
+        return False
+    return _NUMBER.fullmatch(found["number"]) is not None and _is_ambiguous(found["number"])
+
+
 def decimal_separator_in(text: str) -> DecimalSeparator | None:
     """The decimal separator that a number can only have, as in 1.234,50 or 12,5; None if it tells nothing."""
     found = _match(text.rstrip("% "))
@@ -71,7 +93,8 @@ def read_number(text: str, separator: DecimalSeparator | None = None) -> Decimal
     """The number that a text is; None if it is none, or an identifier: with a leading zero, or too long.
 
     Args:
-        separator: the document's decimal separator, for numbers such as 1,234.
+        separator: the document's decimal separator, for numbers such as 1.234, which are None without it. 1,000 is a
+            thousand: three decimals are seldom nought.
     """
     found = _match(text)
     if found is None or found["before"] or found["after"]:
@@ -81,9 +104,12 @@ def read_number(text: str, separator: DecimalSeparator | None = None) -> Decimal
 
 def read_percent(text: str, separator: DecimalSeparator | None = None) -> Decimal | None:
     """The number before or after a percent sign; None if the text is something else."""
-    if text.endswith("%"):
-        return read_number(text[:-1].rstrip(), separator)
-    return read_number(text[1:].lstrip(), separator) if text.startswith("%") else None
+    if not text.endswith("%") and not text.startswith("%"):
+        return None
+    number = text.removesuffix("%").rstrip() if text.endswith("%") else text[1:].lstrip()
+    if separator is None and "." in number:  # 3.875%: rates have three decimals more often than thousands
+        separator = "."
+    return read_number(number, separator)
 
 
 def read_amount(
@@ -93,11 +119,11 @@ def read_amount(
 
     Args:
         key: its currency is taken where the text has none.
-        separator: see `read_number`.
+        separator: see `read_number`. Without it $1,234 has thousands: few amounts have three decimals.
         document_currency: the only currency that the document names.
     """
     found = _match(text)
-    value = None if found is None else _signed(found, separator)
+    value = None if found is None else _signed(found, separator, is_amount=True)
     if found is None or value is None:
         return None
     named = [read_currency(token) for token in (found["before"], found["after"]) if token]
@@ -118,9 +144,16 @@ def _match(text: str) -> re.Match[str] | None:
     return _AMOUNT.fullmatch(text.translate(_PLAIN)) if len(text) <= MAX_CHARACTERS else None
 
 
-def _signed(found: re.Match[str], separator: DecimalSeparator | None) -> Decimal | None:
-    value = _read_digits(found["number"], separator)
-    if value is None:
+def _signed(found: re.Match[str], separator: DecimalSeparator | None, is_amount: bool = False) -> Decimal | None:
+    number = found["number"]
+    if separator is None and _is_ambiguous(number):
+        if not is_amount and not number.endswith(",000"):
+            return None
+        separator = "." if "," in number else ","
+    value = _read_digits(number, separator)
+    if value is None or bool(found["open"]) != bool(found["close"]):
+        return None
+    if found["open"] and number.isdigit() and not found["before"] and not found["after"]:  # (1) is a mark, (1.00) -1.00
         return None
     signs = (found["sign"], found["inner"], found["trailing"])
     return -value if found["open"] or "-" in signs else value

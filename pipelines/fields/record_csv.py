@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import re
 from collections.abc import Iterable
 from typing import IO, Any
@@ -11,15 +12,13 @@ from pipelines.schema import Row
 
 LIST_SEPARATOR = "; "
 
-_FORMULA = re.compile(r"[=@\t\r]|[+-](?![0-9 ().,;/-]*$)")
-"""How a text begins that a spreadsheet would take for a formula; telephone numbers and negative numbers are none."""
+FORMULA = re.compile(r"\s*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20|%]")
+"""How a text begins that a spreadsheet would take for a formula, or, as `+1 555 0140`, for a number; export.js of the
+web page has the same pattern."""
 
 
 def write_csv(out: IO[str], columns: Iterable[str], rows: Iterable[Row]) -> None:
-    """Write a header and a line a row. The values of a list are joined, true and false are written so, null is empty.
-
-    A text that a spreadsheet would take for a formula gets an apostrophe before it: documents are untrusted.
-    """
+    """Write a header and a line a row: values as `plain_value` gives them, texts as `escape_formula` does."""
     columns = list(columns)
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(columns)
@@ -27,14 +26,26 @@ def write_csv(out: IO[str], columns: Iterable[str], rows: Iterable[Row]) -> None
 
 
 def plain_value(value: Any) -> str:
-    """A value of a record as text: the values of a list are joined, null is empty."""
+    """A value of a record as text: null is empty, true and false are written so, the values of a list are joined.
+
+    A list that could not be told apart again is JSON: one with a value that holds the separator, or begins with "[".
+    """
     if isinstance(value, (list, tuple)):
-        return LIST_SEPARATOR.join(map(plain_value, value))
+        texts = [plain_value(each) for each in value]
+        if any(LIST_SEPARATOR in text or text.startswith("[") for text in texts):
+            return json.dumps(list(value), ensure_ascii=False)
+        return LIST_SEPARATOR.join(texts)
     if isinstance(value, bool):
         return str(value).lower()
     return "" if value is None else repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
 
 
+def escape_formula(text: str) -> str:
+    """A text with an apostrophe before it if a spreadsheet would take it for a formula: documents are untrusted."""
+    return f"'{text}" if FORMULA.match(text) else text
+
+
 def _cell(value: Any) -> str:
     text = plain_value(value)
-    return f"'{text}" if isinstance(value, (str, list, tuple)) and _FORMULA.match(text) else text
+    values = value if isinstance(value, (list, tuple)) else (value,)
+    return escape_formula(text) if any(isinstance(each, str) for each in values) else text

@@ -161,7 +161,7 @@ class RecordMaker:
             is_ambiguous = wanted.type == unread[0].row["value_type"] == "date"
             why = "may have its day or its month first" if is_ambiguous else f"cannot be read as {wanted.type}"
             yield f"{_shortened(unread[0].row['value'])} {why}"
-        rivals = [match for match in matches if match.key_score == used[0].key_score and match.normalized is not None]
+        rivals = [match for match in matches if match.key_score == used[0].key_score and _can_rival(wanted.type, match)]
         if not wanted.many and not unread and _differ(rivals):
             yield "several values"
         low = min(used, key=lambda match: match.row["score"] or 0.0)
@@ -180,7 +180,13 @@ def _best(matches: Sequence[_Match]) -> _Match:
 def _differ(matches: Sequence[_Match]) -> bool:
     """Whether values contradict each other: those of an interactive form are exact, others stand beside them."""
     exact = [match for match in matches if match.row["text_source"] == FORM_SOURCE]
-    return len({(match.normalized or "").casefold() for match in exact or matches}) > 1
+    return len({(match.normalized or clean_text(match.row["value"])).casefold() for match in exact or matches}) > 1
+
+
+def _can_rival(wanted: ValueType, match: _Match) -> bool:
+    """Whether a value may contradict another: it was read, or is of the type but ambiguous, such as 03/04/2026."""
+    is_ambiguous = wanted in ("date", "amount", "number") and match.row["value_type"] == wanted
+    return match.normalized is not None or is_ambiguous
 
 
 def _columns(wanted: FieldSpec, matches: Sequence[_Match]) -> Row:

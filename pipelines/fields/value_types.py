@@ -13,7 +13,15 @@ from pipelines.fields.check_marks import read_check_box, read_yes_or_no
 from pipelines.fields.contacts import is_phone, read_email, read_phone
 from pipelines.fields.currencies import CODES, find_currency
 from pipelines.fields.dates import DateOrder, DateReader, order_in_key, order_in_value
-from pipelines.fields.numbers import DecimalSeparator, decimal_separator_in, read_amount, read_number, read_percent
+from pipelines.fields.numbers import (
+    DecimalSeparator,
+    decimal_separator_in,
+    has_sure_separator,
+    is_ambiguous_number,
+    read_amount,
+    read_number,
+    read_percent,
+)
 from pipelines.fields.value_text import clean_text
 
 Found = TypeVar("Found", bound=str)
@@ -63,16 +71,19 @@ def learn_conventions(pairs: Iterable[tuple[str | None, str | None]], given: Con
         pairs: keys and values.
         given: what is known already; it is kept.
     """
-    orders, separators, currencies = set[DateOrder](), set[DecimalSeparator](), set[str]()
+    orders, currencies = set[DateOrder](), set[str]()
+    separators, unsure_separators = set[DecimalSeparator](), set[DecimalSeparator]()
     for key, value in pairs:
         key, value = clean_text(key), clean_text(value)
         if any(character.isdigit() for character in value):
             orders |= {order for order in (order_in_value(value), order_in_key(key)) if order is not None}
-            separators |= {separator for separator in (decimal_separator_in(value),) if separator is not None}
+            separator = decimal_separator_in(value)
+            if separator is not None:
+                (separators if has_sure_separator(value) else unsure_separators).add(separator)
         currencies |= {code for code in (find_currency(key), find_currency(value)) if code in CODES}
     return Conventions(
         given.date_order or _only(orders),
-        given.decimal_separator or _only(separators),
+        given.decimal_separator or _only(separators or unsure_separators),
         given.currency or _only(currencies),
         given.region,
     )
@@ -95,19 +106,23 @@ class ValueReader:
             return TypedValue("email", email)
         if not any(character.isdigit() for character in text):
             return TypedValue("text", None)
-        if is_phone(text, key, conventions.region):
-            return TypedValue("phone", read_phone(text, conventions.region))
         is_date, date = self._dates.read(text, order_in_key(key) or conventions.date_order)
         if is_date:
             return TypedValue("date", None if date is None else date.isoformat())
+        if is_phone(text, key, conventions.region):
+            return TypedValue("phone", read_phone(text, conventions.region))
         percent = read_percent(text, conventions.decimal_separator)
         if percent is not None:
             return TypedValue("percent", f"{percent:f}")
+        if "%" in text and is_ambiguous_number(text.strip("% ")):
+            return TypedValue("percent", None)
         amount = read_amount(text, key, conventions.decimal_separator, conventions.currency)
         if amount is not None and amount.is_money:
             return TypedValue("amount", str(amount))
         number = read_number(text, conventions.decimal_separator)
-        return TypedValue("text", None) if number is None else TypedValue("number", f"{number:f}")
+        if number is None:
+            return TypedValue("number" if is_ambiguous_number(text) else "text", None)
+        return TypedValue("number", f"{number:f}")
 
     def read_as(self, wanted: ValueType, value: str | None, key: str | None, conventions: Conventions) -> str | None:
         """The normalised form of a value that is known to be of a type; None if it cannot be read as that.

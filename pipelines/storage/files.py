@@ -168,10 +168,10 @@ class Storage:
             with written_file(Path(uri)) as path:
                 yield path
 
-    def remove_partial_files(self, folder: str) -> None:
-        """Remove what writers that were killed left in a folder. A bucket has a rule for that of its own, if any."""
+    def remove_partial_files(self, folder: str, name: str = "*") -> None:
+        """Remove what killed writers left in a folder, of files with names of a pattern. A bucket has its own rule."""
         if not is_s3(folder):
-            remove_partial_files(Path(folder))
+            remove_partial_files(Path(folder), name)
 
     def move(self, uri: str, target: str) -> None:
         """Give a file or object another name, in the same folder tree or bucket; a file of that name is replaced."""

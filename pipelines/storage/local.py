@@ -113,10 +113,14 @@ def written_file(path: Path) -> Iterator[Path]:
             partial.unlink(missing_ok=True)
 
 
-def remove_partial_files(folder: Path, age_seconds: float = 3600.0) -> None:
-    """Remove the temporary files of writers that were killed: those of a folder that are older than `age_seconds`."""
+def remove_partial_files(folder: Path, name: str = "*", age_seconds: float = 3600.0) -> None:
+    """Remove the temporary files of writers that were killed: those of a folder that are older than `age_seconds`.
+
+    Args:
+        name: a pattern for the names of the files that were written, with `.*` after them.
+    """
     with translated_errors(str(folder)):
-        for path in folder.glob(f".*{_TEMPORARY_SUFFIX}") if folder.is_dir() else ():
+        for path in folder.glob(f".{name}{_TEMPORARY_SUFFIX}") if folder.is_dir() else ():
             with suppress(FileNotFoundError):
                 if time.time() - path.stat().st_mtime > age_seconds:
                     path.unlink()

@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from jobs.extract import Options, main
+from jobs.extract import Options, main, summary
 from model import LayoutLMv2ForTokenClassification
 from model.decoding import Decoding, save_decoding
 from model.score_curve import ScorePoint
@@ -124,7 +124,23 @@ def test_a_precision_becomes_the_score_at_which_fields_are_accepted(tmp_path: Pa
     assert given.run_options().acceptance is None
     accepting = replace(given, accept_precision=0.95).run_options()
     assert accepting.acceptance is not None and accepting.acceptance.min_score == 0.9
-    assert accepting.result_options() != given.run_options().result_options(), "another precision is another result"
+    assert accepting.result_options() == given.run_options().result_options(), "pages do not depend on it"
+
+
+def test_an_output_of_the_version_before_is_completed_by_the_default_decoding(tmp_path: Path) -> None:
+    given = Options((str(tmp_path),), str(tmp_path / "out"), "untrained", text="layer")
+    assert "decode" not in given.run_options().result_options()["extract"]
+    asked = replace(given, decode="words").run_options()
+    assert asked.result_options()["extract"]["decode"] == "words"
+
+
+def test_the_summary_says_what_was_accepted_and_what_is_to_review() -> None:
+    counts = {"listed": 1, "ok": 1, "failed": 0, "by_error_kind": {}, "promised": 1, "missing": 0}
+    record = {"documents": counts, "pages": counts, "pages_this_run": 1, "pages_per_second": 1.0, "model": "m"}
+    record |= {"fields": {"rows": 240}, "records": None}
+    assert "\n240 fields\n" in summary(record, "out")
+    record |= {"fields_accepted": 210, "fields_needs_review": 30, "fields_errors_left": {"low": 4.0, "high": 10.5}}
+    assert "\n240 fields: 210 accepted, of which 4 to 10.5 are wrong, 30 to review\n" in summary(record, "out")
 
 
 def test_help_explains_every_option_with_its_default(capsys: pytest.CaptureFixture[str]) -> None:

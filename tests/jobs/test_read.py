@@ -6,9 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
-from jobs.read import main
-from jobs.tables import Table, write_table
+from jobs.found_fields import FoundFields
+from jobs.read import Options, chosen_table, main
+from jobs.tables import Format, Table, file_names, write_table
 
 
 def printed(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
@@ -91,6 +93,19 @@ def test_csv_of_fields_has_keys_with_their_values_types_and_boxes(
     assert 0 < float(founded["score"]) <= 1 and int(founded["x0"]) < int(founded["x1"])
 
 
+FIELD = {
+    "uri": "/in/a.pdf",
+    "page_index": 0,
+    "section": None,
+    "key": "Total",
+    "value": "$5",
+    "value_type": "amount",
+    "value_normalized": "5 $",
+    "score": 0.5,
+    "value_box": None,
+    "text_source": "layer",
+    "needs_review": True,
+}
 SPEC = """
 fields:
   - {name: founded, keys: [Founded, Date founded], type: date, required: true}
@@ -115,6 +130,44 @@ def test_a_record_is_a_line_a_document_and_json_holds_fields_and_records(
     assert (record["founded"], record["needs_review"]) == ("1998-04-17", True)
     assert "1998-04-17" in [field["value_normalized"] for field in told["fields"]]
     assert told["pages"][0]["pairs"]
+
+
+def test_a_document_that_cannot_be_opened_has_a_record_with_the_reason(
+    samples_directory: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spec, secret = tmp_path / "spec.yaml", samples_directory / "form-with-password.pdf"
+    spec.write_text(SPEC)
+    status, out, _ = printed(capsys, str(secret), "gs://x/y", "--fields", str(spec), "--format", "csv")
+    rows = list(csv.DictReader(io.StringIO(out)))
+    assert status == 1 and [row["uri"] for row in rows] == [str(secret), "gs://x/y"]
+    assert "encrypted: " in rows[0]["review_reasons"] and "only local paths" in rows[1]["review_reasons"]
+    assert {row["needs_review"] for row in rows} == {"true"}
+
+
+def test_files_of_the_same_name_are_shown_with_their_paths(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    paths = [tmp_path / folder / "a.png" for folder in ("x", "y")]
+    for path in paths:
+        path.parent.mkdir()
+        Image.new("RGB", (300, 300), "white").save(path)
+    spec = tmp_path / "spec.yaml"
+    spec.write_text(SPEC)
+    given = (*map(str, paths), "--model", "untrained", "--fields", str(spec), "--format", "markdown")
+    _, out, _ = printed(capsys, *given)
+    assert {line.split("|")[1].strip() for line in out.splitlines()[2:]} == set(map(str, paths))
+    assert file_names(["/x/a.png", "/y/a.png", "/y/b.png"]) == {
+        "/x/a.png": "/x/a.png",
+        "/y/a.png": "/y/a.png",
+        "/y/b.png": "b.png",
+    }
+
+
+@pytest.mark.parametrize("style", ["csv", "markdown", "table"])
+def test_findings_for_programs_have_the_same_columns_where_there_are_no_fields(style: Format) -> None:
+    options = Options(("x.png",), format=style)
+    columns = chosen_table(options, [], FoundFields([], []), "token-classification").columns
+    filled = chosen_table(options, [], FoundFields([FIELD], []), "token-classification").columns
+    assert (columns == filled) == (style != "table")
+    assert (filled[-1] == "needs_review") == (style != "table")
 
 
 @pytest.mark.parametrize(
@@ -147,6 +200,13 @@ def test_markdown_escapes_what_would_end_a_cell() -> None:
     out = io.StringIO()
     write_table(out, "markdown", Table(("text", "page"), [("a|b\nc", 1)]))
     assert out.getvalue() == "| text | page |\n| --- | --- |\n| a\\|b c | 1 |\n"
+
+
+@pytest.mark.parametrize("text", ["=HYPERLINK(1)", " +1", "\uff1d1", "-1"])
+def test_csv_of_any_table_holds_no_formulas(text: str) -> None:
+    out = io.StringIO()
+    write_table(out, "csv", Table(("text", "score"), [(text, -0.5)]))
+    assert list(csv.reader(io.StringIO(out.getvalue())))[1] == [f"'{text}", "-0.5"]
 
 
 def test_a_table_for_people_shortens_long_texts() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 from pipelines.batch import document_tables
 from pipelines.batch.fields import write_fields
 from pipelines.batch.output_files import is_own_file
-from pipelines.batch.ownership import OutputClaimedError, claim_output
+from pipelines.batch.ownership import OutputClaimedError, claim_output, remove_cleared
 from pipelines.batch.record import new_record
 from pipelines.fields.acceptance import Acceptance
 from pipelines.fields.field_spec import FieldSpec, RecordSpec
@@ -27,6 +28,7 @@ from tests.pipelines.fields.field_rows import form_field, pair
 RUN = "00000002-abcdef"
 TOTAL = FieldSpec("total", ("Total",), "amount", required=True)
 RECORDS = RecordOptions(RecordSpec((TOTAL,)))
+ACCEPTANCE = Acceptance(wanted=0.9, min_score=0.7, predictions=100, right=96, error_low=0.01, error_high=0.1)
 
 
 @pytest.fixture
@@ -101,7 +103,8 @@ def test_csv_holds_the_records_in_one_file(output: Path, monkeypatch: pytest.Mon
     write_rows(output, "pages", 1, [page(name, 0, pair("Total", "€ 1.50")) for name in "abcde"])
     write_fields(Storage(), str(output), RECORDS, RUN)
     assert [pq.read_metadata(file).num_rows for file in sorted((output / "records").iterdir())] == [2, 2, 1]
-    with (output / "records.csv").open(newline="") as file:
+    assert (output / "records.csv").read_bytes().startswith(b"\xef\xbb\xbfdocument_id,"), "spreadsheets need the mark"
+    with (output / "records.csv").open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.DictReader(file))
     assert [(name_of(row["document_id"]), row["total"], row["total_currency"]) for row in rows] == [
         (name, "1.5", "EUR") for name in "abcde"
@@ -183,14 +186,23 @@ def test_fields_that_are_not_accepted_by_their_score_need_review(output: Path) -
     form = [form_field("Name", "Acme")]
     write_rows(output, "pages", 1, [page("a", 0, *pairs, form_fields=form)])
     write_rows(output, "pages", 1, [page("b", 0, pair("Total", "$6", 0.6))])
-    acceptance = Acceptance(wanted=0.9, min_score=0.7, predictions=100, right=96, error_low=0.01, error_high=0.1)
-    totals = write_fields(Storage(), str(output), RECORDS, RUN, acceptance)
+    totals = write_fields(Storage(), str(output), RECORDS, RUN, ACCEPTANCE)
     reviews = {(name_of(row["document_id"]), row["key"]): row["needs_review"] for row in rows_of(output, "fields")}
     assert reviews == {("a", "Name"): False, ("a", "Total"): False, ("a", "Day"): True, ("b", "Total"): True}
     assert records_of(output) == {"a": (5, []), "b": (6, ["total: the field on page 1 needs review"])}
-    record = totals.as_json(RECORDS, acceptance)
+    record = totals.as_json(RECORDS, ACCEPTANCE)
     assert (record["fields_accepted"], record["fields_needs_review"]) == (2, 2)
     assert record["fields"]["needs_review"] == 2
+
+
+def test_the_counts_of_accepted_fields_are_those_of_the_table(output: Path) -> None:
+    write_rows(output, "documents", 1, [document_row("a", 1)])
+    form = [form_field("Name", "Acme")]
+    write_rows(output, "pages", 1, [page("a", 0, pair("Total", "$5", 0.9), form_fields=form, needs_review=True)])
+    record = write_fields(Storage(), str(output), None, RUN, ACCEPTANCE).as_json(None, ACCEPTANCE)
+    assert {row["key"]: row["needs_review"] for row in rows_of(output, "fields")} == {"Name": False, "Total": True}
+    assert (record["fields_accepted"], record["fields_needs_review"], record["fields"]["needs_review"]) == (1, 1, 1)
+    assert record["fields_errors_left"] == {"low": 0.0, "high": 0.0}
 
 
 def test_a_run_that_clears_the_output_removes_fields_and_records(output: Path) -> None:
@@ -202,6 +214,44 @@ def test_a_run_that_clears_the_output_removes_fields_and_records(output: Path) -
     claim_output(Storage(), str(output), new_record("untrained", ["in"], {}), overwrite=True, retry_failed=False)
     assert [*(output / "fields").iterdir(), *(output / "records").iterdir()] == []
     assert not (output / "records.csv").exists()
+
+
+def test_tables_without_rows_can_be_read(output: Path) -> None:
+    write_fields(Storage(), str(output), RECORDS, RUN)
+    assert (rows_of(output, "fields"), rows_of(output, "records")) == ([], [])
+    assert (output / "records.csv").read_text(encoding="utf-8-sig").startswith("document_id,uri,total,")
+
+
+def test_a_run_without_records_removes_the_csv_of_an_output_without_documents(output: Path) -> None:
+    write_fields(Storage(), str(output), RECORDS, RUN)
+    write_fields(Storage(), str(output), None, RUN)
+    assert not (output / "records.csv").exists() and list((output / "records").iterdir()) == []
+
+
+@pytest.mark.parametrize("remove", ["another run", "a clearing"])
+def test_a_csv_is_removed_before_its_table(output: Path, monkeypatch: pytest.MonkeyPatch, remove: str) -> None:
+    """So that a run that is killed between the two leaves no CSV that no later run takes for its own."""
+    write_fields(Storage(), str(output), RECORDS, RUN)
+    deleted: list[str] = []
+
+    def delete(self: Storage, uri: str) -> None:
+        deleted.append(Path(uri).relative_to(output).parts[0])
+
+    monkeypatch.setattr(Storage, "delete", delete)
+    if remove == "a clearing":
+        remove_cleared(Storage(), str(output), 3)
+    else:
+        write_fields(Storage(), str(output), None, RUN)
+    assert deleted.index("records.csv") < deleted.index("records")
+
+
+def test_what_a_killed_writer_of_the_csv_left_is_removed(output: Path) -> None:
+    left, mine = output / ".records.csv.0123abcd.partial", output / ".mine.0123abcd.partial"
+    for path in (left, mine):
+        path.touch()
+        os.utime(path, (1, 1))
+    claim_output(Storage(), str(output), new_record("untrained", ["in"], {}), overwrite=True, retry_failed=False)
+    assert not left.exists() and mine.exists()
 
 
 def test_tables_of_fields_and_records_are_no_inputs(output: Path) -> None:

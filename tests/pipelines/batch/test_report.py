@@ -34,12 +34,13 @@ def read_page(name: str, index: int, words: list[str]) -> Row:
     }
 
 
-def report(output: Path) -> tuple[str, dict[str, Any]]:
+def report(output: Path, **others: Any) -> tuple[str, dict[str, Any]]:
     """The report of what the output holds, and the record that it is made of."""
     options = RunOptions(("<in>",), str(output), ExtractOptions("untrained"), command=COMMAND)
     record = new_record("untrained", options.inputs, options.result_options()) | {"pools": {"read_actors": 1}}
     audit = audit_output(Storage(), str(output))
     record |= completed_fields(options, audit, pages=1234, seconds=PhaseSeconds(1.0, 2.0, 3.0))
+    record |= others
     write_report(Storage(), str(output), record, page_limit=2)
     return (output / "report.html").read_text(), record
 
@@ -57,6 +58,17 @@ def test_counts_failures_and_missing_pages_are_shown_and_names_are_escaped(tmp_p
     assert "<code>/in/&lt;b&gt;a.pdf</code>, page 3: a reason" in html
     assert "&lt;b&gt;a.pdf, page 1 of 9: cannot be drawn" in html, "its file is gone"
     assert "<b>a" not in html and "<i>" not in html and "<in>" not in html
+
+
+def test_fields_and_records_are_counted(tmp_path: Path) -> None:
+    write_rows(tmp_path, "documents", 1, [document_row("a", 0)])
+    fields, records = {"rows": 1240, "needs_review": 30}, {"rows": 7, "needs_review": 2}
+    html, _ = report(tmp_path, fields=fields, records=records)
+    for name, count in (("to review", "30"), ("fields", "1,240"), ("to review", "2"), ("records", "7")):
+        assert f"<td>{name}</td><td>{count}</td>" in html
+    html, _ = report(tmp_path, fields=fields, records=None, fields_accepted=1200, fields_needs_review=40)
+    assert "<td>accepted</td><td>1,200</td>" in html and "<td>to review</td><td>40</td>" in html
+    assert "<td>records</td>" not in html and "<h2>Fields</h2>" not in report(tmp_path)[0]
 
 
 @pytest.mark.parametrize(("limit", "expected"), [(0, []), (1, [("b", 0)]), (2, [("a", 1), ("b", 0)])])

@@ -19,7 +19,7 @@ DECODING = Decoding(score_curves={"pairs": CURVE})
 
 
 def field(score: float | None, text_source: str = "ocr") -> Row:
-    return {"key": "Name", "value": "Ann", "score": score, "text_source": text_source}
+    return {"key": "Name", "value": "Ann", "score": score, "text_source": text_source, "needs_review": None}
 
 
 @pytest.mark.parametrize(("wanted", "point"), [(0.95, CURVE[1]), (0.98, CURVE[0]), (0.5, CURVE[2])])

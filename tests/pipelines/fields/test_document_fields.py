@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pyarrow as pa
+import pytest
 
+from pipelines.documents.form_fields import OFF
 from pipelines.fields.document_fields import document_fields
 from pipelines.fields.value_types import ValueReader
 from pipelines.schema import FIELDS, Row
@@ -78,9 +80,20 @@ def test_the_whole_document_tells_the_order_of_day_and_month() -> None:
     assert [row["value_normalized"] for row in rows] == ["2026-04-03", "2026-12-31"]
 
 
+@pytest.mark.parametrize("value", ["Yes", "No", "0", "false", ""])
+def test_a_check_box_of_an_interactive_form_is_ticked_whatever_its_value_is(value: str) -> None:
+    rows = fields(page(form_fields=[form_field("a", value, type="check_box"), form_field("b", OFF, type="check_box")]))
+    assert [row["value_normalized"] for row in rows] == ["checked", "unchecked"]
+
+
 def test_fields_of_a_page_to_review_are_to_be_reviewed() -> None:
     rows = fields(page(pair("a", "1"), needs_review=True), page(pair("b", "2"), index=1, needs_review=None))
     assert [row["needs_review"] for row in rows] == [True, None]
+
+
+def test_fields_of_an_interactive_form_do_not_depend_on_how_well_the_page_was_read() -> None:
+    rows = fields(page(pair("a", "1"), form_fields=[form_field("b", "2")], needs_review=True))
+    assert [(row["key"], row["needs_review"]) for row in rows] == [("b", None), ("a", True)]
 
 
 def test_pages_that_failed_or_have_no_pairs_have_no_fields() -> None:

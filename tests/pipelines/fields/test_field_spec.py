@@ -66,6 +66,10 @@ fields:
         ),
         ("fields:\n  - {name: uri, keys: [a]}", "its column uri is also a column of every record"),
         ("date_order: YMD\nfields:\n  - {name: a, keys: [a]}", "date_order is 'YMD'; it must be DMY or MDY"),
+        (
+            "region: UK\nfields:\n  - {name: a, keys: [a]}",
+            "region is 'UK'; it must be an ISO 3166 code such as DE; that of",
+        ),
         ("region: no\nfields:\n  - {name: a, keys: [a]}", "region is False; it must be an ISO 3166 code"),
         ("colour: red\nfields:\n  - {name: a, keys: [a]}", "line 1: unknown option 'colour'"),
         ("fields: [", "is not YAML"),

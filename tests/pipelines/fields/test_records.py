@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -12,12 +14,13 @@ import pytest
 
 from pipelines.fields.document_fields import document_fields
 from pipelines.fields.field_spec import FieldSpec, RecordSpec
-from pipelines.fields.record_csv import write_csv
+from pipelines.fields.record_csv import FORMULA, write_csv
 from pipelines.fields.records import DocumentStatus, RecordMaker, RecordOptions, record_schema
 from pipelines.fields.value_types import Conventions, ValueReader
 from pipelines.schema import Row
 from tests.pipelines.fields.field_rows import form_field, page, pair
 
+REPOSITORY = Path(__file__).resolve().parents[3]
 READER = ValueReader()
 DOCUMENT = DocumentStatus("a" * 32, "/in/a.pdf")
 
@@ -130,6 +133,21 @@ def test_a_date_of_which_the_order_is_not_known_is_to_be_reviewed_for_that() -> 
     assert row["review_reasons"] == ["day: '03/04/2026' may have its day or its month first"]
 
 
+@pytest.mark.parametrize(
+    ("kind", "sure", "ambiguous"),
+    [("date", "5 May 2026", "03/04/2026"), ("number", "7", "1.234"), ("amount", "7 EUR", "1.234 EUR")],
+)
+def test_a_value_that_can_be_read_in_two_ways_contradicts_another(kind: Any, sure: str, ambiguous: str) -> None:
+    wanted = FieldSpec("a", ("Key",), kind, required=True)
+    row = record(wanted, page(pair("Key", sure, 0.9), pair("Key", ambiguous, 0.8)))
+    assert row["review_reasons"] == ["a: several values"]
+
+
+def test_a_text_beside_a_date_does_not_contradict_it() -> None:
+    wanted = FieldSpec("day", ("Day",), "date", required=True)
+    assert not record(wanted, page(pair("Day", "5 May 2026"), pair("Day", "of delivery")))["needs_review"]
+
+
 def test_the_same_value_twice_is_one_value_and_that_of_an_interactive_form_is_exact() -> None:
     assert not record(TOTAL, page(pair("Total due", "$5"), pair("Total due", "$ 5")))["needs_review"]
     form = page(pair("Total due", "$6"), form_fields=[form_field("Total due", "$5")])
@@ -178,15 +196,37 @@ def test_csv_has_the_columns_of_the_records_and_holds_no_formulas() -> None:
         "prices": "-3; 0.1",
         "prices_currency": "$; $",
         "signed": "true",
-        "phone": "+14155552671",
+        "phone": "'+14155552671",
         "day": "2026-11-29",
         "needs_review": "false",
         "review_reasons": "",
     }
 
 
-@pytest.mark.parametrize("text", ["=1+1", "@SUM(A1)", "+cmd|' /C calc'!A0", "-2+3+cmd|x", "\t=1"])
-def test_a_text_that_is_a_formula_begins_with_an_apostrophe(text: str) -> None:
+def as_csv(value: Any) -> str:
+    """A value as it is written into CSV and read again."""
     out = io.StringIO()
-    write_csv(out, ["a"], [{"a": text}])
-    assert next(csv.DictReader(io.StringIO(out.getvalue())))["a"] == f"'{text}"
+    write_csv(out, ["a"], [{"a": value}])
+    return next(csv.DictReader(io.StringIO(out.getvalue(), newline="")))["a"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["=1+1", "@SUM(A1)", "+cmd|' /C calc'!A0", "-2+3+cmd|x", "\t=1", "\uff1d1+1", " =1", "\n=1", "|x", "%x", "+1 555"],
+)
+def test_a_text_that_is_a_formula_begins_with_an_apostrophe(text: str) -> None:
+    assert as_csv(text) == f"'{text}"
+    assert as_csv([text, "b"]) == f"'{text}; b"
+
+
+def test_numbers_are_no_formulas() -> None:
+    assert (as_csv(-3.5), as_csv([-3.5, 1.0])) == ("-3.5", "-3.5; 1")
+
+
+def test_the_web_page_takes_the_same_texts_for_formulas() -> None:
+    assert f"/^{FORMULA.pattern}/" in (REPOSITORY / "pipelines" / "serving" / "web" / "export.js").read_text()
+
+
+@pytest.mark.parametrize("values", [["a; b", "c"], ["[a]", None], ["é; \n"]])
+def test_a_list_whose_values_hold_the_separator_is_json(values: list[str | None]) -> None:
+    assert json.loads(as_csv(values)) == values

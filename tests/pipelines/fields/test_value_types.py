@@ -117,6 +117,81 @@ def test_a_number_is_read_with_the_documents_decimal_separator() -> None:
     assert typed("1,234", conventions=english) == ("number", "1234")
 
 
+@pytest.mark.parametrize("value", ["12.125", "1.000", "3,875"])
+def test_a_number_of_which_the_separator_is_not_known_has_no_normalised_form(value: str) -> None:
+    assert typed(value, "Width") == ("number", None)
+    assert READER.read_as("number", value, "Width", UNKNOWN) is None
+    assert typed(value, "Width", Conventions(decimal_separator=".")) == ("number", value.replace(",", ""))
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"), [("3.875%", "3.875"), ("% 3.875", "3.875"), ("3,875 %", None), ("3,5 %", "3.5")]
+)
+def test_a_percentage_with_a_point_has_decimals(value: str, expected: str | None) -> None:
+    assert typed(value) == ("percent", expected)
+
+
+def test_an_amount_with_one_separator_before_three_digits_has_thousands() -> None:
+    assert (typed("$1,234"), typed("1.234 €")) == (("amount", "1234 $"), ("amount", "1234 EUR"))
+    assert READER.read_as("amount", "1,234", "Total", UNKNOWN) == "1234"
+
+
+def test_versions_and_times_do_not_count_beside_amounts() -> None:
+    pairs = [("Version", "2.1"), ("Uhrzeit", "10.30"), ("Summe", "1.234,00")]
+    assert learn_conventions(pairs, UNKNOWN).decimal_separator == ","
+    assert learn_conventions(pairs[:2], UNKNOWN).decimal_separator == "."
+    assert learn_conventions([*pairs[:2], ("Preis", "3,50 €")], UNKNOWN).decimal_separator == ","
+
+
+@pytest.mark.parametrize("value", ["(1)", "(1", "1)", "(555)", "1.10.100"])
+def test_marks_of_lists_and_sections_are_no_numbers(value: str) -> None:
+    assert typed(value) == ("text", None)
+
+
+@pytest.mark.parametrize(("value", "expected"), [("(1.50)", "-1.50"), ("(1 234 567)", "-1234567")])
+def test_a_number_in_brackets_is_negative(value: str, expected: str) -> None:
+    assert typed(value) == ("number", expected)
+    assert typed("($5)") == ("amount", "-5 $")
+
+
+def test_the_number_of_a_section_does_not_tell_the_order_of_dates() -> None:
+    for value, order in (("25.1.20", None), ("25.01.20", "DMY"), ("25.1.2020", "DMY"), ("4/17/98", "MDY")):
+        assert learn_conventions([("Section", value)], UNKNOWN).date_order == order
+
+
+@pytest.mark.parametrize(
+    ("value", "date"), [("5 May 60", "1960-05-05"), ("5 May 49", "2049-05-05"), ("29 Feb 96", "1996-02-29")]
+)
+def test_a_year_of_two_digits_has_the_same_century_beside_a_months_name(value: str, date: str) -> None:
+    assert typed(value) == ("date", date)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        ("Phone charges", "1234.50", ("number", "1234.50")),
+        ("Phone charges", "12345.50", ("number", "12345.50")),
+        ("Fax date", "12/05/2024", ("date", None)),
+        ("Fax date", "30.05.2024", ("date", "2024-05-30")),
+        ("Fax pages", "123456", ("number", "123456")),
+    ],
+)
+def test_dates_and_prices_are_no_telephone_numbers(key: str, value: str, expected: tuple[str, str | None]) -> None:
+    assert typed(value, key) == expected
+
+
+def test_a_number_as_a_known_country_has_them_needs_no_key() -> None:
+    in_america = Conventions(region="US")
+    assert typed("212-555-0140", "Contact", in_america) == ("phone", "+12125550140")
+    assert typed("112-555-0140", "Contact", in_america)[0] == "text"
+    assert typed("2125550140", "Reference", in_america)[0] == "number"
+
+
+def test_brackets_around_nothing_are_no_check_box() -> None:
+    assert typed("Total ()") == ("text", None)
+    assert (typed("( )"), typed("(x)")) == (("check_box", "unchecked"), ("check_box", "checked"))
+
+
 @pytest.mark.parametrize("value", ["02139", "7710 0455 83", "41-5550128", "12345678901234567890", "A4 80g", "1e5"])
 def test_an_identifier_is_text(value: str) -> None:
     assert typed(value) == ("text", None)
