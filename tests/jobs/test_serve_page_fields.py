@@ -161,6 +161,21 @@ def test_types_of_values_come_with_the_last_page(page: ReadingPage, form: Path) 
     page.wait(lambda: page.all(".field.flash-still .connection"))
 
 
+def test_a_question_leaves_the_types_of_values(page: ReadingPage, form: Path) -> None:
+    found = pair(1, "Paid:", "12 €")
+    typed = {**found, "page_index": 0, "value_type": "amount", "value_normalized": "12 EUR", "needs_review": None}
+    read = page_line(0, [found], page_count=1)
+    page.answer(DOCUMENT, {**read, "fields": [typed]})
+    page.read(form, view="fields")
+    shown = [["Paid:", "12 €amount 12 EUR", "0.89", "1"]]
+    assert page.rows() == shown
+    missing = {"question": "Who?", "text": None, "score": 0.1, "boxes": [], "first_word": None, "last_word": None}
+    unasked = {name: value for name, value in read["page"].items() if name not in ("entities", "pairs")}
+    page.answer(DOCUMENT, {"page": {**unasked, "answers": [missing], "model": "ask@1"}})
+    page.ask("Who?")
+    assert page.rows() == shown
+
+
 def test_what_stands_in_a_field_is_never_markup(fields: ReadingPage) -> None:
     fields.hover(fields.all(f"{FIELDS} .tone-1")[1])
     assert fields.text("#tip .tip-text") == MARKUP and fields.text("#tip strong") == "Name:"
