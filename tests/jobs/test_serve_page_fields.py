@@ -341,6 +341,14 @@ def on_edge(point: list[float], box: Box) -> bool:
     return inside and (x in (box[0], box[2]) or y in (box[1], box[3]))
 
 
+def test_a_line_crosses_its_own_words_and_words_too_many_to_go_around(chrome: Chrome, endpoint: Endpoint) -> None:
+    key, value, between = [100, 100, 200, 115], [300, 100, 400, 115], [230, 98, 250, 117]
+    straight = [[200, 107.5], [300, 107.5]]
+    for words, own, is_straight in (([between], [], False), ([between], [0], True), ([between] * 501, [], True)):
+        line = "connection.connection([first], [second], third, 1.4, fourth)"
+        assert (module(chrome, endpoint, line, key, value, words, own) == straight) is is_straight
+
+
 def test_key_and_value_that_touch_have_no_line(chrome: Chrome, endpoint: Endpoint) -> None:
     boxes = ([[100, 100, 200, 115]], [[200, 100, 300, 115]])
     assert module(chrome, endpoint, "connection.connection(first, second, [], 1.4)", *boxes) == []
