@@ -157,6 +157,7 @@ def test_types_of_values_come_with_the_last_page(page: ReadingPage, form: Path) 
         ["On:", "1. 5. 2026date 2026-05-01"],
         ["By:", "Ann"],
     ]
+    page.hold_timers(at_least=1000)
     page.all("#table .go")[1].click()
     page.wait(lambda: page.all(".field.flash-still .connection"))
 
@@ -241,6 +242,7 @@ def test_a_row_lights_its_key_its_value_and_their_line(fields: ReadingPage, how:
 
 
 def test_a_row_leads_to_its_field_and_a_field_to_its_row(fields: ReadingPage) -> None:
+    fields.hold_timers(at_least=1000)
     fields.all("#table .go")[5].click()
     fields.wait(lambda: fields.all(".field.flash-still"))
     assert (fields.one(".field.flash-still").get_attribute("aria-label") or "").endswith("Who: Ann, score 0.85")
@@ -312,6 +314,7 @@ def test_on_a_narrow_screen_long_values_wrap(page: ReadingPage, form: Path) -> N
     page.one("#show-results").click()
     page.one("#show-fields").click()
     assert page.rows() == SHOWN and page.overflow() == 0
+    page.hold_timers(at_least=1000)
     page.all(".go")[0].click()
     page.wait(lambda: page.one("#pages").is_displayed() and page.all(".flash-still"))
     assert page.overflow() == 0
