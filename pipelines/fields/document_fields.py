@@ -16,7 +16,7 @@ PAGE_COLUMNS = (
 MIN_OVERLAP = 0.5
 """Share of the smaller box that two boxes have in common where they are of one field."""
 
-MAX_ALIKE = 32
+MAX_ALIKE = 100
 """Form fields of a page with the same text that a pair is compared with: a page with thousands of them, which somebody
 can send to an endpoint, costs no more than its size."""
 
