@@ -75,13 +75,14 @@ def save_decoding(decoding: Decoding, folder: Path) -> None:
     with tempfile.NamedTemporaryFile(
         "w", encoding="utf-8", dir=folder, prefix=f".{DECODING_NAME}-", delete=False
     ) as file:
-        file.write(decoding_json(decoding))
-    try:
-        os.chmod(file.name, 0o644)
-        os.replace(file.name, folder / DECODING_NAME)
-    except OSError:
-        os.unlink(file.name)
-        raise
+        try:
+            file.write(decoding_json(decoding))
+            file.close()
+            os.chmod(file.name, 0o644)
+            os.replace(file.name, folder / DECODING_NAME)
+        except OSError:
+            os.unlink(file.name)
+            raise
 
 
 def decoding_json(decoding: Decoding) -> str:

@@ -24,8 +24,8 @@ KEY, VALUE, HEADER = "QUESTION", "ANSWER", "HEADER"
 Rule = Literal["left", "far left", "column", "continued", "above", "indented"]
 
 RULE_SCORES: dict[Rule, float] = {
-    "left": 0.98, "far left": 0.84, "column": 0.94, "continued": 0.91,
-    "above": 0.91, "indented": 0.57,
+    "left": 0.98, "far left": 0.84, "column": 0.94, "continued": 0.87,
+    "above": 0.90, "indented": 0.57,
 }  # fmt: skip
 """The precision of each rule's links on FUNSD's training forms (`benchmarks/links.py`)."""
 
@@ -38,12 +38,16 @@ SAME_HEAD = 0.3
 FAR_LEFT, NEAR_ABOVE = 8.0, 0.5
 """A value that another one separates from a key this far to the left takes a key this near above; in line heights."""
 
-FAR, ABOVE_GAP = 10.0, 2.0
-"""From the first on, a key to the left is right less often (.84). From the second on, a key above a value that stands
+FAR, ABOVE_GAP = 10.0, 3.0
+"""From the first on, a key to the left is right less often (.83). From the second on, a key above a value that stands
 in no row and no list is that of something else in two of three cases, and is not linked. In line heights."""
 
-LINE_GAP, ALIGNED = 2.0, 2.0
-"""The largest gap between two values of a list, and the largest distance of their left edges; in line heights."""
+LINE_GAP, ALIGNED = 4.0, 2.0
+"""The largest gap between two values of a list, and the largest distance of their edges; in line heights. Two lines would
+serve FUNSD's lists as well; the rows of invoices stand farther apart."""
+
+TITLE_HEIGHT = 1.15
+"""A heading at the top of a page with letters larger than those of its keys by this factor is its title."""
 
 INDENTED_GAP, SECTION_GAP = 2.0, 10.0
 """The farthest key above that a value stands indented under, and the farthest heading over a key; in line heights."""
@@ -139,6 +143,7 @@ def link_values(entities: Sequence[Entity], boxes: Sequence[Box], width_to_heigh
     rows: dict[int, list[int]] = defaultdict(list)
     for value, key in left.items():
         rows[key].append(value)
+    columns = _columns_of_rows(rows, above, keys)
     found: dict[int, list[int]] = {}
     links: list[Link] = []
     for value in np.lexsort((values.first_lines[:, 0], values.first_lines[:, 1])).tolist():
@@ -146,7 +151,7 @@ def link_values(entities: Sequence[Entity], boxes: Sequence[Box], width_to_heigh
         if value in left:
             is_far = values.first_lines[value, 0] - keys.boxes[left[value], 2] >= FAR * values.heights[value]
             linked.append((left[value], "far left" if is_far else "left"))
-            if value in above and _heads_column(above[value], rows[left[value]], above, rows, keys):
+            if above.get(value) in columns[left[value]]:
                 linked.append((above[value], "column"))
         elif continued := found.get(_value_above(values, value, everything), []):
             linked += [(key, "continued") for key in continued]
@@ -161,22 +166,28 @@ def link_values(entities: Sequence[Entity], boxes: Sequence[Box], width_to_heigh
 
 
 def link_sections(entities: Sequence[Entity], boxes: Sequence[Box], width_to_height: float) -> dict[int, int]:
-    """The heading of each key that has one, by their positions; the topmost heading is the page's title and no section.
+    """The heading of each key that has one, by their positions; the title of a page is no section.
+
+    The topmost heading is the title if it is written larger than the keys, or if another one follows before any key.
 
     Arguments as of `pair_entities`.
     """
     keys = _blocks(entities, boxes, width_to_height, KEY)
     headings = _blocks(entities, boxes, width_to_height, HEADER)
     sections: dict[int, int] = {}
-    if not len(headings.indices):
+    if not len(headings.indices) or not len(keys.indices):
         return sections
-    title = headings.boxes[:, 1].min()
+    tops = np.sort(headings.boxes[:, 1])
+    first = int(headings.boxes[:, 1].argmin())
+    is_large = headings.heights[first] > TITLE_HEIGHT * np.median(keys.heights)
+    has_title = is_large or (len(tops) > 1 and tops[1] < keys.boxes[:, 1].min())
     for index, box, height in zip(keys.indices.tolist(), keys.boxes, keys.heights, strict=True):
         over = _middle(headings.boxes) < _middle(box)
         over &= (_shared_width(headings.boxes, box) > 0) | (headings.boxes[:, 0] <= box[0] + height)
         gaps = _gap_above(headings.boxes, box)
         heading = _least(gaps, over)
-        if heading is not None and headings.boxes[heading, 1] > title and gaps[heading] < SECTION_GAP * height:
+        is_title = has_title and heading == first
+        if heading is not None and not is_title and gaps[heading] < SECTION_GAP * height:
             sections[index] = int(headings.indices[heading])
     return sections
 
@@ -219,18 +230,22 @@ def _prefer_near_above(values: _Blocks, keys: _Blocks, left: dict[int, int], abo
             del left[value]
 
 
-def _heads_column(
-    column: int, row: Sequence[int], above: dict[int, int], rows: dict[int, list[int]], keys: _Blocks
-) -> bool:
-    """Whether a key heads a column: the row has several values, under several keys of one line that have no row."""
-    if column in rows or len(row) < 2:
-        return False
-    heads = sorted({above[value] for value in row if value in above} - set(rows))
-    return int(_on_a_line(keys.boxes[heads], keys.boxes[column], SAME_HEAD).sum()) >= 2
+def _columns_of_rows(rows: dict[int, list[int]], above: dict[int, int], keys: _Blocks) -> dict[int, frozenset[int]]:
+    """For each key of a row, those that head columns over it.
+
+    They are keys above the values of the row, two or more on one line, which are themselves keys of no row.
+    """
+    columns: dict[int, frozenset[int]] = {}
+    for row, values in rows.items():
+        heads = sorted({above[value] for value in values if value in above} - set(rows))
+        beside = [int(_on_a_line(keys.boxes[heads], keys.boxes[head], SAME_HEAD).sum()) for head in heads]
+        enough = len(values) >= 2
+        columns[row] = frozenset(head for head, count in zip(heads, beside, strict=True) if enough and count >= 2)
+    return columns
 
 
 def _value_above(values: _Blocks, value: int, everything: _Blocks) -> int:
-    """The entity just above a value, if it ends near it and has the same left edge; -1 if it has not."""
+    """The entity just above a value, if it ends near it and has the same left or right edge; -1 if it has not."""
     line, box, height = values.first_lines[value], values.boxes[value], values.heights[value]
     over = (_shared_width(everything.boxes, box) > 0) & (everything.boxes[:, 1] < line[1])
     over &= ~_on_a_line(everything.boxes, line, 0.5) & (everything.indices != values.indices[value])
@@ -238,7 +253,8 @@ def _value_above(values: _Blocks, value: int, everything: _Blocks) -> int:
     upper = _least(gaps, over)
     if upper is None or gaps[upper] >= LINE_GAP * height:
         return -1
-    is_aligned = abs(everything.boxes[upper, 0] - box[0]) < ALIGNED * height
+    left, right = np.abs(everything.boxes[upper, [0, 2]] - box[[0, 2]])
+    is_aligned = min(left, right, (left + right) / 2) < ALIGNED * height
     return int(everything.indices[upper]) if is_aligned else -1
 
 

@@ -5,7 +5,7 @@ A token head says well what words are and less well where entities begin and end
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,23 +22,26 @@ def decode_segments(
     boxes: Sequence[Box],
     width_to_height: float,
     joins: JoinClassifier,
+    calibrated: NDArray[np.float32] | None = None,
 ) -> list[Entity]:
     """The entities of a page, by the first word of each.
 
     Args:
-        probabilities: float32 [words, labels]; a row of zeros for a word without a prediction.
+        probabilities: float32 [words, labels], as the joins were learned; zeros for a word without a prediction.
         labels: BIO, in the order of the probabilities.
         words: in reading order.
         boxes: of the words, in thousandths of the page's width and height.
         width_to_height: of the page.
         joins: decides which segments belong together.
+        calibrated: the same with the temperatures of the labels, for the scores alone; None if there are none.
     """
     rectangles = page_rectangles(boxes, width_to_height)
     segments = label_segments(probabilities, labels, words, rectangles)
     pairs = join_candidates(segments)
     features = [join_features(words, rectangles, segments[first], segments[second]) for first, second in pairs]
     groups = _joined(len(segments), pairs, joins.probabilities(features))
-    entities = [_entity([segments[position] for position in group], words, boxes) for group in groups]
+    scores = of_kinds(probabilities if calibrated is None else calibrated, labels)
+    entities = [_entity([segments[position] for position in group], words, boxes, scores) for group in groups]
     return sorted(entities, key=lambda entity: entity.first_word)
 
 
@@ -46,10 +49,10 @@ def label_segments(
     probabilities: NDArray[np.float32], labels: Sequence[str], words: Sequence[str], rectangles: Rectangles
 ) -> list[LabelledSegment]:
     """The segments of a page whose most probable kind is not "O"; arguments as of `decode_segments`."""
-    kinds = sorted({split_label(label)[1] for label in labels})
-    of_kind = np.array([[split_label(label)[1] == kind for kind in kinds] for label in labels], dtype=np.float64)
+    by_kind = of_kinds(probabilities, labels)
+    kinds = list(by_kind)
+    kind_probabilities = np.stack(list(by_kind.values()), axis=1)
     begins = np.array([split_label(label)[0] == "B" for label in labels])
-    kind_probabilities = probabilities.astype(np.float64) @ of_kind
     found: list[LabelledSegment] = []
     for segment in text_segments(words, rectangles):
         predicted = [word for word in segment if probabilities[word].any()]
@@ -59,7 +62,8 @@ def label_segments(
         best = int(mean.argmax())
         if not kinds[best]:
             continue
-        first = probabilities[predicted[0]].astype(np.float64) * of_kind[:, best]
+        of_kind = np.array([split_label(label)[1] == kinds[best] for label in labels])
+        first = probabilities[predicted[0]].astype(np.float64) * of_kind
         inks = rectangles[segment]
         found.append(
             LabelledSegment(
@@ -99,14 +103,30 @@ def _joined(count: int, pairs: Sequence[tuple[int, int]], probabilities: NDArray
     return groups
 
 
-def _entity(segments: Sequence[LabelledSegment], words: Sequence[str], boxes: Sequence[Box]) -> Entity:
+def of_kinds(probabilities: NDArray[np.float32], labels: Sequence[str]) -> dict[str, NDArray[np.float64]]:
+    """The probability of each kind of entity, float64 [words]; that of "O" under the empty name."""
+    found: dict[str, NDArray[np.float64]] = {}
+    for index, label in enumerate(labels):
+        kind = split_label(label)[1]
+        column = probabilities[:, index].astype(np.float64)
+        found[kind] = found[kind] + column if kind in found else column
+    return found
+
+
+def _entity(
+    segments: Sequence[LabelledSegment],
+    words: Sequence[str],
+    boxes: Sequence[Box],
+    scores: Mapping[str, NDArray[np.float64]],
+) -> Entity:
     members = [word for segment in segments for word in segment.words]
-    weights = [len(segment.words) for segment in segments]
+    kind = segments[0].kind
+    predicted = [scores[kind][word] for word in members if any(column[word] for column in scores.values())]
     return Entity(
-        label=segments[0].kind,
+        label=kind,
         text=" ".join(words[word] for word in members),
         box=union_box([boxes[word] for word in members]),
-        score=float(np.average([segment.kind_probability for segment in segments], weights=weights)),
+        score=float(np.mean(predicted)),
         first_word=min(members),
         last_word=max(members),
         words=members,

@@ -128,7 +128,7 @@ def join_candidates(segments: Sequence[LabelledSegment]) -> list[tuple[int, int]
         middle = (boxes[:, 1] + boxes[:, 3]) < (segment.box[1] + segment.box[3]) - segment.height
         over = (shared > 0) & middle & (gaps < MAX_LINE_GAP * segment.height)
         above = int(np.where(over, gaps, np.inf).argmin()) if over.any() else -1
-        for first in sorted({second - 1, above} - {-1}):
+        for first in sorted({second - 1, above} & set(range(second))):
             near = -MAX_LINE_GAP < gaps[first] / segment.height < MAX_LINE_GAP
             if near and segments[first].kind == segment.kind:
                 pairs.append((first, second))

@@ -99,7 +99,8 @@ def token_result(row: Row, labels: tuple[str, ...], decoding: Decoding = Decodin
     probabilities = softmax(logits / decoding.temperature_vector(labels)) * has_tokens[:, None]
     if decoding.method == "segments":
         joins = decoding.joins or default_joins()
-        entities = decode_segments(probabilities, labels, words, boxes, ratio, joins)
+        raw = softmax(logits) * has_tokens[:, None]
+        entities = decode_segments(raw, labels, words, boxes, ratio, joins, calibrated=probabilities)
         word_labels, scores = _labels_of_segments(probabilities, has_tokens, labels, entities)
     else:
         best = probabilities.argmax(axis=1)

@@ -20,13 +20,14 @@ from typing import Any
 from model.decoding import Decoding, save_decoding
 from model.segment_joins import JoinClassifier
 from pipelines.datasets.preprocess import PreprocessOptions
+from pipelines.datasets.synthetic_forms.pages import LABELS
 from pipelines.evaluation.calibrate import calibrate
 from pipelines.evaluation.corpus import read_split
 from pipelines.evaluation.options import EvaluateOptions
 from pipelines.storage.files import normalise_uri
 from pipelines.training.augment import AugmentOptions
 from pipelines.training.finetune import finetune
-from pipelines.training.initialization import ModelInit, check_init, choose_init
+from pipelines.training.initialization import ModelInit, check_init, choose_init, initialize_model
 from pipelines.training.learn_joins import learn_joins
 from pipelines.training.options import BatchOptions, FinetuneOptions, OptimizerOptions, TrainingOptions
 from pipelines.training.page_mixing import PageMixingOptions
@@ -123,7 +124,7 @@ class RecipeOptions:
 
     @property
     def unseen_forms(self) -> int:
-        """Drawn forms that no step learns, for the joins and the temperatures."""
+        """Drawn forms that no step learns, for the joins and, the last `DRAWN_DEV_PAGES`, for the temperatures."""
         return self.drawn_forms // 10
 
     @property
@@ -153,26 +154,26 @@ def train_forms_model(options: RecipeOptions) -> list[Path]:
     start = text_start(output, options.text_model)
     bundles: list[Path] = []
     if options.words_steps:
-        pages = output / "words-pages"
+        pages = output / f"words-pages-{options.words_forms}"
         write_drawn_pages(pages, options.words_forms, WORDS_SEED)
         write_unlabelled_pages(pages, options.unlabelled)
         words = step(
             output / "words", start, WORDS, "labelled-pages", str(pages), options.words_steps, train_split="all"
         )
         start = run_step(words)
-    unseen = output / f"unseen-pages-{options.seed}"
-    write_drawn_pages(unseen, options.unseen_forms, UNSEEN_SEED + options.seed)
-    write_read_pages(unseen, options.unseen_read_forms, (UNSEEN_SEED + options.seed + 1) * options.unseen_forms)
+    before: ModelInit | None = None
     if options.drawn_steps:
-        pages = output / f"drawn-pages-{options.drawn_forms}-{options.seed}"
+        unseen = output / f"unseen-pages-{options.unseen_forms}-{options.unseen_read_forms}-{options.seed}"
+        write_drawn_pages(unseen, options.unseen_forms, UNSEEN_SEED + options.seed)
+        write_read_pages(unseen, options.unseen_read_forms, (UNSEEN_SEED + options.seed + 1) * options.unseen_forms)
+        pages = output / f"drawn-pages-{options.drawn_forms}-{options.read_forms}-{options.seed}"
         write_drawn_pages(pages, options.drawn_forms, options.seed)
         write_read_pages(pages, options.read_forms, (options.seed + 1) * options.drawn_forms)
         drawn = step(output / "drawn", start, DRAWN, "labelled-pages", str(pages), options.drawn_steps, evaluations=4)
-        start = run_step(drawn)
-        own = EvaluateOptions(dataset="labelled-pages", data=str(unseen), split="all", model=start.source)
-        bundles.append(bundle(Path(start.source), output / "bundle", _joins(own), own))
+        before = start = run_step(drawn)
+        own = EvaluateOptions(dataset="labelled-pages", data=str(unseen), split="train", model=start.source)
+        bundles.append(bundle(Path(start.source), output / "bundle", _joins(own), replace(own, split="dev")))
     if options.forms_steps and options.funsd is not None:
-        before = start
         forms = step(
             output / f"forms-{options.split}",
             start,
@@ -185,9 +186,12 @@ def train_forms_model(options: RecipeOptions) -> list[Path]:
             dev_split="dev" if options.split == "train" else "",
         )
         start = run_step(forms)
-        # The step has seen the forms that it would be judged on; the model before it has not.
-        unlearned = EvaluateOptions(dataset="funsd", data=options.funsd, split=options.split, model=before.source)
-        bundles.append(bundle(Path(start.source), output / "bundle-research", _joins(unlearned), None))
+        joins = None
+        if before is not None:
+            # This step's model has learned the labels of its forms; the one before it has not.
+            unlearned = EvaluateOptions(dataset="funsd", data=options.funsd, split=options.split, model=before.source)
+            joins = _joins(unlearned)
+        bundles.append(bundle(Path(start.source), output / "bundle-research", joins, None))
     return bundles
 
 
@@ -257,21 +261,25 @@ def bundle(trained: Path, folder: Path, joins: JoinClassifier | None, calibrate_
 
     Args:
         joins: None for those that come with this package.
-        calibrate_on: pages that the model has not seen; None fits no temperatures.
+        calibrate_on: pages that neither the model nor the joins have seen; None fits no temperatures.
 
     Returns:
         `folder`.
     """
     import torch
 
-    from model import LayoutLMv2ForTokenClassification, LayoutLMv2ImageProcessor, LayoutLMv2Tokenizer
+    from model import LayoutLMv2ImageProcessor, LayoutLMv2Tokenizer
 
-    model = LayoutLMv2ForTokenClassification.from_pretrained(trained)
+    # The labels of drawn pages are sorted by name; those of FUNSD are not.
+    start = choose_init(str(trained), None, None)
+    model = initialize_model(start, "token-classification", LABELS, seed=0).model
     model.to(torch.float16).save_pretrained(folder)
     LayoutLMv2Tokenizer.from_pretrained(trained).save_pretrained(folder)
     LayoutLMv2ImageProcessor().save_pretrained(folder)
     save_decoding(Decoding("segments", joins=joins), folder)
     if calibrate_on is not None:
         options = replace(calibrate_on, model=str(folder))
-        save_decoding(calibrate(options, read_split(options)).decoding, folder)
+        calibrated = calibrate(options, read_split(options)).decoding
+        # Scores of drawn pages say nothing of how often those of real ones are right.
+        save_decoding(replace(calibrated, score_curves={}), folder)
     return folder

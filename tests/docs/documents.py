@@ -19,6 +19,7 @@ DOCUMENTS = (
     *sorted((REPOSITORY / "docs").glob("*.md")),
     REPOSITORY / "benchmarks" / "RESULTS.md",
     REPOSITORY / "model" / "bundled" / "layoutlmv2-forms-small" / "README.md",
+    REPOSITORY / "model" / "bundled" / "layoutlmv2-forms-small-research" / "README.md",
     REPOSITORY / "samples" / "README.md",
 )
 

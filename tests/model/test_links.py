@@ -64,6 +64,12 @@ def test_a_key_over_a_column_of_values_has_all_of_them_from_the_top():
     ]
 
 
+def test_a_column_of_amounts_holds_together_by_its_right_edge():
+    amounts = ("9.00", "1,234.00", "7.00", "12,345.00", "14.00")
+    column = [(V, amount, 500 - 6 * len(amount), 14 + 14 * row) for row, amount in enumerate(amounts)]
+    assert links((K, "Amount", 464, 0), *column) == [("Amount", amount) for amount in amounts]
+
+
 def test_values_listed_under_the_value_of_a_key_to_the_left_are_values_of_that_key():
     above = (K, "Remarks", 300, 0)
     assert links(above, (K, "Copies", 200, 50), (V, "Ann", 300, 50), (V, "Bob", 300, 64)) == [
@@ -115,9 +121,15 @@ def test_a_value_that_no_rule_applies_to_and_a_key_without_value_give_no_pair():
     assert links((V, "lonely", 500, 0), (K, "Name", 0, 300)) == []
 
 
+def test_a_single_heading_in_letters_of_the_keys_is_a_section():
+    pairs = page((H, "Seller", 0, 0), (K, "Name", 0, 14), (V, "Ann", 60, 14))
+    assert [pair.section for pair in pairs] == ["Seller"]
+
+
 def test_the_heading_over_a_key_is_its_section_and_the_title_of_the_page_is_none():
+    subtitle = (H, "revised", 200, 8)
     title, heading = (H, "ORDER FORM", 200, 0), (H, "Buyer", 0, 60)
-    pairs = page(title, (K, "No", 0, 20), (V, "7", 60, 20), heading, (K, "Name", 0, 80), (V, "Ann", 60, 80))
+    pairs = page(title, subtitle, (K, "No", 0, 20), (V, "7", 60, 20), heading, (K, "Name", 0, 80), (V, "Ann", 60, 80))
     assert [(pair.section, pair.key) for pair in pairs] == [(None, "No"), ("Buyer", "Name")]
 
 

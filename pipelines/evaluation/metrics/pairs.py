@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from model.decode import Entity, decode_entities
+from model.decode import Entity, decode_entities, split_label
 from model.links import HEADER, link_values
 from pipelines.evaluation.metrics.entities import plain_labels
 from pipelines.evaluation.metrics.fields import Pair, lenient_text
@@ -29,6 +29,8 @@ class PairCounts:
         """Add a page; a failed one has no predictions."""
         true = true_pairs(row)
         if true is None:
+            if row.get("true_links") is not None and row.get("true_labels") is not None:  # the page could not be read
+                self._pairs.update(expected=_count_value_links(row))
             return
         found = Counter((lenient_text(pair["key"]), lenient_text(pair["value"])) for pair in row.get("pairs") or ())
         self._pairs.update(right=(true & found).total(), found=found.total(), expected=true.total())
@@ -83,6 +85,12 @@ def _value_links(row: Row, entities: list[Entity]) -> list[tuple[int, int]]:
     kinds = {entity.first_word: entity.label.upper() for entity in entities}
     links = [(link["from_word"], link["to_word"]) for link in row["true_links"] or ()]
     return [(key, value) for key, value in links if kinds.get(key, HEADER) != HEADER and value in kinds]
+
+
+def _count_value_links(row: Row) -> int:
+    """The number of links from keys to values on a page without words."""
+    kinds = [split_label(label)[1].upper() if label else "" for label in row["true_labels"]]
+    return sum(kinds[link["from_word"]] != HEADER for link in row["true_links"])
 
 
 def _figures(counts: Counter[str]) -> dict[str, Any]:

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from pipelines.errors import ProcessingError
 from pipelines.evaluation.metrics.pairs import PairCounts, true_pairs
-from pipelines.schema import Row
+from pipelines.schema import Row, mark_failed
 
 WORDS = ["Order", "Name:", "Ann", "Berg", "Date:", "May"]
 BOXES = [(0, 0, 90, 10), (0, 20, 50, 30), (60, 20, 90, 30), (92, 20, 120, 30), (0, 40, 50, 50), (60, 40, 90, 50)]
@@ -57,8 +58,8 @@ def test_links_are_scored_over_the_true_entities_whatever_was_predicted() -> Non
 
 
 def test_a_failed_page_has_missed_all_its_pairs() -> None:
-    figures = values(page(pairs=None, boxes=None))
-    assert figures == {"end_to_end": {"precision": 0.0, "recall": 0.0, "f1": 0.0, "support": 2, "predicted": 0}}
+    failed = mark_failed(page(("Name:", "Ann Berg")), ProcessingError("timeout", "too slow"))
+    assert values(failed) == {"end_to_end": {"precision": 0.0, "recall": 0.0, "f1": 0.0, "support": 2, "predicted": 0}}
 
 
 def test_a_page_whose_words_were_read_is_compared_by_the_texts_of_its_true_pairs() -> None:
