@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from itertools import pairwise
 
 Point = tuple[float, float]
@@ -24,21 +25,33 @@ SLANTED = 1.3
 ASIDE = (9.0, 5.0)
 """How far beside its boxes a bracket runs, horizontally and vertically."""
 
+MAX_NEAR = 500
+"""Words between a key and its value up to which the line goes around them: tens of milliseconds."""
+
 _INSET = 10.0
 _SHARES = (0.5, 0.2, 0.8)
 
 
-def connecting_line(key: Box, value: Box, words: Sequence[Box], aspect: float) -> list[Point]:
+def connecting_line(
+    key: Box, value: Box, words: Sequence[Box], aspect: float, own: AbstractSet[int] = frozenset()
+) -> list[Point]:
     """The points of the line, in thousandths of the page; empty if key and value touch.
 
     Args:
         key, value: x0, y0, x1, y1 in thousandths of the page.
         words: the boxes to stay clear of.
         aspect: the page's height by its width.
+        own: indices of the `words` of key and value, which are no obstacles.
     """
     left, top = (min(key[axis], value[axis]) - 2 * ASIDE[axis] for axis in (0, 1))
     right, bottom = (max(key[axis + 2], value[axis + 2]) + 2 * ASIDE[axis] for axis in (0, 1))
-    near = [word for word in words if word[0] < right and word[2] > left and word[1] < bottom and word[3] > top]
+    near = [
+        word
+        for index, word in enumerate(words)
+        if word[0] < right and word[2] > left and word[1] < bottom and word[3] > top and index not in own
+    ]
+    if len(near) > MAX_NEAR:
+        near = []
     return min(_routes(key, value), key=lambda points: _cost(points, near, aspect), default=[])
 
 

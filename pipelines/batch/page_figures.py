@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pipelines.batch.connecting_lines import connecting_line
+from pipelines.fields.document_fields import pairs_beside_form
 from pipelines.runtime.html_report import label_color
 from pipelines.schema import Row
 
@@ -14,11 +15,7 @@ WORD_COLOR = "#8888"
 FORM_FIELD_COLOR = label_color("ANSWER")
 
 LISTED_FIELDS = 60
-"""The most fields that the table of a page lists."""
-
-
-COMPARED = 300_000
-"""Pairs times words of a page up to which lines go around words: about a second."""
+"""The most fields that the table of a page lists, and that have lines."""
 
 
 @dataclass(frozen=True)
@@ -58,9 +55,9 @@ class PageFigure:
         error: why the page cannot be drawn; None if it can.
         jpeg: the image of the page; empty with an `error`.
         boxes: what was found on it.
-        lines: from keys to values, as the `points` of SVG polylines on a page of 1000 by 1000.
+        lines: from keys to values of its `fields`, as the `points` of SVG polylines on a page of 1000 by 1000.
         labels: of its entities, sorted.
-        fields: its first `LISTED_FIELDS`.
+        fields: its first `LISTED_FIELDS`, those of an interactive form before the pairs.
         field_count: how many there are.
     """
 
@@ -80,17 +77,19 @@ def draw_page(row: Row, preview: Row) -> PageFigure:
     caption = f"{row['uri'].rsplit('/', 1)[-1]}, page {row['page_index'] + 1} of {row['page_count']}"
     if preview["status"] == "failed":  # the source may have changed since; the page's row stays
         return PageFigure(row, caption, preview["error"], b"")
-    fields = tuple(_fields(row))
+    form_fields = row.get("form_fields") or ()
+    pairs = pairs_beside_form(row.get("pairs") or (), form_fields)
+    listed = pairs[: max(0, LISTED_FIELDS - len(form_fields))]
     return PageFigure(
         row,
         caption,
         None,
         preview["preview"],
         boxes=tuple(_boxes(row)),
-        lines=tuple(_lines(row)),
+        lines=tuple(_lines(row, listed)),
         labels=tuple(sorted({entity["label"] for entity in row.get("entities") or ()})),
-        fields=fields[:LISTED_FIELDS],
-        field_count=len(fields),
+        fields=tuple(_fields(form_fields[:LISTED_FIELDS], listed)),
+        field_count=len(form_fields) + len(pairs),
     )
 
 
@@ -116,27 +115,23 @@ def _box(box: Sequence[int], color: str, title: str) -> DrawnBox:
     return DrawnBox(x0, y0, max(1, x1 - x0), max(1, y1 - y0), color, title)
 
 
-def _lines(row: Row) -> Iterator[str]:
+def _lines(row: Row, pairs: Sequence[Row]) -> Iterator[str]:
     aspect = row["height"] / row["width"] if row["width"] and row["height"] else 1.0
-    pairs, boxes = row.get("pairs") or (), row["boxes"] or ()
-    if len(pairs) * len(boxes) > COMPARED:
-        boxes = ()
     for pair in pairs:
         if pair["key_box"] is None:  # the key is a label and stands nowhere
             continue
         own = {*(pair["key_words"] or ()), *(pair["value_words"] or ())}
-        others = [box for word, box in enumerate(boxes) if word not in own]
-        points = connecting_line(pair["key_box"], pair["value_box"], others, aspect)
+        points = connecting_line(pair["key_box"], pair["value_box"], row["boxes"] or (), aspect, own)
         if points:
             yield " ".join(f"{x:g},{y:g}" for x, y in points)
 
 
-def _fields(row: Row) -> Iterator[ListedField]:
-    """The pairs of a page, then the fields of its interactive form."""
+def _fields(form_fields: Sequence[Row], pairs: Sequence[Row]) -> Iterator[ListedField]:
+    """The fields of the interactive form of a page, then the pairs, as in the table of fields."""
+    for field in form_fields:
+        yield ListedField(None, field["label"] or field["name"], field["value"], 1.0)
     section = None
-    for pair in row.get("pairs") or ():
+    for pair in pairs:
         heading = pair["section"] if pair["section"] != section else None
         section = pair["section"]
         yield ListedField(heading, pair["key"], pair["value"], pair["score"])
-    for field in row.get("form_fields") or ():
-        yield ListedField(None, field["label"] or field["name"], field["value"], 1.0)

@@ -16,6 +16,10 @@ PAGE_COLUMNS = (
 MIN_OVERLAP = 0.5
 """Share of the smaller box that two boxes have in common where they are of one field."""
 
+MAX_ALIKE = 100
+"""Form fields of a page with the same text that a pair is compared with: a page with thousands of them, which somebody
+can send to an endpoint, costs no more than its size."""
+
 _UNCHECKED = frozenset(("off", "unchecked"))
 """Values of a check box of an interactive form that is not ticked; that of a ticked one may be "0", "No" or empty."""
 
@@ -54,15 +58,34 @@ def _page_fields(page: Row) -> Iterator[Row]:
             "text_source": FORM_SOURCE,
             "needs_review": None,  # exact, however well the page was read
         }
-    for pair in page["pairs"] or ():
-        if not any(_repeats(pair, field) for field in form_fields):
-            yield {
-                **identity,
-                **{name: pair[name] for name in ("section", "key", "value", "score", "key_box", "value_box")},
-                "value_type": None,
-                "text_source": page["text_source"],
-                "needs_review": review,
-            }
+    for pair in pairs_beside_form(page["pairs"] or (), form_fields):
+        yield {
+            **identity,
+            **{name: pair[name] for name in ("section", "key", "value", "score", "key_box", "value_box")},
+            "value_type": None,
+            "text_source": page["text_source"],
+            "needs_review": review,
+        }
+
+
+def pairs_beside_form(pairs: Sequence[Row], form_fields: Sequence[Row]) -> list[Row]:
+    """The pairs of a page that none of its form fields shows: those with another text, or at another place.
+
+    Args:
+        pairs, form_fields: of the same page.
+    """
+    shown = dict[str, set[tuple[int, ...]]]()
+    for field in form_fields:
+        if field["box"] is not None:
+            boxes = shown.setdefault(_letters(field["value"]), set())
+            if len(boxes) < MAX_ALIKE:
+                boxes.add(tuple(field["box"]))
+    return [
+        pair
+        for pair in pairs
+        if pair["value_box"] is None
+        or not any(_overlap(pair["value_box"], box) for box in shown.get(_letters(pair["value"]), ()))
+    ]
 
 
 def _typed(row: Row, reader: ValueReader, conventions: Conventions) -> Row:
@@ -78,18 +101,11 @@ def _typed(row: Row, reader: ValueReader, conventions: Conventions) -> Row:
     return {"value_type": typed.type, "value_normalized": typed.normalized}
 
 
-def _repeats(pair: Row, field: Row) -> bool:
-    """Whether a pair is what a form field shows: the same text at the same place."""
-    return _letters(pair["value"]) == _letters(field["value"]) and _overlap(pair["value_box"], field["box"])
-
-
 def _letters(text: str | None) -> str:
     return "".join((text or "").casefold().split())
 
 
-def _overlap(first: Sequence[int] | None, second: Sequence[int] | None) -> bool:
-    if first is None or second is None:
-        return False
+def _overlap(first: Sequence[int], second: Sequence[int]) -> bool:
     width = min(first[2], second[2]) - max(first[0], second[0])
     height = min(first[3], second[3]) - max(first[1], second[1])
     smaller = min((box[2] - box[0]) * (box[3] - box[1]) for box in (first, second))

@@ -52,13 +52,13 @@ class TypedValue:
     """The type of a value, and its normalised form.
 
     Attributes:
-        type: one of `VALUE_TYPES`.
+        type: one of `VALUE_TYPES`; None for a value that was not looked at.
         normalized: of a date ISO 8601; of an amount a decimal number and its currency, as "1234.50 USD"; of a number
             or a percentage a decimal number; of a telephone number E.164; of an e-mail address the address; of a check
             box "checked" or "unchecked". None for text, and where the value can be read in several ways.
     """
 
-    type: ValueType
+    type: ValueType | None
     normalized: str | None
 
 

@@ -89,7 +89,7 @@ class Gateway:
             return True
 
     async def _become_ready(self) -> None:
-        """Send a page of our own until it is answered."""
+        """Send a page of our own until it is answered, and load what the values of fields are read with."""
         default = self.options.models[0]
         questions = ("When?",) if default.task == "question-answering" else ()
         content, _ = probe_document()
@@ -98,6 +98,8 @@ class Gateway:
             try:
                 document = await self.open(upload, time.monotonic() + PROBE_SECONDS)
                 answers = [answer async for answer in document.answers()]
+                if any(model.task == "token-classification" for model in self.options.models):
+                    await self._finder.warm()
                 self.is_ready = all(b'"status":"ok"' in answer for answer in answers)
             except Exception as error:  # whatever it is, the next attempt may succeed
                 logger.warning("not ready yet: %s: %s", type(error).__name__, error)

@@ -12,12 +12,12 @@ from ray import ObjectRef
 from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError
 
 from pipelines.errors import infrastructure_error
-from pipelines.schema import DOCUMENTS, Row, Task
+from pipelines.schema import DOCUMENTS, Task
 from pipelines.serving.document_reader import OpenResult, ReadRequest
 from pipelines.serving.errors import RequestError, bad_request, refused_document, server_fault, unavailable
 from pipelines.serving.options import RequestLimits, ServedModel, ServeOptions
 from pipelines.serving.replica_client import ReplicaClient, ReplicaLostError
-from pipelines.serving.response_fields import FieldFinder
+from pipelines.serving.response_fields import FieldFinder, has_fields
 from pipelines.serving.row_json import row_json
 from pipelines.serving.upload import Upload
 
@@ -49,17 +49,17 @@ class OpenDocument:
 
     async def answers_and_fields(self) -> AsyncGenerator[tuple[bytes, bytes | None], None]:
         """`answers`; with the last page of a task that has fields comes the JSON of the document's fields."""
-        has_fields, left, pages = self.task == "token-classification", len(self.result.pages), list[Row]()
+        left, kept = len(self.result.pages), list[bytes]()
         answers = self.answers()
         try:
             async for answer in answers:
                 left -= 1
-                if not has_fields:
+                if self.task != "token-classification":
                     yield answer, None
                     continue
-                page = await self.finder.page(answer)
-                pages += [] if page is None else [page]
-                yield answer, await self.finder.fields(pages, self.deadline) if left == 0 else None
+                if has_fields(answer):
+                    kept.append(answer)
+                yield answer, await self.finder.fields(kept, self.deadline) if left == 0 else None
         finally:
             await answers.aclose()
 

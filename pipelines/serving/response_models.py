@@ -144,7 +144,7 @@ class FieldRow(BaseModel):
     key: str
     value: str | None
     value_type: Literal["date", "amount", "number", "percent", "phone", "email", "check_box", "text"] | None = Field(
-        description="Told from the value and its key; null if there is no value."
+        description="Told from the value and its key; null if there is no value, or no time was left."
     )
     value_normalized: str | None = Field(
         description="Dates in ISO 8601, amounts as 1234.50 USD, telephone numbers in E.164, check boxes as checked or "

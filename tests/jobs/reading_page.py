@@ -138,6 +138,21 @@ class ReadingPage:
             body,
         )
 
+    def hold_timers(self, at_least: int) -> None:
+        """Until the page is loaded again or `release_timers`, have timers of so many milliseconds and more wait."""
+        self.run(
+            "const [start, least] = [window.setTimeout, arguments[0]];"
+            "window.held = [];"
+            "window.setTimeout = (call, wait, ...given) =>"
+            " wait >= least ? window.held.push([call, wait]) : start(call, wait, ...given);"
+            "window.release = () => { window.setTimeout = start; return window.held; }",
+            at_least,
+        )
+
+    def release_timers(self) -> list[int]:
+        """Have the timers that wait go off; returns their milliseconds."""
+        return self.run("return window.release().map(([call, wait]) => { call(); return wait; })")
+
     def hover(self, element: WebElement) -> None:
         ActionChains(self.chrome).move_to_element(element).perform()
 

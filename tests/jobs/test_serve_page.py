@@ -138,10 +138,12 @@ def test_a_chosen_row_stays_chosen_and_in_focus_when_the_table_is_redrawn(page: 
 def test_a_row_leads_to_its_entity_which_stands_out_for_a_moment(page: ReadingPage, form: Path, calm: bool) -> None:
     set_screen(page.chrome, 1280, 900, calm=calm)
     page.read(form, pages="1-2")
+    page.hold_timers(at_least=1000)  # the moment lasts until the test has looked at it
     page.run("[...document.querySelectorAll('.go')].at(-1).click()")
     flashing = ".flash-still" if calm else ".flash"
     page.wait(lambda: page.all(flashing) and page.is_in_view(flashing))
     assert page.one(flashing).get_attribute("aria-label").startswith(f"{page.rows()[-1][0]}: {page.rows()[-1][1]}, ")
+    assert max(page.release_timers()) < 5000
     page.wait(lambda: not page.all(flashing))
 
 
@@ -157,6 +159,7 @@ def test_questions_are_answered_beside_the_entities_and_marked_where_they_stand(
     assert len(drawn) == len(page.all(".answer-text")) > 0
     words = page.texts(".answer-words")[0]
     assert words in page.run("return document.querySelector('.mark.answer').getAttribute('aria-label')")
+    page.hold_timers(at_least=1000)
     page.all(".answer-text")[0].click()
     page.wait(lambda: page.all(".answer.flash"))
     assert page.rows() == entities
@@ -271,6 +274,7 @@ def test_on_a_narrow_screen_nothing_needs_scrolling_sideways(page: ReadingPage, 
     page.one("#show-results").click()
     page.ask("What is the company?")
     assert page.overflow() == 0 and page.one("#table").is_displayed() and not page.one("#pages").is_displayed()
+    page.hold_timers(at_least=1000)
     page.all(".go")[-1].click()
     page.wait(lambda: page.one("#pages").is_displayed() and page.all(".flash"))
     assert page.overflow() == 0

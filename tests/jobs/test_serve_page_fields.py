@@ -157,8 +157,24 @@ def test_types_of_values_come_with_the_last_page(page: ReadingPage, form: Path) 
         ["On:", "1. 5. 2026date 2026-05-01"],
         ["By:", "Ann"],
     ]
+    page.hold_timers(at_least=1000)
     page.all("#table .go")[1].click()
     page.wait(lambda: page.all(".field.flash-still .connection"))
+
+
+def test_a_question_leaves_the_types_of_values(page: ReadingPage, form: Path) -> None:
+    found = pair(1, "Paid:", "12 €")
+    typed = {**found, "page_index": 0, "value_type": "amount", "value_normalized": "12 EUR", "needs_review": None}
+    read = page_line(0, [found], page_count=1)
+    page.answer(DOCUMENT, {**read, "fields": [typed]})
+    page.read(form, view="fields")
+    shown = [["Paid:", "12 €amount 12 EUR", "0.89", "1"]]
+    assert page.rows() == shown
+    missing = {"question": "Who?", "text": None, "score": 0.1, "boxes": [], "first_word": None, "last_word": None}
+    unasked = {name: value for name, value in read["page"].items() if name not in ("entities", "pairs")}
+    page.answer(DOCUMENT, {"page": {**unasked, "answers": [missing], "model": "ask@1"}})
+    page.ask("Who?")
+    assert page.rows() == shown
 
 
 def test_what_stands_in_a_field_is_never_markup(fields: ReadingPage) -> None:
@@ -226,6 +242,7 @@ def test_a_row_lights_its_key_its_value_and_their_line(fields: ReadingPage, how:
 
 
 def test_a_row_leads_to_its_field_and_a_field_to_its_row(fields: ReadingPage) -> None:
+    fields.hold_timers(at_least=1000)
     fields.all("#table .go")[5].click()
     fields.wait(lambda: fields.all(".field.flash-still"))
     assert (fields.one(".field.flash-still").get_attribute("aria-label") or "").endswith("Who: Ann, score 0.85")
@@ -297,6 +314,7 @@ def test_on_a_narrow_screen_long_values_wrap(page: ReadingPage, form: Path) -> N
     page.one("#show-results").click()
     page.one("#show-fields").click()
     assert page.rows() == SHOWN and page.overflow() == 0
+    page.hold_timers(at_least=1000)
     page.all(".go")[0].click()
     page.wait(lambda: page.one("#pages").is_displayed() and page.all(".flash-still"))
     assert page.overflow() == 0
@@ -324,6 +342,14 @@ def on_edge(point: list[float], box: Box) -> bool:
     x, y = point
     inside = box[0] <= x <= box[2] and box[1] <= y <= box[3]
     return inside and (x in (box[0], box[2]) or y in (box[1], box[3]))
+
+
+def test_a_line_crosses_its_own_words_and_words_too_many_to_go_around(chrome: Chrome, endpoint: Endpoint) -> None:
+    key, value, between = [100, 100, 200, 115], [300, 100, 400, 115], [230, 98, 250, 117]
+    straight = [[200, 107.5], [300, 107.5]]
+    for words, own, is_straight in (([between], [], False), ([between], [0], True), ([between] * 501, [], True)):
+        line = "connection.connection([first], [second], third, 1.4, fourth)"
+        assert (module(chrome, endpoint, line, key, value, words, own) == straight) is is_straight
 
 
 def test_key_and_value_that_touch_have_no_line(chrome: Chrome, endpoint: Endpoint) -> None:

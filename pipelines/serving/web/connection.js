@@ -6,21 +6,24 @@ const INSET = 10; // how far from a corner a line may begin
 const SLANTED = 1.3; // what a slanted stretch costs, against an upright or level one
 const ASIDE = [9, 5]; // how far beside its boxes a bracket runs, horizontally and vertically
 const SHARES = [0.5, 0.2, 0.8];
+const MAX_NEAR = 500; // words between a key and its value, up to which the line goes around them
 
 /**
  * Points `[[x, y], ...]` of the line, in thousandths of the page; empty if key and value touch.
  *
- * `keys` and `values` are the boxes of their lines, `words` the boxes to stay clear of, `aspect` the page's height by its
- * width.
+ * `keys` and `values` are the boxes of their lines, `words` the boxes to stay clear of but for those with the indices
+ * `own`, `aspect` the page's height by its width.
  */
-export function connection(keys, values, words, aspect) {
+export function connection(keys, values, words, aspect, own = []) {
   const [key, value] = nearest(keys, values, aspect);
   const frame = hull([key, value]).map((side, index) => side + (index < 2 ? -1 : 1) * 2 * ASIDE[index % 2]);
-  const near = words.filter((box) => overlap(box, frame, 0) > 0 && overlap(box, frame, 1) > 0);
+  const free = new Set(own);
+  const near = words.filter((box, index) => overlap(box, frame, 0) > 0 && overlap(box, frame, 1) > 0 && !free.has(index));
+  const around = near.length <= MAX_NEAR ? near : [];
   let best = [];
   let least = Infinity;
   for (const points of routes(key, value)) {
-    const price = cost(points, near, aspect);
+    const price = cost(points, around, aspect);
     if (price < least) [best, least] = [points, price];
   }
   return best;

@@ -114,10 +114,10 @@ export class Overlay {
 
   /** Draw the line from key to value around other words, with a dot where it ends. */
   #connect(shape, { key_words: keyWords, value_words: valueWords }, keys, values, words) {
-    const own = new Set([...(keyWords || []), ...(valueWords || [])]);
-    const others = words.filter((_, index) => !own.has(index));
+    const own = [...(keyWords || []), ...(valueWords || [])];
     const { width, height } = this.page.row;
-    const points = connection(keys.map((box) => widened(box)), values.map((box) => widened(box)), others, width && height ? height / width : 1);
+    const [from, to] = [keys, values].map((boxes) => boxes.map((box) => widened(box)));
+    const points = connection(from, to, words, width && height ? height / width : 1, own);
     if (!points.length) return;
     const line = points.map(([x, y]) => `${x} ${y}`).join("L");
     shape.append(

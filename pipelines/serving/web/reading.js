@@ -40,7 +40,7 @@ export class Reading {
       const pairs = Array.isArray(row.label_scores) ? row.label_scores : Object.entries(row.label_scores);
       page.classes = pairs.map(([label, score]) => ({ label, score })).sort((a, b) => b.score - a.score);
     }
-    page.fields = pageFields(page.row);
+    if (row.pairs !== undefined || !page.fields) page.fields = pageFields(page.row); // answers to questions leave the types
     for (const answer of row.answers || []) page.answers.set(answer.question, answer);
     return page;
   }

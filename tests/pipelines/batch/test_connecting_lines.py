@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from pipelines.batch.connecting_lines import Box, Point, connecting_line
+from pipelines.batch.connecting_lines import MAX_NEAR, Box, Point, connecting_line
 
 KEY = (100, 100, 200, 115)
 
@@ -45,6 +45,17 @@ def test_a_line_goes_around_words(key: Box, value: Box, words: list[Box]) -> Non
     points = connecting_line(key, value, words, 1.4)
     assert is_on_edge(points[0], key) and is_on_edge(points[-1], value) and len(points) <= 4
     assert not crossed_words(points, words) and crossed_words(connecting_line(key, value, [], 1.4), words)
+
+
+def test_the_words_of_key_and_value_are_no_obstacles() -> None:
+    value, between = (300, 100, 400, 115), (230, 98, 250, 117)
+    assert connecting_line(KEY, value, [KEY, between], 1.4) != connecting_line(KEY, value, [], 1.4)
+    assert connecting_line(KEY, value, [KEY, between], 1.4, own={0, 1}) == connecting_line(KEY, value, [], 1.4)
+
+
+def test_a_line_crosses_words_where_there_are_too_many_to_go_around() -> None:
+    value, between = (300, 100, 400, 115), (230, 98, 250, 117)
+    assert connecting_line(KEY, value, [between] * (MAX_NEAR + 1), 1.4) == connecting_line(KEY, value, [], 1.4)
 
 
 def test_key_and_value_that_touch_have_no_line() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 
@@ -37,14 +38,37 @@ def test_a_key_that_stands_nowhere_has_no_line() -> None:
     assert draw_page(page(pairs=[NAME | {"key_box": None, "key_words": []}]), PREVIEW).lines == ()
 
 
+def test_a_pair_that_repeats_a_form_field_is_listed_once() -> None:
+    field = {"name": "form.name", "label": "Your name", "value": "Ann", "type": "text", "box": NAME["value_box"]}
+    figure = draw_page(page(pairs=[NAME, DATE], form_fields=[field]), PREVIEW)
+    assert [field.key for field in figure.fields] == ["Your name", "Date:"]
+    assert (figure.field_count, len(figure.lines)) == (2, 1)
+
+
+def test_only_fields_that_are_listed_have_lines() -> None:
+    form_fields = [FORM_FIELD | {"value": f"{number}"} for number in range(10)]
+    many = [NAME] * (LISTED_FIELDS + 5)
+    assert len(draw_page(page(pairs=many), PREVIEW).lines) == LISTED_FIELDS
+    assert len(draw_page(page(pairs=many, form_fields=form_fields), PREVIEW).lines) == LISTED_FIELDS - 10
+    assert draw_page(page(pairs=many, form_fields=form_fields * 9), PREVIEW).lines == ()
+
+
+def test_lines_on_a_page_full_of_words_are_drawn_at_once() -> None:
+    words = [[x, y, x + 15, y + 5] for x in range(0, 1000, 20) for y in range(0, 1000, 16)]
+    far = NAME | {"key_box": [0, 0, 15, 5], "value_box": [980, 900, 995, 905]}
+    began = time.thread_time()
+    assert len(draw_page(page(pairs=[far] * 2500, boxes=words), PREVIEW).lines) == LISTED_FIELDS
+    assert time.thread_time() - began < 5, "tenths of a second, and not minutes"
+
+
 def test_fields_are_listed_with_the_section_where_it_changes() -> None:
     figure = draw_page(page(pairs=[NAME, NAME, DATE, NAME], form_fields=[FORM_FIELD]), PREVIEW)
     assert [(field.section, field.key, field.value) for field in figure.fields] == [
+        (None, "form.agreed", None),
         ("Company", "Name:", "Ann"),
         (None, "Name:", "Ann"),
         (None, "Date:", "1 May"),
         ("Company", "Name:", "Ann"),
-        (None, "form.agreed", None),
     ]
     assert [(box.x, box.color) for box in figure.boxes] == [(500, label_color("ANSWER"))]
 

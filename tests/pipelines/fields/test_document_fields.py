@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
+
 import pyarrow as pa
 import pytest
 
 from pipelines.documents.form_fields import OFF
-from pipelines.fields.document_fields import document_fields
+from pipelines.fields.document_fields import document_fields, pairs_beside_form
 from pipelines.fields.value_types import ValueReader
 from pipelines.schema import FIELDS, Row
 from tests.pipelines.fields.field_rows import form_field, page, pair
@@ -73,6 +75,17 @@ def test_a_pair_that_repeats_a_form_field_is_left_out() -> None:
         "Name",
         "Town",
     ]
+
+
+@pytest.mark.parametrize("is_alike", [False, True], ids=["other texts", "one text"])
+def test_a_large_form_costs_its_size_and_not_pairs_times_form_fields(is_alike: bool) -> None:
+    count = 4000
+    texts = ["same" if is_alike else f"text {number}" for number in range(count)]
+    pairs = [pair("a", f"{text}{'' if is_alike else ' of a pair'}", value_box=[0, 0, 9, 9]) for text in texts]
+    form = [form_field("b", text, box=[500 + n % 90, 100 + n // 90, 700, 200]) for n, text in enumerate(texts)]
+    began = time.thread_time()
+    assert len(pairs_beside_form(pairs, form)) == count
+    assert time.thread_time() - began < 3, "tenths of a second, and not half a minute"
 
 
 def test_the_whole_document_tells_the_order_of_day_and_month() -> None:

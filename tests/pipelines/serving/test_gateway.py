@@ -21,6 +21,7 @@ from pipelines.serving.gateway import Gateway
 from pipelines.serving.keys import ApiKeys
 from pipelines.serving.options import RequestLimits, ServeOptions
 from pipelines.serving.probe import probe_page
+from pipelines.serving.response_fields import FieldFinder
 from pipelines.serving.row_json import row_json
 from tests.pipelines.serving.local_replicas import LocalHandle
 
@@ -205,6 +206,25 @@ def test_a_gateway_is_ready_once_a_page_has_been_answered(options: ServeOptions)
             await asyncio.sleep(0.01)
 
     with_gateway(options, reader, use)
+
+
+def test_a_gateway_is_ready_once_it_has_loaded_what_reads_values(
+    options: ServeOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_loaded = asyncio.Event()
+
+    async def warm(_: FieldFinder) -> None:
+        await is_loaded.wait()
+
+    async def use(client: httpx.AsyncClient) -> None:
+        for _ in range(20):
+            assert (await client.get("/healthz")).status_code == 503
+            await asyncio.sleep(0.01)
+        is_loaded.set()
+        await become_ready(client)
+
+    monkeypatch.setattr(FieldFinder, "warm", warm)
+    with_gateway(options, FakeReader(1, 1), use)
 
 
 @pytest.mark.parametrize("page_count", [1, 3])
