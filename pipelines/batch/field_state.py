@@ -45,9 +45,8 @@ def field_fingerprint(
         "csv": storage.exists(join_uri(output, RECORDS_CSV)),
     }
     for table in ("documents", "pages", "fields", "records"):
-        made[table] = [
-            (stored.uri.rpartition("/")[2], stored.size_bytes) for stored in list_written(storage, output, table)
-        ]
+        files = list_written(storage, output, table)
+        made[f"files of {table}"] = [(stored.uri.rpartition("/")[2], stored.size_bytes) for stored in files]
     return hashlib.blake2b(json.dumps(made, sort_keys=True).encode(), digest_size=16).hexdigest()
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from pipelines.batch.document_tables import DocumentTable
 from pipelines.batch.output_files import RECORDS_CSV, list_written
@@ -16,9 +17,15 @@ from pipelines.fields.document_fields import PAGE_COLUMNS, document_fields
 from pipelines.fields.record_csv import write_csv
 from pipelines.fields.records import DocumentStatus, RecordMaker, RecordOptions, page_problems, record_schema
 from pipelines.fields.value_types import Conventions, ValueReader
+from pipelines.runtime.progress import Progress
 from pipelines.schema import FIELDS, Row
 from pipelines.storage.files import Storage, join_uri
 from pipelines.storage.tables import read_row_groups
+
+QUIET_SECONDS = 5.0
+"""Most outputs are done by then."""
+
+Document = TypeVar("Document")
 
 
 @dataclass
@@ -44,7 +51,12 @@ class FieldTotals:
 
 
 def write_fields(
-    storage: Storage, output: str, options: RecordOptions | None, run_id: str, acceptance: Acceptance | None = None
+    storage: Storage,
+    output: str,
+    options: RecordOptions | None,
+    run_id: str,
+    acceptance: Acceptance | None = None,
+    documents: int | None = None,
 ) -> FieldTotals:
     """Write `fields/`, and with a specification `records/` and `records.csv`, which are removed without one.
 
@@ -53,6 +65,7 @@ def write_fields(
     Args:
         options: how records are made; None makes none.
         acceptance: fields that it does not accept are marked `needs_review`; None marks those of pages alone.
+        documents: number of documents, for the progress.
 
     Raises:
         OutputClaimedError: another run owns the output by now.
@@ -62,7 +75,8 @@ def write_fields(
     record_table = None if options is None else _record_table(storage, output, options, run_id)
     maker = None if options is None else RecordMaker(options, reader)
     conventions = Conventions() if options is None else options.spec.conventions
-    for document in fold_documents(storage, output, PAGE_COLUMNS, list[Row], _add_page):
+    folded = fold_documents(storage, output, PAGE_COLUMNS, list[Row], _add_page)
+    for document in _with_progress(folded, documents):
         rows = document_fields(document.state, reader, conventions)
         if acceptance is not None:
             rows = [row | {"needs_review": needs_review(row, acceptance)} for row in rows]
@@ -84,6 +98,24 @@ def write_fields(
         totals.records = record_table.rows
         _write_csv(storage, output, record_table, run_id)
     return totals
+
+
+def _with_progress(documents: Iterable[Document], total: int | None) -> Iterator[Document]:
+    """The documents; how many are done is shown where that takes longer than `QUIET_SECONDS`."""
+    started, done = time.monotonic(), 0
+    documents = iter(documents)
+    for document in documents:
+        yield document
+        done += 1
+        if time.monotonic() - started >= QUIET_SECONDS:
+            break
+    else:
+        return
+    with Progress(total, "documents with fields") as progress:
+        progress.add(done)
+        for document in documents:
+            yield document
+            progress.add(1)
 
 
 def _add_page(pages: list[Row], row: Row) -> None:

@@ -41,10 +41,20 @@ class Claim:
     Attributes:
         run_id: of the run, whose number is higher than that of any run before.
         set_aside: what this run and earlier ones could not read.
+        earlier: the record of the run before; None if there is none.
     """
 
-    def __init__(self, storage: Storage, output: str, run_id: str, version: str, set_aside: SetAside) -> None:
+    def __init__(
+        self,
+        storage: Storage,
+        output: str,
+        run_id: str,
+        version: str,
+        set_aside: SetAside,
+        earlier: dict[str, Any] | None = None,
+    ) -> None:
         """`version`: of the record that the run has written, see `Storage.write_if`."""
+        self.earlier = earlier
         self._storage, self._output, self._version = storage, output, version
         self.run_id, self.set_aside = run_id, set_aside
 
@@ -102,7 +112,7 @@ def claim_output(storage: Storage, output: str, record: dict[str, Any], overwrit
     if overwrite:
         remove_cleared(storage, output, record["first_run"])
     set_aside.names[:0] = record["damaged"]
-    return Claim(storage, output, record["run_id"], version, set_aside)
+    return Claim(storage, output, record["run_id"], version, set_aside, earlier)
 
 
 def remove_cleared(storage: Storage, output: str, first_run: int) -> None:

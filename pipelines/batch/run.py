@@ -12,6 +12,7 @@ from pipelines.batch.answers import write_answers
 from pipelines.batch.audit import OutputAudit, audit_output
 from pipelines.batch.compaction import Compactor
 from pipelines.batch.discovery import FIRST_PATIENCE_SECONDS, discover_documents
+from pipelines.batch.field_state import FINGERPRINT, field_fingerprint, unchanged_figures
 from pipelines.batch.fields import write_fields
 from pipelines.batch.options import RunOptions
 from pipelines.batch.output_files import is_own_file, run_number
@@ -72,7 +73,7 @@ def _run_phases(
 
     retry = discover_documents(storage, options, cluster, claim)
     discovered = time.monotonic()
-    pages, fields = 0, None
+    pages, fields = 0, dict[str, Any]()
     with make_compactor(storage, options, record) as compactor:
         while True:
             try:
@@ -82,7 +83,7 @@ def _run_phases(
                 if options.extract.task == "question-answering":
                     write_answers(storage, options.output, options.extract.questions, claim.run_id)
                 if options.extract.task == "token-classification":
-                    fields = write_fields(storage, options.output, options.records, claim.run_id, options.acceptance)
+                    fields = _update_fields(storage, options, claim, audit.documents.total())
                 break
             except DamagedFileError as error:  # its pages are written again
                 if not is_own_file(error.uri, options.output):
@@ -96,11 +97,24 @@ def _run_phases(
         record["retries"][-1] |= {"documents": retry.documents, "pages": len(retry.pages)}
     seconds = PhaseSeconds(discovered - started, extracted - discovered, time.monotonic() - started)
     record |= completed_fields(options, audit, pages, seconds)
-    if fields is not None:
-        record |= fields.as_json(options.records, options.acceptance)
+    record |= fields
     record["damaged"] = claim.set_aside.names
     claim.write(record)
     write_report(storage, options.output, record, options.report_pages, options.extract.limits, options.extract.access)
+
+
+def _update_fields(storage: Storage, options: RunOptions, claim: Claim, documents: int) -> dict[str, Any]:
+    """Make fields and records of the pages, unless the run before made the same; returns what `run.json` says of them.
+
+    Args:
+        documents: number of documents of the output.
+    """
+    made = options.records, options.acceptance
+    unchanged = unchanged_figures(claim.earlier, field_fingerprint(storage, options.output, *made))
+    if unchanged is not None:
+        return unchanged
+    totals = write_fields(storage, options.output, options.records, claim.run_id, options.acceptance, documents)
+    return totals.as_json(*made) | {FINGERPRINT: field_fingerprint(storage, options.output, *made)}
 
 
 def _audit_repaired_output(

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines.batch import document_tables
+from pipelines.batch import document_tables, fields
 from pipelines.batch.fields import write_fields
 from pipelines.batch.output_files import is_own_file
 from pipelines.batch.ownership import OutputClaimedError, claim_output, remove_cleared
@@ -214,6 +214,19 @@ def test_a_run_that_clears_the_output_removes_fields_and_records(output: Path) -
     claim_output(Storage(), str(output), new_record("untrained", ["in"], {}), overwrite=True, retry_failed=False)
     assert [*(output / "fields").iterdir(), *(output / "records").iterdir()] == []
     assert not (output / "records.csv").exists()
+
+
+def test_progress_is_shown_only_where_it_lasts(
+    output: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    write_rows(output, "documents", 1, [document_row(name, 0) for name in "abc"])
+    write_fields(Storage(), str(output), RECORDS, RUN, documents=3)
+    assert not caplog.messages
+    monkeypatch.setattr(fields, "QUIET_SECONDS", 0.0)
+    write_fields(Storage(), str(output), RECORDS, RUN, documents=3)
+    assert caplog.messages[-1].startswith("documents with fields 3/3")
+    assert len(records_of(output)) == 3
 
 
 def test_tables_without_rows_can_be_read(output: Path) -> None:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ import pytest
 from pipelines.batch import page_writer
 from pipelines.batch.options import RunOptions
 from pipelines.batch.run import run
+from pipelines.fields.field_spec import FieldSpec, RecordSpec
+from pipelines.fields.records import RecordOptions
 from pipelines.options import ExtractOptions
 
 UNTRAINED = ExtractOptions("untrained")
@@ -66,6 +69,28 @@ def test_the_same_run_again_has_nothing_to_do_and_goes_on_with_what_is_missing(
     assert (record["pages"]["ok"], record["pages"]["missing"]) == (4, 0)
     assert 0 < record["pages_this_run"] < 4
     assert run(options, connect)["pages_this_run"] == 0
+
+
+def test_fields_are_made_again_only_where_something_has_changed(
+    corpus: Path, finished: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    output, spec = tmp_path / "out", RecordSpec((FieldSpec("total", ("Total",)),))
+    shutil.copytree(finished[0], output)
+    plain = RunOptions((str(corpus),), str(output), UNTRAINED, report_pages=0)
+
+    def again(options: RunOptions) -> tuple[set[str], dict[str, Any]]:
+        """The runs that made the tables, after another run, and its record."""
+        record = run(options, connect)
+        files = [*(output / "fields").iterdir(), *(output / "records").glob("*")]
+        return {file.name.removeprefix("part-").rpartition("-")[0] for file in files}, record
+
+    made, record = again(plain)
+    assert made == {finished[1]["run_id"]} and record["fields"] == finished[1]["fields"]
+    asked = replace(plain, records=RecordOptions(spec))
+    made, first = again(asked)
+    assert made == {first["run_id"]} and first["records"]["rows"] == 3
+    made, second = again(asked)
+    assert made == {first["run_id"]} and second["records"] == first["records"]
 
 
 def test_more_pages_connect_to_ray(corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
