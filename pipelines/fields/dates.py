@@ -141,11 +141,11 @@ def _is_year_last(found: re.Match[str]) -> bool:
 
 
 def _date(year: str, month: int, day: int) -> date | None:
-    """The date, if there is one. A year of two digits is one from 1950 to 2049."""
+    """The date, if there is one, from 1500 to 2199. A year of two digits is one from 1950 to 2049."""
     number = int(year)
     if len(year) == 2:
         number += 2000 if number < 50 else 1900
     try:
-        return date(number, month, day) if number >= 1000 else None
+        return date(number, month, day) if 1500 <= number < 2200 else None
     except ValueError:
         return None
