@@ -24,8 +24,8 @@ PARQUET_GETS = 3
 PASS_SECONDS_A_REQUEST, READERS = 0.03, 16
 """Seconds of a request to S3, and how many a driver has at work."""
 
-PASSES = 2
-"""Of one run."""
+PASSES = 3
+"""Of one run: over what earlier runs wrote, over all at the end, and for the fields of documents."""
 
 
 @dataclass(frozen=True)

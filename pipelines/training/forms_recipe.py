@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -161,7 +162,7 @@ def train_forms_model(options: RecipeOptions) -> list[Path]:
             output / "words", start, WORDS, "labelled-pages", str(pages), options.words_steps, train_split="all"
         )
         start = run_step(words)
-    before: ModelInit | None = None
+    own: EvaluateOptions | None = None
     if options.drawn_steps:
         unseen = output / f"unseen-pages-{options.unseen_forms}-{options.unseen_read_forms}-{options.seed}"
         write_drawn_pages(unseen, options.unseen_forms, UNSEEN_SEED + options.seed)
@@ -170,9 +171,9 @@ def train_forms_model(options: RecipeOptions) -> list[Path]:
         write_drawn_pages(pages, options.drawn_forms, options.seed)
         write_read_pages(pages, options.read_forms, (options.seed + 1) * options.drawn_forms)
         drawn = step(output / "drawn", start, DRAWN, "labelled-pages", str(pages), options.drawn_steps, evaluations=4)
-        before = start = run_step(drawn)
+        start = run_step(drawn)
         own = EvaluateOptions(dataset="labelled-pages", data=str(unseen), split="train", model=start.source)
-        bundles.append(bundle(Path(start.source), output / "bundle", _joins(own), replace(own, split="dev")))
+        bundles.append(bundle(Path(start.source), output / "bundle", _joins([own]), replace(own, split="dev")))
     if options.forms_steps and options.funsd is not None:
         forms = step(
             output / f"forms-{options.split}",
@@ -187,10 +188,11 @@ def train_forms_model(options: RecipeOptions) -> list[Path]:
         )
         start = run_step(forms)
         joins = None
-        if before is not None:
-            # This step's model has learned the labels of its forms; the one before it has not.
-            unlearned = EvaluateOptions(dataset="funsd", data=options.funsd, split=options.split, model=before.source)
-            joins = _joins(unlearned)
+        if own is not None:
+            # This step's model has learned the labels of its forms; the one before it has not. The drawn pages that OCR
+            # has read teach the order of words that it gives.
+            unlearned = EvaluateOptions(dataset="funsd", data=options.funsd, split=options.split, model=own.model)
+            joins = _joins([unlearned, own])
         bundles.append(bundle(Path(start.source), output / "bundle-research", joins, None))
     return bundles
 
@@ -247,10 +249,10 @@ def run_step(options: FinetuneOptions) -> ModelInit:
     return choose_init(finetune(options)["model"], None, None)
 
 
-def _joins(unseen: EvaluateOptions) -> JoinClassifier | None:
+def _joins(unseen: Sequence[EvaluateOptions]) -> JoinClassifier | None:
     """The joins of a model's segments; None, which is said, where the pages hold too few of them."""
     try:
-        return learn_joins([unseen])
+        return learn_joins(unseen)
     except TooFewPairsError as error:
         logger.warning("%s; the joins that come with this package serve", error)
         return None

@@ -201,7 +201,7 @@ def test_a_file_that_cannot_be_read_is_shown_with_the_reason(
 def test_after_a_bad_file_the_next_one_is_read(page: ReadingPage, samples_directory: Path, invoice: Path) -> None:
     page.read(samples_directory / "form-with-password.pdf")
     page.choose(invoice)
-    page.wait(lambda: page.all("svg.overlay .entity"))
+    page.wait(lambda: page.all("svg.overlay .mark"))
     assert not page.one("#problem").is_displayed()
 
 

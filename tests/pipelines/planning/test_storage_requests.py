@@ -63,5 +63,5 @@ def test_a_job_makes_the_requests_that_are_planned(
     expected = storage_requests(Workload(30, 0.0, 3, pages_per_block=3))
     writes, reads = (sum(made[name] for name in names) for names in (WRITES, READS))
     parts = planned.COMPACTED_BYTES // planned.PART_BYTES  # the one file is too small for an upload in parts
-    assert 0 <= writes - (expected.puts - parts - 2) < 20, (made, expected)
+    assert 0 <= writes - (expected.puts - parts - 2) < 30, (made, expected)
     assert 0 <= reads - expected.gets < 40, (made, expected)
