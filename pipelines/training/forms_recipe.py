@@ -81,7 +81,7 @@ FORMS = replace(
 
 FORMS_STEPS = 300
 
-WORDS_SEED, UNSEEN_SEED = 7, 2000
+WORDS_SEED, JOINS_SEED, TEMPERATURES_SEED = 7, 2000, 3000
 """Seeds that keep the forms of the first step, and those that no step learns, apart from the others."""
 
 
@@ -124,14 +124,19 @@ class RecipeOptions:
         return self.drawn_forms // 5
 
     @property
-    def unseen_forms(self) -> int:
-        """Drawn forms that no step learns, for the joins and, the last `DRAWN_DEV_PAGES`, for the temperatures."""
-        return self.drawn_forms // 10
+    def join_forms(self) -> int:
+        """Drawn forms that no step learns, for the joins."""
+        return self.drawn_forms * 3 // 40
 
     @property
-    def unseen_read_forms(self) -> int:
+    def join_read_forms(self) -> int:
         """Such forms that are read by Tesseract."""
         return self.read_forms // 5
+
+    @property
+    def temperature_forms(self) -> int:
+        """Drawn forms that neither a step nor the joins learn, for the temperatures."""
+        return self.drawn_forms // 40
 
     @property
     def unlabelled(self) -> dict[str, str]:
@@ -164,16 +169,16 @@ def train_forms_model(options: RecipeOptions) -> list[Path]:
         start = run_step(words)
     own: EvaluateOptions | None = None
     if options.drawn_steps:
-        unseen = output / f"unseen-pages-{options.unseen_forms}-{options.unseen_read_forms}-{options.seed}"
-        write_drawn_pages(unseen, options.unseen_forms, UNSEEN_SEED + options.seed)
-        write_read_pages(unseen, options.unseen_read_forms, (UNSEEN_SEED + options.seed + 1) * options.unseen_forms)
         pages = output / f"drawn-pages-{options.drawn_forms}-{options.read_forms}-{options.seed}"
         write_drawn_pages(pages, options.drawn_forms, options.seed)
         write_read_pages(pages, options.read_forms, (options.seed + 1) * options.drawn_forms)
         drawn = step(output / "drawn", start, DRAWN, "labelled-pages", str(pages), options.drawn_steps, evaluations=4)
         start = run_step(drawn)
-        own = EvaluateOptions(dataset="labelled-pages", data=str(unseen), split="train", model=start.source)
-        bundles.append(bundle(Path(start.source), output / "bundle", _joins([own]), replace(own, split="dev")))
+        own = write_join_pages(output, options, start.source)
+        temperatures = output / f"temperature-pages-{options.temperature_forms}-{options.seed}"
+        write_drawn_pages(temperatures, options.temperature_forms, TEMPERATURES_SEED + options.seed)
+        calibrated = replace(own, data=str(temperatures))
+        bundles.append(bundle(Path(start.source), output / "bundle", _joins([own]), calibrated))
     if options.forms_steps and options.funsd is not None:
         forms = step(
             output / f"forms-{options.split}",
@@ -195,6 +200,15 @@ def train_forms_model(options: RecipeOptions) -> list[Path]:
             joins = _joins([unlearned, own])
         bundles.append(bundle(Path(start.source), output / "bundle-research", joins, None))
     return bundles
+
+
+def write_join_pages(output: Path, options: RecipeOptions, model: str) -> EvaluateOptions:
+    """Draw forms that no step learns, some of them read by OCR, for the joins of a model."""
+    forms, read = options.join_forms, options.join_read_forms
+    folder = output / f"join-pages-{forms}-{read}-{options.seed}"
+    write_drawn_pages(folder, forms, JOINS_SEED + options.seed)
+    write_read_pages(folder, read, (JOINS_SEED + options.seed + 1) * forms)
+    return EvaluateOptions(dataset="labelled-pages", data=str(folder), split="all", model=model)
 
 
 def text_start(output: Path, text_model: str) -> ModelInit:
