@@ -82,7 +82,8 @@ def with_seed(options: Options, seed: int) -> Path:
         return joins.parent
     start = choose_init(str(options.recipe / "drawn" / "model"), None, None)
     folder = options.recipe / "seeds" / str(seed)
-    trained = Path(run_step(step_options(folder, start, FORMS, "funsd", options.funsd, FORMS_STEPS, seed=seed)).source)
+    step = step_options(folder, start, FORMS, "funsd", options.funsd, FORMS_STEPS, evaluations=6, seed=seed)
+    trained = Path(run_step(step).source)
     shutil.copy(joins, trained)
     return trained
 
