@@ -37,7 +37,7 @@ class EvaluatedOptions:
     """Split to evaluate on, such as dev or test."""
     model: str = BUNDLED_FORMS
     """Folder, hub id or s3:// URI of a checkpoint that was fine-tuned for the task and the labels of the data set. The
-    default comes with this package and is a model for FUNSD."""
+    default comes with this package and has FUNSD's labels."""
     task: Task = "token-classification"
     """The task that the model was fine-tuned for."""
     output: str | None = None

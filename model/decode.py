@@ -177,6 +177,13 @@ def decode_entities(
     return entities
 
 
+def labelled_entities(
+    labels: Sequence[str | None], words: Sequence[str], boxes: Sequence[Box] | None = None
+) -> list[Entity]:
+    """The entities of annotated BIO labels, whose scores are 1; without `boxes` theirs are empty."""
+    return decode_entities(labels, [1.0] * len(words), words, boxes or [(0, 0, 0, 0)] * len(words))
+
+
 def entity_labels(entities: Sequence[Entity], word_count: int) -> list[str]:
     """BIO labels of words, one a word: `B-` at the first word of an entity, `I-` at its others, `O` outside."""
     labels = ["O"] * word_count

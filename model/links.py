@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.decode import Box, Entity
+from model.segments import Rectangles, page_rectangles
 
 KEY, VALUE, HEADER = "QUESTION", "ANSWER", "HEADER"
 """The labels of keys, values and headings: those of FUNSD and XFUND, in any case of letters."""
@@ -85,10 +86,6 @@ class Pair:
     value_words: list[int]
 
 
-Rectangles = NDArray[np.float64]
-"""float64 [n, 4] or [4]: x0, y0, x1, y1 in thousandths of the page's height, across and down."""
-
-
 @dataclass(frozen=True)
 class _Blocks:
     """Entities as the rules see them.
@@ -134,9 +131,8 @@ def link_values(entities: Sequence[Entity], boxes: Sequence[Box], width_to_heigh
 
     Arguments as of `pair_entities`.
     """
-    keys = _blocks(entities, boxes, width_to_height, KEY)
-    values = _blocks(entities, boxes, width_to_height, VALUE)
     everything = _blocks(entities, boxes, width_to_height)
+    keys, values = _of_kind(everything, entities, KEY), _of_kind(everything, entities, VALUE)
     left = _keys_to_the_left(values, keys)
     above = _keys_above(values, keys)
     _prefer_near_above(values, keys, left, above)
@@ -172,8 +168,8 @@ def link_sections(entities: Sequence[Entity], boxes: Sequence[Box], width_to_hei
 
     Arguments as of `pair_entities`.
     """
-    keys = _blocks(entities, boxes, width_to_height, KEY)
-    headings = _blocks(entities, boxes, width_to_height, HEADER)
+    everything = _blocks(entities, boxes, width_to_height)
+    keys, headings = _of_kind(everything, entities, KEY), _of_kind(everything, entities, HEADER)
     sections: dict[int, int] = {}
     if not len(headings.indices) or not len(keys.indices):
         return sections
@@ -270,19 +266,20 @@ def _key_indented_under(values: _Blocks, value: int, keys: _Blocks) -> int | Non
     return _least(gaps, over & (gaps < INDENTED_GAP * values.heights[value]))
 
 
-def _blocks(
-    entities: Sequence[Entity], boxes: Sequence[Box], width_to_height: float, kind: str | None = None
-) -> _Blocks:
-    """The entities of a kind, or all of them."""
-    chosen = [index for index, entity in enumerate(entities) if kind in (None, entity.label.upper())]
-    scale = np.array([width_to_height, 1.0, width_to_height, 1.0])
-    words = [np.array([boxes[word] for word in entities[index].words]) * scale for index in chosen]
+def _blocks(entities: Sequence[Entity], boxes: Sequence[Box], width_to_height: float) -> _Blocks:
+    words = page_rectangles(boxes, width_to_height)
+    of_entities = [words[entity.words] for entity in entities]
     return _Blocks(
-        indices=np.array(chosen, dtype=np.int64),
-        boxes=np.array([entities[index].box for index in chosen], dtype=np.float64).reshape(-1, 4) * scale,
-        first_lines=np.array([_first_line(word_boxes) for word_boxes in words]).reshape(-1, 4),
-        heights=np.array([max(1.0, float(np.median(each[:, 3] - each[:, 1]))) for each in words]),
+        indices=np.arange(len(entities)),
+        boxes=page_rectangles([entity.box for entity in entities], width_to_height),
+        first_lines=np.array([_first_line(own) for own in of_entities]).reshape(-1, 4),
+        heights=np.array([max(1.0, float(np.median(own[:, 3] - own[:, 1]))) for own in of_entities]),
     )
+
+
+def _of_kind(blocks: _Blocks, entities: Sequence[Entity], kind: str) -> _Blocks:
+    chosen = np.flatnonzero([entity.label.upper() == kind for entity in entities])
+    return _Blocks(chosen, blocks.boxes[chosen], blocks.first_lines[chosen], blocks.heights[chosen])
 
 
 def _first_line(words: Rectangles) -> Rectangles:

@@ -7,6 +7,7 @@ between a key and its value. Of the entities of FUNSD's training forms 95% begin
 from __future__ import annotations
 
 from collections.abc import Sequence
+from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,7 +41,7 @@ def text_segments(words: Sequence[str], rectangles: Rectangles) -> list[list[int
     heights: list[float] = []
     for index, box in enumerate(rectangles):
         height = max(1.0, box[3] - box[1])
-        if segments and _follows(words[segments[-1][-1]], rectangles[segments[-1][-1]], box, float(np.median(heights))):
+        if segments and _follows(words[segments[-1][-1]], rectangles[segments[-1][-1]], box, median(heights)):
             segments[-1].append(index)
             heights.append(height)
         else:

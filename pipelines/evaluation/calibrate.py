@@ -14,13 +14,12 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import ray.data
 
 from model.decoding import Decoding
 from model.score_curve import CONFIDENCE, ScoreCurve, point_for_precision, score_curve
 from pipelines.datasets.types import Corpus
 from pipelines.evaluation.corpus import check_scores
-from pipelines.evaluation.evaluate import KEPT, extract_options, infer_labelled, labelled_blocks, page_rows
+from pipelines.evaluation.evaluate import KEPT, extract_options, infer_labelled, labelled_dataset, page_rows
 from pipelines.evaluation.metrics.scored_items import PageItems
 from pipelines.evaluation.metrics.scores import Scores, score_pages
 from pipelines.evaluation.options import EvaluateOptions
@@ -32,9 +31,6 @@ from pipelines.evaluation.temperatures import (
     negative_log_likelihood,
 )
 from pipelines.extract import merge_options
-from pipelines.runtime.cluster import pools_for_cluster
-from pipelines.runtime.pools import cap_pools, pages_per_block
-from pipelines.runtime.ray_data import set_data_context
 from pipelines.schema import Row
 from pipelines.stages.merge import Merge, MergeOptions
 from pipelines.stages.model_loader import model_name
@@ -63,10 +59,8 @@ def calibrate(options: EvaluateOptions, corpus: Corpus) -> Calibration:
     """
     pages = corpus.pages[: options.limit]
     merge = merge_options(extract_options(options))
-    pools = pools_for_cluster(options.read_workers, options.model_workers, options.infer.device)
-    set_data_context()
-    blocks = list(labelled_blocks(pages, pages_per_block(len(pages), pools)))
-    inferred = infer_labelled(ray.data.from_blocks(blocks), options, cap_pools(pools, len(blocks)))
+    dataset, pools = labelled_dataset(pages, options)
+    inferred = infer_labelled(dataset, options, pools)
     tables: list[pa.Table] = []
     for _ in page_rows(_kept(inferred.iter_batches(batch_size=None, batch_format="pyarrow"), tables), len(pages)):
         pass

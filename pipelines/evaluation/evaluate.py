@@ -95,11 +95,9 @@ def evaluate(options: EvaluateOptions, corpus: Corpus) -> dict[str, Any]:
         ValueError: a page's number of true labels is not that of its words.
     """
     pages = corpus.pages[: options.limit]
-    pools = pools_for_cluster(options.read_workers, options.model_workers, options.infer.device)
-    set_data_context()
     storage = Storage()
-    blocks = list(labelled_blocks(pages, pages_per_block(len(pages), pools)))
-    predicted = predict_pages(ray.data.from_blocks(blocks), options, cap_pools(pools, len(blocks)))
+    dataset, pools = labelled_dataset(pages, options)
+    predicted = predict_pages(dataset, options, pools)
     tables: Iterable[pa.Table] = predicted.iter_batches(batch_size=None, batch_format="pyarrow")
     if options.output is not None and options.predictions:
         tables = _written(tables, storage, join_uri(options.output, "predictions"))
@@ -112,6 +110,14 @@ def evaluate(options: EvaluateOptions, corpus: Corpus) -> dict[str, Any]:
         storage.write(join_uri(options.output, "metrics.json"), (json.dumps(record, indent=2) + "\n").encode())
         write_evaluation_report(storage, options.output, options.task, record, worst.rows, worst.failed)
     return record
+
+
+def labelled_dataset(pages: Sequence[LabelledPage], options: EvaluateOptions) -> tuple[ray.data.Dataset, Pools]:
+    """Pages as rows of `LABELLED_PAGE`, in blocks that suit the connected cluster, and the workers for them."""
+    pools = pools_for_cluster(options.read_workers, options.model_workers, options.infer.device)
+    set_data_context()
+    blocks = list(labelled_blocks(pages, pages_per_block(len(pages), pools)))
+    return ray.data.from_blocks(blocks), cap_pools(pools, len(blocks))
 
 
 def labelled_blocks(pages: Sequence[LabelledPage], size: int) -> Iterator[pa.Table]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from model.decode import decode_entities
+from model.decode import labelled_entities
 from model.links import HEADER
 from pipelines.datasets.types import Corpus, LabelledPage
 
@@ -23,7 +23,7 @@ def _without_words(page: LabelledPage) -> LabelledPage:
         return page
     if page.labels is None:
         return replace(page, words=None, boxes=None, links=None)
-    entities = decode_entities(page.labels, [1.0] * len(page.words), page.words, page.boxes)
+    entities = labelled_entities(page.labels, page.words, page.boxes)
     keys = page.keys or tuple((entity.label, entity.text) for entity in entities)
     pairs = None
     if page.links is not None:

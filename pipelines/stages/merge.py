@@ -22,7 +22,7 @@ from model.decode import (
 )
 from model.decoding import Decoding
 from model.links import pair_entities
-from model.segment_decoding import decode_segments
+from model.segment_decoding import decode_segments, of_kinds
 from model.segment_joins import default_joins
 from pipelines.errors import ProcessingError
 from pipelines.schema import Row, Task, mark_failed, page_questions, page_schema
@@ -131,11 +131,11 @@ def _labels_of_segments(
     entities: list[Entity],
 ) -> tuple[list[str | None], list[float | None]]:
     """The label of each word by its entity, and the probability that the word alone gives to its kind."""
-    kinds = [split_label(label)[1] for label in labels]
     of_words = entity_labels(entities, len(probabilities))
     present = has_tokens.tolist()
-    members = np.array([[kind == split_label(label)[1] for kind in kinds] for label in of_words])
-    scores = (probabilities * members).sum(axis=1).tolist()
+    by_kind = of_kinds(probabilities, labels)
+    nothing = np.zeros(len(probabilities))  # a model may have no "O"
+    scores = [float(by_kind.get(split_label(label)[1], nothing)[word]) for word, label in enumerate(of_words)]
     return (
         [label if has else None for label, has in zip(of_words, present, strict=True)],
         [score if has else None for score, has in zip(scores, present, strict=True)],

@@ -6,16 +6,12 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import pyarrow as pa
-import ray.data
 
 from model.decode import softmax, word_logits
 from model.segment_joins import JoinClassifier
 from pipelines.evaluation.corpus import read_split
-from pipelines.evaluation.evaluate import infer_labelled, labelled_blocks
+from pipelines.evaluation.evaluate import infer_labelled, labelled_dataset
 from pipelines.evaluation.options import EvaluateOptions
-from pipelines.runtime.cluster import pools_for_cluster
-from pipelines.runtime.pools import cap_pools, pages_per_block
-from pipelines.runtime.ray_data import set_data_context
 from pipelines.stages.merge import page_windows, width_to_height
 from pipelines.stages.model_loader import model_labels
 from pipelines.training.segment_joins import WordPredictions, fit_joins
@@ -38,10 +34,8 @@ def learn_joins(corpora: Sequence[EvaluateOptions]) -> JoinClassifier:
 def predicted_words(options: EvaluateOptions) -> Iterator[WordPredictions]:
     """What a model says about the words of labelled pages; failed pages are left out."""
     pages = read_split(options).pages[: options.limit]
-    pools = pools_for_cluster(options.read_workers, options.model_workers, options.infer.device)
-    set_data_context()
-    blocks = list(labelled_blocks(pages, pages_per_block(len(pages), pools)))
-    inferred = infer_labelled(ray.data.from_blocks(blocks), options, cap_pools(pools, len(blocks)))
+    dataset, pools = labelled_dataset(pages, options)
+    inferred = infer_labelled(dataset, options, pools)
     tables: Iterable[pa.Table] = inferred.iter_batches(batch_size=None, batch_format="pyarrow")
     for table in tables:
         for row in table.to_pylist():

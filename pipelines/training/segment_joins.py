@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from model.decode import Box, split_label
+from model.decode import Box, labelled_entities
 from model.segment_decoding import label_segments
 from model.segment_joins import FEATURES, JoinClassifier, join_candidates, join_features
 from model.segments import page_rectangles
@@ -105,7 +105,7 @@ def join_examples(
     for page in pages:
         rectangles = page_rectangles(page.boxes, page.width_to_height)
         segments = label_segments(page.probabilities, labels, page.words, rectangles)
-        entities = _entity_of_words(page.true_labels)
+        entities = _entity_of_words(page)
         for first, second in join_candidates(segments):
             ends = entities[segments[first].words[-1]], entities[segments[second].words[0]]
             if min(ends) < 0:
@@ -116,18 +116,10 @@ def join_examples(
     return np.array(rows, dtype=np.float64).reshape(-1, len(FEATURES)), np.array(joined, dtype=np.bool_)
 
 
-def _entity_of_words(labels: Sequence[str | None]) -> list[int]:
+def _entity_of_words(page: WordPredictions) -> list[int]:
     """The number of each word's true entity; -1 outside."""
-    entities: list[int] = []
-    count, open_kind = -1, ""
-    for label in labels:
-        prefix, kind = split_label(label) if label is not None else ("O", "")
-        if prefix == "O":
-            entities.append(-1)
-            open_kind = ""
-            continue
-        if prefix == "B" or kind != open_kind:
-            count += 1
-        entities.append(count)
-        open_kind = kind
-    return entities
+    numbers = [-1] * len(page.words)
+    for number, entity in enumerate(labelled_entities(page.true_labels, page.words, page.boxes)):
+        for word in entity.words:
+            numbers[word] = number
+    return numbers

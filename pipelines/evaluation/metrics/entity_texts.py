@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pipelines.evaluation.metrics.fields import lenient_text
+from pipelines.evaluation.metrics.precision_recall import precision_recall
 from pipelines.schema import Row
 
 EntityText = tuple[str, str]
@@ -37,14 +38,10 @@ def score_entity_texts(true: Sequence[Counter[EntityText]], predicted: Sequence[
     right = sum((mine & given for mine, given in zip(predicted, true, strict=True)), Counter[EntityText]())
     expected, found = sum(true, Counter[EntityText]()), sum(predicted, Counter[EntityText]())
     labels = sorted({label for label, _ in [*expected, *found]})
-    by_label = {label: _figures(*(_total(texts, label) for texts in (right, found, expected))) for label in labels}
-    return {**_figures(right.total(), found.total(), expected.total()), "by_label": by_label}
-
-
-def _figures(right: int, found: int, expected: int) -> dict[str, Any]:
-    precision, recall = (right / found if found else 0.0), (right / expected if expected else 0.0)
-    f1 = 2 * right / (found + expected) if found + expected else 0.0
-    return {"precision": precision, "recall": recall, "f1": f1, "support": expected, "predicted": found}
+    by_label = {
+        label: precision_recall(*(_total(texts, label) for texts in (right, found, expected))) for label in labels
+    }
+    return {**precision_recall(right.total(), found.total(), expected.total()), "by_label": by_label}
 
 
 def _total(texts: Counter[EntityText], label: str) -> int:

@@ -12,6 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from pipelines.evaluation.metrics.precision_recall import precision_recall
 from pipelines.schema import Row
 
 Pair = tuple[str, str]
@@ -137,11 +138,4 @@ def _of_key(pairs: Counter[Pair], key: str) -> dict[Pair, int]:
 
 def _figures(count: Counter[str]) -> dict[str, Any]:
     right, predicted, support = count["right"], count["predicted"], count["support"]
-    return {
-        "precision": right / predicted if predicted else 0.0,
-        "recall": right / support if support else 0.0,
-        "f1": 2 * right / (predicted + support) if predicted + support else 0.0,
-        "support": support,
-        "predicted": predicted,
-        "right": right,
-    }
+    return {**precision_recall(right, predicted, support), "right": right}

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from model.decode import Entity, decode_entities, split_label
+from model.decode import Entity, labelled_entities, split_label
 from model.links import HEADER, link_values
 from pipelines.evaluation.metrics.entities import plain_labels
 from pipelines.evaluation.metrics.fields import Pair, lenient_text
+from pipelines.evaluation.metrics.precision_recall import precision_recall
 from pipelines.schema import Row
 from pipelines.stages.merge import width_to_height
 
@@ -74,10 +75,7 @@ def true_entities(row: Row) -> list[Entity]:
     """The annotated entities of a page; none where its words are not labelled."""
     if row.get("true_labels") is None or row.get("words") is None:
         return []
-    words = row["words"]
-    return decode_entities(
-        plain_labels(row["true_labels"]), [1.0] * len(words), words, row.get("boxes") or [(0, 0, 0, 0)] * len(words)
-    )
+    return labelled_entities(plain_labels(row["true_labels"]), row["words"], row.get("boxes"))
 
 
 def _value_links(row: Row, entities: list[Entity]) -> list[tuple[int, int]]:
@@ -94,11 +92,4 @@ def _count_value_links(row: Row) -> int:
 
 
 def _figures(counts: Counter[str]) -> dict[str, Any]:
-    right, found, expected = counts["right"], counts["found"], counts["expected"]
-    return {
-        "precision": right / found if found else 0.0,
-        "recall": right / expected if expected else 0.0,
-        "f1": 2 * right / (found + expected) if found + expected else 0.0,
-        "support": expected,
-        "predicted": found,
-    }
+    return precision_recall(counts["right"], counts["found"], counts["expected"])
