@@ -17,6 +17,7 @@ import pyarrow as pa
 import ray
 
 from model import LayoutLMv2Tokenizer
+from pipelines.documents.page_picture import picture_array
 from pipelines.schema import MODEL_IMAGE_SHAPE, Row
 from pipelines.stages.infer import padded_length
 from pipelines.stages.model_loader import load_tokenizer
@@ -72,7 +73,11 @@ TOKEN_ARRAYS: dict[str, npt.DTypeLike] = {
 }
 WINDOW_ARRAYS: dict[str, npt.DTypeLike] = {"matching_labels": np.int8, "image": np.uint8}
 ARRAYS = {**TOKEN_ARRAYS, **WINDOW_ARRAYS}
-LABELS = {"masked-words": "labels", "alignment": "alignment_labels", "matching": "matching_labels"}
+LABELS: dict[PretrainingObjective, str] = {
+    "masked-words": "labels",
+    "alignment": "alignment_labels",
+    "matching": "matching_labels",
+}
 """The argument of the model that holds the targets of each objective."""
 
 MICRO_BATCH = pa.schema(
@@ -347,8 +352,7 @@ def collate(examples: list[PretrainingExample], options: LoaderOptions) -> dict[
         "bbox": np.zeros((*shape, 4), dtype=np.int64),
         "image": np.stack([example.picture for example in examples]),
     }
-    targets = {"masked-words": "labels", "alignment": "alignment_labels"}
-    names = {field: field for objective, field in targets.items() if objective in options.objectives}
+    names = [LABELS[objective] for objective in options.objectives if objective != "matching"]
     arrays |= {name: np.full(shape, IGNORED_TARGET) for name in names}
     for row, example in enumerate(examples):
         count = len(example.input_ids)

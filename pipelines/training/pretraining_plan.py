@@ -1,10 +1,10 @@
 """The plan of pre-training: which pages each step learns, as a pure function of the pages, the options and the seed.
 
-A step has as many *lanes* as micro batches. In every epoch the row groups of all files are shuffled and laid end to end;
-each lane gets an equal stretch of these pages, and walks along it a *buffer* at a time: it loads the buffer's pages,
-shuffles them, and cuts them into micro batches. Worker r of n walks the lanes r, r + n, r + 2n, ...: so each page is
-read once an epoch by one worker, a step mixes pages of many files, memory holds the buffers of a worker's lanes, and
-nothing depends on the number of workers.
+A step has as many *lanes* as micro batches. In every epoch the row groups of all files are shuffled and laid end to
+end. Each lane gets an equal stretch of these pages and walks along it a *buffer* at a time: it loads the buffer's
+pages, shuffles them, and cuts them into micro batches. Worker r of n walks the lanes r, r + n, r + 2n, ...: so each
+page is read once an epoch by one worker, a step mixes pages of many files, memory holds the buffers of a worker's
+lanes, and nothing depends on the number of workers.
 """
 
 from __future__ import annotations
