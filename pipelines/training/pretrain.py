@@ -92,8 +92,13 @@ def pretrain(options: PretrainOptions) -> dict[str, Any]:
         checkpoints = fit(partial(pretrain_worker, job), storage, options.output, scaling)
     kept = keep_best_model(storage, options.output, checkpoints)
     del kept["best"]  # it is the last
-    held_out = [line["held_out"] for line in read_metrics(storage, options.output) if "held_out" in line]
+    lines = read_metrics(storage, options.output)
+    held_out = [line["held_out"] for line in lines if "held_out" in line]
+    lost = sum(line.get("lost_pages", 0) for line in lines)
+    if lost:
+        logger.warning("%d times a page could not be read and was left out; metrics.jsonl says why (lost)", lost)
     record |= {"status": "done", "finished": now(), **kept, "held_out": held_out[-1] if held_out else None}
+    record["lost_pages"] = lost
     write_record(storage, options.output, record, RECORD)
     return record
 

@@ -18,6 +18,7 @@ import ray
 
 from model import LayoutLMv2Tokenizer
 from pipelines.documents.page_picture import picture_array
+from pipelines.errors import ProcessingError
 from pipelines.schema import MODEL_IMAGE_SHAPE, Row
 from pipelines.stages.infer import padded_length
 from pipelines.stages.model_loader import load_tokenizer
@@ -241,6 +242,11 @@ class _BufferedPages:
             return read_row_group(storage, uri, row_group, PAGE_COLUMNS)
         except DamagedFileError as error:
             return error
+        except ProcessingError as error:
+            if error.kind != "not_found":
+                raise
+            message = f"{uri} is gone since training began: restore it, and the same command goes on"
+            raise ProcessingError("not_found", message) from error
 
     def row(self, position: int) -> Row:
         """The columns `PAGE_COLUMNS` of a page.
@@ -249,10 +255,11 @@ class _BufferedPages:
             UnreadablePageError: its row group is damaged.
         """
         row_group, row = self._places[position]
-        table = self._row_groups[row_group]
+        table, (uri, number) = self._row_groups[row_group], self._sources[row_group]
         if isinstance(table, DamagedFileError):
-            number = self._sources[row_group][1]
             raise UnreadablePageError(f"{table.message} (row group {number})")
+        if row >= len(table):
+            raise UnreadablePageError(f"{uri} has changed since training began: row group {number} has no row {row}")
         return table.slice(row, 1).to_pylist()[0]
 
     def picture(self, position: int) -> npt.NDArray[np.uint8] | None:

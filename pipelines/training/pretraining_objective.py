@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,6 +11,7 @@ import torch
 from pipelines.storage.files import Storage
 from pipelines.training.initialization import InitializedModel, ModelInit, initialize_pretraining_model
 from pipelines.training.load_ahead import TASKS_AT_A_TIME
+from pipelines.training.metrics_log import Line
 from pipelines.training.pretraining_evaluation import evaluate_objectives
 from pipelines.training.pretraining_inputs import PretrainingObjective
 from pipelines.training.pretraining_loader import LABELS, LoaderOptions, PretrainingBatch, iter_batches
@@ -19,8 +19,6 @@ from pipelines.training.pretraining_options import PretrainingOptions
 from pipelines.training.pretraining_pages import PageIndex
 from pipelines.training.pretraining_plan import PretrainingPlan
 from pipelines.training.training_loop import Evaluation, LoopPlace, Worker, run_loop
-
-logger = logging.getLogger(__name__)
 
 LOSSES: dict[PretrainingObjective, str] = {
     "masked-words": "masked_word_loss",
@@ -31,6 +29,9 @@ LOSSES: dict[PretrainingObjective, str] = {
 
 TASKS_OF_A_GPU = 8
 """Tasks that load at a time for a worker with a GPU, which takes more windows than two of them make."""
+
+REASONS_NAMED = 5
+"""Reasons for lost pages that one line of the log names."""
 
 HELD_OUT_SEED = 2**32
 """Added to the seed where held-out pages are masked and covered, so that no page has the draws of a training page."""
@@ -75,6 +76,7 @@ class Pretraining:
         self.steps_per_epoch = self.plan.steps_per_epoch
         self.evaluates = len(job.held_out) > 0
         self._held_out: list[PretrainingBatch] | None = None
+        self._lost: list[str] = []
 
     def initialize(self) -> InitializedModel:
         return initialize_pretraining_model(self.job.start, self.options.seed)
@@ -118,14 +120,19 @@ class Pretraining:
         loss = sum(each["loss"] for each in figures.values())
         return Evaluation(-loss, {"held_out": figures})
 
+    def log_values(self, worker: Worker) -> Line:
+        """Of pages that could not be read since the last line: their number, and some of the reasons."""
+        lost = [reason for reasons in worker.gather(self._lost) for reason in reasons]
+        self._lost = []
+        return {"lost_pages": len(lost), "lost": sorted(set(lost))[:REASONS_NAMED]} if lost else {}
+
     def _batches(
         self, plan: PretrainingPlan, loading: LoaderOptions, first: int, end: int, worker: Worker
     ) -> Iterator[PretrainingBatch]:
         tasks = TASKS_OF_A_GPU if worker.device.type == "cuda" else TASKS_AT_A_TIME
         ranks = (worker.rank, worker.count)
         for batch in iter_batches(plan, first, end, *ranks, self.job.storage, loading, tasks):
-            for reason in batch.lost:
-                logger.warning("a page is left out: %s", reason)
+            self._lost += batch.lost
             yield batch
 
     def _loading(self, model: Any) -> LoaderOptions:

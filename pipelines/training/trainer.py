@@ -15,6 +15,7 @@ from pipelines.training.dataloader import DataLoaderOptions, TrainingBatch, augm
 from pipelines.training.dev_evaluation import DevSplit, predict_share, score_all_ranks
 from pipelines.training.example_cache import ExampleIndex
 from pipelines.training.initialization import InitializedModel, ModelInit, initialize_model
+from pipelines.training.metrics_log import Line
 from pipelines.training.options import TrainingOptions
 from pipelines.training.training_loop import Evaluation, LoopPlace, Worker, run_loop
 
@@ -100,6 +101,9 @@ class Finetuning:
         scores = score_all_ranks(rows, dev, task, *ranks)
         values = {"dev": scores.main, "dev_name": scores.main_name, "dev_values": scores.values}
         return Evaluation(scores.main, values)
+
+    def log_values(self, worker: Worker) -> Line:
+        return {}
 
 
 def _sum_of_logits(output: Any) -> torch.Tensor:

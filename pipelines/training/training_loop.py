@@ -28,8 +28,9 @@ import torch.distributed
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
-from model import LayoutLMv2ImageProcessor, LayoutLMv2Tokenizer
+from model import LayoutLMv2ImageProcessor
 from model.checkpoint import CheckpointError
+from pipelines.stages.model_loader import load_tokenizer
 from pipelines.storage.files import Storage, join_uri
 from pipelines.training.errors import DivergedError
 from pipelines.training.initialization import InitializedModel
@@ -58,6 +59,7 @@ class LoadedBatch(Protocol):
 
 
 Batch = TypeVar("Batch", bound=LoadedBatch)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,14 @@ class Worker:
         if self.count > 1:
             torch.distributed.all_reduce(values)
         return values
+
+    def gather(self, value: T) -> list[T]:
+        """The values of all workers, by rank, on each of them."""
+        if self.count == 1:
+            return [value]
+        gathered: list[Any] = [None] * self.count
+        torch.distributed.all_gather_object(gathered, value)
+        return gathered
 
 
 @dataclass(frozen=True)
@@ -133,6 +143,9 @@ class TrainingObjective(Protocol[Batch]):
     def evaluate(self, model: Any, worker: Worker) -> Evaluation:
         """Evaluate the model; called where `evaluates`."""
 
+    def log_values(self, worker: Worker) -> Line:
+        """Further values for the next line of the log, equal on every worker; called by all of them."""
+
 
 @dataclass(frozen=True)
 class LoopPlace:
@@ -141,7 +154,7 @@ class LoopPlace:
     Attributes:
         storage: how.
         output: folder or prefix of the run.
-        tokenizer: folder or prefix with the tokenizer's files, which every checkpoint gets a copy of.
+        tokenizer: folder or prefix with the tokenizer and `config.json`; every checkpoint gets a copy of the tokenizer.
         threads: of PyTorch in each worker; None shares the machine's cores among its workers.
     """
 
@@ -269,7 +282,7 @@ class TrainingLoop(Generic[Batch]):
                 f"the loss is NaN or infinite at step {step}: try a lower --learning-rate or "
                 "--new-parts-learning-rate, more --warmup-fraction, or --dtype float32"
             )
-        seconds = logged.seconds()
+        seconds, further = logged.seconds(), self.objective.log_values(self.worker)
         if self.log is not None:
             self.log.add(
                 {
@@ -279,6 +292,7 @@ class TrainingLoop(Generic[Batch]):
                     **rates,
                     "windows_per_second": round(windows / seconds, 3),
                     "seconds_per_step": round(seconds / logged.steps, 4),
+                    **further,
                 }
             )
 
@@ -314,7 +328,7 @@ class TrainingLoop(Generic[Batch]):
 
     def _save(self, folder: Path) -> None:
         self.result.save_pretrained(folder)
-        LayoutLMv2Tokenizer.from_pretrained(self.place.tokenizer).save_pretrained(folder)
+        load_tokenizer(self.place.tokenizer).save_pretrained(folder)
         LayoutLMv2ImageProcessor().save_pretrained(folder)
         state: dict[str, Any] = {"optimizer": self.optimizer.state_dict()}
         if self.average is not None:
