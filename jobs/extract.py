@@ -65,8 +65,8 @@ class Options(ReadingOptions, InputAccessOptions, FieldOptions, ExtractedOptions
     """Accept fields whose scores are right this often, such as 0.95, by the curve that jobs.calibrate stored in the
     checkpoint; the others are marked needs_review. By default no field is marked."""
     keep_pictures: bool = False
-    """Keep the model's view of each page, 224 x 224 pixels, in the column picture of pages/: 25 kB a page, of which
-    jobs.pretrain learns."""
+    """Keep the model's view of each page, 224 x 224 pixels, in the column picture of pages/, about 30 kB a page, for
+    pre-training."""
     max_document_megabytes: float = 1000.0
     """Larger files are not opened, in millions of bytes."""
     read_workers: int | None = None
