@@ -249,36 +249,41 @@ class _BufferedPages:
             raise ProcessingError("not_found", message) from error
 
     def row(self, position: int) -> Row:
-        """The columns `PAGE_COLUMNS` of a page.
+        """The columns `PAGE_COLUMNS` of a page but its picture.
 
         Raises:
             UnreadablePageError: its row group is damaged.
         """
+        table, row = self._place(position)
+        return table.slice(row, 1).drop_columns([PICTURE]).to_pylist()[0]
+
+    def picture(self, position: int) -> npt.NDArray[np.uint8] | None:
+        """The picture of a page, None if it has none.
+
+        Raises:
+            UnreadablePageError: it, or its row group, is damaged.
+        """
+        if position not in self._pictures:
+            table, row = self._place(position)
+            content = table[PICTURE][row].as_py()
+            if content is None:
+                return None
+            try:
+                self._pictures[position] = picture_array(content)
+            except ValueError as error:
+                uri, number = self._sources[self._places[position][0]]
+                raise UnreadablePageError(f"{uri}, row {row} of row group {number}: {error}") from error
+        return self._pictures[position]
+
+    def _place(self, position: int) -> tuple[pa.Table, int]:
+        """The row group of a page, and its row in it."""
         row_group, row = self._places[position]
         table, (uri, number) = self._row_groups[row_group], self._sources[row_group]
         if isinstance(table, DamagedFileError):
             raise UnreadablePageError(f"{table.message} (row group {number})")
         if row >= len(table):
             raise UnreadablePageError(f"{uri} has changed since training began: row group {number} has no row {row}")
-        return table.slice(row, 1).to_pylist()[0]
-
-    def picture(self, position: int) -> npt.NDArray[np.uint8] | None:
-        """The picture of a page, None if it has none.
-
-        Raises:
-            UnreadablePageError: it is damaged.
-        """
-        if position not in self._pictures:
-            content = self.row(position)[PICTURE]
-            if content is None:
-                return None
-            try:
-                self._pictures[position] = picture_array(content)
-            except ValueError as error:
-                row_group, row = self._places[position]
-                uri, number = self._sources[row_group]
-                raise UnreadablePageError(f"{uri}, row {row} of row group {number}: {error}") from error
-        return self._pictures[position]
+        return table, row
 
     def picture_of_another(self, position: int, random: np.random.Generator) -> npt.NDArray[np.uint8] | None:
         """The picture of a page that is drawn from the others of the buffer; None if there is no other picture."""
