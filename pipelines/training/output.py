@@ -65,8 +65,8 @@ def open_output(
         differences = describe_differences(old, new)
         if differences:
             raise OutputConflictError(
-                f"{output} was made with other options ({'; '.join(differences[:DIFFERENCES_NAMED])}): choose another "
-                "--output, or --overwrite to remove what is there"
+                f"{output} was made with other options or data ({'; '.join(differences[:DIFFERENCES_NAMED])}): choose "
+                "another --output, or --overwrite to remove what is there"
             )
         return earlier
     write_record(storage, output, record, name)
