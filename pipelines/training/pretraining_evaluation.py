@@ -15,7 +15,7 @@ from torch.nn import functional
 from pipelines.training.pretraining_inputs import PretrainingObjective
 from pipelines.training.pretraining_loader import LABELS, PretrainingBatch
 from pipelines.training.targets import IGNORED_TARGET
-from pipelines.training.training_loop import Worker
+from pipelines.training.training_objective import Worker
 
 LOGITS: dict[PretrainingObjective, str] = {
     "masked-words": "prediction_logits",

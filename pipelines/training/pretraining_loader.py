@@ -17,17 +17,15 @@ import pyarrow as pa
 import ray
 
 from model import LayoutLMv2Tokenizer
-from pipelines.documents.page_picture import picture_array
-from pipelines.errors import ProcessingError
 from pipelines.schema import MODEL_IMAGE_SHAPE, Row
 from pipelines.stages.infer import padded_length
 from pipelines.stages.model_loader import load_tokenizer
 from pipelines.stages.tokenize import TokenizeOptions, page_windows
 from pipelines.storage.files import Storage
-from pipelines.storage.tables import DamagedFileError, read_row_group
 from pipelines.training.augment import AugmentedVocabulary
 from pipelines.training.dataloader import augmented_vocabulary
 from pipelines.training.load_ahead import load_ahead
+from pipelines.training.pretraining_buffer import BufferedPages, UnreadablePageError
 from pipelines.training.pretraining_inputs import (
     COVER_COLOUR,
     OBJECTIVES,
@@ -38,14 +36,11 @@ from pipelines.training.pretraining_inputs import (
     lines_of_page,
     pretraining_example,
 )
-from pipelines.training.pretraining_pages import NEEDED_COLUMNS, PICTURE
 from pipelines.training.pretraining_plan import Buffer, PretrainingPlan
 from pipelines.training.targets import IGNORED_TARGET
 
 if TYPE_CHECKING:
     import torch
-
-PAGE_COLUMNS = (*NEEDED_COLUMNS, "width", "height")
 
 PLANNED = pa.schema(
     [
@@ -194,13 +189,17 @@ def load_buffers(block: pa.Table, storage: Storage, options: LoaderOptions) -> p
 
 
 def _micro_batches(planned: Row, storage: Storage, options: LoaderOptions) -> Iterator[Row]:
-    pages = _BufferedPages(planned, storage)
+    row_groups = list(zip(planned["files"], planned["row_groups"], strict=True))
+    rows = list(zip(planned["row_group_of_page"], planned["row_of_page"], strict=True))
+    pages = BufferedPages(storage, row_groups, rows)
     for number, (start, end) in enumerate(pairwise(planned["starts"])):
         lost: list[str] = []
         examples: list[PretrainingExample] = []
         for position in range(start, end):
             try:
-                example = _example(pages, position, options)
+                example = _example(
+                    pages, position, [options.seed, planned["epoch"], planned["pages"][position]], options
+                )
             except UnreadablePageError as error:
                 lost.append(str(error))
                 continue
@@ -218,89 +217,11 @@ def _micro_batches(planned: Row, storage: Storage, options: LoaderOptions) -> It
         }
 
 
-class UnreadablePageError(Exception):
-    """A page that its file does not give, though the file is there; the message names both."""
-
-
-class _BufferedPages:
-    """The pages of a buffer, by their position in it."""
-
-    def __init__(self, planned: Row, storage: Storage) -> None:
-        self.epoch: int = planned["epoch"]
-        self.numbers: list[int] = planned["pages"]
-        self._sources = list(zip(planned["files"], planned["row_groups"], strict=True))
-        self._row_groups = [self._read(storage, *source) for source in self._sources]
-        self._places = list(zip(planned["row_group_of_page"], planned["row_of_page"], strict=True))
-        self._pictures: dict[int, npt.NDArray[np.uint8]] = {}
-
-    def __len__(self) -> int:
-        return len(self.numbers)
-
-    @staticmethod
-    def _read(storage: Storage, uri: str, row_group: int) -> pa.Table | DamagedFileError:
-        try:
-            return read_row_group(storage, uri, row_group, PAGE_COLUMNS)
-        except DamagedFileError as error:
-            return error
-        except ProcessingError as error:
-            if error.kind != "not_found":
-                raise
-            message = f"{uri} is gone since training began: restore it, and the same command goes on"
-            raise ProcessingError("not_found", message) from error
-
-    def row(self, position: int) -> Row:
-        """The columns `PAGE_COLUMNS` of a page but its picture.
-
-        Raises:
-            UnreadablePageError: its row group is damaged.
-        """
-        table, row = self._place(position)
-        return table.slice(row, 1).drop_columns([PICTURE]).to_pylist()[0]
-
-    def picture(self, position: int) -> npt.NDArray[np.uint8] | None:
-        """The picture of a page, None if it has none.
-
-        Raises:
-            UnreadablePageError: it, or its row group, is damaged.
-        """
-        if position not in self._pictures:
-            table, row = self._place(position)
-            content = table[PICTURE][row].as_py()
-            if content is None:
-                return None
-            try:
-                self._pictures[position] = picture_array(content)
-            except ValueError as error:
-                uri, number = self._sources[self._places[position][0]]
-                raise UnreadablePageError(f"{uri}, row {row} of row group {number}: {error}") from error
-        return self._pictures[position]
-
-    def _place(self, position: int) -> tuple[pa.Table, int]:
-        """The row group of a page, and its row in it."""
-        row_group, row = self._places[position]
-        table, (uri, number) = self._row_groups[row_group], self._sources[row_group]
-        if isinstance(table, DamagedFileError):
-            raise UnreadablePageError(f"{table.message} (row group {number})")
-        if row >= len(table):
-            raise UnreadablePageError(f"{uri} has changed since training began: row group {number} has no row {row}")
-        return table, row
-
-    def picture_of_another(self, position: int, random: np.random.Generator) -> npt.NDArray[np.uint8] | None:
-        """The picture of a page that is drawn from the others of the buffer; None if there is no other picture."""
-        others = len(self) - 1
-        first = int(random.integers(max(1, others)))
-        for step in range(others):
-            try:
-                picture = self.picture((position + 1 + (first + step) % others) % len(self))
-            except UnreadablePageError:  # it is lost in its own place
-                continue
-            if picture is not None:
-                return picture
-        return None
-
-
-def _example(pages: _BufferedPages, position: int, options: LoaderOptions) -> PretrainingExample | None:
+def _example(pages: BufferedPages, position: int, seed: list[int], options: LoaderOptions) -> PretrainingExample | None:
     """What a page becomes, one of its windows; None if it has no words or no picture.
+
+    Args:
+        seed: of all that is drawn.
 
     Raises:
         UnreadablePageError: the page is damaged.
@@ -308,7 +229,7 @@ def _example(pages: _BufferedPages, position: int, options: LoaderOptions) -> Pr
     page, picture = pages.row(position), pages.picture(position)
     if not page["words"] or picture is None:
         return None
-    random = np.random.default_rng([options.seed, pages.epoch, pages.numbers[position]])
+    random = np.random.default_rng(seed)
     tokenizer = _tokenizer(options.tokenizer)
     cut = TokenizeOptions(max_length=tokenizer.model_max_length, stride=options.stride)
     windows = page_windows(tokenizer, page["words"], page["boxes"], cut)

@@ -18,7 +18,8 @@ from pipelines.training.pretraining_loader import LABELS, LoaderOptions, Pretrai
 from pipelines.training.pretraining_options import PretrainingOptions
 from pipelines.training.pretraining_pages import PageIndex
 from pipelines.training.pretraining_plan import PretrainingPlan
-from pipelines.training.training_loop import Evaluation, LoopPlace, Worker, run_loop
+from pipelines.training.training_loop import LoopPlace, run_loop
+from pipelines.training.training_objective import Evaluation, Worker
 
 LOSSES: dict[PretrainingObjective, str] = {
     "masked-words": "masked_word_loss",

@@ -17,7 +17,8 @@ from pipelines.training.example_cache import ExampleIndex
 from pipelines.training.initialization import InitializedModel, ModelInit, initialize_model
 from pipelines.training.metrics_log import Line
 from pipelines.training.options import TrainingOptions
-from pipelines.training.training_loop import Evaluation, LoopPlace, Worker, run_loop
+from pipelines.training.training_loop import LoopPlace, run_loop
+from pipelines.training.training_objective import Evaluation, Worker
 
 
 @dataclass(frozen=True)

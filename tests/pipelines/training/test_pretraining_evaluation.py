@@ -16,7 +16,7 @@ from pipelines.training.pretraining_curve import draw_pretraining_curve, pretrai
 from pipelines.training.pretraining_evaluation import evaluate_objectives
 from pipelines.training.pretraining_inputs import OBJECTIVES
 from pipelines.training.pretraining_loader import PretrainingBatch
-from pipelines.training.training_loop import Worker
+from pipelines.training.training_objective import Worker
 from tests.pipelines.datasets.drawn_corpus import TINY
 
 ALONE = Worker(0, 1, torch.device("cpu"))
