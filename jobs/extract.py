@@ -64,6 +64,9 @@ class Options(ReadingOptions, InputAccessOptions, FieldOptions, ExtractedOptions
     accept_precision: float | None = None
     """Accept fields whose scores are right this often, such as 0.95, by the curve that jobs.calibrate stored in the
     checkpoint; the others are marked needs_review. By default no field is marked."""
+    keep_pictures: bool = False
+    """Keep the model's view of each page, 224 x 224 pixels, in the column picture of pages/, about 30 kB a page, for
+    pre-training."""
     max_document_megabytes: float = 1000.0
     """Larger files are not opened, in millions of bytes."""
     read_workers: int | None = None
@@ -107,7 +110,8 @@ class Options(ReadingOptions, InputAccessOptions, FieldOptions, ExtractedOptions
         require_positive(self, positive)
         if self.retry_failed and self.overwrite:
             raise ValueError("--retry-failed keeps what --overwrite removes; give one of them")
-        extract = replace(self.extract_options(self.model, self.task, self.questions), access=self.input_access())
+        extract = self.extract_options(self.model, self.task, self.questions)
+        extract = replace(extract, keep_pictures=self.keep_pictures, access=self.input_access())
         check_options(extract)
         acceptance = accept_fields(self.model, self.task, self.accept_precision, self.decode)
         return RunOptions(

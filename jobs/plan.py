@@ -14,6 +14,7 @@ from pathlib import Path
 
 from jobs.cli import parse_options, require_positive
 from pipelines.planning.fleet import NodeType, Prices, Workload
+from pipelines.planning.pretraining import PretrainingWork
 from pipelines.planning.search import Limits, ModelChoice, Planner
 from pipelines.planning.stage_costs import SHIPPED, StageCosts, on_faster_cores, stage_costs_of_run, with_gpu_seconds
 from pipelines.planning.summary import plan_as_json, plan_as_text
@@ -70,6 +71,15 @@ class Options:
     """The most gpu nodes of a fleet."""
     model_on: ModelChoice = "auto"
     """gpu: on gpu nodes; cpu: on the ocr nodes' cores; auto: whichever is cheaper."""
+    pretrain_epochs: float | None = None
+    """Passes of jobs.pretrain over the pages once they are extracted; by default none is planned."""
+    pretrain_gpus: int = 8
+    """GPUs that pre-train together."""
+    pretrain_windows_per_second: float = 200.0
+    """Windows that one GPU learns in a second, as metrics.jsonl has them; the default is an assumption, for the sizes
+    of the published base model in bfloat16."""
+    pretrain_gpu_price: float = 2.50
+    """Price of one of these GPUs in US dollars an hour, its share of the machine included; an example."""
     seed: int = 0
     """Seed of the simulation."""
     output: Path | None = None
@@ -115,18 +125,34 @@ class Options:
             costs = with_gpu_seconds(costs, self.gpu_page_seconds)
         return on_faster_cores(costs, self.core_speed)
 
+    def pretraining(self) -> PretrainingWork | None:
+        """The pre-training on the pages; None where none is planned.
+
+        Raises:
+            ValueError: invalid options.
+        """
+        names = ("pretrain_epochs", "pretrain_gpus", "pretrain_windows_per_second")
+        require_positive(self, names)
+        if self.pretrain_epochs is None:
+            return None
+        speed, price = self.pretrain_windows_per_second, self.pretrain_gpu_price
+        return PretrainingWork(self.pages, self.pretrain_epochs, self.pretrain_gpus, speed, price)
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the job; returns the exit status."""
     options = parse_options(Options, __doc__, arguments)
     try:
         workload, prices, costs = options.workload(), options.prices(), options.costs()
+        pretraining = options.pretraining()
         limits = Limits(options.deadline_hours, options.max_ocr_nodes, options.max_gpu_nodes, options.model_on)
         plan = Planner(workload, costs, prices, limits, seed=options.seed).plan()
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     summary = plan_as_json(plan, workload, costs, prices, limits, options.head_gigabytes)
+    if pretraining is not None:
+        summary["pretraining"] = pretraining.as_json()
     text = plan_as_text(summary)
     print(text)
     if options.output is not None:

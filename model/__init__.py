@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from model.auto import AutoImageProcessor as AutoImageProcessor
     from model.auto import AutoModel as AutoModel
     from model.auto import AutoModelForDocumentQuestionAnswering as AutoModelForDocumentQuestionAnswering
+    from model.auto import AutoModelForPreTraining as AutoModelForPreTraining
     from model.auto import AutoModelForQuestionAnswering as AutoModelForQuestionAnswering
     from model.auto import AutoModelForRelationExtraction as AutoModelForRelationExtraction
     from model.auto import AutoModelForSequenceClassification as AutoModelForSequenceClassification
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from model.preprocessing.processor import LayoutLMv2Processor as LayoutLMv2Processor
     from model.preprocessing.tokenizer import LayoutLMv2Tokenizer as LayoutLMv2Tokenizer
     from model.preprocessing.tokenizer import LayoutLMv2TokenizerFast as LayoutLMv2TokenizerFast
+    from model.pretraining import LayoutLMv2ForPreTraining as LayoutLMv2ForPreTraining
     from model.random_seed import set_seed as set_seed
     from model.relation_extraction import LayoutLMv2ForRelationExtraction as LayoutLMv2ForRelationExtraction
 
@@ -39,6 +41,7 @@ _MODULES = {
     "AutoImageProcessor": "model.auto",
     "AutoModel": "model.auto",
     "AutoModelForDocumentQuestionAnswering": "model.auto",
+    "AutoModelForPreTraining": "model.auto",
     "AutoModelForQuestionAnswering": "model.auto",
     "AutoModelForRelationExtraction": "model.auto",
     "AutoModelForSequenceClassification": "model.auto",
@@ -46,6 +49,7 @@ _MODULES = {
     "AutoProcessor": "model.auto",
     "AutoTokenizer": "model.auto",
     "LayoutLMv2Config": "model.config",
+    "LayoutLMv2ForPreTraining": "model.pretraining",
     "LayoutLMv2ForQuestionAnswering": "model.heads",
     "LayoutLMv2ForRelationExtraction": "model.relation_extraction",
     "LayoutLMv2ForSequenceClassification": "model.heads",

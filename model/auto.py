@@ -115,6 +115,12 @@ class AutoModelForRelationExtraction(AutoModel):
     class_name = "LayoutLMv2ForRelationExtraction"
 
 
+class AutoModelForPreTraining(AutoModel):
+    """As `AutoModel`, with the three objectives of pre-training."""
+
+    class_name = "LayoutLMv2ForPreTraining"
+
+
 def check_model_type(source: Source, arguments: Mapping[str, Any]) -> None:
     """Refuse a checkpoint of another model type; a folder with a tokenizer or an image processor alone is accepted.
 

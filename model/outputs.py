@@ -148,3 +148,22 @@ class RelationExtractionOutput(ModelOutput):
     token_logits: torch.Tensor | None = None
     hidden_states: Tensors | None = None
     attentions: Tensors | None = None
+
+
+@_registered
+@dataclass(eq=False, repr=False)
+class LayoutLMv2ForPreTrainingOutput(ModelOutput):
+    """loss: scalar, the sum of the losses whose labels are given; masked_word_loss, alignment_loss, matching_loss:
+    scalars, each with its labels only; prediction_logits: [b, text tokens, vocab_size], with `labels` [masked tokens,
+    vocab_size]; alignment_logits: [b, text tokens, 2], not covered and covered; matching_logits: [b, 2], another
+    picture and the page's own; the rest as for the base model."""
+
+    loss: torch.Tensor | None = None
+    masked_word_loss: torch.Tensor | None = None
+    alignment_loss: torch.Tensor | None = None
+    matching_loss: torch.Tensor | None = None
+    prediction_logits: torch.Tensor | None = None
+    alignment_logits: torch.Tensor | None = None
+    matching_logits: torch.Tensor | None = None
+    hidden_states: Tensors | None = None
+    attentions: Tensors | None = None

@@ -29,11 +29,13 @@ from pipelines.schema import (
     TOKENIZED,
     Row,
     page_schema,
+    with_picture,
 )
 from pipelines.stages.base import StageFactory
 from pipelines.stages.count_pages import CountPages, ListingOptions, RejectOversized
 from pipelines.stages.fetch import Fetch
 from pipelines.stages.infer import Infer
+from pipelines.stages.keep_picture import KeepPicture
 from pipelines.stages.merge import Merge, MergeOptions
 from pipelines.stages.model_loader import load_config, load_model, load_model_decoding, load_tokenizer, model_labels
 from pipelines.stages.ocr import OCR_SHARE, Ocr
@@ -59,22 +61,24 @@ def extract_pages(pages: ray.data.Dataset, options: ExtractOptions, pools: Pools
         pools: how many workers of each kind.
 
     Returns:
-        One row a page, with the columns of `page_schema(options.task)`.
+        One row a page, with the columns of `page_schema(options.task, options.keep_pictures)`.
     """
     from pipelines.stages.ray_data import map_stage, map_stages  # loads Ray, which one document does without
 
-    read = map_stages(pages, read_steps(options), TOKENIZED, pools, "read")
-    inferred = map_stages(read, infer_steps(options, pools.infer_threads), INFERRED, pools, "infer")
-    return map_stage(inferred, partial(Merge, merge_options(options)), page_schema(options.task), pools)
+    tokenized, inferred = (with_picture(schema, options.keep_pictures) for schema in (TOKENIZED, INFERRED))
+    read = map_stages(pages, read_steps(options), tokenized, pools, "read")
+    answered = map_stages(read, infer_steps(options, pools.infer_threads), inferred, pools, "infer")
+    return map_stage(answered, merge_step(options), page_schema(options.task, options.keep_pictures), pools)
 
 
 def read_steps(options: ExtractOptions) -> tuple[StageFactory, ...]:
-    """Fetch, rasterize, OCR (unless it is forbidden), tokenize: all that happens to a page before the model.
+    """Fetch, rasterize, OCR (unless it is forbidden), keep the picture (if asked), tokenize: all before the model.
 
     What parses the document's bytes runs in a sandbox.
     """
     fetch = partial(Fetch, options.access.s3)
-    return fetch, partial(make_page_reader, options), partial(make_tokenize, options)
+    keep: tuple[StageFactory, ...] = (KeepPicture,) if options.keep_pictures else ()
+    return fetch, partial(make_page_reader, options), *keep, partial(make_tokenize, options)
 
 
 def count_steps(
@@ -150,6 +154,11 @@ def preview_pages(
         return previewed
     finally:
         sandbox.close()
+
+
+def merge_step(options: ExtractOptions) -> StageFactory:
+    """Merge, to the rows that are written."""
+    return partial(Merge, merge_options(options), ("picture",) if options.keep_pictures else ())
 
 
 def merge_options(options: ExtractOptions) -> MergeOptions:

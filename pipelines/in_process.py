@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import takewhile
@@ -18,12 +18,12 @@ from queue import SimpleQueue
 
 import pyarrow as pa
 
-from pipelines.extract import make_infer, make_page_reader, make_tokenize, merge_options
+from pipelines.extract import make_infer, make_page_reader, make_tokenize, merge_step
 from pipelines.options import ExtractOptions
-from pipelines.schema import INFERRED, TOKENIZED, page_schema
+from pipelines.schema import INFERRED, TOKENIZED, Row, page_schema, with_picture
 from pipelines.stages.base import StageRunner, rows_to_table, with_retries
 from pipelines.stages.fetch import Fetch
-from pipelines.stages.merge import Merge
+from pipelines.stages.keep_picture import KeepPicture
 
 RETRY_PAUSES_SECONDS = (2.0,)
 """A block that the machine or the storage is at fault for is read again once."""
@@ -36,13 +36,16 @@ class BlockReader:
         """`should_continue`: once it returns False, the page that is being read fails and the rest are left out."""
         self._fetch = Fetch(options.access.s3)
         self._sandbox, self._tokenize = make_page_reader(options), make_tokenize(options)
+        self._keep_pictures = options.keep_pictures
         self._should_continue = should_continue
 
     def __call__(self, block: pa.Table) -> pa.Table:
         # Without this, each page that is left would start a sandbox only to end it.
         rows = takewhile(lambda _: self._should_continue(), block.to_pylist())
-        fetched = self._fetch(rows)
-        return rows_to_table(self._tokenize(self._sandbox(fetched, self._should_continue)), TOKENIZED)
+        read: Iterable[Row] = self._sandbox(self._fetch(rows), self._should_continue)
+        if self._keep_pictures:
+            read = KeepPicture()(read)
+        return rows_to_table(self._tokenize(read), with_picture(TOKENIZED, self._keep_pictures))
 
     def close(self) -> None:
         """End the sandbox's process."""
@@ -85,8 +88,9 @@ def extract_blocks(
     pool = ThreadPoolExecutor(readers, thread_name_prefix="reads")
     try:
         reading = pool.map(read, blocks)
-        infer = StageRunner((partial(make_infer, options, available_cores()),), INFERRED)
-        merge = StageRunner((partial(Merge, merge_options(options)),), page_schema(options.task))
+        inferred = with_picture(INFERRED, options.keep_pictures)
+        infer = StageRunner((partial(make_infer, options, available_cores()),), inferred)
+        merge = StageRunner((merge_step(options),), page_schema(options.task, options.keep_pictures))
         for tokenized in reading:
             yield merge(infer(tokenized))
     finally:

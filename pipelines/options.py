@@ -47,6 +47,7 @@ class ExtractOptions:
         stride: tokens that neighbouring windows of a long page share.
         decode: what gets a label: words, segments of lines, or what the checkpoint says.
         min_read_quality: pages that were read less well than this, 0 to 1, are marked `needs_review`.
+        keep_pictures: the rows have the model's image of the page, in the column `picture`.
         limits: what reading one page may cost.
         access: how documents are reached.
     """
@@ -57,6 +58,7 @@ class ExtractOptions:
     stride: int = 128
     decode: DecodeChoice = "auto"
     min_read_quality: float = 0.0
+    keep_pictures: bool = False
     limits: PageLimits = field(default_factory=PageLimits)
     rasterize: RasterizeOptions = field(default_factory=RasterizeOptions)
     ocr: OcrOptions = field(default_factory=OcrOptions)

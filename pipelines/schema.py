@@ -182,6 +182,7 @@ EMPTY_RESULT: Row = {
         *(field.name for field in _READ),
         *(field.name for fields in TASK_COLUMNS.values() for field in fields),
         "model_image",
+        "picture",
         "page_image",
         "ocr_regions",
         "windows",
@@ -190,12 +191,17 @@ EMPTY_RESULT: Row = {
 }
 
 
-def page_schema(task: Task) -> pa.Schema:
+def with_picture(schema: pa.Schema, keep_pictures: bool) -> pa.Schema:
+    """The schema, with the column `picture` if pictures are kept: a PNG of the model's image, red, green, blue."""
+    return schema.append(pa.field("picture", pa.binary())) if keep_pictures else schema
+
+
+def page_schema(task: Task, keep_pictures: bool = False) -> pa.Schema:
     """The columns of `pages/*.parquet` for a task."""
     identity = [field for field in PAGE_TO_DO if field.name != "media_type"]
     review = pa.field("needs_review", pa.bool_())
     model = [pa.field("model", pa.string()), pa.field("seconds", SECONDS)]
-    return pa.schema([*identity, *_READ, *TASK_COLUMNS[task], *_STATUS, review, *model])
+    return with_picture(pa.schema([*identity, *_READ, *TASK_COLUMNS[task], *_STATUS, review, *model]), keep_pictures)
 
 
 LISTED = pa.schema(

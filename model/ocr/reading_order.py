@@ -61,8 +61,28 @@ def reading_order(boxes: Sequence[Box]) -> list[int]:
     """
     if not boxes:
         return []
-    unit = median(max(box[3] - box[1], 0) for box in boxes) or 1.0
-    return [word for segment in _columns(_segments(boxes, unit), MAX_COLUMN_DEPTH) for word in segment.words]
+    return [word for segment in _columns(_segments(boxes, _unit(boxes)), MAX_COLUMN_DEPTH) for word in segment.words]
+
+
+def line_segments(boxes: Sequence[Box]) -> list[tuple[int, ...]]:
+    """The words that stand close together on a line, as indices into `boxes`, each from left to right.
+
+    Columns, and cells of a table's row, are different segments of a line.
+
+    Args:
+        boxes: as in `reading_order`.
+
+    Returns:
+        Each index once; the segments from left to right by their first word.
+    """
+    if not boxes:
+        return []
+    return [segment.words for segment in _segments(boxes, _unit(boxes))]
+
+
+def _unit(boxes: Sequence[Box]) -> float:
+    """The median height of the words."""
+    return median(max(box[3] - box[1], 0) for box in boxes) or 1.0
 
 
 def _segments(boxes: Sequence[Box], unit: float) -> list[_Segment]:

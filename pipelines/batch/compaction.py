@@ -37,7 +37,7 @@ COMPACTED_BYTES = 256_000_000
 WORKERS = 4
 """Files that are compacted at a time, on a cluster."""
 
-ROW_GROUP_PAGES = 1_000
+ROW_GROUP_PAGES, ROW_GROUP_PAGES_WITH_PICTURES = 1_000, 250
 """Pages that a reader of the file gets at once: some megabytes."""
 
 
@@ -111,7 +111,9 @@ def _write_kept(storage: Storage, output: str, compaction: Compaction) -> Writte
     counted = list[pa.Table]()
     with storage.written_file(page_uri(output, compaction.name)) as path:
         with pq.ParquetWriter(path, compaction.schema, compression="zstd") as writer:
-            for table in _row_groups(_kept_rows(storage, output, compaction)):
+            has_pictures = "picture" in compaction.schema.names
+            pages = ROW_GROUP_PAGES_WITH_PICTURES if has_pictures else ROW_GROUP_PAGES
+            for table in _row_groups(_kept_rows(storage, output, compaction), pages):
                 writer.write_table(table, row_group_size=len(table))
                 counted.append(table.select(PAGE_COLUMNS))
         size_bytes = path.stat().st_size
@@ -147,13 +149,13 @@ def _with_schema(table: pa.Table, schema: pa.Schema, name: str) -> pa.Table:
     return pa.Table.from_arrays(columns, schema=schema)
 
 
-def _row_groups(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
-    """The rows of all tables in tables of about `ROW_GROUP_PAGES`."""
+def _row_groups(tables: Iterator[pa.Table], pages: int) -> Iterator[pa.Table]:
+    """The rows of all tables in tables of about so many pages."""
     waiting: list[pa.Table] = []
     for table in tables:
-        for start in range(0, len(table), ROW_GROUP_PAGES):
-            waiting.append(table.slice(start, ROW_GROUP_PAGES))
-            if sum(map(len, waiting)) >= ROW_GROUP_PAGES:
+        for start in range(0, len(table), pages):
+            waiting.append(table.slice(start, pages))
+            if sum(map(len, waiting)) >= pages:
                 yield pa.concat_tables(waiting)
                 waiting = []
     if waiting:

@@ -56,7 +56,10 @@ class RunOptions:
         for name in ("device", "threads", "batch_tokens"):
             del extract["infer"][name]
         del extract["limits"], extract["access"]
-        if self.extract.decode == "auto":  # what the checkpoint says; outputs of earlier versions have no such option
+        # Outputs of earlier versions have no such options, and are completed by the defaults.
+        if self.extract.decode == "auto":  # what the checkpoint says
             del extract["decode"]
+        if not self.extract.keep_pictures:
+            del extract["keep_pictures"]
         options = {"extract": extract, "listing": asdict(self.listing), "limit": self.limit}
         return json.loads(json.dumps(options))

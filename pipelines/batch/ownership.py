@@ -27,7 +27,7 @@ from pipelines.storage.files import Storage, is_s3, join_uri
 
 logger = logging.getLogger(__name__)
 
-SAME_FOR_ALL_PAGES = ("model", "extract.model", "extract.task", "extract.questions")
+SAME_FOR_ALL_PAGES = ("model", "extract.model", "extract.task", "extract.questions", "extract.keep_pictures")
 """Options that a retry cannot change: the columns and the meaning of the rows depend on them."""
 
 

@@ -136,7 +136,8 @@ def make_compactor(storage: Storage, options: RunOptions, record: dict[str, Any]
             with one_at_a_time:
                 with_retries(partial(compact, storage, options.output, compaction), RETRY_PAUSES_SECONDS)
 
-    return Compactor(record["run_id"], page_schema(options.extract.task), row_options(record), run)
+    schema = page_schema(options.extract.task, options.extract.keep_pictures)
+    return Compactor(record["run_id"], schema, row_options(record), run)
 
 
 def compact_on_cluster(storage: Storage, output: str, compaction: Compaction) -> None:

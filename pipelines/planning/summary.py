@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from pipelines.planning.fleet import Prices, Workload
+from pipelines.planning.pretraining import pretraining_as_text
 from pipelines.planning.search import Limits, Plan, Point
 from pipelines.planning.stage_costs import StageCosts
 from pipelines.planning.storage_requests import BYTES_A_PAGE, PASSES, storage_requests
@@ -97,7 +98,12 @@ def plan_as_text(summary: dict[str, Any]) -> str:
         lines.insert(1, "NO ALLOWED FLEET MEETS THE DEADLINE; the fastest that was found:")
     if summary["jobs"] > 1:
         lines += ["", f"The driver keeps some bytes of each document: split the input into {summary['jobs']} jobs."]
-    return "\n".join([*lines, "", "Assumptions:", *(f"  - {line}" for line in summary["assumptions"])])
+    assumed = list(summary["assumptions"])
+    if "pretraining" in summary:
+        lines += ["", "Pre-training on the extracted pages:", ""]
+        lines += pretraining_as_text(summary["pretraining"])
+        assumed += summary["pretraining"]["assumptions"]
+    return "\n".join([*lines, "", "Assumptions:", *(f"  - {line}" for line in assumed)])
 
 
 def _requests(workload: Workload, prices: Prices) -> dict[str, Any]:

@@ -104,6 +104,12 @@ def read_row_groups(storage: Storage, uri: str, columns: Sequence[str] | None = 
             yield _read_columns(file, columns, number)
 
 
+def read_row_group(storage: Storage, uri: str, number: int, columns: Sequence[str] | None = None) -> pa.Table:
+    """One row group of a Parquet file. Arguments and errors as in `read_row_groups`."""
+    with _opened(storage, uri) as opened:
+        return _read_columns(pq.ParquetFile(opened), columns, number)
+
+
 def read_metadata(storage: Storage, uri: str) -> pq.FileMetaData:
     """What the end of a Parquet file says. Raises as `read_row_groups` does."""
     with _opened(storage, uri) as file:

@@ -6,7 +6,6 @@ micro batches of the plan -> [ load pages -> mix -> augment -> collate ] -> rows
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cache, partial
 from itertools import islice
@@ -15,10 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import ray.data
+import ray
 
 from model import LayoutLMv2Tokenizer
-from pipelines.runtime.pools import TASK_CPUS
 from pipelines.schema import MODEL_IMAGE_SHAPE, Row, Task
 from pipelines.stages.infer import padded_length
 from pipelines.stages.tokenize import TokenizeOptions, page_windows
@@ -26,13 +24,13 @@ from pipelines.storage.files import Storage
 from pipelines.training.augment import AugmentedVocabulary, AugmentOptions, WindowArrays, augment_window
 from pipelines.training.batch_plan import BatchPlan, micro_batches_for_rank
 from pipelines.training.example_cache import ExampleReader
+from pipelines.training.load_ahead import load_ahead
 from pipelines.training.page_mixing import LabelledWords, PageMixingOptions, mix_pages
 from pipelines.training.targets import IGNORED_TARGET, Objective, answer_span, hidden_words, token_targets
 
 if TYPE_CHECKING:
     import torch
 
-TASKS_AT_A_TIME = 2
 WINDOWS_PER_TASK = 16
 WINDOWS_PER_DATASET = 512
 """Windows that one Dataset loads, about 90 MB; the next Dataset loads while they are used."""
@@ -132,55 +130,33 @@ class TrainingBatch:
     own_targets: int
     tensors: dict[str, torch.Tensor]
 
+    @property
+    def own_windows(self) -> int:
+        """Windows that are learned from."""
+        return len(self.tensors["input_ids"]) if self.own_targets else 0
+
 
 def iter_batches(
     plan: BatchPlan, first: int, end: int, rank: int, workers: int, storage: Storage, options: DataLoaderOptions
 ) -> Iterator[TrainingBatch]:
     """One worker's micro batches of the steps from `first` to `end` (excluded), in order, loaded ahead of their use."""
-    # Each Dataset is executed to its end: one that waits for its consumer keeps a core of this process busy.
     steps = max(1, WINDOWS_PER_DATASET // plan.options.batch_size)
-    starts = range(first, end, steps)
-    loader = ThreadPoolExecutor(1, thread_name_prefix="dataloader")
-    try:
-
-        def load(start: int) -> Future[list[ray.ObjectRef[pa.Table]]]:
-            rows = planned_rows(plan, start, min(end, start + steps), rank, workers)
-            size = max(1, WINDOWS_PER_TASK // plan.options.micro_batch_size)
-            return loader.submit(_loaded, rows, size, storage, options)
-
-        loading = load(first) if starts else None
-        for start in starts:
-            assert loading is not None
-            blocks = loading.result()
-            loading = load(start + steps) if start + steps < end else None
-            while blocks:
-                block = ray.get(blocks.pop(0))
-                for row in range(block.num_rows):
-                    yield training_batch(block.slice(row, 1))
-    finally:
-        loader.shutdown(wait=False, cancel_futures=True)
+    size = max(1, WINDOWS_PER_TASK // plan.options.micro_batch_size)
+    spans = (
+        _planned_blocks(planned_rows(plan, start, min(end, start + steps), rank, workers), size)
+        for start in range(first, end, steps)
+    )
+    for blocks in load_ahead(spans, partial(load_micro_batches, storage=storage, options=options)):
+        while blocks:
+            block = ray.get(blocks.pop(0))
+            for row in range(block.num_rows):
+                yield training_batch(block.slice(row, 1))
 
 
-def _loaded(
-    rows: Iterator[Row], size: int, storage: Storage, options: DataLoaderOptions
-) -> list[ray.ObjectRef[pa.Table]]:
-    """Load rows of `PLANNED`, `size` in a task: tables of `MICRO_BATCH` in the same order, in Ray's object store."""
-    blocks = []
+def _planned_blocks(rows: Iterator[Row], size: int) -> Iterator[pa.Table]:
+    """Rows of `PLANNED` in tables of `size`."""
     while chunk := list(islice(rows, size)):
-        blocks.append(pa.Table.from_pylist(chunk, schema=PLANNED))
-    # from_arrow would start a task of one CPU for each block, and hang where the workers hold most of the CPUs.
-    dataset = ray.data.from_blocks(blocks)
-    context = dataset.context
-    context.target_max_block_size = None
-    context.enable_progress_bars = False
-    context.execution_options.preserve_order = True
-    return dataset.map_batches(
-        partial(load_micro_batches, storage=storage, options=options),
-        batch_size=None,
-        batch_format="pyarrow",
-        num_cpus=TASK_CPUS,
-        compute=ray.data.TaskPoolStrategy(size=TASKS_AT_A_TIME),
-    ).to_arrow_refs()
+        yield pa.Table.from_pylist(chunk, schema=PLANNED)
 
 
 def planned_rows(plan: BatchPlan, first: int, end: int, rank: int, workers: int) -> Iterator[Row]:

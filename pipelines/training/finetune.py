@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -25,16 +26,15 @@ from pipelines.runtime.ray_data import set_data_context
 from pipelines.storage.files import Storage, join_uri
 from pipelines.training.batch_plan import BatchPlan
 from pipelines.training.dev_evaluation import DevSplit
-from pipelines.training.errors import TrainingError
 from pipelines.training.example_cache import ExampleIndex, annotations_hash, prepare_examples
-from pipelines.training.initialization import inherited_decoding
+from pipelines.training.initialization import inherited_decoding, init_config
 from pipelines.training.options import FinetuneOptions, TrainingOptions
 from pipelines.training.output import EXAMPLES, keep_best_model, open_output, write_record, write_start
 from pipelines.training.progress_monitor import monitor_progress
 from pipelines.training.ray_trainer import fit
 from pipelines.training.resume import forget_removed_checkpoints
 from pipelines.training.scaling import plan_scaling
-from pipelines.training.trainer import TrainingJob
+from pipelines.training.trainer import TrainingJob, train
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ def finetune(options: FinetuneOptions) -> dict[str, Any]:
     }
     if not options.overwrite:
         forget_removed_checkpoints(storage, options.output)
-    earlier = open_output(storage, options, record)
+    earlier = open_output(storage, options.output, record, options.overwrite)
     if earlier is not None and earlier["status"] == "done":
         logger.info("this run is finished already; --overwrite does it again")
         return earlier
@@ -72,7 +72,8 @@ def finetune(options: FinetuneOptions) -> dict[str, Any]:
     if options.training.synchronize_batch_norm and not scaling.use_gpu:
         raise ValueError("--synchronize-batch-norm needs GPUs, which this cluster has none of")
     set_data_context()
-    tokenizer = write_start(storage, options, labels)
+    config = init_config(options.start, options.training.task, labels)
+    tokenizer = write_start(storage, options.output, options.start, config)
     examples = {split: _examples(storage, options, split, corpus, tokenizer) for split, corpus in splits.items()}
     plan = BatchPlan(_counted(examples[options.train_split], options.training), options.training.batches)
     steps = options.training.total_steps(plan.steps_per_epoch)
@@ -94,10 +95,8 @@ def finetune(options: FinetuneOptions) -> dict[str, Any]:
         threads=options.threads,
     )
     with monitor_progress(storage, options.output, steps, f"{options.preprocess.dataset} {options.train_split}"):
-        result = fit(job, options.output, scaling)
-    if result.return_value is not None:
-        raise TrainingError(str(result.return_value))
-    record |= {"status": "done", "finished": now(), **keep_best_model(storage, options.output, result)}
+        checkpoints = fit(partial(train, job), storage, options.output, scaling)
+    record |= {"status": "done", "finished": now(), **keep_best_model(storage, options.output, checkpoints)}
     decoding = inherited_decoding(options.start, options.training.task, labels)
     if decoding is not None:
         storage.write(join_uri(record["model"], DECODING_NAME), decoding_json(decoding).encode())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -111,9 +112,19 @@ def init_config(start: ModelInit, task: Task, labels: tuple[str, ...]) -> Layout
         "label2id": {name: index for index, name in enumerate(names)},
         "problem_type": "single_label_classification" if task == "sequence-classification" else None,
     }
+    return _config(start, fixed, task)
+
+
+def pretraining_config(start: ModelInit) -> LayoutLMv2Config:
+    """The configuration of a model for pre-training, whose heads have no labels. Raises as `init_config`."""
+    return _config(start, {}, "token-classification")
+
+
+def _config(start: ModelInit, fixed: dict[str, Any], task: Task) -> LayoutLMv2Config:
     given = _read_config(start.config) if start.config else {}
-    for name in (*fixed, "num_labels", "architectures", "dtype", "torch_dtype", "model_type"):
+    for name in ("id2label", "label2id", "problem_type", "num_labels", "architectures", "dtype", "torch_dtype"):
         given.pop(name, None)
+    given.pop("model_type", None)
     if start.kind == "checkpoint":
         return LayoutLMv2Config.from_pretrained(resolve_checkpoint(start.source, weights=False)).replace(**fixed)
     if start.kind == "text":
@@ -139,11 +150,19 @@ def check_init(start: ModelInit, task: Task) -> None:
         CheckpointError: a file cannot be read.
         ValueError: invalid values.
     """
+    _check(getattr(model_package, MODEL_CLASSES[task]), init_config(start, task, ANY_LABELS))
+
+
+def check_pretraining_init(start: ModelInit) -> None:
+    """As `check_init`, for pre-training."""
+    _check(model_package.LayoutLMv2ForPreTraining, pretraining_config(start))
+
+
+def _check(model_class: Any, config: LayoutLMv2Config) -> None:
     import torch
 
-    model_class: Any = getattr(model_package, MODEL_CLASSES[task])
     with torch.device("meta"):
-        model_class(init_config(start, task, ANY_LABELS))
+        model_class(config)
 
 
 def init_tokenizer(start: ModelInit, config: LayoutLMv2Config) -> LayoutLMv2Tokenizer:
@@ -171,18 +190,38 @@ def initialize_model(
 
     The head of a checkpoint is kept if it has the labels of the corpus, in any order.
     """
+
+    def fit_head(model: Any) -> set[str]:
+        if objective != "labels" or not labels:
+            return set()
+        return _fit_head(model, task, model_labels(start.source, task), labels)
+
+    return _initialized(model_class_of(task, objective), init_config(start, task, labels), start, seed, fit_head)
+
+
+def initialize_pretraining_model(start: ModelInit, seed: int) -> InitializedModel:
+    """The model to pre-train, equal in every process; the heads of a checkpoint of another class are new."""
+    config = pretraining_config(start)
+    return _initialized(model_package.LayoutLMv2ForPreTraining, config, start, seed, lambda _: set())
+
+
+def _initialized(
+    model_class: Any, config: LayoutLMv2Config, start: ModelInit, seed: int, fit_head: Callable[[Any], set[str]]
+) -> InitializedModel:
+    """A model of a class from its start.
+
+    Args:
+        fit_head: changes what was loaded from a checkpoint; returns the names of further new parameters.
+    """
     import torch
 
-    model_class = model_class_of(task, objective)
-    config = init_config(start, task, labels)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         if start.kind == "checkpoint":
             folder = resolve_checkpoint(start.source)
             model = model_class.from_pretrained(folder, config=config, ignore_mismatched_sizes=True)
             new = set(model.new_tensors)
-            if objective == "labels" and labels:
-                new |= _fit_head(model, task, model_labels(start.source, task), labels)
+            new |= fit_head(model)
         else:
             model = model_class(config).eval()
             new = {name for name, _ in model.named_parameters()}

@@ -79,24 +79,20 @@ class OptimizerOptions:
 
 
 @dataclass(frozen=True)
-class TrainingOptions:
-    """How a model is trained; two runs with equal options give equal weights.
+class LoopOptions:
+    """How long and in which steps a model is trained, whatever it learns.
 
     Attributes:
-        task: which head.
-        objective: "masked-words" trains the head that predicts hidden words instead, and evaluates nothing.
         epochs, steps: how long to train; exactly one of the two is given.
         dtype: of the arithmetic; weights are float32 in any case.
         gradient_checkpointing: recompute each layer in the backward pass, which takes less memory and more time.
         synchronize_batch_norm: share batch statistics between the workers and train the normalisation; GPUs only.
         seed: of new parameters, order, dropout and augmentation.
-        evaluate_every: steps between evaluations on the dev split; None is once an epoch.
+        evaluate_every: steps between evaluations; None is once an epoch.
         checkpoint_every: steps between checkpoints; every evaluation makes one too.
         log_every: steps between lines of the log.
     """
 
-    task: Task = "token-classification"
-    objective: Objective = "labels"
     epochs: int | None = None
     steps: int | None = None
     dtype: Literal["float32", "bfloat16"] = "float32"
@@ -108,12 +104,27 @@ class TrainingOptions:
     log_every: int = 10
     batches: BatchOptions = field(default_factory=BatchOptions)
     optimizer: OptimizerOptions = field(default_factory=OptimizerOptions)
-    augment: AugmentOptions = field(default_factory=AugmentOptions)
-    page_mixing: PageMixingOptions = field(default_factory=PageMixingOptions)
 
     def total_steps(self, steps_per_epoch: int) -> int:
         """Updates of the weights in the whole run."""
         return self.steps if self.steps is not None else (self.epochs or 1) * steps_per_epoch
+
+
+@dataclass(frozen=True)
+class TrainingOptions(LoopOptions):
+    """How a model is fine-tuned; two runs with equal options give equal weights.
+
+    Attributes:
+        task: which head.
+        objective: "masked-words" trains the head that predicts hidden words instead, and evaluates nothing.
+        augment: how windows are changed.
+        page_mixing: how pages are mixed with others.
+    """
+
+    task: Task = "token-classification"
+    objective: Objective = "labels"
+    augment: AugmentOptions = field(default_factory=AugmentOptions)
+    page_mixing: PageMixingOptions = field(default_factory=PageMixingOptions)
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from typing import Any
 
 import pyarrow.fs
@@ -19,7 +18,6 @@ from pipelines.errors import ProcessingError, infrastructure_error
 from pipelines.storage.files import Storage, is_s3
 from pipelines.training.errors import TrainingError
 from pipelines.training.output import CHECKPOINTS
-from pipelines.training.trainer import TrainingJob, train
 
 CPU_WORKER_ENVIRONMENT = {
     "MALLOC_MMAP_MAX_": "0",
@@ -36,17 +34,21 @@ WORKER_FAILURES = 3
 """How often the workers are started again from the last checkpoint after one of them died."""
 
 
-def fit(job: TrainingJob, output: str, scaling: ray.train.ScalingConfig) -> Any:
-    """Train, from the last checkpoint under `output` if there is one; returns Ray Train's `Result`.
+def fit(
+    loop: Callable[[], str | None], storage: Storage, output: str, scaling: ray.train.ScalingConfig
+) -> list[tuple[ray.train.Checkpoint, dict[str, Any]]]:
+    """Train, from the last checkpoint under `output` if there is one; returns the kept checkpoints and their metrics.
+
+    Args:
+        loop: what each worker runs; it returns None, or why it cannot continue.
 
     Raises:
-        TrainingError: the workers failed too often; the message says what they raised.
+        TrainingError: a worker cannot continue, the workers failed too often, or there is no checkpoint in the end.
     """
-    filesystem, path = storage_filesystem(job.storage, output)
-    loop: Any = partial(train, job)
+    filesystem, path = storage_filesystem(storage, output)
     environment: Any = {} if scaling.use_gpu else {"worker_runtime_env": {"env_vars": CPU_WORKER_ENVIRONMENT}}
     trainer = ray.train.torch.TorchTrainer(
-        loop,
+        loop,  # type: ignore[arg-type]
         scaling_config=scaling,
         run_config=ray.train.RunConfig(
             name=CHECKPOINTS,
@@ -61,9 +63,14 @@ def fit(job: TrainingJob, output: str, scaling: ray.train.ScalingConfig) -> Any:
     )
     with _default_interrupts():
         try:
-            return trainer.fit()
+            result: Any = trainer.fit()
         except TrainingFailedError as error:
             raise TrainingError(failure_message(error)) from error
+    if result.return_value is not None:
+        raise TrainingError(str(result.return_value))
+    if not result.best_checkpoints:
+        raise TrainingError("training ended without a checkpoint")
+    return list(result.best_checkpoints)
 
 
 def failure_message(error: TrainingFailedError) -> str:

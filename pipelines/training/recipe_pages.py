@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import logging
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-
-import numpy as np
-from PIL import Image
 
 from model.ocr.engine import OcrOptions
 from model.ocr.page_reader import PageReader
@@ -20,7 +16,7 @@ from pipelines.datasets.registry import DATASETS, read_corpus
 from pipelines.datasets.synthetic_forms.pages import drawn_pages
 from pipelines.datasets.synthetic_forms.read_pages import read_drawn_pages
 from pipelines.datasets.types import LabelledPage, labelled_row
-from pipelines.schema import MODEL_IMAGE_SHAPE
+from pipelines.documents.page_picture import encode_picture
 from pipelines.stages.rasterize import RasterizeOptions
 from pipelines.stages.sandbox_protocol import PageLimits
 from pipelines.storage.files import Storage, join_uri
@@ -108,13 +104,5 @@ def _unlabelled(pages: Iterable[LabelledPage]) -> Iterator[tuple[LabelledPage, b
             questions=(),
             keys=(),
         )
-        yield page, _png(row["model_image"]), "train"
+        yield page, encode_picture(row["model_image"]), "train"
     read.close()
-
-
-def _png(model_image: bytes) -> bytes:
-    """A model image (blue-green-red planes) as a PNG file."""
-    planes = np.frombuffer(model_image, dtype=np.uint8).reshape(MODEL_IMAGE_SHAPE)
-    content = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(planes[::-1].transpose(1, 2, 0))).save(content, format="PNG")
-    return content.getvalue()

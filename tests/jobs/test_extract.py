@@ -134,6 +134,12 @@ def test_an_output_of_the_version_before_is_completed_by_the_default_decoding(tm
     assert asked.result_options()["extract"]["decode"] == "words"
 
 
+def test_an_output_without_pictures_is_completed_by_the_default_and_one_with_them_by_the_option(tmp_path: Path) -> None:
+    given = Options((str(tmp_path),), str(tmp_path / "out"), "untrained", text="layer")
+    assert "keep_pictures" not in given.run_options().result_options()["extract"]
+    assert replace(given, keep_pictures=True).run_options().result_options()["extract"]["keep_pictures"] is True
+
+
 def test_the_summary_says_what_was_accepted_and_what_is_to_review() -> None:
     counts = {"listed": 1, "ok": 1, "failed": 0, "by_error_kind": {}, "promised": 1, "missing": 0}
     record = {"documents": counts, "pages": counts, "pages_this_run": 1, "pages_per_second": 1.0, "model": "m"}

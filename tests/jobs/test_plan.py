@@ -57,6 +57,19 @@ def test_a_run_of_ones_own_replaces_the_shipped_figures(capsys: pytest.CaptureFi
     assert str(mine["figures"]["source"]).startswith("run mine")
 
 
+def test_pre_training_is_planned_on_the_pages_that_are_extracted(capsys: pytest.CaptureFixture[str]) -> None:
+    pretraining = ("--pretrain-epochs", "2", "--pretrain-gpus", "4", "--pretrain-windows-per-second", "100")
+    assert main([*FEWER, "--deadline-hours", "3", *pretraining, "--pretrain-gpu-price", "3"]) == 0
+    printed = capsys.readouterr().out
+    told = json.loads(printed.splitlines()[-1])["pretraining"]
+    assert told["gpu_hours"] == pytest.approx(300_000 * 2 / 100 / 3600, abs=0.01)
+    assert told["hours"] == pytest.approx(told["gpu_hours"] / 4, rel=0.01)
+    assert told["cost"] == pytest.approx(3 * told["gpu_hours"], rel=0.01)
+    assert "gpu hours            1.7" in printed and "pre-training: 100 windows a second and GPU" in printed
+    assert main([*FEWER, "--deadline-hours", "3"]) == 0
+    assert "Pre-training" not in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -64,6 +77,7 @@ def test_a_run_of_ones_own_replaces_the_shipped_figures(capsys: pytest.CaptureFi
         ("--pages", "10", "--scanned-fraction", "1.5", "--deadline-hours", "3"),
         (*MILLION, "--deadline-hours", "0"),
         (*MILLION, "--deadline-hours", "3", "--ocr-node-price", "-1"),
+        (*MILLION, "--deadline-hours", "3", "--pretrain-epochs", "0"),
         (*MILLION, "--deadline-hours", "3", "--run", "/nowhere/run.json"),
         (*MILLION, "--deadline-hours", "3", "--model-on", "gpu", "--max-gpu-nodes", "0"),
     ],

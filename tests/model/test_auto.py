@@ -12,6 +12,7 @@ from model import (
     AutoImageProcessor,
     AutoModel,
     AutoModelForDocumentQuestionAnswering,
+    AutoModelForPreTraining,
     AutoModelForQuestionAnswering,
     AutoModelForRelationExtraction,
     AutoModelForSequenceClassification,
@@ -26,6 +27,7 @@ from model.untrained import untrained_config
 
 MODELS = {
     AutoModel: "LayoutLMv2Model",
+    AutoModelForPreTraining: "LayoutLMv2ForPreTraining",
     AutoModelForTokenClassification: "LayoutLMv2ForTokenClassification",
     AutoModelForSequenceClassification: "LayoutLMv2ForSequenceClassification",
     AutoModelForQuestionAnswering: "LayoutLMv2ForQuestionAnswering",

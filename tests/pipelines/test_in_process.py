@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,7 +12,7 @@ from pipelines.in_process import extract_blocks
 from pipelines.options import ExtractOptions
 from pipelines.read import read_document
 from pipelines.runtime.pools import plan_pools
-from pipelines.schema import PAGE_TO_DO, Row
+from pipelines.schema import PAGE_TO_DO, Row, page_schema
 from pipelines.stages.rasterize import RasterizeOptions
 from pipelines.stages.sandbox_protocol import PageLimits
 
@@ -33,19 +34,21 @@ def without_seconds(table: pa.Table) -> list[Row]:
 
 @pytest.mark.xdist_group("ray")
 @pytest.mark.usefixtures("ray_cluster")
-def test_rows_are_those_of_the_pipeline_on_ray(samples_directory: Path) -> None:
+def test_rows_and_pictures_are_those_of_the_pipeline_on_ray(samples_directory: Path) -> None:
+    keeping = replace(UNTRAINED, keep_pictures=True)
     form, locked = samples_directory / "supplier-form.pdf", samples_directory / "form-with-password.pdf"
     blocks = [block_of((form, 0), (form, 2)), block_of((locked, 0)), block_of((form, 1))]
-    here = pa.concat_tables(extract_blocks(blocks, UNTRAINED))
+    here = pa.concat_tables(extract_blocks(blocks, keeping))
     pools = plan_pools(2, 0)
     on_ray = pa.concat_tables(
-        extract_pages(ray.data.from_blocks(blocks), UNTRAINED, pools).iter_batches(
+        extract_pages(ray.data.from_blocks(blocks), keeping, pools).iter_batches(
             batch_size=None, batch_format="pyarrow"
         )
     )
     order = [("document_id", "ascending"), ("page_index", "ascending")]
     assert without_seconds(here.sort_by(order)) == without_seconds(on_ray.sort_by(order))
-    assert here.schema == on_ray.schema
+    assert here.schema == on_ray.schema == page_schema("token-classification", keep_pictures=True)
+    assert [picture is None for picture in here["picture"].to_pylist()] == [False, False, True, False]
 
 
 def test_blocks_come_in_their_order_and_a_failed_page_costs_itself_alone(samples_directory: Path) -> None:
@@ -54,6 +57,7 @@ def test_blocks_come_in_their_order_and_a_failed_page_costs_itself_alone(samples
     tables = list(extract_blocks(blocks, UNTRAINED, readers=2))
     assert [table["page_index"].to_pylist() for table in tables] == [[2], [7], [0]]
     assert [table["status"][0].as_py() for table in tables] == ["ok", "failed", "ok"]
+    assert "picture" not in tables[0].schema.names, "pictures are kept on request only"
 
 
 def test_no_blocks_load_nothing() -> None:

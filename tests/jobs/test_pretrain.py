@@ -1,0 +1,269 @@
+"""`jobs.pretrain`: from kept pages to a checkpoint, the same weights whatever happens on the way."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load
+
+from jobs.extract import main as extract
+from jobs.pretrain import Options, main
+from model import LayoutLMv2ForPreTraining
+from pipelines.runtime.output_record import OutputConflictError
+from pipelines.schema import Row
+from pipelines.storage.files import Storage, join_uri
+from pipelines.training.initialization import choose_init, initialize_model
+from pipelines.training.metrics_log import read_metrics
+from pipelines.training.pretrain import pretrain
+from tests.conftest import REPOSITORY
+from tests.jobs.test_finetune import once, training_processes
+from tests.pipelines.datasets.drawn_corpus import write_tiny_config
+from tests.pipelines.training.kept_pages import kept_page, many_pages, write_kept_pages
+
+pytestmark = pytest.mark.xdist_group("ray")
+on_ray = pytest.mark.usefixtures("ray_cluster")
+
+STEPS, EVALUATED_EVERY = 8, 4
+WAIT_SECONDS = 180
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A run that ended: its options, what it returned, its lines and its weights."""
+
+    options: Options
+    record: dict[str, Any]
+
+    @property
+    def lines(self) -> list[dict[str, Any]]:
+        return read_metrics(Storage(), self.options.output)
+
+    @property
+    def weights(self) -> dict[str, torch.Tensor]:
+        return load(Storage().read(join_uri(self.options.output, "model", "model.safetensors")))
+
+    @property
+    def curve(self) -> list[tuple[int, dict[str, float]]]:
+        return [(line["step"], line["losses"]) for line in self.lines if "losses" in line]
+
+    @property
+    def evaluations(self) -> list[tuple[int, dict[str, Any]]]:
+        return [(line["step"], line["held_out"]) for line in self.lines if "held_out" in line]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pretrain")
+    write_kept_pages(str(folder / "kept"), corpus())
+    write_tiny_config(folder)
+    return folder
+
+
+def corpus() -> list[Row]:
+    """Pages of twelve documents; the picture of one page of a document that is learned is damaged."""
+    pages = many_pages(12, 3)
+    learned = max(pages, key=lambda page: page["document_id"][16:])  # held out are those where this is least
+    learned["picture"] = b"no image"
+    return pages
+
+
+def options_for(home: Path, output: str | Path, **values: Any) -> Options:
+    defaults: dict[str, Any] = {
+        "data": (str(home / "kept"),),
+        "output": str(output),
+        "config": str(home / "tiny.json"),
+        "steps": STEPS,
+        "batch_size": 8,
+        "micro_batch_size": 4,
+        "learning_rate": 3e-3,
+        "held_out_fraction": 0.25,
+        "evaluate_every": EVALUATED_EVERY,
+        "log_every": 1,
+        "threads": 1,
+    }
+    return Options(**{**defaults, **values})
+
+
+def run(options: Options) -> Finished:
+    return Finished(options, pretrain(options.pretrain_options()))
+
+
+@pytest.fixture(scope="module")
+def undisturbed(home: Path, ray_cluster: None) -> Finished:
+    return run(options_for(home, home / "undisturbed"))
+
+
+@on_ray
+def test_the_losses_fall_and_the_result_is_a_checkpoint_to_fine_tune_from(undisturbed: Finished) -> None:
+    steps, losses = zip(*undisturbed.curve, strict=True)
+    assert list(steps) == list(range(1, STEPS + 1))
+    assert losses[-1]["masked-words"] < 0.95 * losses[0]["masked-words"]
+    model = Path(undisturbed.options.output, "model")
+    names = {path.name for path in model.iterdir()}
+    assert {"config.json", "model.safetensors", "vocab.txt", "preprocessor_config.json"} <= names
+    assert "training_state.pt" not in names
+    assert not LayoutLMv2ForPreTraining.from_pretrained(model).new_tensors
+    start = choose_init(str(model), None, None)
+    finetuned = initialize_model(start, "token-classification", ("O", "B-X"), seed=0)
+    assert finetuned.new == {"classifier.weight", "classifier.bias"}
+    for name, tensor in undisturbed.weights.items():
+        if name.startswith("layoutlmv2."):
+            assert torch.equal(tensor, finetuned.model.state_dict()[name]), name
+
+
+@on_ray
+def test_each_objective_is_measured_on_held_out_pages_beside_its_chance(undisturbed: Finished) -> None:
+    assert [step for step, _ in undisturbed.evaluations] == [4, 8]
+    figures = undisturbed.evaluations[-1][1]
+    assert list(figures) == ["masked-words", "alignment", "matching"]
+    for name, each in figures.items():
+        assert each["targets"] > 0 and 0 <= each["accuracy"] <= 1 and 0 < each["chance_accuracy"] <= 1, name
+    assert undisturbed.record["held_out"] == figures
+    assert Path(undisturbed.options.output, "curve.png").read_bytes().startswith(b"\x89PNG")
+
+
+@on_ray
+def test_pages_that_cannot_be_read_are_counted_and_named(undisturbed: Finished) -> None:
+    epochs = STEPS * undisturbed.options.batch_size // undisturbed.record["corpus"]["training_pages"]
+    lost = [line for line in undisturbed.lines if "lost" in line]
+    assert len(lost) == undisturbed.record["lost_pages"] >= epochs
+    for line in lost:
+        assert line["lost_pages"] == 1 and "the picture of a page cannot be read" in line["lost"][0]
+        assert re.search(r"pages/part-00000001-.*\.parquet, row \d of row group \d", line["lost"][0])
+
+
+@on_ray
+def test_a_finished_run_is_not_done_again_and_other_options_or_pages_are_not_mixed_in(
+    home: Path, undisturbed: Finished
+) -> None:
+    assert run(undisturbed.options).record == undisturbed.record
+    with pytest.raises(OutputConflictError, match=r"options.training.shares.covered_lines was 0.15 and is 0.3"):
+        run(replace(undisturbed.options, covered_lines=0.3))
+    write_kept_pages(str(home / "more"), [kept_page(f"{number}.pdf", 0) for number in range(5)])
+    with pytest.raises(OutputConflictError, match=r"corpus.training_pages was \d+ and is \d+; options.data"):
+        run(replace(undisturbed.options, data=(*undisturbed.options.data, str(home / "more"))))
+
+
+@on_ray
+def test_two_workers_have_the_curve_of_one_and_on_s3_too(home: Path, s3_prefix: str, undisturbed: Finished) -> None:
+    data = join_uri(s3_prefix, "kept")
+    write_kept_pages(data, corpus())
+    two = run(options_for(home, join_uri(s3_prefix, "two"), data=(data,), workers=2))
+    assert [step for step, _ in two.curve] == [step for step, _ in undisturbed.curve]
+    for (_, losses), (_, alone) in zip(two.curve, undisturbed.curve, strict=True):
+        assert losses == pytest.approx(alone, rel=1e-3)
+    for (_, figures), (_, alone) in zip(two.evaluations, undisturbed.evaluations, strict=True):
+        assert all(figures[name]["targets"] == alone[name]["targets"] for name in alone)
+        assert all(figures[name]["loss"] == pytest.approx(alone[name]["loss"], rel=1e-2) for name in alone)
+    assert two.record["lost_pages"] == undisturbed.record["lost_pages"]
+
+
+def has_checkpoint(output: str) -> bool:
+    return any(Path(output).glob("checkpoints/step-*/training.json"))
+
+
+def assert_same_run(finished: Finished, undisturbed: Finished) -> None:
+    assert finished.curve == undisturbed.curve
+    assert finished.evaluations == undisturbed.evaluations
+    assert finished.weights.keys() == undisturbed.weights.keys()
+    assert all(torch.equal(tensor, undisturbed.weights[name]) for name, tensor in finished.weights.items())
+
+
+@on_ray
+def test_a_run_whose_worker_is_killed_ends_with_the_very_same_weights(home: Path, undisturbed: Finished) -> None:
+    options = options_for(home, home / "worker-killed")
+
+    def kill() -> None:
+        os.kill(training_processes()[-1], signal.SIGKILL)
+
+    with once(lambda: has_checkpoint(options.output), kill) as killed:
+        finished = run(options)
+    assert killed, "the run ended before its worker was killed"
+    assert_same_run(finished, undisturbed)
+
+
+@pytest.mark.slow
+@on_ray
+def test_a_job_that_is_killed_and_started_again_ends_with_the_very_same_weights(
+    home: Path, undisturbed: Finished
+) -> None:
+    options = options_for(home, home / "job-killed")
+    command = [sys.executable, "-m", "jobs.pretrain", *arguments_of(options), "--address", "local"]
+    with (home / "killed.log").open("wb") as log:
+        process = subprocess.Popen(command, cwd=REPOSITORY, stdout=log, stderr=log)
+        try:
+            deadline = time.monotonic() + WAIT_SECONDS
+            while process.poll() is None and time.monotonic() < deadline and not has_checkpoint(options.output):
+                time.sleep(0.02)
+        finally:
+            process.kill()
+            process.wait()
+    told = (home / "killed.log").read_text()
+    assert has_checkpoint(options.output) and not Path(options.output, "model").exists(), told[-3000:]
+    assert_same_run(run(options), undisturbed)
+
+
+@pytest.mark.slow
+@on_ray
+def test_pages_of_jobs_extract_are_learned_from_an_earlier_pre_training_on(
+    home: Path, samples_directory: Path, undisturbed: Finished
+) -> None:
+    extracted = ["--input", str(samples_directory / "supplier-form.pdf"), "--output", str(home / "extracted")]
+    assert extract([*extracted, "--model", "untrained", "--text", "layer", "--keep-pictures"]) == 0
+    earlier = join_uri(undisturbed.options.output, "model")
+    values = {"data": (str(home / "extracted"),), "model": earlier, "config": None, "held_out_fraction": 0.0}
+    finished = run(options_for(home, home / "further", steps=1, objectives=("masked-words",), **values))
+    assert [line["step"] for line in finished.lines] == [1] and "losses" not in finished.lines[0]
+    head = "cls.predictions.bias"
+    assert not torch.equal(finished.weights[head], undisturbed.weights[head])
+    assert torch.allclose(finished.weights[head], undisturbed.weights[head], atol=0.01)
+
+
+def test_pages_without_pictures_end_with_status_1_and_the_way_out(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], ray_cluster: None
+) -> None:
+    write_kept_pages(str(tmp_path / "kept"), [kept_page("a.pdf", 0)], keep_pictures=False)
+    assert main(arguments_of(options_for(home, tmp_path / "out", data=(str(tmp_path / "kept"),)))) == 1
+    assert "run jobs.extract with --keep-pictures" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"epochs": 2}, "--epochs and --steps both"),
+        ({"workers": 3}, "3 workers cannot share evenly"),
+        ({"masked_tokens": 1.5}, "masked_tokens is 1.5"),
+        ({"hidden": 0.8, "random": 0.3}, "hidden and random are more than 1"),
+        ({"held_out_fraction": 1.0}, "--held-out-fraction is 1"),
+        ({"held_out_pages": 0}, "--held-out-pages is 0"),
+        ({"objectives": ("matching", "matching")}, "each once"),
+        ({"learning_rate": -1.0}, "--learning-rate is -1"),
+        ({"stride": 400}, "--stride is 400"),
+        ({"model": "a", "init_text": "b"}, "give one of them"),
+    ],
+)
+def test_options_that_make_no_sense_end_with_status_2_before_anything_starts(
+    home: Path, tmp_path: Path, values: dict[str, Any], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments_of(options_for(home, tmp_path / "out", **values))) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def arguments_of(options: Options) -> list[str]:
+    """The command line of these options."""
+    found: list[str] = []
+    for name, value in vars(options).items():
+        if value is not None and value is not False:
+            found += [f"--{name.replace('_', '-')}", *(map(str, value) if isinstance(value, tuple) else [str(value)])]
+    return found
