@@ -1,13 +1,15 @@
 """Classes that choose the class for a checkpoint from its `config.json`, with the reference's names.
 
-There is one family here, so the choice is little more than a check: the model types `layoutlmv2` and `layoutxlm` (the
-same network with another vocabulary) are accepted, and any other is refused by name.
+There is one network here, so for models the choice is little more than a check: the model types `layoutlmv2` and
+`layoutxlm` (the same network with another vocabulary) are accepted, and any other is refused by name. The tokenizer and
+the processor are those of the checkpoint's files, since LayoutXLM's published configuration names the same model type.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from os import PathLike
+from pathlib import Path
 from typing import Any, ClassVar
 
 from model.checkpoint_source import CONFIG_NAME, read_config_json, resolve_checkpoint, split_source_options
@@ -48,8 +50,13 @@ class _AutoPart(_Auto):
     @classmethod
     def from_pretrained(cls, pretrained_model_name_or_path: Source, **arguments: Any) -> Any:
         """As for `_Auto`."""
-        check_model_type(pretrained_model_name_or_path, arguments)
-        return super().from_pretrained(pretrained_model_name_or_path, **arguments)
+        folder = check_model_type(pretrained_model_name_or_path, arguments)
+        effective = {name: value for name, value in arguments.items() if name not in _WITHOUT_EFFECT}
+        return cls._class_for(folder).from_pretrained(pretrained_model_name_or_path, **effective)
+
+    @classmethod
+    def _class_for(cls, folder: Path) -> Any:
+        return cls._class()
 
 
 class AutoConfig(_Auto):
@@ -59,9 +66,15 @@ class AutoConfig(_Auto):
 
 
 class AutoTokenizer(_AutoPart):
-    """Reads a tokenizer."""
+    """Reads a tokenizer: a `LayoutLMv2Tokenizer` or a `LayoutXLMTokenizer`."""
 
     class_name = "LayoutLMv2Tokenizer"
+
+    @classmethod
+    def _class_for(cls, folder: Path) -> Any:
+        from model.preprocessing.tokenizer_choice import tokenizer_class
+
+        return tokenizer_class(folder)
 
 
 class AutoImageProcessor(_AutoPart):
@@ -71,9 +84,17 @@ class AutoImageProcessor(_AutoPart):
 
 
 class AutoProcessor(_AutoPart):
-    """Reads a processor."""
+    """Reads a processor: a `LayoutLMv2Processor` or a `LayoutXLMProcessor`."""
 
     class_name = "LayoutLMv2Processor"
+
+    @classmethod
+    def _class_for(cls, folder: Path) -> Any:
+        from model.preprocessing.processor import LayoutLMv2Processor, LayoutXLMProcessor
+        from model.preprocessing.tokenizer_choice import tokenizer_class
+
+        chosen = tokenizer_class(folder)
+        return LayoutXLMProcessor if chosen is LayoutXLMProcessor.tokenizer_class else LayoutLMv2Processor
 
 
 class AutoModel(_Auto):
@@ -121,8 +142,11 @@ class AutoModelForPreTraining(AutoModel):
     class_name = "LayoutLMv2ForPreTraining"
 
 
-def check_model_type(source: Source, arguments: Mapping[str, Any]) -> None:
+def check_model_type(source: Source, arguments: Mapping[str, Any]) -> Path:
     """Refuse a checkpoint of another model type; a folder with a tokenizer or an image processor alone is accepted.
+
+    Returns:
+        The folder of the checkpoint.
 
     Raises:
         CheckpointError: as in `resolve_checkpoint`.
@@ -134,3 +158,4 @@ def check_model_type(source: Source, arguments: Mapping[str, Any]) -> None:
         model_type = read_config_json(folder).get("model_type", MODEL_TYPES[0])
         if model_type not in MODEL_TYPES:
             raise ValueError(f"{source} is a {model_type!r} model; this package has {' and '.join(MODEL_TYPES)}")
+    return folder

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import ray
 
-from model import LayoutLMv2Tokenizer
+from model.preprocessing.layout_tokenizer import LayoutTokenizer
 from pipelines.schema import MODEL_IMAGE_SHAPE, Row
 from pipelines.stages.infer import padded_length
 from pipelines.stages.model_loader import load_tokenizer
@@ -265,7 +265,7 @@ def _empty_example(options: LoaderOptions) -> PretrainingExample:
 
 
 @cache
-def _tokenizer(source: str) -> LayoutLMv2Tokenizer:
+def _tokenizer(source: str) -> LayoutTokenizer:
     return load_tokenizer(source)  # once a process, not once a task
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from model import LayoutLMv2Tokenizer
+from model.preprocessing.tokenizer_choice import load_page_tokenizer
 from pipelines.storage.files import Storage
 from pipelines.training.batch_plan import BatchPlan
 from pipelines.training.dataloader import DataLoaderOptions, TrainingBatch, augmented_vocabulary, iter_batches
@@ -69,7 +69,7 @@ class Finetuning:
         return _sum_of_logits(model(**inputs))
 
     def batches(self, model: Any, first: int, end: int, worker: Worker) -> Iterator[TrainingBatch]:
-        tokenizer = LayoutLMv2Tokenizer.from_pretrained(self.job.tokenizer)
+        tokenizer = load_page_tokenizer(self.job.tokenizer)
         options = DataLoaderOptions(
             task=self.options.task,
             label_ids={label: index for index, label in enumerate(self.job.labels)},
