@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from model.decode import Box, Entity, split_label, union_box
 from model.segment_joins import JoinClassifier, LabelledSegment, join_candidates, join_features
 from model.segments import Rectangles, page_rectangles, text_segments
+from model.word_breaks import join_words
 
 
 def decode_segments(
@@ -124,7 +125,7 @@ def _entity(
     predicted = [scores[kind][word] for word in members if any(column[word] for column in scores.values())]
     return Entity(
         label=kind,
-        text=" ".join(words[word] for word in members),
+        text=join_words([words[word] for word in members]),
         box=union_box([boxes[word] for word in members]),
         score=float(np.mean(predicted)),
         first_word=min(members),

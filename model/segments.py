@@ -20,6 +20,9 @@ MAX_GAP = 1.3
 MIN_SHARED_HEIGHT = 0.5
 """Two words are on one line if they share more than this part of the lower one's height."""
 
+COLONS = (":", "：", "﹕", "︰")
+"""Between a key and its value; the others are of Chinese and Japanese width."""
+
 Rectangles = NDArray[np.float64]
 """float64 [n, 4]: x0, y0, x1, y1 in thousandths of the page's height, across and down."""
 
@@ -52,7 +55,7 @@ def text_segments(words: Sequence[str], rectangles: Rectangles) -> list[list[int
 
 def _follows(previous_word: str, previous: Rectangles, box: Rectangles, segment_height: float) -> bool:
     """Whether a word continues the segment that ends with the previous word."""
-    if previous_word.rstrip().endswith(":"):
+    if previous_word.rstrip().endswith(COLONS):
         return False
     height, previous_height = max(1.0, box[3] - box[1]), max(1.0, previous[3] - previous[1])
     lower = min(height, previous_height)
