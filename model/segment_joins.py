@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from model.segments import Rectangles
+from model.segments import COLONS, Rectangles
 
 KINDS = ("HEADER", "QUESTION", "ANSWER")
 """The kinds of entities that have features of their own; any other has those that are common to all."""

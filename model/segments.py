@@ -20,8 +20,8 @@ MAX_GAP = 1.3
 MIN_SHARED_HEIGHT = 0.5
 """Two words are on one line if they share more than this part of the lower one's height."""
 
-COLONS = (":", "：", "﹕", "︰")
-"""Between a key and its value; the others are of Chinese and Japanese width."""
+COLONS = (":", "：")
+"""Between a key and its value; the second is that of Chinese and Japanese."""
 
 Rectangles = NDArray[np.float64]
 """float64 [n, 4]: x0, y0, x1, y1 in thousandths of the page's height, across and down."""

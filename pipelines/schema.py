@@ -89,7 +89,8 @@ _READ = [
 ]
 """`rotation` and `skew`: degrees clockwise that make the page upright. `read_quality`: 0 to 1, see
 `pipelines.stages.read_quality`; null for words that were given. `ocr_language`, `missing_language`: in which language
-OCR read the page, and the one that it needs and does not have, by Tesseract's names. `form_fields`: null unless the page has some."""
+OCR read the page, and the one that it needs and that is not installed, by Tesseract's names. `form_fields`: null unless
+the page has some."""
 
 PAGE_IMAGE = pa.schema([*PAGE_TO_DO, *_READ, *_STATUS, ("seconds", SECONDS), ("model_image", pa.binary())])
 """After `ocr` (and, with the column `page_image`, after `rasterize`): words, boxes and the model's image."""

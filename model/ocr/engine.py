@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Literal
 
+import numpy as np
 from PIL import Image
 
 from model.ocr.doubtful_lines import divide
@@ -26,6 +27,7 @@ from model.ocr.ppocr_runtime import is_fast, is_installed
 from model.ocr.reading_order import reading_order
 from model.ocr.tessdata import OcrUnavailableError
 from model.ocr.tesseract import Tesseract
+from model.ocr.tesseract_lines import read_lines
 from model.ocr.word_filter import Kept, Word, keep_text
 from model.word_breaks import is_unspaced
 
@@ -66,7 +68,8 @@ class OcrResult:
         confidences: 0-1; one per word.
         dropped: number of further words from the engine, below the minimum confidence or nothing but a rule.
         engine: what read the page: "ppocr", "tesserocr", "pytesseract", "tesserocr+ppocr" or, if tesserocr cannot be
-            imported, "pytesseract+ppocr"; "" for a page without pixels.
+            imported, "pytesseract+ppocr"; "ppocr+tesserocr": PP-OCR found the lines, and Tesseract read them; "" for a
+            page without pixels.
         language: in which the page was read, by Tesseract's names: that of the options, or the one that was found for
             "auto"; "" if its words do not tell.
         missing_language: what Tesseract has no data of and the page needs, by its name; "" if there is nothing.
@@ -97,7 +100,8 @@ class OcrEngine:
         OcrUnavailableError: an engine or the data of a language is missing; the message says what to install.
     """
 
-    def __init__(self, options: OcrOptions | None = None) -> None:
+    def __init__(self, options: OcrOptions | None = None, line_finder: PpOcr | None = None) -> None:
+        """`line_finder`: finds the lines that Tesseract reads, where that is alone and in this process."""
         self.options = OcrOptions() if options is None else options
         self._is_auto = self.options.language == AUTO
         self._tesseract: Tesseract | None = None
@@ -106,6 +110,9 @@ class OcrEngine:
         self.name = "+".join(
             [*([self._tesseract.name] if self._tesseract else []), *(["ppocr"] if self._ppocr else [])]
         )
+        self._line_finder = line_finder if self.name == "tesserocr" else None
+        if self._line_finder is not None:
+            self.name = "ppocr+tesserocr"
 
     def _open(self, choice: Literal["ppocr", "tesserocr", "pytesseract", "tesserocr+ppocr"]) -> None:
         options, may_choose = self.options, self.options.engine == "auto"
@@ -147,7 +154,7 @@ class OcrEngine:
         kept, is_foreign = self._kept(image, time_limit_seconds)
         boxes = [_inside(word.box, image.size) for word in kept.words]
         by_boxes = self.options.reading_order == "boxes"
-        order = reading_order(boxes) if by_boxes else range(len(boxes))
+        order = reading_order(boxes, [word.text for word in kept.words]) if by_boxes else range(len(boxes))
         return OcrResult(
             [kept.words[i].text for i in order],
             [boxes[i] for i in order],
@@ -157,6 +164,11 @@ class OcrEngine:
             "" if self._is_auto else self.options.language,
             is_foreign=is_foreign,
         )
+
+    @property
+    def line_finder(self) -> PpOcr | None:
+        """PP-OCR, if it takes part: it finds lines of any script."""
+        return self._ppocr
 
     def rotation(self, image: Image.Image) -> Rotation | None:
         """By how many degrees clockwise a page must be turned to be upright; None if it is not sure.
@@ -181,8 +193,7 @@ class OcrEngine:
     def _kept(self, image: Image.Image, time_limit_seconds: float | None) -> tuple[Kept, bool]:
         """The words that are text, in the engine's order, with boxes in pixels; and whether the page is foreign."""
         if self._ppocr is None:
-            assert self._tesseract is not None
-            words = self._tesseract.read(image, time_limit_seconds)
+            words = self._read_by_tesseract(image, time_limit_seconds)
             return self._text(words, TESSERACT_CONFIDENCES), _is_guessed(words)
         if self._tesseract is None:
             read = self._ppocr.read(image, time_limit_seconds)
@@ -199,6 +210,15 @@ class OcrEngine:
         lengths = [sum(max(line.size) for line in some) for some in (division.lines, lines)]
         is_foreign = bool(lines) and again.silent * lengths[0] >= FOREIGN_SILENCE * lengths[1]
         return Kept(sure.words + reread.words, sure.dropped + reread.dropped), is_foreign
+
+    def _read_by_tesseract(self, image: Image.Image, time_limit_seconds: float | None) -> list[Word]:
+        assert self._tesseract is not None
+        reader = self._tesseract.line_reader
+        if self._line_finder is None or reader is None:
+            return self._tesseract.read(image, time_limit_seconds)
+        left = time_left(time_limit_seconds)
+        lines = self._line_finder.detect(image, left())
+        return read_lines(np.asarray(image.convert("L")), lines, reader, left)
 
     def _text(self, words: Sequence[Word], confidences: tuple[float, float]) -> Kept:
         options = self.options

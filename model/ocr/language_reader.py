@@ -15,7 +15,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Literal
 
 from PIL import Image
 
@@ -131,14 +130,20 @@ class LanguageReader:
         if language not in (*LATIN_SCRIPT.languages, LATIN_SCRIPT.data):
             language = f"{language}+{FIRST_LANGUAGE}"
         if language not in self._engines:
-            self._engines[language] = OcrEngine(replace(self.options, engine=self._engine_for(), language=language))
+            self._engines[language] = self._engine_of(language)
         return self._engines[language].read(image, time_limit_seconds=left())
 
-    def _engine_for(self) -> Literal["auto", "tesserocr", "pytesseract"]:
-        """What reads a language of its own: Tesseract, and PP-OCR with it where that may be and reads the language."""
+    def _engine_of(self, language: str) -> OcrEngine:
+        """What reads a language of its own: Tesseract, and PP-OCR with it where that may be.
+
+        Where PP-OCR does not read the language, its detector finds the lines: Tesseract's search for lines is made for
+        Latin print, loses lines of Arabic, and takes lines of Korean for columns.
+        """
         if self.options.engine in ("tesserocr", "pytesseract"):
-            return self.options.engine
-        return "auto"
+            return OcrEngine(replace(self.options, language=language))
+        if not unread_languages(language):
+            return OcrEngine(replace(self.options, engine="auto", language=language))
+        return OcrEngine(replace(self.options, engine="tesserocr", language=language), self._first.line_finder)
 
     def _lacking(self, read: OcrResult, language: str) -> OcrResult:
         """What was read of a page whose language is not installed."""

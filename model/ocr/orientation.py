@@ -181,7 +181,7 @@ def detect_script(image: Image.Image, tessdata: str | None = None) -> str | None
 
 @dataclass(frozen=True)
 class _Osd:
-    """What Tesseract says of a page: its turn in degrees counter-clockwise, its script, and how sure that is, from 0."""
+    """What Tesseract says of a page: its turn in degrees counter-clockwise, its script, and how sure it is, from 0."""
 
     turn: int
     turn_confidence: float

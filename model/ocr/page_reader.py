@@ -137,7 +137,7 @@ def _paper(image: Image.Image, scale: int, stroke: int) -> Image.Image:
 
 def _in_order_of(text: OcrResult, boxes: list[PixelBox]) -> OcrResult:
     """The words in the reading order of other boxes, one per word."""
-    order = reading_order(boxes)
+    order = reading_order(boxes, text.words)
     return replace(
         text,
         words=[text.words[i] for i in order],

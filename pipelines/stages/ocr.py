@@ -132,7 +132,7 @@ def merge_words(row: Row, known: list[PixelBox], found: OcrResult) -> Row:
     boxes = [*known, *(found.boxes[index] for index in new)]
     confidences = [*row["word_confidences"], *(found.confidences[index] for index in new)]
     sources = [*row["word_sources"], *["ocr"] * len(new)]
-    order = list(reading_order(boxes)) if row["words"] and new else list(range(len(words)))
+    order = reading_order(boxes, words) if row["words"] and new else list(range(len(words)))
     exact = [*row["boxes"], *normalise_boxes([found.boxes[index] for index in new], row["width"], row["height"])]
     return {
         "text_source": "mixed" if row["words"] and new else row["text_source"] if row["words"] else _source(new),
