@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections import defaultdict
 from typing import NamedTuple
@@ -39,6 +40,9 @@ _UPWARD_SHARE = 0.4
 
 # The first letter of a script without spaces, in Unicode's order: that of Thai.
 _FIRST_UNSPACED = 0x0E00
+
+# Letters as they are joined in print, which stand for the letters themselves.
+_ARABIC_FORMS = re.compile("[\ufb50-\ufbb1\ufbd3-\ufd3d\ufd50-\ufdfb\ufe70-\ufefc]")
 
 # More damaged characters than this make the word damaged.
 _MAX_DAMAGED_IN_WORD = 1 / 3
@@ -184,6 +188,7 @@ def _clean(word: str) -> str:
     if any("\ud800" <= character <= "\udfff" for character in word):  # pairs, or one half alone
         word = word.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     word = "".join(character for character in word if unicodedata.category(character) != "Cc")
+    word = _ARABIC_FORMS.sub(lambda form: unicodedata.normalize("NFKC", form.group()), word)
     return unicodedata.normalize("NFC", word)
 
 
