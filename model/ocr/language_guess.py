@@ -20,7 +20,7 @@ LEAST_ENGLISH = 0.06
 """Share of the words of a page of letters that are among `_ENGLISH`, from which it is English."""
 LEAST_LETTERS = 25
 """A page with fewer letters has no language that could be told from them."""
-LEAST_PROBABILITY = 0.9
+LEAST_PROBABILITY = 0.7
 """Of py3langid, 0-1, without which a language is not told."""
 
 _WORD = re.compile(r"[^\W\d_]+")
