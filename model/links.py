@@ -2,7 +2,9 @@
 
 A value's key is the nearest one to the left on its line. A value without such a key continues the value above it, or
 takes the nearest key just above that overlaps it. A cell of a table, whose row has a key and whose columns have keys on
-one line, takes both. On pages that are written from right to left, left is right. Every rule was measured on the 149 training forms of FUNSD, over the annotated entities; the
+one line, takes both. On pages that are written from right to left, left is right.
+
+Every rule was measured on the 149 training forms of FUNSD, over the annotated entities; the
 precision that it had there is the score of its links.
 """
 
