@@ -41,7 +41,8 @@ class MergeOptions:
         questions: in the order of `question_index`; empty if each page has its own.
         several_labels: whether the classifier is multi-label: each label gets the sigmoid of its logit, and scores do
             not add up to 1.
-        min_read_quality: pages that were read less well, 0 to 1, are marked `needs_review`.
+        min_read_quality: pages that were read less well, 0 to 1, are marked `needs_review`, and so are those whose
+            language is not installed.
         decoding: how logits of words become entities.
     """
 
@@ -71,6 +72,7 @@ class Merge:
                     result = mark_failed(row, error)
             quality = result.get("read_quality")
             review = None if quality is None else quality < self.options.min_read_quality
+            review = True if result.get("missing_language") else review
             yield {name: result.get(name) for name in self.columns} | {"needs_review": review}
 
     def _decode(self, row: Row) -> Row:
