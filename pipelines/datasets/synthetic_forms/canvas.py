@@ -86,7 +86,7 @@ def draw_style(rng: random.Random, misspelt: float, language: FormLanguage) -> S
     key_face = face("typewriter", "typewriter", "sans", "serif")
     hand = rng.random() < 0.2
     typed = key_face if rng.random() < 0.55 else face("typewriter", "sans", "serif")
-    size = rng.choice((11, 12, 12, 13, 13, 14, 15))
+    size = rng.choice((11, 12, 12, 13, 13, 14, 15)) + language.larger
     return Style(
         key_face=key_face,
         value_face=face("hand") if hand else typed,
