@@ -55,7 +55,7 @@ def _words_of_run(run: list[PixelWord]) -> list[PixelWord]:
     text = "".join(piece.text for piece in run)
     if not is_unspaced(text):
         return run
-    boxes = [box for piece in run for box in _character_boxes(piece)]
+    boxes = [box for piece in run for box in character_boxes(piece)]
     words = []
     for stretch in re.finditer(r"\S+", text):
         for start, end in word_spans(stretch[0]):
@@ -64,7 +64,7 @@ def _words_of_run(run: list[PixelWord]) -> list[PixelWord]:
     return words
 
 
-def _character_boxes(piece: PixelWord) -> Iterator[PixelBox]:
+def character_boxes(piece: PixelWord) -> Iterator[PixelBox]:
     """The box of each character of a piece: equal shares of its longer side."""
     x0, y0, x1, y1 = piece.box
     count = len(piece.text)
