@@ -1,14 +1,17 @@
-"""Cuts a recognised text line into words, by its spaces and by the gaps in its ink, and draws boxes around them."""
+"""Cuts a recognised text line into words, by its spaces, the gaps in its ink and dictionaries, and draws their boxes."""
 
 from __future__ import annotations
 
 import itertools
 import math
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+
+from model.word_breaks import is_unspaced, is_wide, word_spans
 
 __all__ = ["Character", "Grey", "split_line"]
 
@@ -34,6 +37,8 @@ def split_line(
     apart as usual in the line; the gap without ink between them is 3 times as wide as those between the line's other
     letters and a fifth of the text's height; and it is 0.7 times as wide as the line's recognised spaces. Before
     closing punctuation, after opening brackets and inside numbers the gap must be 1.5 to 1.8 times wider still.
+    What is left is cut as in `model.word_breaks`; boxes of words without spaces have the height of the line's ink, for
+    strokes such as those of "一" would not tell which line they are on.
 
     Args:
         crop: the upright line, uint8 (height, width).
@@ -49,6 +54,7 @@ def split_line(
     rows = np.flatnonzero(ink.any(axis=1))
     text_height = float(rows[-1] - rows[0] + 1) if len(rows) else float(crop.shape[0])
     cuts = _cuts(characters, letters, peaks, gaps, text_height)
+    cuts |= _dictionary_cuts(letters, cuts)
     pitch = (peaks[-1] - peaks[0]) / (len(peaks) - 1) if len(peaks) > 1 else text_height / 2
     words, start = [], 0
     for last in [*sorted(cuts), len(letters) - 1]:
@@ -56,8 +62,11 @@ def split_line(
         right = float(width) if last == len(letters) - 1 else _middle(gaps[last], peaks[last], peaks[last + 1])
         box = _tight(ink, left, right, peaks[start] - 1.5 * pitch, peaks[last] + 1.5 * pitch, text_height)
         word = letters[start : last + 1]
+        text = "".join(letter.text for letter in word)
+        if len(rows) and is_unspaced(text):
+            box = box[0], float(rows[0]) - 0.06 * text_height, box[2], float(rows[-1] + 1) + 0.06 * text_height
         confidence = sum(letter.probability for letter in word) / len(word)
-        words.append(("".join(letter.text for letter in word), box, min(max(confidence, 0.0), 1.0)))
+        words.append((text, box, min(max(confidence, 0.0), 1.0)))
         start = last + 1
     return words
 
@@ -94,6 +103,18 @@ def _cuts(
     return cuts
 
 
+def _dictionary_cuts(letters: Sequence[Character], cuts: set[int]) -> set[int]:
+    """Indices of the letters after which a word ends between two of the cuts, by dictionaries."""
+    found: set[int] = set()
+    start = 0
+    for last in [*sorted(cuts), len(letters) - 1]:
+        ends = list(itertools.accumulate(len(letter.text) for letter in letters[start : last + 1]))
+        stops = {stop for _, stop in word_spans("".join(letter.text for letter in letters[start : last + 1]))}
+        found |= {start + index for index, end in enumerate(ends[:-1]) if end in stops}
+        start = last + 1
+    return found
+
+
 def _is_one_gap(first: tuple[int, int], second: tuple[int, int]) -> bool:
     """Whether two gaps touch: peaks lie beside their letters at times, so that the gap of a space seems to be two."""
     return first[0] <= second[1] + 1 and second[0] <= first[1] + 1
@@ -102,6 +123,8 @@ def _is_one_gap(first: tuple[int, int], second: tuple[int, int]) -> bool:
 def _reluctance(letters: Sequence[Character], index: int) -> float:
     """How much wider than usual the gap after a letter must be to end a word."""
     left, right = letters[index].text, letters[index + 1].text
+    if is_wide(right) and unicodedata.category(right)[0] == "P" or left in "￥¥（「":  # stand in the middle of a square
+        return 3.0
     if right in ".,;:!?)]}%" or left in "([{$#":
         return 1.6
     if left in ".,:-/" and right.isdigit() and index and letters[index - 1].text.isdigit():
