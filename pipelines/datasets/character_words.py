@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import accumulate, pairwise
 
+from model.word_breaks import is_unspaced, join_words, word_spans
 from pipelines.datasets.types import PixelBox, PixelWord
-from pipelines.datasets.unspaced_words import is_unspaced, word_spans
 
 
 def put_together(pieces: Sequence[PixelWord], text: str) -> list[PixelWord]:
@@ -38,7 +38,7 @@ def _spaces_before(pieces: Sequence[PixelWord], text: str) -> list[bool]:
     if "".join(text[index] for index in visible) == "".join("".join(piece.text.split()) for piece in pieces):
         starts = list(accumulate(lengths, initial=0))[:-1]
         return [start == 0 or visible[start] - visible[start - 1] > 1 for start in starts]
-    by_script = (not is_unspaced(left.text[-1]) and not is_unspaced(right.text[0]) for left, right in pairwise(pieces))
+    by_script = (" " in join_words((left.text[-1], right.text[0])) for left, right in pairwise(pieces))
     return [True, *by_script][: len(pieces)]
 
 

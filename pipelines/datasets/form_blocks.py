@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from model.word_breaks import join_words
 from pipelines.datasets.annotations import coordinates, require_field, shortened
 from pipelines.datasets.types import Box, BoxRepairs, PixelWord, Question, Report, bio_labels
-from pipelines.datasets.unspaced_words import join_words
 
 FORM_LABELS = bio_labels(("HEADER", "QUESTION", "ANSWER"))
 

@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 from PIL import Image
 
 from model.decode import split_label
+from model.word_breaks import is_unspaced, join_words
 from pipelines.datasets.character_words import character_boxes
 from pipelines.datasets.types import Box, LabelledPage, PixelBox, PixelWord
-from pipelines.datasets.unspaced_words import is_unspaced, join_words
 from pipelines.storage.files import Storage, join_uri
 
 JPEG_QUALITY = 85

@@ -49,9 +49,9 @@ def test_words_of_spaced_scripts_stay_whatever_the_text_says() -> None:
         assert put_together(pieces, text) == pieces
 
 
-def test_a_number_and_its_unit_in_another_script_are_two_words() -> None:
+def test_a_number_and_its_counter_are_one_word() -> None:
     pieces = [PixelWord("2026", (0, 0, 40, 10)), PixelWord("年", (40, 0, 50, 10))]
-    assert put_together(pieces, "2026年") == pieces
+    assert put_together(pieces, "2026年") == [("2026年", (0, 0, 50, 10))]
 
 
 def test_white_space_within_a_piece_ends_a_word() -> None:

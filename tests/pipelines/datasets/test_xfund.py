@@ -130,7 +130,7 @@ def test_words_boxes_labels_and_links_are_as_published(corpus: Path) -> None:
 def test_characters_become_words_and_texts_without_spaces(corpus: Path) -> None:
     (page,), problems = read(corpus, language="ja")
     assert problems == []
-    assert page.words == ("氏名：", "山田", "太郎", "生年月日", "2026", "年", "3", "月")
+    assert page.words == ("氏名：", "山田", "太郎", "生年月日", "2026年", "3月")
     assert page.boxes is not None and page.boxes[:2] == ((20, 50, 80, 60), (200, 50, 240, 60))
     assert page.labels is not None and page.labels[:3] == ("B-QUESTION", "B-ANSWER", "I-ANSWER")
     assert page.links == ((0, 1), (3, 4))
