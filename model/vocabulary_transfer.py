@@ -1,8 +1,8 @@
 """Another vocabulary for a trained model: word embeddings of new tokens, made from those of the old WordPieces.
 
 A token whose text the old vocabulary has keeps its vector; another one gets the mean of the vectors of the WordPieces
-that spell its text (as in WECHSEL's and FOCUS's baselines: Minixhofer et al., 2022, arXiv 2112.06598; Dobler and de
-Melo, 2023, arXiv 2305.14481); one that the old vocabulary cannot spell is drawn at random like the old ones.
+that spell its text (Mosin et al., 2021, "Fine-Tuning Transformers: Vocabulary Transfer", arXiv 2112.14569); one that
+the old vocabulary cannot spell is drawn at random like the old ones.
 """
 
 from __future__ import annotations
