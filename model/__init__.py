@@ -28,7 +28,10 @@ if TYPE_CHECKING:
     from model.layoutlmv2 import LayoutLMv2Model as LayoutLMv2Model
     from model.preprocessing.image_processor import LayoutLMv2ImageProcessor as LayoutLMv2ImageProcessor
     from model.preprocessing.image_processor import LayoutLMv2ImageProcessorPil as LayoutLMv2ImageProcessorPil
+    from model.preprocessing.layoutxlm_tokenizer import LayoutXLMTokenizer as LayoutXLMTokenizer
+    from model.preprocessing.layoutxlm_tokenizer import LayoutXLMTokenizerFast as LayoutXLMTokenizerFast
     from model.preprocessing.processor import LayoutLMv2Processor as LayoutLMv2Processor
+    from model.preprocessing.processor import LayoutXLMProcessor as LayoutXLMProcessor
     from model.preprocessing.tokenizer import LayoutLMv2Tokenizer as LayoutLMv2Tokenizer
     from model.preprocessing.tokenizer import LayoutLMv2TokenizerFast as LayoutLMv2TokenizerFast
     from model.random_seed import set_seed as set_seed
@@ -56,6 +59,9 @@ _MODULES = {
     "LayoutLMv2Processor": "model.preprocessing.processor",
     "LayoutLMv2Tokenizer": "model.preprocessing.tokenizer",
     "LayoutLMv2TokenizerFast": "model.preprocessing.tokenizer",
+    "LayoutXLMProcessor": "model.preprocessing.processor",
+    "LayoutXLMTokenizer": "model.preprocessing.layoutxlm_tokenizer",
+    "LayoutXLMTokenizerFast": "model.preprocessing.layoutxlm_tokenizer",
     "set_seed": "model.random_seed",
 }
 

@@ -1,13 +1,15 @@
 """Classes that choose the class for a checkpoint from its `config.json`, with the reference's names.
 
-There is one family here, so the choice is little more than a check: the model types `layoutlmv2` and `layoutxlm` (the
-same network with another vocabulary) are accepted, and any other is refused by name.
+There is one network here, so for models the choice is little more than a check: the model types `layoutlmv2` and
+`layoutxlm` (the same network with another vocabulary) are accepted, and any other is refused by name. The tokenizer and
+the processor are those of the checkpoint's files, since LayoutXLM's published configuration names the same model type.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from os import PathLike
+from pathlib import Path
 from typing import Any, ClassVar
 
 from model.checkpoint_source import CONFIG_NAME, read_config_json, resolve_checkpoint, split_source_options
@@ -45,11 +47,20 @@ class _Auto:
 class _AutoPart(_Auto):
     """Reads a part that does not look at the configuration itself."""
 
+    class_name_with_sentencepiece: ClassVar[str | None] = None
+    """The class for a checkpoint whose tokenizer is SentencePiece's, if it is another one."""
+
     @classmethod
     def from_pretrained(cls, pretrained_model_name_or_path: Source, **arguments: Any) -> Any:
         """As for `_Auto`."""
-        check_model_type(pretrained_model_name_or_path, arguments)
-        return super().from_pretrained(pretrained_model_name_or_path, **arguments)
+        folder = check_model_type(pretrained_model_name_or_path, arguments)
+        if cls.class_name_with_sentencepiece is None or not _has_sentencepiece(folder):
+            return super().from_pretrained(pretrained_model_name_or_path, **arguments)
+        import model
+
+        effective = {name: value for name, value in arguments.items() if name not in _WITHOUT_EFFECT}
+        chosen: Any = getattr(model, cls.class_name_with_sentencepiece)
+        return chosen.from_pretrained(pretrained_model_name_or_path, **effective)
 
 
 class AutoConfig(_Auto):
@@ -59,9 +70,10 @@ class AutoConfig(_Auto):
 
 
 class AutoTokenizer(_AutoPart):
-    """Reads a tokenizer."""
+    """Reads a tokenizer: a `LayoutLMv2Tokenizer` or a `LayoutXLMTokenizer`."""
 
     class_name = "LayoutLMv2Tokenizer"
+    class_name_with_sentencepiece = "LayoutXLMTokenizer"
 
 
 class AutoImageProcessor(_AutoPart):
@@ -71,9 +83,10 @@ class AutoImageProcessor(_AutoPart):
 
 
 class AutoProcessor(_AutoPart):
-    """Reads a processor."""
+    """Reads a processor: a `LayoutLMv2Processor` or a `LayoutXLMProcessor`."""
 
     class_name = "LayoutLMv2Processor"
+    class_name_with_sentencepiece = "LayoutXLMProcessor"
 
 
 class AutoModel(_Auto):
@@ -115,8 +128,11 @@ class AutoModelForRelationExtraction(AutoModel):
     class_name = "LayoutLMv2ForRelationExtraction"
 
 
-def check_model_type(source: Source, arguments: Mapping[str, Any]) -> None:
+def check_model_type(source: Source, arguments: Mapping[str, Any]) -> Path:
     """Refuse a checkpoint of another model type; a folder with a tokenizer or an image processor alone is accepted.
+
+    Returns:
+        The folder of the checkpoint.
 
     Raises:
         CheckpointError: as in `resolve_checkpoint`.
@@ -128,3 +144,10 @@ def check_model_type(source: Source, arguments: Mapping[str, Any]) -> None:
         model_type = read_config_json(folder).get("model_type", MODEL_TYPES[0])
         if model_type not in MODEL_TYPES:
             raise ValueError(f"{source} is a {model_type!r} model; this package has {' and '.join(MODEL_TYPES)}")
+    return folder
+
+
+def _has_sentencepiece(folder: Path) -> bool:
+    from model.preprocessing.tokenizer_files import UNIGRAM, tokenizer_format
+
+    return tokenizer_format(folder) is UNIGRAM

@@ -23,7 +23,8 @@ DECODING_NAME = "decoding.json"
 SAFETENSORS_FILES = ("model.safetensors", "model.safetensors.index.json", "model-*.safetensors")
 PICKLE_FILES = ("pytorch_model.bin", "pytorch_model.bin.index.json", "pytorch_model-*.bin")
 TOKENIZER_FILES = (
-    "tokenizer.json", "vocab.txt", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
+    "tokenizer.json", "vocab.txt", "sentencepiece.bpe.model", "tokenizer_config.json", "special_tokens_map.json",
+    "added_tokens.json",
 )  # fmt: skip
 OTHER_FILES = (CONFIG_NAME, DECODING_NAME, "preprocessor_config.json", "processor_config.json", *TOKENIZER_FILES)
 

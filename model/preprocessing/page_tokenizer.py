@@ -1,4 +1,4 @@
-"""Encodes words and boxes: WordPiece with one box (and label) per token.
+"""Encodes words and boxes: pieces of words with one box (and label) per token.
 
 The `tokenizers` library in Rust does the work; this file adds LayoutLMv2's layout: each token has the box of its word,
 and [CLS], [SEP] and [PAD] have boxes of their own (LayoutLMv2 paper, section 2.1).
@@ -15,6 +15,7 @@ from tokenizers import Encoding
 
 from model.preprocessing.encoding import BatchEncoding, option_value
 from model.preprocessing.padding import pad_encodings
+from model.preprocessing.subword_tokenizer import SubwordTokenizer
 from model.preprocessing.token_layout import token_boxes, token_labels
 from model.preprocessing.tokenizer_inputs import (
     Lengths,
@@ -25,12 +26,11 @@ from model.preprocessing.tokenizer_inputs import (
     explain_no_room,
     split_pairs,
 )
-from model.preprocessing.wordpiece import WordPieceTokenizer
 
 logger = logging.getLogger(__name__)
 
 
-class PageTokenizer(WordPieceTokenizer):
+class PageTokenizer(SubwordTokenizer):
     """Encodes pages with the settings that `LayoutLMv2Tokenizer` describes."""
 
     model_input_names: Sequence[str] = ("input_ids", "attention_mask", "token_type_ids")

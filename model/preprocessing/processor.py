@@ -14,14 +14,19 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from model.checkpoint_source import split_source_options
 from model.hub import Publishable
 from model.preprocessing.encoding import BatchEncoding
 from model.preprocessing.image_processor import LayoutLMv2ImageProcessor
 from model.preprocessing.image_settings import SETTING_DEFAULTS
+from model.preprocessing.layout_tokenizer import LayoutTokenizer
+from model.preprocessing.layoutxlm_tokenizer import LayoutXLMTokenizer
 from model.preprocessing.tokenizer import LayoutLMv2Tokenizer
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 class LayoutLMv2Processor(Publishable):
@@ -32,15 +37,16 @@ class LayoutLMv2Processor(Publishable):
         tokenizer: default `LayoutLMv2Tokenizer()`, with the vocabulary included in this package.
     """
 
-    model_input_names = ("input_ids", "bbox", "token_type_ids", "attention_mask", "image")
+    model_input_names: tuple[str, ...] = ("input_ids", "bbox", "token_type_ids", "attention_mask", "image")
+    tokenizer_class: ClassVar[type[LayoutLMv2Tokenizer] | type[LayoutXLMTokenizer]] = LayoutLMv2Tokenizer
 
     def __init__(
         self,
         image_processor: LayoutLMv2ImageProcessor | None = None,
-        tokenizer: LayoutLMv2Tokenizer | None = None,
+        tokenizer: LayoutTokenizer | None = None,
     ) -> None:
         self.image_processor = LayoutLMv2ImageProcessor() if image_processor is None else image_processor
-        self.tokenizer = LayoutLMv2Tokenizer() if tokenizer is None else tokenizer
+        self.tokenizer = self.tokenizer_class() if tokenizer is None else tokenizer
 
     def __call__(
         self,
@@ -159,7 +165,7 @@ class LayoutLMv2Processor(Publishable):
         pretrained_model_name_or_path: str | os.PathLike[str],
         image_processor_class: type[LayoutLMv2ImageProcessor] = LayoutLMv2ImageProcessor,
         **settings: Any,
-    ) -> LayoutLMv2Processor:
+    ) -> Self:
         """Load both from a folder, a hub id or `s3://...`.
 
         Args:
@@ -176,21 +182,33 @@ class LayoutLMv2Processor(Publishable):
         """
         options, settings = split_source_options(settings)
         settings = {name: value for name, value in settings.items() if name not in ("use_fast", "trust_remote_code")}
-        of_images, of_text = set(SETTING_DEFAULTS), set(inspect.signature(LayoutLMv2Tokenizer).parameters)
+        of_images, of_text = set(SETTING_DEFAULTS), set(inspect.signature(cls.tokenizer_class).parameters)
         if unknown := settings.keys() - of_images - of_text:
             raise TypeError(f"{cls.__name__} has no setting {', '.join(map(repr, sorted(unknown)))}")
         for_images = {name: value for name, value in settings.items() if name in of_images}
         for_text = {name: value for name, value in settings.items() if name in of_text}
         return cls(
             image_processor_class.from_pretrained(pretrained_model_name_or_path, **options, **for_images),
-            LayoutLMv2Tokenizer.from_pretrained(pretrained_model_name_or_path, **options, **for_text),
+            cls.tokenizer_class.from_pretrained(pretrained_model_name_or_path, **options, **for_text),
         )
 
     def save_pretrained(self, save_directory: str | os.PathLike[str]) -> tuple[str, ...]:
-        """Write the files of both, marked as parts of a `LayoutLMv2Processor`; return their paths."""
+        """Write the files of both, marked as parts of this processor; return their paths."""
         for part in (self.image_processor, self.tokenizer):
-            part.other_settings["processor_class"] = "LayoutLMv2Processor"
+            part.other_settings["processor_class"] = type(self).__name__
         return (*self.image_processor.save_pretrained(save_directory), *self.tokenizer.save_pretrained(save_directory))
+
+
+class LayoutXLMProcessor(LayoutLMv2Processor):
+    """An image processor and LayoutXLM's tokenizer; it is called as `LayoutLMv2Processor`.
+
+    Args:
+        image_processor: default `LayoutLMv2ImageProcessor()`, which reads words with Tesseract.
+        tokenizer: a `LayoutXLMTokenizer`; there is no default, since this package has no vocabulary for it.
+    """
+
+    model_input_names = ("input_ids", "bbox", "attention_mask", "image")
+    tokenizer_class = LayoutXLMTokenizer
 
 
 def _check_counts(images: int, pages: int) -> None:

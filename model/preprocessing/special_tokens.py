@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from tokenizers import AddedToken
 
@@ -22,6 +22,11 @@ class SpecialTokens(ABC):
         named: the token of each name; of `SPECIAL_TOKEN_NAMES`, absent ones are None. Further names are possible.
         extra: tokens without a name.
     """
+
+    separators_between: ClassVar[int] = 1
+    """The separator tokens between a question and the words of a window."""
+    second_token_type: ClassVar[int] = 1
+    """The token type of what follows a question."""
 
     bos_token: str | None
     eos_token: str | None
@@ -188,7 +193,7 @@ class SpecialTokens(ABC):
             ValueError: there is a second sequence although the first is already a whole window.
         """
         if not already_has_special_tokens:
-            second = [*[0] * len(token_ids_1), 1] if token_ids_1 else []
+            second = [*[1] * (self.separators_between - 1), *[0] * len(token_ids_1), 1] if token_ids_1 else []
             return [1, *[0] * len(token_ids_0), 1, *second]
         if token_ids_1 is not None:
             raise ValueError("with already_has_special_tokens=True, token_ids_0 is the whole window: omit token_ids_1")
@@ -198,15 +203,20 @@ class SpecialTokens(ABC):
     def build_inputs_with_special_tokens(
         self, token_ids_0: Sequence[int], token_ids_1: Sequence[int] | None = None
     ) -> list[int]:
-        """The ids of a window with one or two sequences: [CLS] first [SEP], or [CLS] first [SEP] second [SEP]."""
-        second = [*token_ids_1, self.sep_token_id] if token_ids_1 else []
-        return [self.cls_token_id, *token_ids_0, self.sep_token_id, *second]
+        """The ids of a window with one or two sequences, such as [CLS] first [SEP] second [SEP]."""
+        if not token_ids_1:
+            return [self.cls_token_id, *token_ids_0, self.sep_token_id]
+        between = [self.sep_token_id] * self.separators_between
+        return [self.cls_token_id, *token_ids_0, *between, *token_ids_1, self.sep_token_id]
 
     def create_token_type_ids_from_sequences(
         self, token_ids_0: Sequence[int], token_ids_1: Sequence[int] | None = None
     ) -> list[int]:
-        """The token types of that window: 0 up to the first [SEP], 1 after it."""
-        return [0] * (len(token_ids_0) + 2) + ([1] * (len(token_ids_1) + 1) if token_ids_1 else [])
+        """The token types of that window: 0 up to the separators, `second_token_type` after them."""
+        if not token_ids_1:
+            return [0] * (len(token_ids_0) + 2)
+        first = len(token_ids_0) + 1 + self.separators_between
+        return [0] * first + [self.second_token_type] * (len(token_ids_1) + 1)
 
 
 def as_special(token: str | AddedToken) -> AddedToken:

@@ -1,4 +1,5 @@
-"""A tokenizer's files: tokenizer.json, vocab.txt, tokenizer_config.json, special_tokens_map.json, added_tokens.json.
+"""A tokenizer's files: tokenizer.json, tokenizer_config.json, special_tokens_map.json, added_tokens.json, and vocab.txt
+or sentencepiece.bpe.model.
 
 Published checkpoints contain various subsets of them, so each is optional.
 """
@@ -6,18 +7,16 @@ Published checkpoints contain various subsets of them, so each is optional.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from tokenizers import AddedToken, Tokenizer
-from tokenizers.models import WordPiece
+from tokenizers import AddedToken
 
 TOKENIZER_FILE = "tokenizer.json"
 VOCABULARY_FILE = "vocab.txt"
+SENTENCEPIECE_FILE = "sentencepiece.bpe.model"  # its pieces are Unigram's in spite of the name
 CONFIG_FILE = "tokenizer_config.json"
 SPECIAL_TOKENS_FILE = "special_tokens_map.json"
 ADDED_TOKENS_FILE = "added_tokens.json"
@@ -25,9 +24,6 @@ ADDED_TOKENS_FILE = "added_tokens.json"
 # Tokens that a vocabulary lacks are added at its end, in this order.
 SPECIAL_TOKEN_NAMES = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
 SETTING_NAMES = (
-    "do_lower_case",
-    "strip_accents",
-    "tokenize_chinese_chars",
     "cls_token_box",
     "sep_token_box",
     "pad_token_box",
@@ -39,8 +35,31 @@ SETTING_NAMES = (
     "clean_up_tokenization_spaces",
     "split_special_tokens",
 )
+NORMALIZATION_NAMES = ("do_lower_case", "strip_accents", "tokenize_chinese_chars")
 # Entries of tokenizer_config.json in some versions that are either written anew or specific to one machine.
 _NOT_KEPT = ("tokenizer_class", "added_tokens_decoder", "name_or_path", "special_tokens_map_file", "tokenizer_file")
+
+
+@dataclass(frozen=True)
+class TokenizerFormat:
+    """The files of one of the tokenizers of this package.
+
+    Attributes:
+        class_name: the class, by its name in `model`.
+        pieces: the `type` of the model in tokenizer.json.
+        vocabulary_file: the file of the vocabulary alone.
+        setting_names: the entries of tokenizer_config.json that are arguments of the class.
+    """
+
+    class_name: str
+    pieces: str
+    vocabulary_file: str
+    setting_names: tuple[str, ...]
+
+
+WORDPIECE = TokenizerFormat("LayoutLMv2Tokenizer", "WordPiece", VOCABULARY_FILE, (*NORMALIZATION_NAMES, *SETTING_NAMES))
+UNIGRAM = TokenizerFormat("LayoutXLMTokenizer", "Unigram", SENTENCEPIECE_FILE, SETTING_NAMES)
+FORMATS = (WORDPIECE, UNIGRAM)
 
 
 @dataclass(frozen=True)
@@ -48,56 +67,66 @@ class TokenizerFiles:
     """The content of a tokenizer's files.
 
     Attributes:
-        arguments: constructor arguments, `vocab` among them.
+        arguments: constructor arguments, without the vocabulary.
+        vocabulary: the file of the vocabulary alone, if there is one.
+        serialized: the content of tokenizer.json; empty if there is none.
         added_tokens: added and special tokens by id.
         other_settings: everything else in tokenizer_config.json.
     """
 
     arguments: dict[str, Any]
+    vocabulary: Path | None
+    serialized: dict[str, Any]
     added_tokens: dict[int, AddedToken]
     other_settings: dict[str, Any]
 
 
-def build_wordpiece(vocab: str | os.PathLike[str] | Mapping[str, int] | None, unk_token: str) -> WordPiece:
-    """The WordPiece model of a vocabulary.
+def tokenizer_format(folder: Path) -> TokenizerFormat | None:
+    """The kind of a folder's tokenizer by its files; None if it has none of this package's.
 
-    Args:
-        vocab: a file with one token per line (the line number, from 0, is its id), a mapping of tokens to ids, or None
-            for BERT's uncased vocabulary (30,522 entries) in this package.
-        unk_token: the token of words that have no pieces.
+    A tokenizer.json says it itself. Else it is the file of the vocabulary, and if both kinds are there the class that
+    tokenizer_config.json names.
 
     Raises:
-        FileNotFoundError: the file `vocab` does not exist.
+        ValueError: the tokenizer.json is of another kind, or a file is damaged.
     """
-    if isinstance(vocab, Mapping):
-        return WordPiece(vocab=dict(vocab), unk_token=unk_token)
-    if vocab is None:
-        with resources.as_file(resources.files("model") / "vocabulary" / "bert-base-uncased-vocab.txt") as shipped:
-            return WordPiece.from_file(str(shipped), unk_token=unk_token)
-    if not os.path.isfile(vocab):
-        raise FileNotFoundError(f"no vocabulary file at {os.fspath(vocab)}")
-    return WordPiece.from_file(os.fspath(vocab), unk_token=unk_token)
+    path = folder / TOKENIZER_FILE
+    if path.is_file():
+        pieces = _pieces(_read_json(path))
+        for one in FORMATS:
+            if one.pieces == pieces:
+                return one
+        raise ValueError(f"{path} is a {pieces} tokenizer; this package has {' and '.join(map(_described, FORMATS))}")
+    present = [one for one in FORMATS if (folder / one.vocabulary_file).is_file()]
+    if len(present) > 1:
+        named = str(_read_json(folder / CONFIG_FILE).get("tokenizer_class") or "")
+        present = [UNIGRAM if "XLM" in named else WORDPIECE]
+    return present[0] if present else None
 
 
-def read_tokenizer_folder(folder: Path) -> TokenizerFiles:
+def read_tokenizer_folder(folder: Path, kind: TokenizerFormat) -> TokenizerFiles:
     """Read a tokenizer's files in a folder.
 
     Raises:
-        FileNotFoundError: there is neither tokenizer.json nor vocab.txt.
-        ValueError: tokenizer.json is not WordPiece.
+        FileNotFoundError: there is neither tokenizer.json nor the vocabulary.
+        ValueError: tokenizer.json is of another kind, or a file is damaged.
     """
     config = _read_json(folder / CONFIG_FILE)
     arguments: dict[str, Any] = {}
     added: dict[int, AddedToken] = {}
 
-    if (folder / TOKENIZER_FILE).is_file():
-        serialized = _read_json(folder / TOKENIZER_FILE)
-        arguments.update(_from_serialized(serialized, folder / TOKENIZER_FILE))
+    serialized = _read_json(folder / TOKENIZER_FILE)
+    if serialized:
+        if (pieces := _pieces(serialized)) != kind.pieces:
+            raise ValueError(
+                f"{folder / TOKENIZER_FILE} is a {pieces} tokenizer; {_described(kind)}. AutoTokenizer chooses the "
+                "class by the files"
+            )
+        arguments.update(_sides(serialized))
         added.update({entry["id"]: _as_token(entry) for entry in serialized.get("added_tokens", [])})
-    elif (folder / VOCABULARY_FILE).is_file():
-        arguments["vocab"] = folder / VOCABULARY_FILE
-    else:
-        raise FileNotFoundError(f"no tokenizer in {folder}: it has neither {TOKENIZER_FILE} nor {VOCABULARY_FILE}")
+    vocabulary = folder / kind.vocabulary_file
+    if not serialized and not vocabulary.is_file():
+        raise FileNotFoundError(f"no tokenizer in {folder}: it has neither {TOKENIZER_FILE} nor {kind.vocabulary_file}")
     added.update({index: _as_token(token) for token, index in _read_json(folder / ADDED_TOKENS_FILE).items()})
     added.update({int(index): _as_token(entry) for index, entry in config.get("added_tokens_decoder", {}).items()})
 
@@ -110,14 +139,16 @@ def read_tokenizer_folder(folder: Path) -> TokenizerFiles:
         arguments["extra_special_tokens"] = [_as_token(token, special=True) for token in further]
     elif isinstance(further, dict):
         arguments["extra_special_tokens"] = further
-    for name in SETTING_NAMES:
+    for name in kind.setting_names:
         if name in config:
             arguments[name] = config[name]
 
-    known = {*SETTING_NAMES, *SPECIAL_TOKEN_NAMES, *tokens, *_NOT_KEPT}
+    known = {*kind.setting_names, *SPECIAL_TOKEN_NAMES, *tokens, *_NOT_KEPT}
     known |= {"additional_special_tokens", "extra_special_tokens"}
     return TokenizerFiles(
         arguments=arguments,
+        vocabulary=vocabulary if vocabulary.is_file() else None,
+        serialized=serialized,
         added_tokens=added,
         other_settings={name: value for name, value in config.items() if name not in known},
     )
@@ -125,53 +156,48 @@ def read_tokenizer_folder(folder: Path) -> TokenizerFiles:
 
 def write_tokenizer_folder(
     folder: Path,
-    tokenizer: Tokenizer,
+    serialized: str,
     settings: Mapping[str, Any],
     special_tokens: Mapping[str, str],
     prefix: str | None = None,
 ) -> tuple[str, ...]:
-    """Write the tokenizer's files, their names preceded by `<prefix>-` if there is one, and return their paths.
+    """Write the files that every tokenizer has, their names preceded by `<prefix>-` if there is one.
 
-    vocab.txt is omitted if `write_vocabulary` cannot write it.
+    Args:
+        folder: created if necessary.
+        serialized: the content of tokenizer.json.
+        settings: the content of tokenizer_config.json.
+        special_tokens: the content of special_tokens_map.json.
+        prefix: of the names.
+
+    Returns:
+        Their paths.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    paths = [folder / _prefixed(name, prefix) for name in (CONFIG_FILE, SPECIAL_TOKENS_FILE, TOKENIZER_FILE)]
+    paths = [prefixed(folder / name, prefix) for name in (CONFIG_FILE, SPECIAL_TOKENS_FILE, TOKENIZER_FILE)]
     _write_json(paths[0], settings)
     _write_json(paths[1], special_tokens)
-    tokenizer.save(str(paths[2]))
-    vocabulary = write_vocabulary(folder, tokenizer, prefix)
-    return tuple(str(path) for path in (*paths, vocabulary) if path is not None)
+    paths[2].write_text(serialized, encoding="utf-8")
+    return tuple(map(str, paths))
 
 
-def write_vocabulary(folder: Path, tokenizer: Tokenizer, prefix: str | None = None) -> Path | None:
-    """Write vocab.txt, in which the line number is the id, without added tokens; None if the ids have gaps."""
-    by_id = {index: token for token, index in tokenizer.get_vocab(with_added_tokens=False).items()}
-    if sorted(by_id) != list(range(len(by_id))) or any("\n" in token for token in by_id.values()):
-        return None
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / _prefixed(VOCABULARY_FILE, prefix)
-    path.write_text("".join(by_id[index] + "\n" for index in range(len(by_id))), encoding="utf-8", newline="\n")
-    return path
+def prefixed(path: Path, prefix: str | None) -> Path:
+    """A path with `<prefix>-` before the file's name, if there is a prefix."""
+    return path.with_name(f"{prefix}-{path.name}") if prefix else path
 
 
-def _prefixed(name: str, prefix: str | None) -> str:
-    return f"{prefix}-{name}" if prefix else name
+def _described(kind: TokenizerFormat) -> str:
+    return f"{kind.class_name} uses {kind.pieces}"
 
 
-def _from_serialized(serialized: Mapping[str, Any], path: Path) -> dict[str, Any]:
-    """Constructor arguments from tokenizer.json; those in tokenizer_config.json take precedence."""
-    model = serialized.get("model", {})
-    if model.get("type", "WordPiece") != "WordPiece":
-        raise ValueError(f"{path} is a {model['type']} tokenizer; LayoutLMv2 uses WordPiece")
-    vocabulary = model.get("vocab", {})
-    if isinstance(vocabulary, list):
-        vocabulary = {token[0] if isinstance(token, list) else token: index for index, token in enumerate(vocabulary)}
-    arguments: dict[str, Any] = {"vocab": vocabulary}
-    normalizer = serialized.get("normalizer") or {}
-    if normalizer.get("type") == "BertNormalizer":
-        arguments["do_lower_case"] = normalizer.get("lowercase", True)
-        arguments["strip_accents"] = normalizer.get("strip_accents")
-        arguments["tokenize_chinese_chars"] = normalizer.get("handle_chinese_chars", True)
+def _pieces(serialized: Mapping[str, Any]) -> str:
+    """The kind of the pieces in a tokenizer.json; files without one are of old versions, which had WordPiece alone."""
+    return str(serialized.get("model", {}).get("type", WORDPIECE.pieces))
+
+
+def _sides(serialized: Mapping[str, Any]) -> dict[str, str]:
+    """The sides of tokenizer.json; those in tokenizer_config.json take precedence."""
+    arguments: dict[str, str] = {}
     if serialized.get("truncation"):
         arguments["truncation_side"] = serialized["truncation"].get("direction", "right").lower()
     if serialized.get("padding"):
@@ -191,7 +217,16 @@ def _as_token(token: Any, special: bool = False) -> AddedToken:
 
 
 def _read_json(path: Path) -> dict[str, Any]:
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    """The object in a file; empty if there is no file."""
+    if not path.is_file():
+        return {}
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged: {error}; copy the checkpoint again") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{path} is damaged: it holds no object; copy the checkpoint again")
+    return content
 
 
 def _write_json(path: Path, content: Mapping[str, Any]) -> None:

@@ -1,0 +1,112 @@
+"""Unigram in Rust: the tokenizer of a SentencePiece vocabulary, and what tokenizer.json says about one.
+
+The pieces of a word are those of SentencePiece. Only where two ways to cut it are equally probable, such as "00"+"0"
+and "0"+"00" in a long number, may their order differ: SentencePiece adds scores with 32 bits, Rust with 64.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from tokenizers import Regex, Tokenizer, decoders, normalizers, pre_tokenizers
+from tokenizers.models import Unigram
+
+from model.preprocessing.sentencepiece_model import (
+    SPACE,
+    Normalization,
+    SentencePieceModel,
+    default_normalization,
+)
+from model.preprocessing.sentencepiece_normalizer import SentencePieceRules
+
+
+def unigram_tokenizer(vocabulary: SentencePieceModel, unk_token: str) -> Tokenizer:
+    """The tokenizer of a vocabulary, without special tokens.
+
+    Raises:
+        ValueError: the vocabulary lacks `unk_token`.
+    """
+    pieces = list(vocabulary.pieces)
+    unknown = next((index for index, (piece, _) in enumerate(pieces) if piece == unk_token), None)
+    if unknown is None:
+        raise ValueError(f"the vocabulary of {len(pieces)} pieces lacks the unk_token {unk_token!r}")
+    rust = Tokenizer(Unigram(pieces, unk_id=unknown, byte_fallback=False))
+    set_runtime_normalizer(rust, vocabulary.normalization)
+    rust.pre_tokenizer = _prefix(vocabulary.normalization)
+    scheme = "always" if vocabulary.normalization.adds_prefix else "never"
+    rust.decoder = decoders.Metaspace(replacement=SPACE, prepend_scheme=scheme)
+    return rust
+
+
+def set_runtime_normalizer(rust: Tokenizer, normalization: Normalization) -> None:
+    """Let SentencePiece normalise, which cannot be written into tokenizer.json."""
+    rust.normalizer = normalizers.Normalizer.custom(SentencePieceRules(normalization))
+
+
+def set_storable_normalizer(rust: Tokenizer, normalization: Normalization) -> None:
+    """Let the library's own parts normalise, as in the tokenizer.json of published checkpoints."""
+    parts: list[normalizers.Normalizer] = []
+    if normalization.charsmap:
+        parts.append(normalizers.Precompiled(normalization.charsmap))
+    if normalization.removes_spaces:
+        parts += [normalizers.Strip(), normalizers.Replace(Regex(" {2,}"), " ")]
+    rust.normalizer = normalizers.Sequence(parts)
+
+
+def set_split_tokens(rust: Tokenizer, normalization: Normalization, tokens: Sequence[str]) -> None:
+    """Cut these tokens, spelled out in a text, like other text, although they are pieces of the vocabulary."""
+    spelled = "|".join(f"(?<={re.escape(token[0])}){re.escape(token[1:])}" for token in tokens if len(token) > 1)
+    prefix = _prefix(normalization)
+    if not spelled:
+        rust.pre_tokenizer = prefix
+        return
+    split = pre_tokenizers.Split(Regex(spelled), behavior="merged_with_next")
+    rust.pre_tokenizer = pre_tokenizers.Sequence([prefix, split])
+
+
+def _prefix(normalization: Normalization) -> pre_tokenizers.PreTokenizer:
+    scheme = "always" if normalization.adds_prefix else "never"
+    return pre_tokenizers.Metaspace(replacement=SPACE, prepend_scheme=scheme, split=False)
+
+
+def stored_vocabulary(serialized: Mapping[str, Any]) -> SentencePieceModel:
+    """The vocabulary and the normalisation of a tokenizer.json.
+
+    Raises:
+        ValueError: its pieces have no scores.
+    """
+    pieces = serialized.get("model", {}).get("vocab")
+    if not isinstance(pieces, list) or not all(isinstance(piece, list) and len(piece) == 2 for piece in pieces):
+        raise ValueError("tokenizer.json is damaged: a Unigram vocabulary is a list of pieces with scores")
+    return SentencePieceModel(tuple((piece, score) for piece, score in pieces), stored_normalization(serialized))
+
+
+def stored_normalization(serialized: Mapping[str, Any]) -> Normalization:
+    """The normalisation of a tokenizer.json.
+
+    One without rules is of a version of the reference implementation that loses them; the vocabularies of this kind
+    were made with SentencePiece's own, which therefore replace what is missing.
+    """
+    prefixed = [part for part in _parts(serialized.get("pre_tokenizer")) if part.get("type") == "Metaspace"]
+    adds_prefix = all(_adds_prefix(part) for part in prefixed)
+    for part in _parts(serialized.get("normalizer")):
+        if part.get("type") == "Precompiled" and part.get("precompiled_charsmap"):
+            return Normalization(base64.b64decode(part["precompiled_charsmap"]), adds_prefix)
+    return Normalization(default_normalization().charsmap, adds_prefix)
+
+
+def _adds_prefix(metaspace: Mapping[str, Any]) -> bool:
+    # Files of older versions have `add_prefix_space` instead of `prepend_scheme`.
+    return metaspace.get("prepend_scheme", "always") != "never" and bool(metaspace.get("add_prefix_space", True))
+
+
+def _parts(component: Any) -> Iterator[Mapping[str, Any]]:
+    """A normaliser or pre-tokenizer of tokenizer.json, and if it is a sequence each of its parts."""
+    if not isinstance(component, Mapping):
+        return
+    yield component
+    for part in component.get("normalizers") or component.get("pretokenizers") or ():
+        yield from _parts(part)
