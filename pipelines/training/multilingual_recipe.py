@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from model.checkpoint_source import BUNDLED_FORMS
-from model.preprocessing.sentencepiece_model import MODEL_FILE
+from model.preprocessing.tokenizer_files import SENTENCEPIECE_FILE
 from pipelines.evaluation.corpus import read_split
 from pipelines.evaluation.evaluate import evaluate
 from pipelines.evaluation.options import EvaluateOptions
@@ -91,7 +91,7 @@ def train_multilingual_models(options: MultilingualOptions) -> dict[str, Any]:
     drawn = output / f"forms-{options.forms}-{options.test_forms}-{options.seed}"
     drawn.mkdir(parents=True, exist_ok=True)
     write_language_forms(drawn, options.languages, options.forms, options.test_forms, options.seed)
-    vocabulary = drawn / f"{options.vocabulary_size}-{MODEL_FILE}"
+    vocabulary = drawn / f"{options.vocabulary_size}-{SENTENCEPIECE_FILE}"
     if not vocabulary.exists():
         train_vocabulary(page_texts(drawn, "train+dev"), options.vocabulary_size, vocabulary)
     results: dict[str, Any] = {"unseen_words": _unseen_words(drawn, options.languages), "starts": {}}

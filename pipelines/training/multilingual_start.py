@@ -102,4 +102,3 @@ def _pad_token_id(tokenizer: LayoutXLMTokenizer) -> int:
     if identity is None:
         raise ValueError("the vocabulary has no padding token")
     return identity
-
