@@ -68,12 +68,13 @@ class Options:
         if is_s3(self.output):
             raise ValueError("--output is a folder; the result can be copied to S3")
         from pipelines.training.multilingual_pages import LANGUAGES
-        from pipelines.training.multilingual_recipe import MultilingualOptions
 
         languages = tuple(dict.fromkeys(code.strip() for code in self.languages.split(",") if code.strip()))
         unknown = [code for code in languages if code not in LANGUAGES]
         if unknown or not languages:
             raise ValueError(f"--languages is {self.languages!r}; forms are drawn in {', '.join(LANGUAGES)}")
+        from pipelines.training.multilingual_recipe import MultilingualOptions
+
         return MultilingualOptions(
             output=self.output,
             model=self.model,
