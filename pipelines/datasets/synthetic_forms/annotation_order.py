@@ -20,16 +20,25 @@ ORDERS: tuple[tuple[str, float], ...] = (
 few passes from the top down, and then all others from the top down: an annotation tool lists the boxes of words first,
 and appends those that the annotator merges."""
 
+LINE_ORDERS: tuple[tuple[str, float], ...] = (("lines", 0.8), ("columns", 0.08), ("pairs", 0.07), ("sections", 0.05))
+"""Orders of forms whose lines an OCR engine found before they were annotated, as those of XFUND."""
+
 
 def reading_order(
-    entities: Sequence[Entity], links: Sequence[tuple[int, int]], rng: random.Random, order: str = ""
+    entities: Sequence[Entity],
+    links: Sequence[tuple[int, int]],
+    rng: random.Random,
+    order: str = "",
+    orders: Sequence[tuple[str, float]] = ORDERS,
 ) -> list[int]:
-    """The indices of the entities in one of `ORDERS`, chosen at random if none is named.
+    """The indices of the entities in an order.
 
     Args:
         links: pairs of a question and its answer, as indices of the entities.
+        order: its name; empty for one of `orders` at random.
+        orders: names of orders with their shares.
     """
-    order = order or rng.choices([name for name, _ in ORDERS], [share for _, share in ORDERS])[0]
+    order = order or rng.choices([name for name, _ in orders], [share for _, share in orders])[0]
     indices = list(range(len(entities)))
     lines = sorted(indices, key=lambda index: (entities[index].top // 12, entities[index].left))
     if order == "lines":

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from PIL import Image, ImageDraw
 
 from pipelines.datasets.synthetic_forms.fonts import Face, Font, faces
+from pipelines.datasets.synthetic_forms.language import FormLanguage
+from pipelines.datasets.synthetic_forms.word_breaks import pieces
 
 HEADER, QUESTION, ANSWER, OTHER = "HEADER", "QUESTION", "ANSWER", "O"
 
@@ -74,9 +76,9 @@ class Style:
     misspelt: float
 
 
-def draw_style(rng: random.Random, misspelt: float) -> Style:
-    """A random style."""
-    found = faces()
+def draw_style(rng: random.Random, misspelt: float, language: FormLanguage) -> Style:
+    """A random style of a language's forms."""
+    found = faces(language.families, language.characters)
 
     def face(*families: str) -> Face:
         return rng.choice(found[rng.choice(families)])
@@ -94,14 +96,14 @@ def draw_style(rng: random.Random, misspelt: float) -> Style:
         raised=rng.choice((0, 0, 0, 0, 0, 1, 2, 3, 4, 5, -2)),
         title_size=size + rng.choice((0, 0, 1, 2, 3, 5, 8)),
         leading=rng.uniform(1.2, 1.75),
-        separator=rng.choice((":", ":", ":", ":", ":", "", "", "", "", "", " :", "...", " -", ".")),
-        key_capitals=rng.random() < 0.4,
+        separator=rng.choice(language.separators),
+        key_capitals=rng.random() < language.key_capitals,
         value_capitals=rng.random() < 0.2 and not hand,
         bold_keys=rng.random() < 0.2,
         empty=rng.choice((0.02, 0.1, 0.25, 0.5)),
         underlined=rng.choice((0.0, 0.0, 0.3, 1.0)),
         hand=hand,
-        parted=rng.random() < 0.75,
+        parted=rng.random() < (0.75 if language.annotators else 0.0),
         misspelt=misspelt,
     )
 
@@ -129,9 +131,12 @@ def misspell(rng: random.Random, word: str) -> str:
 class Canvas:
     """A blank sheet of about 750 by 1000 pixels on which text and lines are drawn."""
 
-    def __init__(self, rng: random.Random, style: Style, domain: str, width: int, height: int) -> None:
+    def __init__(
+        self, rng: random.Random, style: Style, language: FormLanguage, domain: str, width: int, height: int
+    ) -> None:
         self.rng = rng
         self.style = style
+        self.language = language
         self.domain = domain
         self.width = width
         self.height = height
@@ -156,6 +161,32 @@ class Canvas:
 
     def small_font(self, step: int = 3) -> Font:
         return self.style.key_face.at(max(9, self.style.size - step))
+
+    def value(self, kind: str) -> str:
+        """A value of a kind in the form's language."""
+        return self.language.values[kind](self.rng)
+
+    def caption(self, name: str) -> str:
+        """One of the language's texts for a caption."""
+        texts = self.language.captions[name]
+        return self.language.expand(self.rng, texts[0] if len(texts) == 1 else self.rng.choice(texts))
+
+    def captions(self, name: str, count: int) -> list[str]:
+        """So many of the language's texts for a caption, each once."""
+        texts = self.language.captions[name]
+        return [self.language.expand(self.rng, text) for text in self.rng.sample(texts, min(count, len(texts)))]
+
+    def cut(self, text: str, width: float, least: int = 0, font: Font | None = None) -> str:
+        """As many of the text's words as stand on one line of the width, `least` at least; in the font of values."""
+        font = font or self.value_font()
+        found = list(pieces(text, self.language))
+        while len(found) > least and font.getlength("".join(found)) > width:
+            found.pop()
+        return "".join(found)
+
+    def faces(self, family: str) -> tuple[Face, ...]:
+        """The typefaces of a family that have the language's characters."""
+        return faces(self.language.families, self.language.characters)[family]
 
     def fits(self, y: float, lines: float = 1) -> bool:
         """Whether `lines` more lines fit above the bottom margin."""
@@ -183,20 +214,22 @@ class Canvas:
         entity = Entity(label, self.section)
         right = x
         space = font.getlength(" ")
-        for number, line in enumerate(_wrapped(text, font, width, space, (hanging is not None and x - hanging) or 0.0)):
+        indented = (hanging is not None and x - hanging) or 0.0
+        for number, line in enumerate(_wrapped(pieces(text, self.language), font, width, space, indented)):
             if y + leading > self.height - 4:
                 break
             start = hanging if number and hanging is not None else x
-            length = sum(length for _, length in line) + space * (len(line) - 1)
+            spaces = sum(spaced for _, _, spaced in line[1:])
+            length = sum(length for _, length, _ in line) + space * spaces
             spare = max(0.0, width - length)
             pen = start + (spare if align == "right" else spare / 2 if align == "center" else 0.0)
             baseline = y + font.size * 0.95
-            for word, _ in line:
+            for place, (word, _, spaced) in enumerate(line):
+                pen += space if place and spaced else 0.0
                 for part in _parts(word) if self.style.parted else (word,):
                     if self._word(entity, part, pen, baseline, font):
                         right = max(right, pen + font.getlength(part))
                     pen += font.getlength(part)
-                pen += space
             y += leading
         if not entity.words:
             return -1, right, y
@@ -266,16 +299,24 @@ def _parts(word: str) -> tuple[str, ...]:
 
 
 def _wrapped(
-    text: str, font: Font, width: float, space: float, indented: float = 0.0
-) -> Sequence[Sequence[tuple[str, float]]]:
-    lines: list[list[tuple[str, float]]] = [[]]
+    found: Sequence[str], font: Font, width: float, space: float, indented: float
+) -> Sequence[Sequence[tuple[str, float, bool]]]:
+    """Lines of words with their lengths, and whether a space stands before them.
+
+    Args:
+        found: words, with the space before them where there is one.
+        indented: by how much the first line is shorter than the others.
+    """
+    lines: list[list[tuple[str, float, bool]]] = [[]]
     used = 0.0
-    for word in text.split():
+    for piece in found:
+        word = piece.lstrip(" ")
         length = font.getlength(word)
         room = width if len(lines) == 1 else width + indented
+        used += space if piece != word else 0.0
         if lines[-1] and used + length > room:
             lines.append([])
             used = 0.0
-        lines[-1].append((word, length))
-        used += length + space
+        lines[-1].append((word, length, piece != word))
+        used += length
     return lines if lines[0] else []

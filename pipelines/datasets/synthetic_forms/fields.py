@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pipelines.datasets.synthetic_forms import phrases
 from pipelines.datasets.synthetic_forms.canvas import ANSWER, QUESTION, Canvas
+from pipelines.datasets.synthetic_forms.word_breaks import CLAUSE_ENDS, pieces
 
 
 def key_text(canvas: Canvas, text: str, separator: str | None = None) -> str:
@@ -17,8 +17,13 @@ def value_text(canvas: Canvas, kind: str) -> str:
     """A value of the kind in the capitals of this form; empty with the probability of the form's style."""
     if canvas.rng.random() < canvas.style.empty:
         return ""
-    text = phrases.value(canvas.rng, kind)
+    text = canvas.language.value(canvas.rng, kind)
     return text.upper() if canvas.style.value_capitals else text
+
+
+def cell_text(canvas: Canvas, kind: str) -> str:
+    """A value for a narrow cell."""
+    return canvas.language.cell(value_text(canvas, kind))
 
 
 def field(
@@ -38,8 +43,9 @@ def field(
     A value with less than a fifth of the width left starts on the next line.
     """
     rng, style = canvas.rng, canvas.style
-    if len(value.split()) > 8 and right - x < 260 and rng.random() < 0.8:
-        value = " ".join(value.split()[: rng.randint(2, 6)]).rstrip(".,;")
+    parts = pieces(value, canvas.language)
+    if len(parts) > 8 and right - x < 260 and rng.random() < 0.8:
+        value = "".join(parts[: rng.randint(2, 6)]).rstrip(CLAUSE_ENDS)
     underlined = rng.random() < style.underlined if underlined is None else underlined
     room = right - x if value_x is None or rng.random() < 0.5 else max(value_x - x - 4, 60.0)
     question, end, bottom = canvas.write(key_text(canvas, text, separator), x, y, QUESTION, canvas.key_font(), room)

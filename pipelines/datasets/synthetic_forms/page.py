@@ -16,10 +16,9 @@ from pipelines.datasets.synthetic_forms import sections_office as office_section
 from pipelines.datasets.synthetic_forms import sections_table as more_sections
 from pipelines.datasets.synthetic_forms import sections_text as texts
 from pipelines.datasets.synthetic_forms import stamps
-from pipelines.datasets.synthetic_forms import vocabulary as words
-from pipelines.datasets.synthetic_forms import vocabulary_trades as trades
-from pipelines.datasets.synthetic_forms.annotation_order import reading_order
+from pipelines.datasets.synthetic_forms.annotation_order import LINE_ORDERS, ORDERS, reading_order
 from pipelines.datasets.synthetic_forms.canvas import OTHER, Canvas, draw_style
+from pipelines.datasets.synthetic_forms.languages import form_language
 from pipelines.datasets.synthetic_forms.noise import scanned, turned
 
 Box = tuple[int, int, int, int]
@@ -147,6 +146,7 @@ class DrawnForm:
     """A drawn form.
 
     Attributes:
+        language: of two letters.
         words: in the order of the entities; the words of an entity follow each other.
         boxes: one a word, x0 y0 x1 y1 from 0 to 1000, ordered.
         labels: one a word: O, or B- or I- with HEADER, QUESTION or ANSWER.
@@ -160,6 +160,7 @@ class DrawnForm:
         width, height: of the image in pixels.
     """
 
+    language: str
     words: tuple[str, ...]
     boxes: tuple[Box, ...]
     labels: tuple[str, ...]
@@ -172,13 +173,23 @@ class DrawnForm:
     height: int
 
 
-def draw_form(seed: int, options: DrawOptions | None = None) -> DrawnForm:
-    """Draw a form. Equal seeds give equal forms if the installed fonts and Pillow are equal."""
+def draw_form(seed: int, options: DrawOptions | None = None, language: str = "en") -> DrawnForm:
+    """Draw a form in a language. Equal seeds give equal forms if the installed fonts and Pillow are equal.
+
+    Args:
+        language: of two letters, a key of `languages.LANGUAGES`.
+
+    Raises:
+        ValueError: there is no such language.
+        FileNotFoundError: no font of its script is installed.
+    """
     options = options or DrawOptions()
-    rng = random.Random(f"drawn form {seed}")
+    spoken = form_language(language)
+    rng = random.Random(f"drawn form {seed}" if language == "en" else f"drawn form {seed} {language}")
     page = rng.choices(tuple(_PAGES), tuple(_PAGES.values()))[0]
-    domain = rng.choice(tuple(words.KEYS if page == "office" else trades.KEYS))
-    canvas = Canvas(rng, draw_style(rng, options.misspelt), domain, rng.randint(740, 785), 1000)
+    domain = rng.choice(spoken.domains[0] if page == "office" else spoken.domains[1])
+    style = draw_style(rng, options.misspelt, spoken)
+    canvas = Canvas(rng, style, spoken, domain, rng.randint(740, 785), 1000)
     drawn = _fill(canvas, options, page)
     return _finished(canvas, drawn, options)
 
@@ -241,7 +252,9 @@ def _fill(canvas: Canvas, options: DrawOptions, page: str) -> tuple[str, ...]:
 
 def _finished(canvas: Canvas, drawn: tuple[str, ...], options: DrawOptions) -> DrawnForm:
     rng = canvas.rng
-    order = reading_order(canvas.entities, canvas.links, rng)
+    order = reading_order(
+        canvas.entities, canvas.links, rng, orders=ORDERS if canvas.language.annotators else LINE_ORDERS
+    )
     links, header_links = dict.fromkeys(canvas.links), dict.fromkeys(canvas.header_links)
     degrees = rng.gauss(0, options.skew / 3) if options.noise and rng.random() < 0.5 else 0.0
     degrees = min(options.skew, max(-options.skew, degrees))
@@ -263,6 +276,7 @@ def _finished(canvas: Canvas, drawn: tuple[str, ...], options: DrawOptions) -> D
         spans[index] = (start, len(found) - 1)
         entities.append((start, len(found), "other" if entity.label == OTHER else entity.label.lower()))
     return DrawnForm(
+        language=canvas.language.code,
         words=tuple(found),
         boxes=tuple(boxes),
         labels=tuple(labels),

@@ -7,15 +7,23 @@ from collections.abc import Iterable, Iterator
 
 from pipelines.datasets.synthetic_forms.canvas import ANSWER, HEADER, QUESTION
 from pipelines.datasets.synthetic_forms.page import DrawnForm, DrawOptions, draw_form
+from pipelines.datasets.synthetic_forms.word_breaks import joined
 from pipelines.datasets.types import LabelledPage, Question, bio_labels
 
 LABELS = bio_labels((HEADER, QUESTION, ANSWER))
 
 
-def drawn_pages(seeds: Iterable[int], options: DrawOptions | None = None) -> Iterator[tuple[LabelledPage, bytes]]:
-    """For each seed a page and its PNG file; the `uri` of the page is empty."""
+def drawn_pages(
+    seeds: Iterable[int], options: DrawOptions | None = None, language: str = "en"
+) -> Iterator[tuple[LabelledPage, bytes]]:
+    """For each seed a page in the language and its PNG file; the `uri` of the page is empty.
+
+    Raises:
+        ValueError: there is no such language.
+        FileNotFoundError: no font of its script is installed.
+    """
     for seed in seeds:
-        form = draw_form(seed, options)
+        form = draw_form(seed, options, language)
         content = io.BytesIO()
         form.image.save(content, "PNG")
         yield _page(seed, form), content.getvalue()
@@ -23,10 +31,10 @@ def drawn_pages(seeds: Iterable[int], options: DrawOptions | None = None) -> Ite
 
 def _page(seed: int, form: DrawnForm) -> LabelledPage:
     def text(first: int, last: int) -> str:
-        return " ".join(form.words[first : last + 1])
+        return joined(form.words[first : last + 1])
 
     return LabelledPage(
-        document_id=f"drawn/{seed:08d}",
+        document_id=f"drawn/{seed:08d}" if form.language == "en" else f"drawn/{form.language}/{seed:08d}",
         uri="",
         media_type="image/png",
         words=form.words,

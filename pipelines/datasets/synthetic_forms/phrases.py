@@ -300,16 +300,6 @@ def key(rng: Random, domain: str) -> tuple[str, str]:
     return text, kind
 
 
-def keys(rng: Random, domain: str, count: int) -> list[tuple[str, str]]:
-    """Distinct keys."""
-    found: dict[str, str] = {}
-    for _ in range(count * 3):
-        if len(found) < count:
-            text, kind = key(rng, domain)
-            found.setdefault(text, kind)
-    return list(found.items())
-
-
 def options(rng: Random, domain: str, count: int) -> list[str]:
     """Distinct labels of check boxes."""
     return rng.sample(trades.CHECK_LABELS if domain in trades.KEYS else words.CHECK_LABELS, count)

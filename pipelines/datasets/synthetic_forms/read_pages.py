@@ -17,8 +17,10 @@ from model.ocr.boxes import shared_area
 from model.ocr.engine import normalise_boxes
 from model.ocr.page_reader import PageReader
 from pipelines.datasets.alignment import normalise_text
+from pipelines.datasets.synthetic_forms.languages import form_language
 from pipelines.datasets.synthetic_forms.page import DrawOptions
 from pipelines.datasets.synthetic_forms.pages import drawn_pages
+from pipelines.datasets.synthetic_forms.word_breaks import joined
 from pipelines.datasets.types import Box, LabelledPage, Question
 
 COVERED = 0.6
@@ -41,19 +43,34 @@ class _Entity:
 
 
 def read_drawn_pages(
-    seeds: Iterable[int], reader: PageReader, options: DrawOptions | None = None
+    seeds: Iterable[int], reader: PageReader, options: DrawOptions | None = None, language: str = "en"
 ) -> Iterator[tuple[LabelledPage, bytes]]:
     """For each seed the page that was read and its PNG file; a page on which nothing was read is left out.
 
+    Args:
+        reader: of a language whose script it reads; `tesseract_language` names Tesseract's.
+        language: of the forms, of two letters.
+
     Raises:
         RuntimeError: the engine failed.
+        ValueError: forms are not drawn in the language.
+        FileNotFoundError: no font of its script is installed.
     """
-    for drawn, picture in drawn_pages(seeds, options):
+    for drawn, picture in drawn_pages(seeds, options, language):
         image = Image.open(io.BytesIO(picture))
         text = reader.read(image).text
         page = transferred(drawn, text.words, normalise_boxes(text.boxes, image.width, image.height))
         if page.words:
             yield page, picture
+
+
+def tesseract_language(language: str) -> str:
+    """Tesseract's name of a language of two letters: its trained data for it.
+
+    Raises:
+        ValueError: forms are not drawn in the language.
+    """
+    return form_language(language).tesseract
 
 
 def transferred(drawn: LabelledPage, words: Sequence[str], boxes: Sequence[Sequence[int]]) -> LabelledPage:
@@ -151,4 +168,4 @@ def _box(box: Sequence[int]) -> Box:
 
 
 def _text(words: Sequence[str], span: tuple[int, int]) -> str:
-    return " ".join(words[span[0] : span[1] + 1])
+    return joined(words[span[0] : span[1] + 1])

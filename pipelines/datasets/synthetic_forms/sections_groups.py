@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
-from pipelines.datasets.synthetic_forms import phrases
-from pipelines.datasets.synthetic_forms import vocabulary as words
 from pipelines.datasets.synthetic_forms.canvas import ANSWER, HEADER, QUESTION, Canvas
-from pipelines.datasets.synthetic_forms.fields import field, key_text, value_text
+from pipelines.datasets.synthetic_forms.fields import cell_text, field, key_text, value_text
 from pipelines.datasets.synthetic_forms.stamps import signature
-
-ROW_GROUPS = (
-    ("Sex", ("Male", "Female")), ("Age", ("Under 25", "25-34", "35-44", "45 & Over")), ("Region", ("North", "South",
-     "East", "West")), ("Brand Smoked", ("Test Brand", "All Other")), ("City", ("Chicago", "Atlanta", "Los Angeles")),
-    ("Income", ("Under $10,000", "$10,000-$20,000", "Over $20,000")), ("Assets", ("Cash", "Receivables", "Inventory")),
-    ("Liabilities", ("Short-term", "Long-term", "Accrued")), ("Education", ("High School", "College", "Graduate")),
-    ("Labor", ("Regular", "Overtime", "Temporary")), ("Travel", ("Air", "Hotel", "Meals", "Car")),
-    ("Hematology", ("WBC", "RBC", "Hemoglobin", "Platelets")), ("Earnings", ("Basic Pay", "Overtime", "Bonus")),
-    ("Deductions", ("Tax", "Pension", "Health")), ("Charges", ("Energy", "Delivery", "Taxes")),
-    ("Usage", ("Peak", "Off-peak")),
-)  # fmt: skip
-"""Headings of groups of rows, and their rows."""
 
 
 def row_groups(canvas: Canvas, left: float, right: float, top: float) -> float:
     """A table whose rows stand in groups under headings: each value belongs to its row's and its column's key."""
     rng = canvas.rng
     count = rng.choice((1, 2, 2, 3)) if right - left < 420 else rng.choice((1, 2, 3, 4))
-    heads = rng.sample([head for head in words.HEADS if head[1] in ("number", "money", "percent", "decimal")], count)
+    heads = rng.sample(
+        [head for head in canvas.language.heads if head[1] in ("number", "money", "percent", "decimal")], count
+    )
     first = (right - left) * rng.uniform(0.25, 0.4)
     width = (right - left - first) / count * rng.choice((1.0, 0.8))
     font = canvas.key_font()
@@ -40,7 +28,7 @@ def row_groups(canvas: Canvas, left: float, right: float, top: float) -> float:
     indent = rng.choice((0, 0, 10, 22))
     separator = rng.choice((":", "", ""))
     apart = rng.choice((0.0, 0.3, 0.8)) * canvas.line
-    for group, rows in rng.sample(ROW_GROUPS, rng.randint(2, 4)):
+    for group, rows in rng.sample(canvas.language.row_groups, rng.randint(2, 4)):
         if not canvas.fits(y, len(rows) + 1):
             break
         header, _, y = canvas.write(key_text(canvas, group, separator), left, y, HEADER, font, first - 8)
@@ -50,7 +38,7 @@ def row_groups(canvas: Canvas, left: float, right: float, top: float) -> float:
             )
             for place, (_, kind) in enumerate(heads):
                 x = left + first + place * width
-                value = " ".join(value_text(canvas, kind).replace("$ ", "$").split()[:1])
+                value = cell_text(canvas, kind)
                 answer, _, _ = canvas.write(value, x, y, ANSWER, canvas.value_font(), width - 10, "center")
                 canvas.link(questions[place], answer)
                 canvas.link(row, answer)
@@ -63,11 +51,7 @@ def row_groups(canvas: Canvas, left: float, right: float, top: float) -> float:
 def name_columns(canvas: Canvas, left: float, right: float, top: float) -> float:
     """A key and short values in several columns below it or beside it, each an answer of its own."""
     rng = canvas.rng
-    text, make = rng.choice(
-        (("CC", phrases.name), ("Distribution", phrases.name), ("Attendees", phrases.name),
-         ("Participants", phrases.name), ("Markets", phrases.place), ("Suppliers", phrases.company),
-         ("Products", phrases.phrase), ("Dates", phrases.date))
-    )  # fmt: skip
+    text, kind = rng.choice(canvas.language.listed_keys)
     question, end, low = canvas.write(key_text(canvas, text), left, top, QUESTION, canvas.key_font(), right - left)
     x, y = (left + rng.choice((0, 20, 40)), low + 2) if rng.random() < 0.6 else (end + 12, top)
     font = canvas.value_font()
@@ -80,7 +64,7 @@ def name_columns(canvas: Canvas, left: float, right: float, top: float) -> float
             if not canvas.fits(line):
                 break
             answer, _, line = canvas.write(
-                make(rng).upper() if canvas.style.value_capitals else make(rng),
+                canvas.value(kind).upper() if canvas.style.value_capitals else canvas.value(kind),
                 x + column * width, line, ANSWER, font, width - 8,
             )  # fmt: skip
             canvas.link(question, answer)
@@ -91,12 +75,12 @@ def name_columns(canvas: Canvas, left: float, right: float, top: float) -> float
 def blank_table(canvas: Canvas, left: float, right: float, top: float) -> float:
     """A heading and keys over a grid with few or no values."""
     rng = canvas.rng
-    title = rng.choice((phrases.section_title(rng, canvas.domain), phrases.phrase(rng)))
+    title = rng.choice((canvas.language.section_title(rng, canvas.domain), canvas.value("phrase")))
     title = title.upper() if rng.random() < 0.6 else title
     header, _, y = canvas.write(
         title, left, top, HEADER, canvas.key_font(), right - left, rng.choice(("left", "center"))
     )
-    found = rng.sample(words.HEADS, rng.randint(2, 3 if right - left < 400 else 5))
+    found = rng.sample(canvas.language.heads, rng.randint(2, 3 if right - left < 400 else 5))
     shares = [rng.choice((1, 1, 2, 3)) for _ in found]
     edges = [left]
     for share in shares:
@@ -120,7 +104,7 @@ def blank_table(canvas: Canvas, left: float, right: float, top: float) -> float:
             break
         for place, (_, kind) in enumerate(found):
             if row < filled:
-                value = _one_line(canvas, value_text(canvas, kind), edges[place + 1] - edges[place] - 8)
+                value = canvas.cut(value_text(canvas, kind), edges[place + 1] - edges[place] - 8)
                 answer, _, _ = canvas.write(value, edges[place] + 4, y + 2, ANSWER, canvas.value_font(), 10_000)
                 canvas.link(questions[place], answer)
         y += step
@@ -132,25 +116,15 @@ def blank_table(canvas: Canvas, left: float, right: float, top: float) -> float:
     return y + 3
 
 
-def _one_line(canvas: Canvas, text: str, width: float) -> str:
-    found = text.split()
-    while found and canvas.value_font().getlength(" ".join(found)) > width:
-        found.pop()
-    return " ".join(found)
-
-
 def signature_block(canvas: Canvas, left: float, right: float, top: float) -> float:
     """A heading over posts, each with a line to sign; some are signed."""
     rng = canvas.rng
-    posts = ("Requesting Manager", "Group Product Director", "Purchasing Department", "Division Head", "Controller",
-             "Buyer", "Department Manager", "Vice President", "Legal", "Director of Research", "Brand Manager",
-             "Treasurer", "Supervisor", "Employee", "Applicant", "Witness", "Accounting", "Quality")  # fmt: skip
-    text = rng.choice(("Approvals", "Signatures", "Approved By", "Approval", "Authorized By", "Reviewed By", "Signed"))
+    text = canvas.caption("signatures")
     header, _, y = canvas.write(key_text(canvas, text), left, top, HEADER, canvas.key_font(), right - left)
     first = len(canvas.entities)
     offset = (right - left) * rng.uniform(0.3, 0.5)
     dated = rng.random() < 0.4
-    for post in rng.sample(posts, rng.randint(2, 5)):
+    for post in canvas.captions("post", rng.randint(2, 5)):
         if not canvas.fits(y, 2):
             break
         question, end, low = canvas.write(key_text(canvas, post, ""), left, y, QUESTION, canvas.key_font(), offset)
@@ -160,14 +134,14 @@ def signature_block(canvas: Canvas, left: float, right: float, top: float) -> fl
         if rng.random() > canvas.style.empty + 0.3:
             if rng.random() < 0.4:
                 signature(canvas, x + 6, y - 4, min(150, stop - x), canvas.style.size * 1.3)
-            name = _one_line(canvas, phrases.name(rng), stop - x)
+            name = canvas.cut(canvas.value("name"), stop - x)
             answer, _, _ = canvas.write(name, x + 4, y, ANSWER, canvas.value_font(), 10_000)
             canvas.link(question, answer)
         if dated:
-            key, end, _ = canvas.write("Date", stop + 6, y, QUESTION, canvas.key_font(), 10_000)
+            key, end, _ = canvas.write(canvas.caption("date"), stop + 6, y, QUESTION, canvas.key_font(), 10_000)
             canvas.rule(end + 4, y + canvas.style.size * 1.2, right, y + canvas.style.size * 1.2)
             if rng.random() < 0.4:
-                date = _one_line(canvas, phrases.date(rng), right - end - 4)
+                date = canvas.cut(canvas.value("date"), right - end - 4)
                 answer, _, _ = canvas.write(date, end + 6, y, ANSWER, canvas.value_font(), 10_000)
                 canvas.link(key, answer)
         y = max(low, y + canvas.line) + canvas.line * rng.choice((0.1, 0.5))
@@ -186,9 +160,9 @@ def wrapped_keys(canvas: Canvas, left: float, right: float, top: float) -> float
     for _ in range(rng.randint(2, 6)):
         if not canvas.fits(y, 4):
             break
-        text, kind = phrases.key(rng, canvas.domain)
+        text, kind = canvas.language.key(rng, canvas.domain)
         if rng.random() < 0.5:
-            text = f"{text} {rng.choice(('of', 'for', 'and', 'or'))} {phrases.key(rng, canvas.domain)[0]}"
+            text = canvas.language.joined_keys(rng, text, canvas.domain)
         question, _, low = canvas.write(key_text(canvas, text), left + 4, y + 2, QUESTION, canvas.key_font(), width - 8)
         value = value_text(canvas, rng.choice((kind, kind, "sentence", "address")))
         down = (low - y) * 0.3 if middle else 2
@@ -213,17 +187,21 @@ def field_columns(canvas: Canvas, left: float, right: float, top: float) -> floa
     width = (right - left) / columns
     framed = rng.random() < 0.3
     bottom = top
-    titles = rng.sample(ROW_GROUPS, columns) if rng.random() < 0.3 else None
+    titles = rng.sample(canvas.language.row_groups, columns) if rng.random() < 0.3 else None
     for column in range(columns):
         x, end = left + column * width + 3, left + (column + 1) * width - 9
-        text = titles[column][0] if titles else phrases.section_title(rng, canvas.domain)
+        text = titles[column][0] if titles else canvas.language.section_title(rng, canvas.domain)
         text = text.upper() if rng.random() < 0.5 else text
         header, _, y = canvas.write(
             text, x, top + 2, HEADER, canvas.key_font(), end - x, rng.choice(("left", "center"))
         )
         first = len(canvas.entities)
         count = rng.randint(2, 5)
-        found = [(text, "number") for text in titles[column][1]] if titles else phrases.keys(rng, canvas.domain, count)
+        found = (
+            [(text, "number") for text in titles[column][1]]
+            if titles
+            else canvas.language.keys(rng, canvas.domain, count)
+        )
         for text, kind in found:
             if not canvas.fits(y, 2):
                 break

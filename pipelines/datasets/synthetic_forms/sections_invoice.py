@@ -6,58 +6,33 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pipelines.datasets.synthetic_forms import phrases
-from pipelines.datasets.synthetic_forms import vocabulary_trades as trades
 from pipelines.datasets.synthetic_forms.canvas import ANSWER, HEADER, OTHER, QUESTION, Canvas
 from pipelines.datasets.synthetic_forms.fields import key_text
-from pipelines.datasets.synthetic_forms.trade_values import (
-    amount,
-    amounts,
-    day,
-    email,
-    identifier,
-    small_amount,
-    tax_number,
-    terms_of_payment,
-)
-
-_PARTIES = ("Bill To", "Ship To", "Invoice To", "Deliver To", "Sold To", "Customer", "From", "Supplier", "Remit To")
-_DATA: tuple[tuple[str, Callable[..., str]], ...] = (
-    ("Invoice No.", identifier), ("Invoice Date", day), ("Due Date", day), ("Order No.", identifier), ("Date", day),
-    ("Customer No.", identifier), ("P.O. Number", identifier), ("Terms", terms_of_payment),
-    ("VAT No.", tax_number), ("Delivery Date", day), ("Reference", identifier),
-    ("Salesperson", phrases.name), ("Page", lambda rng: f"{rng.randint(1, 3)} of 3"), ("Contact", email),
-    ("Amount Due", amount), ("Ship Via", lambda rng: rng.choice(("UPS", "Courier", "Own truck", "Post"))),
-)  # fmt: skip
-_TOTALS = ("Subtotal", "Sub-Total", "VAT 19%", "Tax (8.25%)", "Discount", "Shipping", "Freight", "Total", "TOTAL DUE",
-           "Amount Due", "Net Amount", "Grand Total", "Balance Due", "Paid", "Deposit", "Rounding")  # fmt: skip
 
 
 @dataclass(frozen=True)
 class _Column:
-    """A column of items: its key, its width relative to others, its alignment, and how a cell is made."""
+    """A column of items: the caption of its key, its width relative to others, its alignment, its values' kind."""
 
-    keys: tuple[str, ...]
+    key: str
     width: float
     align: str
-    value: Callable[..., str]
+    kind: str
 
 
-_DESCRIPTION = _Column(
-    ("Description", "Item", "Article", "Product", "Service", "Details"), 4, "left", lambda rng: rng.choice(trades.ITEMS)
-)
+_DESCRIPTION = _Column("item column", 4, "left", "item")
 _COLUMNS = (
-    _Column(("Qty", "Quantity", "Hours", "Units", "QTY."), 1, "right", lambda rng: str(rng.randint(1, 40))),
-    _Column(("Unit Price", "Price", "Rate", "Unit Cost", "Price each"), 1.5, "right", small_amount),
-    _Column(("VAT", "Tax", "VAT %", "Disc."), 1, "right", lambda rng: rng.choice(("19%", "7%", "20 %", "0%", "8.25%"))),
-    _Column(("Unit", "UoM", "U/M"), 0.9, "left", lambda rng: rng.choice(("pcs", "ea", "kg", "h", "box", "m"))),
+    _Column("quantity column", 1, "right", "quantity"),
+    _Column("price column", 1.5, "right", "small_amount"),
+    _Column("tax column", 1, "right", "tax rate"),
+    _Column("unit column", 0.9, "left", "unit"),
 )
 _FRONT = (
-    _Column(("No.", "Pos.", "#", "Line"), 0.6, "left", lambda rng: str(rng.randint(1, 20))),
-    _Column(("Item No.", "Code", "SKU", "Art. No."), 1.5, "left", identifier),
-    _Column(("Date", "Service Date"), 1.5, "left", day),
+    _Column("position column", 0.6, "left", "position"),
+    _Column("item number column", 1.5, "left", "identifier"),
+    _Column("date column", 1.5, "left", "day"),
 )
-_AMOUNT = _Column(("Amount", "Total", "Line Total", "Net", "Extension", "Value"), 1.5, "right", amount)
+_AMOUNT = _Column("amount column", 1.5, "right", "amount")
 
 
 def parties(canvas: Canvas, left: float, right: float, top: float) -> float:
@@ -67,15 +42,15 @@ def parties(canvas: Canvas, left: float, right: float, top: float) -> float:
     width = (right - left) / max(2, count)
     bottom = top
     framed = rng.random() < 0.25
-    for place, text in enumerate(rng.sample(_PARTIES, count)):
+    for place, text in enumerate(canvas.captions("party", count)):
         x = left + place * width
         keyed = rng.random() < 0.85
         y, question = top, -1
         if keyed:
             question, _, y = canvas.write(key_text(canvas, text), x + 3, top, QUESTION, canvas.key_font(), width - 12)
-        lines = [phrases.company(rng), phrases.street(rng), phrases.place(rng)]
+        lines = [canvas.value(kind) for kind in ("company", "street", "place")]
         if rng.random() < 0.4:
-            lines.insert(rng.randint(0, 1), phrases.name(rng))
+            lines.insert(rng.randint(0, 1), canvas.value("name"))
         entity, single = -1, rng.random() < 0.25
         font = canvas.value_font() if keyed else canvas.text_font()
         for line in lines:
@@ -86,10 +61,8 @@ def parties(canvas: Canvas, left: float, right: float, top: float) -> float:
                 entity = index
                 canvas.link(question, index)
         if rng.random() < 0.3:
-            key, end, low = canvas.write(
-                rng.choice(("Tel.", "Phone:", "Fax:", "Tel:")), x + 3, y, QUESTION, font, width - 12
-            )
-            answer, _, low = canvas.write(phrases.phone(rng), end + 5, y, ANSWER, font, width - 15)
+            key, end, low = canvas.write(canvas.caption("party telephone"), x + 3, y, QUESTION, font, width - 12)
+            answer, _, low = canvas.write(canvas.value("phone"), end + 5, y, ANSWER, font, width - 15)
             canvas.link(key, answer)
             y = max(y, low)
         if framed:
@@ -101,18 +74,18 @@ def parties(canvas: Canvas, left: float, right: float, top: float) -> float:
 def document_data(canvas: Canvas, left: float, right: float, top: float) -> float:
     """Number, date and terms of an invoice: a block at the right edge, or a table of keys over values."""
     rng = canvas.rng
-    found = rng.sample(_DATA, rng.randint(3, 6))
+    found = rng.sample(canvas.language.document_data, rng.randint(3, 6))
     if rng.random() < 0.4:
-        found = [(text, make) for text, make in found if make is not email]  # it fits into no cell
+        found = [(text, kind) for text, kind in found if kind != "email"]  # it fits into no cell
         width = (right - left) / len(found)
         bottom = top
-        for place, (text, make) in enumerate(found):
+        for place, (text, kind) in enumerate(found):
             x = left + place * width
             question, _, low = canvas.write(
                 key_text(canvas, text, ""), x + 3, top + 2, QUESTION, canvas.small_font(2), width - 8
             )
             answer, _, low = canvas.write(
-                make(rng), x + 3, max(low, top + canvas.line), ANSWER, canvas.value_font(), width - 8
+                canvas.value(kind), x + 3, max(low, top + canvas.line), ANSWER, canvas.value_font(), width - 8
             )
             canvas.link(question, answer)
             bottom = max(bottom, low)
@@ -125,14 +98,14 @@ def document_data(canvas: Canvas, left: float, right: float, top: float) -> floa
     widest = max(canvas.key_font().getlength(key_text(canvas, text, separator)) for text, _ in found)
     align = rng.choice(("left", "left", "right"))
     y = top
-    for text, make in found:
+    for text, kind in found:
         if not canvas.fits(y):
             break
         question, end, low = canvas.write(
             key_text(canvas, text, separator), start, y, QUESTION, canvas.key_font(), widest + 2, align
         )
         x = max(end, start + widest) + canvas.style.size
-        answer, _, end = canvas.write(make(rng), x, y, ANSWER, canvas.value_font(), max(60.0, right - x))
+        answer, _, end = canvas.write(canvas.value(kind), x, y, ANSWER, canvas.value_font(), max(60.0, right - x))
         canvas.link(question, answer)
         y = max(low, end, y + canvas.line)
     return y
@@ -148,7 +121,7 @@ def item_table(canvas: Canvas, left: float, right: float, top: float) -> float:
         columns.remove(_DESCRIPTION)
         columns.insert(1, _DESCRIPTION)
     whole = sum(column.width for column in columns)
-    price = amounts(rng)
+    price = canvas.language.amounts(rng)
     font = canvas.value_font() if len(columns) < 5 else canvas.style.value_face.at(max(9, canvas.style.size - 2))
     edges = [left]
     for column in columns:
@@ -158,7 +131,7 @@ def item_table(canvas: Canvas, left: float, right: float, top: float) -> float:
     for place, column in enumerate(columns):
         align = column.align if heads == "same" else heads
         index, _, low = canvas.write(
-            key_text(canvas, rng.choice(column.keys), ""),
+            key_text(canvas, canvas.caption(column.key), ""),
             edges[place] + 3,
             top + 2,
             QUESTION,
@@ -177,9 +150,9 @@ def item_table(canvas: Canvas, left: float, right: float, top: float) -> float:
             break
         low = y
         for place, column in enumerate(columns):
-            text = price(rng) if column is _AMOUNT else column.value(rng)
+            text = price(rng) if column is _AMOUNT else canvas.value(column.kind)
             if column is _DESCRIPTION and rng.random() < 0.3:
-                text = f"{text}, {rng.choice((phrases.phrase(rng).lower(), phrases.code(rng), phrases.measure(rng)))}"
+                text = f"{text}{canvas.language.listed}{canvas.value('item detail')}"
             if column is not _DESCRIPTION and rng.random() < 0.05:
                 continue
             text = text.upper() if canvas.style.value_capitals else text
@@ -204,7 +177,7 @@ def item_table(canvas: Canvas, left: float, right: float, top: float) -> float:
 def totals(canvas: Canvas, left: float, right: float, top: float) -> float:
     """Keys and amounts at the right edge."""
     start = left + (right - left) * canvas.rng.uniform(0.45, 0.65)
-    return _totals(canvas, right, top, start, amounts(canvas.rng))
+    return _totals(canvas, right, top, start, canvas.language.amounts(canvas.rng))
 
 
 def _totals(canvas: Canvas, right: float, top: float, start: float, price: Callable[[random.Random], str]) -> float:
@@ -212,7 +185,7 @@ def _totals(canvas: Canvas, right: float, top: float, start: float, price: Calla
     middle = max(start + 60, right - canvas.style.size * rng.uniform(6, 9))
     separator, align = rng.choice(("", "", ":", canvas.style.separator)), rng.choice(("left", "right", "right"))
     y = top
-    for text in rng.sample(_TOTALS, rng.choice((1, 2, 3, 3, 4))):
+    for text in canvas.captions("total", rng.choice((1, 2, 3, 3, 4))):
         if not canvas.fits(y):
             break
         question, _, low = canvas.write(
@@ -235,13 +208,13 @@ def receipt(canvas: Canvas, left: float, right: float, top: float) -> float:
     end = x + width
     font = canvas.value_font()
     label = HEADER if rng.random() < 0.4 else OTHER
-    _, _, y = canvas.write(phrases.company(rng).upper(), x, top, label, canvas.key_font(), width, "center")
-    for text in (phrases.street(rng), phrases.place(rng)):
+    _, _, y = canvas.write(canvas.value("company").upper(), x, top, label, canvas.key_font(), width, "center")
+    for text in [canvas.value(kind) for kind in ("street", "place")]:
         _, _, y = canvas.write(text, x, y, OTHER, font, width, "center")
-    for text, make in rng.sample((("Date", day), ("Time", phrases.time), ("Receipt No.", identifier),
-                                  ("Cashier", phrases.name), ("Table", phrases.small)), rng.randint(1, 3)):  # fmt: skip
-        question, stop, _ = canvas.write(f"{text}:", x, y, QUESTION, font, width)
-        answer, _, y = canvas.write(make(rng), stop + 8, y, ANSWER, font, end - stop - 8)
+    colon = canvas.language.captions["copies separators"][0]
+    for text, kind in rng.sample(canvas.language.receipt_data, rng.randint(1, 3)):
+        question, stop, _ = canvas.write(f"{text}{colon}", x, y, QUESTION, font, width)
+        answer, _, y = canvas.write(canvas.value(kind), stop + 8, y, ANSWER, font, end - stop - 8)
         canvas.link(question, answer)
     y += canvas.line * 0.5
     keys = []
@@ -249,26 +222,26 @@ def receipt(canvas: Canvas, left: float, right: float, top: float) -> float:
     if rng.random() < 0.5:
         low = y
         for text, start, room, align in (
-            (rng.choice(("Item", "Description", "Article")), x, middle - x, "left"),
-            (rng.choice(("Price", "Amount", "EUR", "Total")), middle, end - middle, "right"),
+            (canvas.caption("receipt item"), x, middle - x, "left"),
+            (canvas.caption("receipt price"), middle, end - middle, "right"),
         ):
             index, _, bottom = canvas.write(text, start, y, QUESTION, font, room, align)
             keys.append(index)
             low = max(low, bottom)
         y = low
-    for text in rng.sample(trades.ITEMS, rng.randint(2, 7)):
+    for text in canvas.captions("item", rng.randint(2, 7)):
         if not canvas.fits(y, 4):
             break
         text = f"{rng.randint(1, 4)} {text}" if rng.random() < 0.4 else text
         name, _, low = canvas.write(text, x, y, ANSWER if keys else QUESTION, font, middle - x - 6)
-        price, _, bottom = canvas.write(small_amount(rng), middle, y, ANSWER, font, end - middle, "right")
+        price, _, bottom = canvas.write(canvas.value("small_amount"), middle, y, ANSWER, font, end - middle, "right")
         if keys:
             canvas.link(keys[0], name)
             canvas.link(keys[1], price)
         else:
             canvas.link(name, price)
         y = max(low, bottom)
-    y = _totals(canvas, end, y + 3, x, small_amount)
-    thanks = rng.choice(("Thank you!", "THANK YOU FOR YOUR VISIT", "Please come again", "Goods may be exchanged"))
+    y = _totals(canvas, end, y + 3, x, canvas.language.values["small_amount"])
+    thanks = canvas.caption("thanks")
     _, _, y = canvas.write(thanks, x, y + 2, OTHER, font, width, "center")
     return y

@@ -6,7 +6,6 @@ y at which it ends.
 
 from __future__ import annotations
 
-from pipelines.datasets.synthetic_forms import phrases
 from pipelines.datasets.synthetic_forms.canvas import ANSWER, OTHER, QUESTION, Canvas
 from pipelines.datasets.synthetic_forms.fields import field, key_text, value_text
 
@@ -16,7 +15,7 @@ def key_rows(canvas: Canvas, left: float, right: float, top: float) -> float:
     rng = canvas.rng
     columns = rng.choice((1, 1, 1, 2, 2, 3)) if right - left > 380 else 1
     count = rng.randint(2, 7) * columns
-    found = phrases.keys(rng, canvas.domain, count)
+    found = canvas.language.keys(rng, canvas.domain, count)
     width = (right - left) / columns
     aligned = rng.random() < 0.55
     font = canvas.key_font()
@@ -50,7 +49,7 @@ def underlined_rows(canvas: Canvas, left: float, right: float, top: float) -> fl
         if right - left < 350:
             shares = (1.0,)
         x, bottom = left, y
-        for share, (text, kind) in zip(shares, phrases.keys(rng, canvas.domain, len(shares)), strict=False):
+        for share, (text, kind) in zip(shares, canvas.language.keys(rng, canvas.domain, len(shares)), strict=False):
             end = x + share * (right - left)
             bottom = max(bottom, field(canvas, text, value_text(canvas, kind), x, y, end - 10, underlined=True))
             x = end
@@ -71,7 +70,7 @@ def boxed_grid(canvas: Canvas, left: float, right: float, top: float) -> float:
         if right - left < 350:
             shares = (1.0,)
         x = left
-        for share, (text, kind) in zip(shares, phrases.keys(rng, canvas.domain, len(shares)), strict=False):
+        for share, (text, kind) in zip(shares, canvas.language.keys(rng, canvas.domain, len(shares)), strict=False):
             end = x + share * (right - left)
             canvas.frame(x, y, end, y + height)
             separator = canvas.style.separator if rng.random() < 0.3 else ""
@@ -79,8 +78,7 @@ def boxed_grid(canvas: Canvas, left: float, right: float, top: float) -> float:
                 key_text(canvas, text, separator), x + 4, y + 2, QUESTION, small, end - x - 8
             )
             value = value_text(canvas, "phrase" if kind == "sentence" else kind)
-            while value and canvas.value_font().getlength(value) > end - x - 10:
-                value = value.rpartition(" ")[0]
+            value = canvas.cut(value, end - x - 10)
             if value and low + canvas.style.size < y + height + 2:
                 answer, _, _ = canvas.write(value, x + 8, low, ANSWER, canvas.value_font(), 10_000, leading=10)
                 canvas.link(question, answer)
@@ -89,23 +87,16 @@ def boxed_grid(canvas: Canvas, left: float, right: float, top: float) -> float:
     return y
 
 
-def _cut(canvas: Canvas, text: str, width: float) -> str:
-    """As many of the text's words as stand on one line of the width; one at least."""
-    found = text.split()
-    while len(found) > 1 and canvas.value_font().getlength(" ".join(found)) > width:
-        found.pop()
-    return " ".join(found)
-
-
 def memo_head(canvas: Canvas, left: float, right: float, top: float) -> float:
     """To, From, Date and Subject, in one or two columns."""
     rng = canvas.rng
-    heads = [("To", "name"), ("From", "name"), ("Date", "date"), (rng.choice(("Subject", "Re", "SUBJECT")), "phrase")]
+    names = (("memo to", "name"), ("memo from", "name"), ("memo date", "date"), ("memo subject", "phrase"))
+    heads = [(canvas.caption(name), kind) for name, kind in names]
     if rng.random() < 0.5:
-        heads.insert(rng.randint(1, 3), (rng.choice(("cc", "Copies to", "CC", "Department", "Through")), "name"))
+        heads.insert(rng.randint(1, 3), (canvas.caption("memo copies"), "name"))
     if rng.random() < 0.3:
         rng.shuffle(heads)
-    separator = rng.choice((":", ":", ":", "", " -"))
+    separator = canvas.caption("memo separators")
     upper = rng.random() < 0.6
     columns = 2 if rng.random() < 0.25 and right - left > 380 else 1
     width = (right - left) / columns
@@ -127,21 +118,24 @@ def memo_head(canvas: Canvas, left: float, right: float, top: float) -> float:
 
 def _names(canvas: Canvas) -> str:
     count = canvas.rng.choice((1, 1, 1, 1, 2, 3))
-    return ", ".join(phrases.name(canvas.rng) for _ in range(count))
+    return canvas.language.listed.join(canvas.value("name") for _ in range(count))
 
 
 def fax_head(canvas: Canvas, left: float, right: float, top: float) -> float:
     """The head of a fax: to and from, each with company, fax and telephone, pages and subject."""
     rng = canvas.rng
     sides = [
-        [("To", "name"), ("Company", "company"), (rng.choice(("Fax", "Fax No.", "Fax #", "FAX NUMBER")), "phone")],
-        [("From", "name"), (rng.choice(("Phone", "Tel.", "Telephone")), "phone"), ("Date", "date")],
+        [(canvas.caption(name), kind) for name, kind in side]
+        for side in (
+            (("memo to", "name"), ("fax company", "company"), ("fax number", "phone")),
+            (("memo from", "name"), ("fax phone", "phone"), ("memo date", "date")),
+        )
     ]
     if rng.random() < 0.5:
-        sides[0].append(phrases.key(rng, "fax"))
-    sides[1].append((rng.choice(("Pages", "No. of Pages", "Number of pages (including cover)")), "small"))
+        sides[0].append(canvas.language.key(rng, "fax"))
+    sides[1].append((canvas.caption("fax pages"), "small"))
     if rng.random() < 0.6:
-        sides[1].append((rng.choice(("Re", "Subject", "Time", "cc")), "phrase"))
+        sides[1].append((canvas.caption("fax subject"), "phrase"))
     two = rng.random() < 0.4 and right - left > 380
     offset = canvas.style.size * rng.uniform(6, 11)
     y = bottom = top
@@ -159,16 +153,6 @@ def fax_head(canvas: Canvas, left: float, right: float, top: float) -> float:
 def signature_lines(canvas: Canvas, left: float, right: float, top: float) -> float:
     """Lines to sign on, with a name or a date: the key before the line or under it."""
     rng = canvas.rng
-    names = (
-        "Signature",
-        "Signed",
-        "Approved",
-        "Approved by",
-        "By",
-        "Authorized Signature",
-        "Submitted by",
-        "Reviewed by",
-    )
     y = top
     under = rng.random() < 0.4
     for _ in range(rng.randint(1, 4)):
@@ -176,12 +160,12 @@ def signature_lines(canvas: Canvas, left: float, right: float, top: float) -> fl
             break
         middle = left + (right - left) * rng.uniform(0.5, 0.72)
         pairs = (
-            (rng.choice(names), "name", left, middle - 12),
-            (rng.choice(("Date", "Title", "Date")), "", middle, right),
+            (canvas.caption("signed"), "name", left, middle - 12),
+            (*rng.choice(canvas.language.signed_on), middle, right),
         )
         bottom = y
         for text, kind, x, end in pairs:
-            value = value_text(canvas, kind or ("date" if text == "Date" else "phrase"))
+            value = value_text(canvas, kind)
             if under:
                 rule = y + canvas.style.size * 1.4
                 canvas.rule(x, rule, end, rule)
@@ -189,7 +173,7 @@ def signature_lines(canvas: Canvas, left: float, right: float, top: float) -> fl
                     key_text(canvas, text, ""), x, rule + 2, QUESTION, canvas.key_font(), end - x
                 )
                 answer, _, _ = canvas.write(
-                    _cut(canvas, value, end - x - 8), x + 8, y, ANSWER, canvas.value_font(), 10_000
+                    canvas.cut(value, end - x - 8, least=1), x + 8, y, ANSWER, canvas.value_font(), 10_000
                 )
                 canvas.link(question, answer)
             else:
@@ -202,15 +186,15 @@ def signature_lines(canvas: Canvas, left: float, right: float, top: float) -> fl
 def answer_paragraph(canvas: Canvas, left: float, right: float, top: float) -> float:
     """A key and an answer of several lines, below it or beginning behind it."""
     rng = canvas.rng
-    keys = [text for text, kind in phrases.keys(rng, canvas.domain, 12) if kind == "sentence"]
-    text = keys[0] if keys else rng.choice(("Comments", "Description", "Remarks", "Message", "Purpose", "Results"))
+    keys = [text for text, kind in canvas.language.keys(rng, canvas.domain, 12) if kind == "sentence"]
+    text = keys[0] if keys else canvas.caption("paragraph key")
     question, end, bottom = canvas.write(key_text(canvas, text), left, top, QUESTION, canvas.key_font(), right - left)
     if rng.random() < canvas.style.empty * 0.5:
         for _ in range(rng.randint(1, 4)):
             bottom += canvas.line
             canvas.rule(left, bottom, right, bottom)
         return bottom
-    body = phrases.paragraph(rng, 1, 5)
+    body = canvas.language.paragraph(rng, 1, 5)
     font = canvas.value_font()
     leading = font.size * rng.choice((1.2, 1.25, 1.5))
     if rng.random() < 0.35 and end + 60 < right:
@@ -240,7 +224,7 @@ def running_text(canvas: Canvas, left: float, right: float, top: float) -> float
     font = canvas.text_font() if rng.random() < 0.7 else canvas.small_font(2)
     for _ in range(rng.choice((1, 1, 1, 2))):
         if canvas.fits(y, 3):
-            text = phrases.paragraph(rng, 1, 4)
+            text = canvas.language.paragraph(rng, 1, 4)
             text = text.upper() if rng.random() < 0.15 else text
             _, _, y = canvas.write(text, left, y, OTHER, font, right - left)
             y += canvas.line * 0.6
@@ -250,14 +234,14 @@ def running_text(canvas: Canvas, left: float, right: float, top: float) -> float
 def bullet_list(canvas: Canvas, left: float, right: float, top: float) -> float:
     """Running text as a list."""
     rng = canvas.rng
-    mark = rng.choice(("*", "-", "•", "#"))
+    mark = rng.choice(canvas.language.bullets)
     y = top
     for number in range(1, rng.randint(3, 5)):
         if not canvas.fits(y, 3):
             break
         start = f"{number}." if mark == "#" else mark
         _, _, y = canvas.write(
-            f"{start} {phrases.sentence(rng)}", left + 20, y, OTHER, canvas.text_font(), right - left - 20
+            f"{start} {canvas.value('one sentence')}", left + 20, y, OTHER, canvas.text_font(), right - left - 20
         )
         y += 3
     return y
@@ -267,9 +251,9 @@ def ledger(canvas: Canvas, left: float, right: float, top: float) -> float:
     """Keys at the left and amounts at the right, dots between them, a total at the end."""
     rng = canvas.rng
     kinds = rng.choice((("money", "figure"), ("percent",), ("number",), ("decimal", "measure")))
-    found = [(text, rng.choice(kinds)) for text, _ in phrases.keys(rng, canvas.domain, rng.randint(3, 8))]
+    found = [(text, rng.choice(kinds)) for text in canvas.language.amount_keys(rng, canvas.domain, rng.randint(3, 8))]
     if rng.random() < 0.5:
-        found.append((rng.choice(("Total", "TOTAL", "Grand Total", "Net", "Balance")), rng.choice(kinds)))
+        found.append((canvas.caption("ledger total"), rng.choice(kinds)))
     x = left + (right - left) * rng.uniform(0.5, 0.8)
     y = top
     for text, kind in found:

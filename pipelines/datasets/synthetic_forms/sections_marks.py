@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from pipelines.datasets.synthetic_forms import phrases
 from pipelines.datasets.synthetic_forms.canvas import ANSWER, HEADER, QUESTION, Canvas
 from pipelines.datasets.synthetic_forms.fields import key_text, value_text
-
-_WORDS = ("Yes", "No")
 
 
 def _mark(canvas: Canvas, form: str, x: float, y: float, ticked: bool) -> str:
@@ -35,14 +32,16 @@ def marked_options(canvas: Canvas, left: float, right: float, top: float) -> flo
     for _ in range(rng.choice((1, 1, 2, 3))):
         if not canvas.fits(y, 3):
             break
-        text = phrases.key(rng, canvas.domain)[0]
+        text = canvas.language.key(rng, canvas.domain)[0]
         title, end, low = canvas.write(
             key_text(canvas, text), left, y, QUESTION if options_answer else HEADER, font, (right - left) * 0.45
         )
         first = len(canvas.entities)
         start = x = left + 25 if stacked else max(end + size, left + (right - left) * rng.choice((0, 0.3)))
         y = low + 2 if stacked else y
-        options = list(_WORDS) if rng.random() < 0.3 else phrases.options(rng, canvas.domain, rng.randint(2, 5))
+        options = list(canvas.language.yes_no)
+        if rng.random() >= 0.3:
+            options = canvas.language.options(rng, canvas.domain, rng.randint(2, 5))
         ticked = rng.randrange(-1, len(options))
         for place, option in enumerate(options):
             option = key_text(canvas, option, "")
@@ -97,9 +96,7 @@ def _option(
 def yes_no_lines(canvas: Canvas, left: float, right: float, top: float) -> float:
     """Statements or questions in a column, each with Yes and No at the right edge, often under keys of their own."""
     rng = canvas.rng
-    columns = rng.choice(
-        (_WORDS, _WORDS, ("Yes", "No", "N/A"), ("Good", "Fair", "Poor"), ("OK", "Not OK"), ("1", "2", "3"))
-    )
+    columns = rng.choice(canvas.language.answer_columns)
     x = right - canvas.style.size * 4.2 * len(columns)
     font = canvas.key_font()
     over = rng.random() < 0.5
@@ -114,16 +111,7 @@ def yes_no_lines(canvas: Canvas, left: float, right: float, top: float) -> float
     for _ in range(rng.randint(2, 6)):
         if not canvas.fits(y, 3):
             break
-        noun = phrases.phrase(rng).lower()
-        text = rng.choice(
-            (
-                f"Is the {noun} complete?",
-                f"Have you ever used {noun}?",
-                phrases.key(rng, canvas.domain)[0],
-                f"{noun.capitalize()} checked",
-                f"Are there any changes to the {noun}?",
-            )
-        )
+        text = canvas.language.statement(rng, canvas.domain)
         row, _, low = canvas.write(
             key_text(canvas, text, ""), left, y, HEADER if as_header else QUESTION, font, x - left - 12
         )
@@ -164,14 +152,13 @@ def values_before_keys(canvas: Canvas, left: float, right: float, top: float) ->
         if not canvas.fits(y, 3):
             break
         bottom = y
-        for column, (text, kind) in enumerate(phrases.keys(rng, canvas.domain, columns)):
+        for column, (text, kind) in enumerate(canvas.language.keys(rng, canvas.domain, columns)):
             x, end = left + column * width, left + (column + 1) * width - 14
             key = key_text(canvas, text, "" if under else rng.choice(("", "", canvas.style.separator)))
-            value = value_text(canvas, "phrase" if kind == "sentence" else kind).split()
+            value = value_text(canvas, "phrase" if kind == "sentence" else kind)
             stop = end if under else max(x + (end - x) * 0.4, end - small.getlength(key) - 8)
-            while value and canvas.value_font().getlength(" ".join(value)) > stop - x - 6:
-                value.pop()
-            answer, _, _ = canvas.write(" ".join(value), x + 4, y - 1, ANSWER, canvas.value_font(), stop - x, align)
+            value = canvas.cut(value, stop - x - 6)
+            answer, _, _ = canvas.write(value, x + 4, y - 1, ANSWER, canvas.value_font(), stop - x, align)
             rule = y + canvas.style.size * 1.25
             canvas.rule(x, rule, stop, rule)
             question, _, low = canvas.write(
@@ -187,7 +174,7 @@ def values_before_keys(canvas: Canvas, left: float, right: float, top: float) ->
 def ruled_lines(canvas: Canvas, left: float, right: float, top: float) -> float:
     """A key and ruled lines below it: empty, with an answer on each, or with one answer over all of them."""
     rng = canvas.rng
-    text = phrases.key(rng, canvas.domain)[0]
+    text = canvas.language.key(rng, canvas.domain)[0]
     font = canvas.value_font()
     step = font.size * rng.uniform(1.5, 2.1)
     question, _, y = canvas.write(key_text(canvas, text), left, top, QUESTION, canvas.key_font(), right - left)
@@ -195,13 +182,14 @@ def ruled_lines(canvas: Canvas, left: float, right: float, top: float) -> float:
     count = rng.randint(2, 6)
     form = rng.random()
     lines = [
-        phrases.value(rng, rng.choice(("phrase", "name", "company", "phrase"))) for _ in range(rng.randint(1, count))
+        canvas.language.value(rng, rng.choice(("phrase", "name", "company", "phrase")))
+        for _ in range(rng.randint(1, count))
     ]
     if form < 0.3:
         lines = []
     elif form < 0.6:
         answer, _, _ = canvas.write(
-            phrases.paragraph(rng, 1, 2), left + 4, y, ANSWER, font, stop - left - 6, leading=step
+            canvas.language.paragraph(rng, 1, 2), left + 4, y, ANSWER, font, stop - left - 6, leading=step
         )
         canvas.link(question, answer)
         lines = []
@@ -212,10 +200,8 @@ def ruled_lines(canvas: Canvas, left: float, right: float, top: float) -> float:
         if y + step > canvas.bottom:
             break
         if number < len(lines):
-            found = lines[number].split()
-            while found and font.getlength(" ".join(found)) > stop - start:
-                found.pop()
-            answer, _, _ = canvas.write(" ".join(found), start, y, ANSWER, font, 10_000)
+            found = canvas.cut(lines[number], stop - start)
+            answer, _, _ = canvas.write(found, start, y, ANSWER, font, 10_000)
             canvas.link(question, answer)
         canvas.rule(left, y + font.size * 1.2, stop, y + font.size * 1.2)
         y += step

@@ -6,17 +6,16 @@ scanned forms mostly label them; what stands right over its values, or before th
 
 from __future__ import annotations
 
-from pipelines.datasets.synthetic_forms import phrases
-from pipelines.datasets.synthetic_forms import vocabulary as words
 from pipelines.datasets.synthetic_forms.canvas import ANSWER, HEADER, OTHER, QUESTION, Canvas
-from pipelines.datasets.synthetic_forms.fields import field, key_text, value_text
+from pipelines.datasets.synthetic_forms.fields import cell_text, field, key_text, value_text
+from pipelines.datasets.synthetic_forms.word_breaks import pieces
 
 
 def grouped_columns(canvas: Canvas, left: float, right: float, top: float) -> float:
     """A table whose columns stand in groups: a header over each group, the same questions under all of them."""
     rng = canvas.rng
     groups = 2 if right - left < 450 else rng.choice((2, 3, 3, 4, 5))
-    inner = [text for text, _ in rng.sample(words.HEADS, rng.choice((1, 2, 2, 3) if groups < 4 else (1, 2)))]
+    inner = [text for text, _ in rng.sample(canvas.language.heads, rng.choice((1, 2, 2, 3) if groups < 4 else (1, 2)))]
     kind = rng.choice(("decimal", "percent", "number", "figure", "small"))
     first = (right - left) * rng.uniform(0.2, 0.32)
     width = (right - left - first) / groups
@@ -25,7 +24,7 @@ def grouped_columns(canvas: Canvas, left: float, right: float, top: float) -> fl
     values = canvas.style.value_face.at(round(small.size))
     bottom = top
     headers = []
-    for number, text in enumerate(rng.sample(words.ITEMS, groups)):
+    for number, text in enumerate(canvas.captions("row", groups)):
         x = left + first + number * width
         header, _, low = canvas.write(key_text(canvas, text, ""), x, top, HEADER, small, width - 6, "center")
         headers.append(header)
@@ -44,15 +43,14 @@ def grouped_columns(canvas: Canvas, left: float, right: float, top: float) -> fl
     if rng.random() < 0.4:
         canvas.rule(left, bottom + 1, right, bottom + 1)
     y = bottom + 4
-    for text in rng.sample(words.ITEMS, rng.randint(2, 8)):
+    for text in canvas.captions("row", rng.randint(2, 8)):
         if not canvas.fits(y, 2):
             break
         if rng.random() < 0.2:
-            text = f"{text} ({rng.choice(('%', 'mg', 'N = 50', '5 = best', 'per unit', 'lbs.', 'net'))})"
+            text = f"{text} ({canvas.caption('row unit')})"
         head, _, low = canvas.write(key_text(canvas, text, ""), left, y, QUESTION, small, first - 8)
         for x, index in columns:
-            value = value_text(canvas, kind).split()[:1]
-            answer, _, _ = canvas.write(" ".join(value), x + 2, y, ANSWER, values, cell - 6, "center")
+            answer, _, _ = canvas.write(cell_text(canvas, kind), x + 2, y, ANSWER, values, cell - 6, "center")
             canvas.link(index, answer)
             canvas.link(head, answer)
         y = max(low, y + small.size * 1.4)
@@ -68,10 +66,12 @@ def grouped_options(canvas: Canvas, left: float, right: float, top: float) -> fl
     for _ in range(rng.randint(1, 4)):
         if not canvas.fits(y, 2):
             break
-        text = rng.choice((rng.choice(words.SECTION_TITLES), phrases.key(rng, canvas.domain)[0]))
+        text = rng.choice((canvas.caption("section"), canvas.language.key(rng, canvas.domain)[0]))
         header, end, low = canvas.write(key_text(canvas, text), left, y, HEADER, font, offset)
         x = max(left + offset, end + 12)
-        options = ("Yes", "No") if rng.random() < 0.45 else phrases.options(rng, canvas.domain, rng.randint(2, 4))
+        options = list(canvas.language.yes_no)
+        if rng.random() >= 0.45:
+            options = canvas.language.options(rng, canvas.domain, rng.randint(2, 4))
         chosen = rng.randrange(-1, len(options))
         box_first = rng.random() < 0.5
         for place, option in enumerate(options):
@@ -96,24 +96,23 @@ def grouped_options(canvas: Canvas, left: float, right: float, top: float) -> fl
 def copies(canvas: Canvas, left: float, right: float, top: float) -> float:
     """Who gets a copy: a key, and the names below each other as answers of their own or as one."""
     rng = canvas.rng
-    text = rng.choice(("cc", "CC", "Copies to", "Distribution", "Copy to", "Original to", "Attendees", "Members"))
-    question, end, _ = canvas.write(f"{text}{rng.choice((':', ':', '', ' -'))}", left, top, QUESTION, canvas.key_font())
+    text = canvas.caption("copies")
+    question, end, _ = canvas.write(
+        f"{text}{canvas.caption('copies separators')}", left, top, QUESTION, canvas.key_font()
+    )
     x = max(end + 10, left + rng.choice((0, 60, 100)))
-    lines = [
-        rng.choice((phrases.name, phrases.name, phrases.department, phrases.company))(rng)
-        for _ in range(rng.randint(1, 6))
-    ]
+    lines = [canvas.value(rng.choice(("name", "name", "department", "company"))) for _ in range(rng.randint(1, 6))]
     return _lines(canvas, lines, x, right, top, question, one_entity=rng.random() < 0.4)
 
 
 def listed_answers(canvas: Canvas, left: float, right: float, top: float) -> float:
     """A key over a list of short answers, each its own entity."""
     rng = canvas.rng
-    text, kind = phrases.key(rng, canvas.domain)
+    text, kind = canvas.language.key(rng, canvas.domain)
     question, _, low = canvas.write(key_text(canvas, text), left, top, QUESTION, canvas.key_font(), right - left)
     kind = kind if kind in ("phrase", "name", "company", "measure") else "phrase"
     mark = rng.choice(("", "", "{}. ", "({}) ", "- "))
-    lines = [mark.format(number) + phrases.value(rng, kind) for number in range(1, rng.randint(3, 7))]
+    lines = [mark.format(number) + canvas.language.value(rng, kind) for number in range(1, rng.randint(3, 7))]
     return _lines(
         canvas, lines, left + rng.choice((0, 20, 60)), right, low + 2, question, one_entity=rng.random() < 0.2
     )
@@ -139,18 +138,18 @@ def _lines(
 def ruled_answer(canvas: Canvas, left: float, right: float, top: float) -> float:
     """An answer on ruled lines that begins behind its key: the part on the key's line is a separate entity."""
     rng = canvas.rng
-    text, _ = phrases.key(rng, canvas.domain)
+    text, _ = canvas.language.key(rng, canvas.domain)
     key, font = canvas.key_font(), canvas.value_font()
     step = font.size * rng.uniform(1.4, 1.8)
     question, end, _ = canvas.write(key_text(canvas, text), left, top, QUESTION, key, (right - left) * 0.7)
-    body = phrases.paragraph(rng, 1, 3).split()
+    body = list(pieces(canvas.language.paragraph(rng, 1, 3), canvas.language))
     x = end + 10
     head: list[str] = []
-    while body and x + font.getlength(" ".join([*head, body[0]])) < right:
+    while body and x + font.getlength("".join([*head, body[0]])) < right:
         head.append(body.pop(0))
-    answer, _, _ = canvas.write(" ".join(head), x, top, ANSWER, font, 10_000)
+    answer, _, _ = canvas.write("".join(head), x, top, ANSWER, font, 10_000)
     canvas.link(question, answer)
-    rest, _, low = canvas.write(" ".join(body), left, top + step, ANSWER, font, right - left, leading=step)
+    rest, _, low = canvas.write("".join(body).lstrip(), left, top + step, ANSWER, font, right - left, leading=step)
     canvas.link(question, rest)
     canvas.rule(x, top + font.size * 1.15, right, top + font.size * 1.15)
     y = top + step
@@ -164,7 +163,7 @@ def keys_over_values(canvas: Canvas, left: float, right: float, top: float) -> f
     """A few keys in a row, the value of each centred under it, now and then on more rows."""
     rng = canvas.rng
     count = rng.randint(2, 3) if right - left < 400 else rng.randint(3, 6)
-    found = phrases.keys(rng, canvas.domain, count)
+    found = canvas.language.keys(rng, canvas.domain, count)
     width = (right - left) / len(found)
     align = rng.choice(("center", "left"))
     bottom, heads = top, []
@@ -191,11 +190,11 @@ def office_use(canvas: Canvas, left: float, right: float, top: float) -> float:
     rng = canvas.rng
     x = left + (right - left) * rng.choice((0, 0, 0.4, 0.55))
     end = x + (right - left) * 0.45
-    title = rng.choice(("For Office Use Only", "Office Use", "Do Not Write Below", "Internal Use Only", "Accounting"))
+    title = canvas.caption("office use")
     header, _, y = canvas.write(
         key_text(canvas, title, ""), x + 6, top + 3, HEADER, canvas.key_font(), end - x - 12, "center"
     )
-    for text, kind in phrases.keys(rng, canvas.domain, rng.randint(2, 5)):
+    for text, kind in canvas.language.keys(rng, canvas.domain, rng.randint(2, 5)):
         if not canvas.fits(y, 2):
             break
         value = value_text(canvas, "code" if kind == "sentence" else kind) if rng.random() < 0.4 else ""
@@ -208,11 +207,11 @@ def office_use(canvas: Canvas, left: float, right: float, top: float) -> float:
 def notice(canvas: Canvas, left: float, right: float, top: float) -> float:
     """A warning in capitals or a framed paragraph, which nobody labels; after NOTE: it is an answer."""
     rng = canvas.rng
-    body = phrases.paragraph(rng, 1, 3)
+    body = canvas.language.paragraph(rng, 1, 3)
     body = body.upper() if rng.random() < 0.6 else body
     font = canvas.small_font(rng.choice((0, 1, 2)))
     if rng.random() < 0.35:
-        text = rng.choice(("NOTE:", "NOTES:", "Note:", "N.B.", "Note -", "IMPORTANT:"))
+        text = canvas.caption("note")
         question, end, _ = canvas.write(text, left, top, QUESTION, font, 10_000)
         answer, _, y = canvas.write(body, end + 8, top, ANSWER, font, right - end - 8)
         canvas.link(question, answer)

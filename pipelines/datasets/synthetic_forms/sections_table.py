@@ -2,15 +2,8 @@
 
 from __future__ import annotations
 
-from pipelines.datasets.synthetic_forms import phrases
-from pipelines.datasets.synthetic_forms import vocabulary as words
 from pipelines.datasets.synthetic_forms.canvas import ANSWER, HEADER, OTHER, QUESTION, Canvas
 from pipelines.datasets.synthetic_forms.fields import key_text, value_text
-from pipelines.datasets.synthetic_forms.fonts import faces
-from pipelines.datasets.synthetic_forms.names import INSTRUCTIONS, POSITIONS
-
-_STRAYS = ("COPY", "RECEIVED", "CONFIDENTIAL", "FILE", "PAID", "DRAFT", "cc:", "OK", "JRM", "RLD", "W.", "(over)",
-           "Page", "of", "Original", "*", "--", "Rev.", "and", "or", "ENTERED", "A", "1", "2")  # fmt: skip
 
 
 def table(canvas: Canvas, left: float, right: float, top: float) -> float:
@@ -22,9 +15,9 @@ def table(canvas: Canvas, left: float, right: float, top: float) -> float:
     rows = rng.choice((1, 1, 2, 2, 3, 3, 4, 5, 6, 9))
     row_heads = rng.random() < 0.6
     one_kind = rng.choice(("number", "money", "percent", "decimal")) if rng.random() < 0.4 else None
-    heads = [rng.choice(words.HEADS) for _ in range(columns)]
+    heads = [rng.choice(canvas.language.heads) for _ in range(columns)]
     if one_kind:
-        heads = [head for head in rng.choices(words.HEADS, k=60) if head[1] == one_kind][:columns] or heads
+        heads = [head for head in rng.choices(canvas.language.heads, k=60) if head[1] == one_kind][:columns] or heads
     columns = len(heads)
     first = (right - left) * rng.uniform(0.18, 0.36) if row_heads else 0.0
     width = (right - left - first) / columns
@@ -39,7 +32,7 @@ def table(canvas: Canvas, left: float, right: float, top: float) -> float:
         for part in range(2):
             x = left + first + part * (right - left - first) / 2
             header, _, bottom = canvas.write(
-                phrases.section_title(rng, canvas.domain),
+                canvas.language.section_title(rng, canvas.domain),
                 x,
                 top,
                 HEADER,
@@ -51,13 +44,13 @@ def table(canvas: Canvas, left: float, right: float, top: float) -> float:
     head_top = bottom
     questions = []
     corner = -1
-    filled = rng.choice((phrases.company, phrases.name, phrases.phrase, phrases.code)) if rng.random() < 0.3 else None
+    filled = rng.choice(("company", "name", "phrase", "code")) if rng.random() < 0.3 else ""
     if row_heads and (filled or rng.random() < 0.4):
-        text = rng.choice(("Item", "Group", "Region", "Description", "Test", "Month", "Name", "Account", "Code"))
+        text = canvas.caption("corner")
         corner, _, _ = canvas.write(key_text(canvas, text, ""), left, head_top, QUESTION, font, first - 6)
     for column, (text, _) in enumerate(heads):
         if rng.random() < 0.25:
-            text = f"{rng.choice(words.ADJECTIVES)} {text}"
+            text = canvas.language.qualified(rng, text)
         x = left + first + column * width
         index, _, low = canvas.write(key_text(canvas, text, ""), x + 3, head_top, QUESTION, font, width - 8, align)
         questions.append(index)
@@ -67,7 +60,7 @@ def table(canvas: Canvas, left: float, right: float, top: float) -> float:
     if ruled != "none":
         canvas.rule(left, bottom, right, bottom)
     y = bottom + size * rng.uniform(0.1, 0.6)
-    names = rng.sample(words.ITEMS, min(rows, len(words.ITEMS)))
+    names = canvas.captions("row", rows)
     step = cell_font.size * rng.choice((1.25, 1.35, 1.6))
     lines = [top - 1, y - 1]
     for number in range(rows):
@@ -76,10 +69,10 @@ def table(canvas: Canvas, left: float, right: float, top: float) -> float:
         low = y + step
         head = -1
         if row_heads:
-            text = names[number] if number + 1 < rows or rng.random() < 0.6 else "Total"
+            text = names[number] if number + 1 < rows or rng.random() < 0.6 else canvas.caption("total row")
             if rng.random() < 0.25:
-                text = phrases.key(rng, canvas.domain)[0]
-            text = filled(rng) if filled else key_text(canvas, text, "")
+                text = canvas.language.key(rng, canvas.domain)[0]
+            text = canvas.value(filled) if filled else key_text(canvas, text, "")
             label = ANSWER if filled else QUESTION
             head, _, end = canvas.write(text, left + 2, y, label, cell_font if filled else font, first - 6)
             if filled:
@@ -121,13 +114,13 @@ def check_boxes(canvas: Canvas, left: float, right: float, top: float) -> float:
     y = top
     x = left
     if rng.random() < 0.6:
-        text = rng.choice((phrases.key(rng, canvas.domain)[0], rng.choice(words.SECTION_TITLES)))
+        text = rng.choice((canvas.language.key(rng, canvas.domain)[0], canvas.caption("section")))
         _, end, low = canvas.write(key_text(canvas, text), left, y, QUESTION, canvas.key_font(), right - left)
         x, y = (end + size, y) if rng.random() < 0.6 and end < right - 160 else (left, low + 3)
     start = x
-    options = rng.sample(words.CHECK_LABELS, rng.choice((2, 2, 3, 3, 4, 5, 6, 9)))
+    options = canvas.captions("option", rng.choice((2, 2, 3, 3, 4, 5, 6, 9)))
     if rng.random() < 0.25:
-        options = ["Yes", "No"]
+        options = list(canvas.language.yes_no)
     marked = rng.randrange(len(options)) if rng.random() > canvas.style.empty * 0.5 else -1
     column = rng.choice((0, 0, 120, 170))
     mark_font = canvas.value_font()
@@ -161,33 +154,19 @@ def check_boxes(canvas: Canvas, left: float, right: float, top: float) -> float:
 def questionnaire(canvas: Canvas, left: float, right: float, top: float) -> float:
     """Numbered questions with written answers, or with options to mark."""
     rng = canvas.rng
-    starts = ("What is", "Please describe", "How would you rate", "Which of the following is", "How often do you use",
-              "Do you agree with", "When did you last see", "Who is responsible for", "Were you satisfied with",
-              "Would you recommend", "How many times have you bought", "Is there any change in")  # fmt: skip
-    tails = (
-        "",
-        "",
-        " at this time",
-        " in the past month",
-        " in your area",
-        " (if any)",
-        " during the test",
-        " most often",
-    )
     y = top
     first = rng.randint(1, 12)
     form = rng.choice(("{}.", "{}.", "({})", "{})", "Q{}.", "{}a."))
     for number in range(first, first + rng.randint(2, 5)):
         if not canvas.fits(y, 4):
             break
-        subject = rng.choice(("the ", "your ", "this ")) + phrases.phrase(rng).lower()
-        text = f"{form.format(number)} {rng.choice(starts)} {subject}{rng.choice(tails)}{rng.choice(('?', '?', ':'))}"
+        text = f"{form.format(number)} {canvas.language.question(rng)}"
         text = text.upper() if canvas.style.key_capitals and rng.random() < 0.5 else text
         question, end, low = canvas.write(text, left, y, QUESTION, canvas.key_font(), right - left)
         if rng.random() < 0.3:
             x = left + 30
             marked = rng.randrange(5)
-            for place, option in enumerate(phrases.options(rng, canvas.domain, rng.randint(2, 4))):
+            for place, option in enumerate(canvas.language.options(rng, canvas.domain, rng.randint(2, 4))):
                 if x > right - 90:
                     break
                 index, end, _ = canvas.write(option, x, low, QUESTION, canvas.key_font(), 10_000)
@@ -210,15 +189,15 @@ def questionnaire(canvas: Canvas, left: float, right: float, top: float) -> floa
 def address_block(canvas: Canvas, left: float, right: float, top: float) -> float:
     """A company's address, the answer to a key or nobody's."""
     rng = canvas.rng
-    lines = [phrases.company(rng), phrases.street(rng), phrases.place(rng)]
+    lines = [canvas.value(kind) for kind in ("company", "street", "place")]
     if rng.random() < 0.5:
-        lines.insert(0, phrases.name(rng))
+        lines.insert(0, canvas.value("name"))
     if rng.random() < 0.3:
-        lines.insert(1, rng.choice(POSITIONS))
+        lines.insert(1, canvas.caption("position"))
     keyed = rng.random() < 0.6
     question, x, y = -1, left, top
     if keyed:
-        text = rng.choice(("Address", "Name and Address", "Mail To", "Ship To", "Bill To", "Return To", "Location"))
+        text = canvas.caption("address")
         question, end, low = canvas.write(key_text(canvas, text), left, y, QUESTION, canvas.key_font())
         x, y = (end + 10, top) if rng.random() < 0.6 else (left, low)
     font = canvas.value_font() if keyed else canvas.text_font()
@@ -239,14 +218,14 @@ def letterhead(canvas: Canvas, left: float, right: float, top: float) -> float:
     rng = canvas.rng
     align = rng.choice(("left", "center", "right"))
     font = canvas.style.title_face.at(canvas.style.title_size + rng.choice((0, 2, 6)), True)
-    name = phrases.company(rng)
+    name = canvas.value("company")
     label = HEADER if rng.random() < 0.35 else OTHER
     _, _, y = canvas.write(name.upper() if rng.random() < 0.6 else name, left, top, label, font, right - left, align)
     if rng.random() < 0.6:
-        parts = [phrases.street(rng), phrases.place(rng)]
+        parts = [canvas.value("street"), canvas.value("place")]
         if rng.random() < 0.5:
-            parts.append(f"{rng.choice(('Tel.', 'Telephone:', 'Phone', ''))} {phrases.phone(rng)}")
-        apart = f" {rng.choice(('•', '-', ',', ''))} "
+            parts.append(f"{canvas.caption('telephone')} {canvas.value('phone')}")
+        apart = f" {rng.choice(canvas.language.apart)} "
         for text in parts if rng.random() < 0.4 else (apart.join(parts),):
             _, _, y = canvas.write(text, left, y, OTHER, canvas.small_font(), right - left, align)
     if rng.random() < 0.3:
@@ -258,13 +237,12 @@ def letterhead(canvas: Canvas, left: float, right: float, top: float) -> float:
 def title(canvas: Canvas, left: float, right: float, top: float) -> float:
     """The form's title, and now and then a line under it."""
     rng = canvas.rng
-    text = phrases.title(rng, canvas.domain)
+    text = canvas.language.title(rng, canvas.domain)
     bold = rng.random() < 0.5
     font = canvas.style.title_face.at(canvas.style.title_size, bold)
     align = rng.choice(("center", "center", "center", "left", "right"))
     if rng.random() < 0.45:
-        added = rng.choice((phrases.phrase, phrases.company, phrases.title))(rng)
-        text = f"{text} {rng.choice(('-', 'for', '/', ''))} {added}"
+        text = canvas.language.long_title(rng, text)
     if rng.random() < 0.72:
         text = text.upper()
     narrow = rng.uniform(0.2, 0.3) * (right - left) if rng.random() < 0.3 else 0.0
@@ -273,24 +251,25 @@ def title(canvas: Canvas, left: float, right: float, top: float) -> float:
     if rng.random() < 0.12:
         canvas.rule(left if align == "left" else left + (right - left) * 0.3, y + 1, end, y + 1)
     if rng.random() < 0.25:
-        text = (
-            phrases.title(rng, canvas.domain) if rng.random() < 0.5 else f"{phrases.company(rng)} {phrases.phrase(rng)}"
-        )
+        titled = rng.random() < 0.5
+        text = canvas.language.title(rng, canvas.domain) if titled else canvas.value("company phrase")
         _, _, y = canvas.write(text, left, y + 2, HEADER, canvas.key_font(), right - left, align)
     if rng.random() < 0.12:
-        _, _, y = canvas.write(rng.choice(INSTRUCTIONS), left, y + 4, OTHER, canvas.small_font(2), right - left, align)
+        _, _, y = canvas.write(
+            canvas.caption("instruction"), left, y + 4, OTHER, canvas.small_font(2), right - left, align
+        )
     return y + canvas.line * rng.uniform(0.4, 1.2)
 
 
 def section_title(canvas: Canvas, left: float, right: float, top: float) -> float:
     """A title over a section, plain, bold, underlined or framed."""
     rng = canvas.rng
-    text = phrases.section_title(rng, canvas.domain)
+    text = canvas.language.section_title(rng, canvas.domain)
     if rng.random() < 0.35:
-        text = f"{text} {rng.choice(('-', 'and', '/', 'for', 'of', '&'))} {phrases.phrase(rng).title()}"
+        text = canvas.language.long_section_title(rng, text)
     text = text.upper() if rng.random() < 0.7 else text
     if rng.random() < 0.36:
-        text += ":"
+        text += canvas.language.captions["copies separators"][0]
     font = canvas.style.title_face.at(canvas.style.size + rng.choice((0, 0, 0, 1, 2)), rng.random() < 0.5)
     align = rng.choice(("left", "left", "left", "center"))
     _, end, y = canvas.write(text, left, top, HEADER, font, right - left, align)
@@ -309,12 +288,10 @@ def foot(canvas: Canvas, left: float, right: float) -> None:
     rng = canvas.rng
     y = canvas.height * rng.uniform(0.945, 0.975)
     if rng.random() < 0.3:
-        text = rng.choice((str(rng.randint(1, 40)), f"- {rng.randint(1, 9)} -", f"Page {rng.randint(1, 3)} of 3"))
+        text = canvas.value("page number")
         canvas.write(text, left, y, OTHER, canvas.text_font(), right - left, rng.choice(("center", "right")))
     if rng.random() < 0.3:
-        text = rng.choice(
-            (f"Form {rng.randint(10, 9999)}", f"FORM NO. {phrases.code(rng)}", f"Rev. {phrases.date(rng)}")
-        )
+        text = canvas.value("form number")
         canvas.write(text, left, y, OTHER, canvas.small_font(), right - left)
     if rng.random() < 0.55:
         stamp = str(rng.randint(10**6, 10**9)) if rng.random() < 0.8 else f"TX{rng.randint(10**5, 10**8)}"
@@ -329,14 +306,18 @@ def _strays(canvas: Canvas, left: float, right: float) -> None:
     """Marks beside the form that belong to nothing: initials, numbers, stamped words and handwritten remarks."""
     rng = canvas.rng
     taken = [ink for entity in canvas.entities for ink in entity.inks]
-    font = rng.choice((canvas.style.title_face, canvas.style.key_face, *faces()["hand"])).at(rng.randint(10, 20))
+    font = rng.choice(
+        (
+            canvas.style.title_face,
+            canvas.style.key_face,
+            *canvas.faces("hand"),
+        )
+    ).at(rng.randint(10, 20))
     wanted = rng.choice((0, 0, 0, 0, 1, 1, 1, 2, 4))
     for _ in range(wanted * 3):
-        text = (
-            rng.choice(_STRAYS) if rng.random() < 0.5 else rng.choice((phrases.code, phrases.small, phrases.date))(rng)
-        )
+        text = canvas.caption("stray") if rng.random() < 0.5 else canvas.value(rng.choice(("code", "small", "date")))
         if rng.random() < 0.15:
-            text = phrases.phrase(rng)
+            text = canvas.value("phrase")
         text = text.upper() if rng.random() < 0.5 else text
         x, y = rng.uniform(4, canvas.width - 90), rng.uniform(8, canvas.height - 30)
         end, low = x + font.getlength(text) + 6, y + font.size * 1.4
@@ -352,7 +333,7 @@ def _strays(canvas: Canvas, left: float, right: float) -> None:
 def note(canvas: Canvas, left: float, right: float, top: float) -> float:
     """An instruction or a footnote."""
     font = canvas.small_font(canvas.rng.choice((0, 2, 3)))
-    text = canvas.rng.choice(INSTRUCTIONS)
+    text = canvas.caption("instruction")
     text = text.upper() if canvas.rng.random() < 0.35 else text
     _, _, y = canvas.write(text, left, top, OTHER, font, right - left)
     return y

@@ -2,15 +2,8 @@
 
 from __future__ import annotations
 
-from pipelines.datasets.synthetic_forms import phrases
 from pipelines.datasets.synthetic_forms.canvas import ANSWER, HEADER, OTHER, QUESTION, Canvas
 from pipelines.datasets.synthetic_forms.fields import field, key_text
-from pipelines.datasets.synthetic_forms.names import INSTRUCTIONS
-
-_HEADINGS = ("Terms and Conditions", "Instructions", "Important Notice", "Privacy Notice", "Declaration",
-             "How to Apply", "Conditions of Sale", "Certification", "General Terms", "Notes", "Disclaimer",
-             "Authorization", "Who May Apply", "Payment Terms",
-             "Limitation of Liability", "Scope", "Purpose", "Introduction", "Summary")  # fmt: skip
 
 
 def _heading(canvas: Canvas, text: str, left: float, right: float, top: float) -> float:
@@ -27,35 +20,38 @@ def letter(canvas: Canvas, left: float, right: float, top: float) -> float:
     """A letter that nobody labelled, but that a reference line may be a field."""
     rng = canvas.rng
     font = canvas.text_font()
-    _, _, y = canvas.write(phrases.date(rng), left, top, OTHER, font, right - left, rng.choice(("left", "right")))
+    _, _, y = canvas.write(canvas.value("date"), left, top, OTHER, font, right - left, rng.choice(("left", "right")))
     if rng.random() < 0.6:
         y += canvas.line * 0.5
-        for line in (phrases.name(rng), phrases.company(rng), phrases.street(rng), phrases.place(rng)):
+        for line in [canvas.value(kind) for kind in ("name", "company", "street", "place")]:
             _, _, y = canvas.write(line, left, y, OTHER, font, right - left)
     if rng.random() < 0.4:
         y += canvas.line * 0.5
-        y = field(canvas, rng.choice(("Re", "Subject", "Ref")), phrases.phrase(rng), left, y, right, separator=":")
-    _, _, y = canvas.write(f"Dear {phrases.name(rng)}:", left, y + canvas.line * 0.6, OTHER, font, right - left)
+        separator = canvas.language.captions["copies separators"][0]
+        y = field(canvas, canvas.caption("reference"), canvas.value("phrase"), left, y, right, separator=separator)
+    _, _, y = canvas.write(canvas.value("greeting"), left, y + canvas.line * 0.6, OTHER, font, right - left)
     for _ in range(rng.randint(1, 2)):
         y += canvas.line * 0.5
         if not canvas.fits(y, 4):
             return y
-        _, _, y = canvas.write(phrases.paragraph(rng, 1, 3), left, y, OTHER, font, right - left, leading=canvas.line)
+        _, _, y = canvas.write(
+            canvas.language.paragraph(rng, 1, 3), left, y, OTHER, font, right - left, leading=canvas.line
+        )
     x = left + (right - left) * rng.choice((0, 0, 0.5))
-    closing = rng.choice(("Sincerely,", "Yours truly,", "Very truly yours,", "Kind regards,"))
+    closing = canvas.caption("closing")
     _, _, y = canvas.write(closing, x, y + canvas.line * 0.5, OTHER, font, right - x)
-    _, _, y = canvas.write(phrases.name(rng), x, y + canvas.line, OTHER, font, right - x)
+    _, _, y = canvas.write(canvas.value("name"), x, y + canvas.line, OTHER, font, right - x)
     return y
 
 
 def terms(canvas: Canvas, left: float, right: float, top: float) -> float:
     """A heading and clauses in small print, in one column or two."""
     rng = canvas.rng
-    y = _heading(canvas, rng.choice(_HEADINGS), left, right, top)
+    y = _heading(canvas, canvas.caption("heading"), left, right, top)
     font = canvas.small_font(rng.choice((1, 2, 3)))
     columns = 2 if rng.random() < 0.3 and right - left > 420 else 1
     width = (right - left) / columns
-    numbers = rng.choice(("{}. ", "{}) ", "§ {} ", "", "1.{} "))
+    numbers = rng.choice(canvas.language.clause_numbers)
     bottom, number = y, 0
     for column in range(columns):
         low = y
@@ -63,7 +59,7 @@ def terms(canvas: Canvas, left: float, right: float, top: float) -> float:
             number += 1
             if not canvas.fits(low, 3):
                 break
-            text = numbers.format(number) + phrases.paragraph(rng, 1, 2)
+            text = numbers.format(number) + canvas.language.paragraph(rng, 1, 2)
             _, _, low = canvas.write(text, left + column * width, low, OTHER, font, width - 10)
             low += 3
         bottom = max(bottom, low)
@@ -80,7 +76,7 @@ def footnotes(canvas: Canvas, left: float, right: float, top: float) -> float:
     y = top
     marks = rng.choice((("*", "**", "***"), ("(1)", "(2)", "(3)"), ("a", "b", "c"), ("1)", "2)", "3)")))
     for mark in marks[: rng.randint(1, 3)]:
-        text = rng.choice((phrases.sentence(rng), rng.choice(INSTRUCTIONS), phrases.phrase(rng)))
+        text = rng.choice((canvas.value("one sentence"), canvas.caption("instruction"), canvas.value("phrase")))
         _, _, y = canvas.write(f"{mark} {text}", left, y, OTHER, font, right - left)
     return y
 
@@ -90,11 +86,11 @@ def instructions(canvas: Canvas, left: float, right: float, top: float) -> float
     rng = canvas.rng
     y = top
     if rng.random() < 0.7:
-        text = rng.choice(("Instructions", "Please note", "Directions", "How to complete this form"))
+        text = canvas.caption("instructions")
         y = _heading(canvas, text, left, right, top)
     indent = rng.choice((0, 12, 30))
-    numbers = rng.choice(("{}.", "({})", "Step {}:", "-", "*"))
-    for number, text in enumerate(rng.sample(INSTRUCTIONS, rng.randint(2, 4)), 1):
+    numbers = rng.choice(canvas.language.step_numbers)
+    for number, text in enumerate(canvas.captions("instruction", rng.randint(2, 4)), 1):
         if not canvas.fits(y, 2):
             break
         text = f"{numbers.format(number)} {text}"
@@ -107,11 +103,11 @@ def headed_paragraphs(canvas: Canvas, left: float, right: float, top: float) -> 
     """Paragraphs that nobody labelled, each under a heading or behind one that runs into it."""
     rng = canvas.rng
     y = top
-    for text in rng.sample(_HEADINGS, rng.choice((1, 2, 2, 3))):
+    for text in canvas.captions("heading", rng.choice((1, 2, 2, 3))):
         if not canvas.fits(y, 4):
             break
         y = _heading(canvas, text, left, right, y)
-        _, _, y = canvas.write(phrases.paragraph(rng, 1, 2), left, y, OTHER, canvas.text_font(), right - left)
+        _, _, y = canvas.write(canvas.language.paragraph(rng, 1, 2), left, y, OTHER, canvas.text_font(), right - left)
         y += canvas.line * rng.choice((0.3, 0.8))
     return y
 
@@ -119,16 +115,14 @@ def headed_paragraphs(canvas: Canvas, left: float, right: float, top: float) -> 
 def declaration(canvas: Canvas, left: float, right: float, top: float) -> float:
     """A sentence that nobody labelled, and under it a line to sign and to date."""
     rng = canvas.rng
-    text = rng.choice(("I hereby declare that", "I certify that", "By signing below I confirm that", "I agree that"))
-    text = f"{text} {phrases.sentence(rng)} {phrases.sentence(rng) if rng.random() < 0.5 else ''}"
-    _, _, y = canvas.write(text, left, top, OTHER, canvas.text_font(), right - left)
+    _, _, y = canvas.write(canvas.value("declaration"), left, top, OTHER, canvas.text_font(), right - left)
     y += canvas.line * rng.uniform(0.5, 1.5)
     middle = left + (right - left) * rng.uniform(0.5, 0.7)
-    date = rng.choice(("Date", "Place, Date"))
-    for text, kind, x, end in (("Signature", "name", left, middle - 14), (date, "date", middle, right)):
+    dated = rng.choice(canvas.language.dated)
+    for text, kind, x, end in ((canvas.caption("signature"), "name", left, middle - 14), (*dated, middle, right)):
         signed = rng.random() < 0.5
         if rng.random() < 0.5:
-            field(canvas, text, phrases.value(rng, kind) if signed else "", x, y, end, underlined=True)
+            field(canvas, text, canvas.language.value(rng, kind) if signed else "", x, y, end, underlined=True)
             continue
         rule = y + canvas.style.size * 1.3
         canvas.rule(x, rule, end, rule)
@@ -142,7 +136,7 @@ def declaration(canvas: Canvas, left: float, right: float, top: float) -> float:
             rng.choice(("left", "center")),
         )
         if signed:
-            answer, _, _ = canvas.write(phrases.VALUES[kind](rng), x + 8, y - 2, ANSWER, canvas.value_font(), 10_000)
+            answer, _, _ = canvas.write(canvas.value(kind), x + 8, y - 2, ANSWER, canvas.value_font(), 10_000)
             canvas.link(question, answer)
     return y + canvas.style.size * 1.3 + canvas.line
 
@@ -150,7 +144,7 @@ def declaration(canvas: Canvas, left: float, right: float, top: float) -> float:
 def bulleted_answers(canvas: Canvas, left: float, right: float, top: float) -> float:
     """A key, plain or in a bar, and answers of one or more lines under it, each paragraph an answer of its own."""
     rng = canvas.rng
-    text = phrases.key(rng, canvas.domain)[0]
+    text = canvas.language.key(rng, canvas.domain)[0]
     question, _, y = canvas.write(key_text(canvas, text), left + 3, top + 1, QUESTION, canvas.key_font(), right - left)
     if rng.random() < 0.4:
         canvas.frame(left, top - 1, right, y + 1)
@@ -161,7 +155,7 @@ def bulleted_answers(canvas: Canvas, left: float, right: float, top: float) -> f
     for number in range(1, rng.randint(3, 5)):
         if not canvas.fits(y, 3):
             break
-        body = phrases.paragraph(rng, 1, 1) if rng.random() < 0.7 else phrases.phrase(rng)
+        body = canvas.language.paragraph(rng, 1, 1) if rng.random() < 0.7 else canvas.value("phrase")
         start = f"{number}." if mark == "#" else mark
         x = left + indent
         if start in ("o", "-", "*") and rng.random() < 0.6:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from PIL import Image, ImageDraw
 
-from pipelines.datasets.synthetic_forms import phrases
 from pipelines.datasets.synthetic_forms.canvas import ANSWER, HEADER, OTHER, QUESTION, Canvas, Entity
 
 
@@ -32,9 +31,15 @@ def fax_line(canvas: Canvas) -> None:
     rng = canvas.rng
     font = canvas.small_font(rng.choice((0, 1, 2)))
     parts = [
-        f"{phrases.date(rng).upper()} {phrases.time(rng)}",
-        rng.choice((phrases.company(rng).upper(), phrases.phone(rng), f"FAX {phrases.phone(rng)}")),
-        rng.choice((f"P.{rng.randint(1, 9):02d}", f"{rng.randint(1, 9):03d}/{rng.randint(9, 20):03d}", "PAGE 1")),
+        f"{canvas.value('date').upper()} {canvas.value('time')}",
+        rng.choice((canvas.value("company").upper(), canvas.value("phone"), f"FAX {canvas.value('phone')}")),
+        rng.choice(
+            (
+                f"P.{rng.randint(1, 9):02d}",
+                f"{rng.randint(1, 9):03d}/{rng.randint(9, 20):03d}",
+                canvas.caption("page 1"),
+            )
+        ),
     ]
     x, y = canvas.width * rng.uniform(0.03, 0.12), rng.uniform(4, 14)
     for text in parts:
@@ -46,7 +51,7 @@ def received_stamp(canvas: Canvas) -> None:
     """RECEIVED over a date, where there is room for it."""
     rng = canvas.rng
     font = canvas.style.title_face.at(rng.randint(14, 20))
-    word = rng.choice(("RECEIVED", "RECEIVED", "APPROVED", "PAID", "ENTERED", "FILED", "CANCELLED"))
+    word = canvas.caption("stamp")
     x, y = canvas.width * rng.uniform(0.5, 0.8), canvas.height * rng.uniform(0.04, 0.9)
     area = (x - 4, y - 4, x + font.getlength(word) + 40, y + font.size * 3.2)
     taken = (ink for entity in canvas.entities for ink in entity.inks)
@@ -54,7 +59,7 @@ def received_stamp(canvas: Canvas) -> None:
         return
     keyed = rng.random() < 0.5
     question, _, low = canvas.write(word, x, y, QUESTION if keyed else OTHER, font, 10_000)
-    answer, _, _ = canvas.write(phrases.date(rng).upper(), x, low, ANSWER if keyed else OTHER, font, 10_000)
+    answer, _, _ = canvas.write(canvas.value("date").upper(), x, low, ANSWER if keyed else OTHER, font, 10_000)
     if keyed:
         canvas.link(question, answer)
 
@@ -62,17 +67,14 @@ def received_stamp(canvas: Canvas) -> None:
 def stacked_title(canvas: Canvas, left: float, right: float, top: float) -> float:
     """A title of two to four lines that is one header, such as a company, a department and the form's name."""
     rng = canvas.rng
-    lines = [phrases.title(rng, canvas.domain)]
-    for make in (
-        phrases.company,
-        phrases.department,
-        lambda rng: phrases.title(rng, canvas.domain),
-        lambda rng: f"({phrases.phrase(rng)})",
-    ):
+    lines = [canvas.language.title(rng, canvas.domain)]
+    for kind in ("company", "department", "title", "phrase"):
         if len(lines) < 4 and rng.random() < 0.45:
-            lines.insert(rng.randint(0, len(lines)), make(rng))
+            place = rng.randint(0, len(lines))
+            text = canvas.language.title(rng, canvas.domain) if kind == "title" else canvas.value(kind)
+            lines.insert(place, f"({text})" if kind == "phrase" else text)
     if len(lines) == 1:
-        lines.append(phrases.section_title(rng, canvas.domain))
+        lines.append(canvas.language.section_title(rng, canvas.domain))
     capitals, align = rng.random() < 0.75, rng.choice(("center", "center", "center", "left"))
     sizes = [canvas.style.title_size] * len(lines)
     if rng.random() < 0.4:
@@ -118,7 +120,7 @@ def title_bar(canvas: Canvas, left: float, right: float, top: float) -> float:
         for y in range(round(top), round(top + height), step):
             for x in range(round(left), round(right), step):
                 canvas.draw.point((x, y), fill=60)
-    text = phrases.title(rng, canvas.domain)
+    text = canvas.language.title(rng, canvas.domain)
     text = text.upper() if rng.random() < 0.7 else text
     align = rng.choice(("left", "center", "center"))
     _, _, low = canvas.write(

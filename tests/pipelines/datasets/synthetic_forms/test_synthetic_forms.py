@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 
 from pipelines.datasets.synthetic_forms import DrawnForm, DrawOptions, draw_form
+from pipelines.datasets.synthetic_forms.languages.en import ROW_GROUPS
 from pipelines.datasets.synthetic_forms.page import SECTIONS
 from pipelines.datasets.synthetic_forms.pages import LABELS, drawn_pages
-from pipelines.datasets.synthetic_forms.sections_groups import ROW_GROUPS
 
 SEEDS = range(40)
 CLEAN = DrawOptions(noise=False, jitter=0, misspelt=0.0)
