@@ -47,20 +47,16 @@ class _Auto:
 class _AutoPart(_Auto):
     """Reads a part that does not look at the configuration itself."""
 
-    class_name_with_sentencepiece: ClassVar[str | None] = None
-    """The class for a checkpoint whose tokenizer is SentencePiece's, if it is another one."""
-
     @classmethod
     def from_pretrained(cls, pretrained_model_name_or_path: Source, **arguments: Any) -> Any:
         """As for `_Auto`."""
         folder = check_model_type(pretrained_model_name_or_path, arguments)
-        if cls.class_name_with_sentencepiece is None or not _has_sentencepiece(folder):
-            return super().from_pretrained(pretrained_model_name_or_path, **arguments)
-        import model
-
         effective = {name: value for name, value in arguments.items() if name not in _WITHOUT_EFFECT}
-        chosen: Any = getattr(model, cls.class_name_with_sentencepiece)
-        return chosen.from_pretrained(pretrained_model_name_or_path, **effective)
+        return cls._class_for(folder).from_pretrained(pretrained_model_name_or_path, **effective)
+
+    @classmethod
+    def _class_for(cls, folder: Path) -> Any:
+        return cls._class()
 
 
 class AutoConfig(_Auto):
@@ -73,7 +69,12 @@ class AutoTokenizer(_AutoPart):
     """Reads a tokenizer: a `LayoutLMv2Tokenizer` or a `LayoutXLMTokenizer`."""
 
     class_name = "LayoutLMv2Tokenizer"
-    class_name_with_sentencepiece = "LayoutXLMTokenizer"
+
+    @classmethod
+    def _class_for(cls, folder: Path) -> Any:
+        from model.preprocessing.tokenizer_choice import tokenizer_class
+
+        return tokenizer_class(folder)
 
 
 class AutoImageProcessor(_AutoPart):
@@ -86,7 +87,14 @@ class AutoProcessor(_AutoPart):
     """Reads a processor: a `LayoutLMv2Processor` or a `LayoutXLMProcessor`."""
 
     class_name = "LayoutLMv2Processor"
-    class_name_with_sentencepiece = "LayoutXLMProcessor"
+
+    @classmethod
+    def _class_for(cls, folder: Path) -> Any:
+        from model.preprocessing.processor import LayoutLMv2Processor, LayoutXLMProcessor
+        from model.preprocessing.tokenizer_choice import tokenizer_class
+
+        chosen = tokenizer_class(folder)
+        return LayoutXLMProcessor if chosen is LayoutXLMProcessor.tokenizer_class else LayoutLMv2Processor
 
 
 class AutoModel(_Auto):
@@ -145,9 +153,3 @@ def check_model_type(source: Source, arguments: Mapping[str, Any]) -> Path:
         if model_type not in MODEL_TYPES:
             raise ValueError(f"{source} is a {model_type!r} model; this package has {' and '.join(MODEL_TYPES)}")
     return folder
-
-
-def _has_sentencepiece(folder: Path) -> bool:
-    from model.preprocessing.tokenizer_files import UNIGRAM, tokenizer_format
-
-    return tokenizer_format(folder) is UNIGRAM

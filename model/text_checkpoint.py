@@ -18,8 +18,12 @@ from model.checkpoint_source import find_weights, resolve_checkpoint
 from model.config import LayoutLMv2Config
 from model.pretrained import LayoutLMv2PreTrainedModel
 
-TEXT_MODEL_TYPES = ("bert", "electra")
-"""Values of `model_type` with BERT's encoder and position ids from 0."""
+TEXT_MODEL_TYPES = ("bert", "electra", "roberta", "xlm-roberta", "camembert")
+"""Values of `model_type` with BERT's encoder."""
+
+OFFSET_MODEL_TYPES = ("roberta", "xlm-roberta", "camembert")
+"""Those of them whose position ids follow the padding token's id, as in fairseq: the rows of the table up to it are
+never used. Here positions start at 0 in every model, also in the published LayoutXLM."""
 
 EMBEDDING_KEYS = {
     "embeddings.word_embeddings.weight": "embeddings.word_embeddings.weight",
@@ -75,24 +79,16 @@ def text_config(source: str | PathLike[str], **values: Any) -> LayoutLMv2Config:
         CheckpointError: it cannot be read, or is not a BERT-like model.
         ValueError: its sizes are invalid for a LayoutLMv2.
     """
-    path = resolve_checkpoint(source, weights=False) / "config.json"
-    try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"{path} cannot be read: {error}") from error
-    kind = stored.get("model_type") if isinstance(stored, dict) else None
-    if kind not in TEXT_MODEL_TYPES:
-        raise CheckpointError(
-            f"{source} has model_type {kind!r}; a text checkpoint must be one of {', '.join(TEXT_MODEL_TYPES)}; give a "
-            "LayoutLMv2 checkpoint as --model"
-        )
+    stored = _stored_config(source)
     if stored.get("position_embedding_type", "absolute") != "absolute":
         raise CheckpointError(
             f"{source} has {stored['position_embedding_type']} positions; only absolute ones are supported"
         )
     shared = {ours: stored[theirs] for theirs, ours in _SHARED_PARAMETERS.items() if theirs in stored}
     if "hidden_size" not in shared:
-        raise CheckpointError(f"{path} has no hidden_size")
+        raise CheckpointError(f"the config.json of {source} has no hidden_size")
+    if "max_position_embeddings" in shared:
+        shared["max_position_embeddings"] -= _first_position(stored)
     part = shared["hidden_size"] // 6
     rest = shared["hidden_size"] - 4 * part
     if rest % 2:
@@ -123,6 +119,8 @@ def load_text_checkpoint(model: LayoutLMv2PreTrainedModel, source: str | PathLik
     if missing:
         raise CheckpointMismatchError(f"{source} is not a BERT-like text model: it lacks {', '.join(missing[:4])}")
     weights = {ours: stored[theirs] for theirs, ours in names.items()}
+    positions = EMBEDDING_KEYS["embeddings.position_embeddings.weight"]
+    weights[positions] = weights[positions][_first_position(_stored_config(source)) :]
     if base.config.fast_qkv:
         weights = _joined_projections(weights, base.config.num_hidden_layers)
     state = base.state_dict()
@@ -137,8 +135,28 @@ def load_text_checkpoint(model: LayoutLMv2PreTrainedModel, source: str | PathLik
     return frozenset(prefix + name for name in weights)
 
 
+def _stored_config(source: str | PathLike[str]) -> dict[str, Any]:
+    path = resolve_checkpoint(source, weights=False) / "config.json"
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{path} cannot be read: {error}") from error
+    kind = stored.get("model_type") if isinstance(stored, dict) else None
+    if kind not in TEXT_MODEL_TYPES:
+        raise CheckpointError(
+            f"{source} has model_type {kind!r}; a text checkpoint must be one of {', '.join(TEXT_MODEL_TYPES)}; give a "
+            "LayoutLMv2 checkpoint as --model"
+        )
+    return stored
+
+
+def _first_position(stored: dict[str, Any]) -> int:
+    """The row of a text model's position table that belongs to the first token."""
+    return int(stored.get("pad_token_id", 1)) + 1 if stored["model_type"] in OFFSET_MODEL_TYPES else 0
+
+
 def _plain_name(name: str) -> str:
-    for prefix in ("bert.", "electra."):
+    for prefix in ("bert.", "electra.", "roberta."):
         name = name.removeprefix(prefix)
     return name.replace("LayerNorm.gamma", "LayerNorm.weight").replace("LayerNorm.beta", "LayerNorm.bias")
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from model import LayoutLMv2Tokenizer
 from model.decoding import DecodeChoice
 from model.ocr.engine import OcrEngine, OcrOptions, choose_engine
+from model.preprocessing.layout_tokenizer import LayoutTokenizer
 from pipelines.schema import Task
 from pipelines.stages.infer import InferOptions
 from pipelines.stages.model_loader import check_task, load_tokenizer
@@ -93,7 +93,7 @@ def check_options(options: ExtractOptions) -> None:
         raise ValueError(f"--stride is {options.stride}; it must be from 0 to {windows.max_length // 2 - 1}")
 
 
-def tokenize_options(options: ExtractOptions, tokenizer: LayoutLMv2Tokenizer) -> TokenizeOptions:
+def tokenize_options(options: ExtractOptions, tokenizer: LayoutTokenizer) -> TokenizeOptions:
     """The windows are as long as the model was made for."""
     return TokenizeOptions(
         options.task, options.questions, max_length=tokenizer.model_max_length, stride=options.stride

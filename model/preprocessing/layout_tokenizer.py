@@ -100,6 +100,11 @@ class LayoutTokenizer(Publishable, PageTokenizer):
         """How many tokens of a question and a page fit into `model_max_length`."""
         return self.model_max_length - self.num_special_tokens_to_add(pair=True)
 
+    @property
+    def reserved_ids(self) -> frozenset[int]:
+        """The ids of tokens that are no part of any text, such as the special ones."""
+        return frozenset(self.all_special_ids)
+
     @classmethod
     @abstractmethod
     def _vocabulary_arguments(cls, files: TokenizerFiles) -> dict[str, Any]:
@@ -162,9 +167,7 @@ class LayoutTokenizer(Publishable, PageTokenizer):
         if list(self.model_input_names) != list(type(self).model_input_names):
             settings["model_input_names"] = list(self.model_input_names)
         folder = Path(save_directory)
-        with self._lock:
-            serialized = self._serialized()
-        paths = write_tokenizer_folder(folder, serialized, settings, self.special_tokens_map, filename_prefix)
+        paths = write_tokenizer_folder(folder, self.to_json(), settings, self.special_tokens_map, filename_prefix)
         vocabulary = self._write_vocabulary(folder, filename_prefix)
         return paths if vocabulary is None else (*paths, str(vocabulary))
 

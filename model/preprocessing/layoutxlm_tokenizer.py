@@ -151,10 +151,7 @@ class LayoutXLMTokenizer(LayoutTokenizer):
         set_split_tokens(self._rust, self._normalization, self.all_special_tokens if split else ())
 
     def __getstate__(self) -> dict[str, Any]:
-        with self._lock:
-            serialized = self._serialized()
-        state = {**super().__getstate__(), "_rust": serialized}
-        return {**state, "_splits": self.split_special_tokens}
+        return {**super().__getstate__(), "_rust": self.to_json(), "_splits": self.split_special_tokens}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         splits = state.pop("_splits")

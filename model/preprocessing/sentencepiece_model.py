@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from google.protobuf.message import DecodeError
-from sentencepiece import SentencePieceNormalizer
-from sentencepiece import sentencepiece_model_pb2
+from sentencepiece import SentencePieceNormalizer, sentencepiece_model_pb2
 
 schema: Any = sentencepiece_model_pb2
 """The classes of the file's messages, which are made at import and so unknown to type checkers."""

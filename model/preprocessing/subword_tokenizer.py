@@ -201,6 +201,11 @@ class SubwordTokenizer(SpecialTokens):
     def save_vocabulary(self, folder: str | os.PathLike[str], filename_prefix: str | None = None) -> tuple[str, ...]:
         """Write the vocabulary, without the added tokens, in the format of its kind; return the path of the file."""
 
+    def to_json(self) -> str:
+        """The content of tokenizer.json: everything that decides how a text becomes tokens."""
+        with self._lock:
+            return self._serialized()
+
     @abstractmethod
     def _serialized(self) -> str:
         """The content of tokenizer.json, without truncation and padding. The caller holds `_lock`."""

@@ -128,6 +128,12 @@ class LayoutLMv2Tokenizer(LayoutTokenizer):
             name_or_path=name_or_path,
         )
 
+    @property
+    def reserved_ids(self) -> frozenset[int]:
+        """The ids of special tokens, and of those that BERT's vocabulary keeps for later, such as "[unused1]"."""
+        named = {index for token, index in self.get_vocab().items() if token[0] == "[" and token[-1] == "]"}
+        return super().reserved_ids | named
+
     @classmethod
     def _vocabulary_arguments(cls, files: TokenizerFiles) -> dict[str, Any]:
         if not files.serialized:

@@ -12,6 +12,9 @@ import model
 from model import LayoutLMv2Config, LayoutLMv2Tokenizer
 from model.checkpoint_source import checkpoint_fingerprint, resolve_checkpoint
 from model.decoding import Decoding, load_decoding
+from model.preprocessing.layout_tokenizer import LayoutTokenizer
+from model.preprocessing.tokenizer_choice import load_page_tokenizer
+from model.preprocessing.tokenizer_files import FORMATS, TOKENIZER_FILE, UNIGRAM, tokenizer_format
 from model.untrained import UNTRAINED, untrained_config, untrained_model
 from pipelines.schema import Task
 
@@ -21,13 +24,17 @@ MODEL_CLASSES: dict[Task, str] = {
     "question-answering": "LayoutLMv2ForQuestionAnswering",
 }
 
-TOKENIZER_FILES = ("tokenizer.json", "vocab.txt")
+TOKENIZER_FILES = (TOKENIZER_FILE, *(one.vocabulary_file for one in FORMATS))
 
 PUBLISHED_VOCABULARY = 30522
 """Entries of the vocabulary of the published models, BERT's uncased one, which is part of this package."""
 
 OTHER_TOKENIZER_FILES = ("*.model", "vocab.json", "merges.txt")
-"""Files of tokenizers of other kinds: SentencePiece, as that of LayoutXLM, and byte pairs, as that of LayoutLMv3."""
+"""Files of tokenizers of other kinds: other SentencePiece models, and byte pairs, as those of LayoutLMv3."""
+
+MAX_UNUSED_ENTRIES = 1024
+"""A model may have this many more word embeddings than a SentencePiece vocabulary has tokens: a table is filled up to a
+round number for speed, and tokens are added. With more, the vocabulary is not the model's."""
 
 _WORDPIECE_TOKENIZER = re.compile(
     "(LayoutLM|LayoutLMv2|Bert)(Tokenizer|TokenizerFast|Processor)|PreTrainedTokenizerFast"
@@ -99,26 +106,28 @@ def model_name(source: str) -> str:
     return f"{name}@{checkpoint_fingerprint(resolve_checkpoint(source))}"
 
 
-def load_tokenizer(source: str) -> LayoutLMv2Tokenizer:
+def load_tokenizer(source: str) -> LayoutTokenizer:
     """The tokenizer of a checkpoint, or that of the published uncased models if the checkpoint has none.
 
     Raises:
         ValueError: the checkpoint has no tokenizer and its vocabulary is not the published one, or the tokenizer is
-            another one than the model's.
+            another one than the model's, of a kind that is not supported, or damaged.
     """
     if source == UNTRAINED:
         return LayoutLMv2Tokenizer()
     folder = resolve_checkpoint(source, weights=False)
     config = LayoutLMv2Config.from_pretrained(folder)
-    if any((folder / name).is_file() for name in TOKENIZER_FILES):
-        tokenizer = LayoutLMv2Tokenizer.from_pretrained(folder)
-    else:
+    tokenizer: LayoutTokenizer
+    if tokenizer_format(folder) is None:
         _check_published_vocabulary(source, folder, config.vocab_size)
         tokenizer = LayoutLMv2Tokenizer()
-    if tokenizer.vocab_size > config.vocab_size:
+    else:
+        tokenizer = load_page_tokenizer(folder)
+    unused = config.vocab_size - len(tokenizer)
+    if tokenizer.vocab_size > config.vocab_size or (tokenizer.format is UNIGRAM and unused > MAX_UNUSED_ENTRIES):
         raise ValueError(
             f"{source}: the tokenizer has {tokenizer.vocab_size} entries and the model {config.vocab_size}; "
-            "put the vocab.txt or tokenizer.json of the model into its folder"
+            f"put the {TOKENIZER_FILE} or {tokenizer.format.vocabulary_file} of the model into its folder"
         )
     tokenizer.model_max_length = min(tokenizer.model_max_length, config.max_position_embeddings)
     return tokenizer
@@ -134,15 +143,14 @@ def _check_published_vocabulary(source: str, folder: Path, vocab_size: int) -> N
     if vocab_size != PUBLISHED_VOCABULARY:
         reason = f"its vocabulary has {vocab_size} entries and the published one {PUBLISHED_VOCABULARY}"
     elif other:
-        reason = f"{other[0]} is a tokenizer of another kind than LayoutLMv2's"
+        reason = f"{other[0]} is a tokenizer of another kind"
     elif kind and not _WORDPIECE_TOKENIZER.fullmatch(kind):
-        reason = f"its tokenizer_config.json names a {kind}, which is of another kind than LayoutLMv2's"
+        reason = f"its tokenizer_config.json names a {kind}, whose files are missing or of another kind"
     else:
         return
     raise ValueError(
-        f"{source} has no tokenizer ({' or '.join(TOKENIZER_FILES)}), and {reason}: put the vocab.txt or "
-        "tokenizer.json of the model into its folder; models with another kind of tokenizer, such as LayoutXLM, are "
-        "not supported"
+        f"{source} has no tokenizer ({', '.join(TOKENIZER_FILES)}), and {reason}: put that file of the model into its "
+        "folder; models with another kind of tokenizer, such as LayoutLMv3 with its byte pairs, are not supported"
     )
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from model import LayoutLMv2Tokenizer
 from model.preprocessing.encoding import BatchEncoding
+from model.preprocessing.layout_tokenizer import LayoutTokenizer
 from pipelines.errors import ProcessingError
 from pipelines.schema import Row, Task, mark_failed, page_questions
 
@@ -40,7 +40,7 @@ class Tokenize:
     A page without words has no windows, except for sequence classification, which can use the image alone.
     """
 
-    def __init__(self, tokenizer: LayoutLMv2Tokenizer, options: TokenizeOptions) -> None:
+    def __init__(self, tokenizer: LayoutTokenizer, options: TokenizeOptions) -> None:
         self.tokenizer = tokenizer
         self.options = options
 
@@ -76,7 +76,7 @@ class Tokenize:
 
 
 def page_windows(
-    tokenizer: LayoutLMv2Tokenizer, words: list[str], boxes: list[Sequence[int]], options: TokenizeOptions
+    tokenizer: LayoutTokenizer, words: list[str], boxes: list[Sequence[int]], options: TokenizeOptions
 ) -> list[Row]:
     """The windows of a page's words, each a `WINDOW`."""
     encoding = tokenizer(
@@ -85,13 +85,14 @@ def page_windows(
         truncation=True,
         max_length=options.max_length,
         stride=options.stride,
+        return_token_type_ids=True,
         return_overflowing_tokens=True,
     )
     return _windows_of(encoding, first_word_sequence=0, stride=options.stride, question_index=-1)
 
 
 def question_windows(
-    tokenizer: LayoutLMv2Tokenizer,
+    tokenizer: LayoutTokenizer,
     question: str,
     words: list[str],
     boxes: list[Sequence[int]],
@@ -108,17 +109,18 @@ def question_windows(
         truncation="only_second",
         max_length=options.max_length,
         stride=stride,
+        return_token_type_ids=True,
         return_overflowing_tokens=True,
     )
     return _windows_of(encoding, first_word_sequence=1, stride=stride, question_index=question_index)
 
 
-def question_length(tokenizer: LayoutLMv2Tokenizer, question: str) -> int:
-    """Tokens that a question takes up in each window, [CLS] and [SEP] included."""
-    return len(tokenizer.tokenize(question)) + 2
+def question_length(tokenizer: LayoutTokenizer, question: str) -> int:
+    """Tokens that a question takes up in each window, the special ones before the page's words included."""
+    return len(tokenizer.tokenize(question)) + tokenizer.num_special_tokens_to_add(pair=True) - 1
 
 
-def check_questions(tokenizer: LayoutLMv2Tokenizer, options: TokenizeOptions) -> None:
+def check_questions(tokenizer: LayoutTokenizer, options: TokenizeOptions) -> None:
     """Check that the questions can be asked.
 
     Raises:

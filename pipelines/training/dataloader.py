@@ -17,7 +17,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import ray.data
 
-from model import LayoutLMv2Tokenizer
+from model.preprocessing.layout_tokenizer import LayoutTokenizer
+from model.preprocessing.tokenizer_choice import load_page_tokenizer
 from pipelines.runtime.pools import TASK_CPUS
 from pipelines.schema import MODEL_IMAGE_SHAPE, Row, Task
 from pipelines.stages.infer import padded_length
@@ -273,8 +274,8 @@ def _labelled_words(page: Row) -> LabelledWords:
 
 
 @cache
-def _tokenizer(source: str) -> LayoutLMv2Tokenizer:
-    return LayoutLMv2Tokenizer.from_pretrained(source)  # once a process, not once a task: a task loads few pages
+def _tokenizer(source: str) -> LayoutTokenizer:
+    return load_page_tokenizer(source)  # once a process, not once a task: a task loads few pages
 
 
 def load_window(page: Row, index: int, options: DataLoaderOptions, random: np.random.Generator) -> WindowArrays:
@@ -362,14 +363,15 @@ def training_batch(row: pa.Table) -> TrainingBatch:
     return TrainingBatch(**numbers, tensors=tensors)
 
 
-def augmented_vocabulary(tokenizer: LayoutLMv2Tokenizer) -> AugmentedVocabulary:
-    """The token ids for masked words: [MASK], and the ids after BERT's special and unused ones.
+def augmented_vocabulary(tokenizer: LayoutTokenizer) -> AugmentedVocabulary:
+    """The token ids for masked words: the mask's, and the longest run of ids without special or unused ones.
 
     Raises:
         ValueError: the vocabulary has no such ids.
     """
-    reserved = (index for token, index in tokenizer.get_vocab().items() if token[0] == "[" and token[-1] == "]")
-    first = max((index for index in reserved if index < tokenizer.vocab_size // 2), default=-1) + 1
-    if first >= tokenizer.vocab_size:
+    reserved = sorted(index for index in tokenizer.reserved_ids if index < tokenizer.vocab_size)
+    runs = list(zip([-1, *reserved], [*reserved, tokenizer.vocab_size], strict=True))
+    before, end = max(runs, key=lambda run: run[1] - run[0])
+    if before + 1 >= end:
         raise ValueError("the tokenizer's vocabulary holds no words")
-    return AugmentedVocabulary(tokenizer.mask_token_id, first, tokenizer.vocab_size)
+    return AugmentedVocabulary(tokenizer.mask_token_id, before + 1, end)

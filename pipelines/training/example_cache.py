@@ -195,8 +195,7 @@ class ExampleReader:
 def _record(storage: Storage, rows: Sequence[Row], options: PreprocessOptions) -> dict[str, Any]:
     """What the examples are made from: the examples of a folder are used only if its record is equal."""
     tokenizer = load_tokenizer(options.tokenizer)
-    vocabulary = json.dumps([sorted(tokenizer.get_vocab().items()), tokenizer.do_lower_case])
-    result_options = asdict(replace(options, tokenizer=_hash(vocabulary)))
+    result_options = asdict(replace(options, tokenizer=_hash(tokenizer.to_json())))
     del result_options["limits"]
     return json.loads(
         json.dumps(

@@ -13,6 +13,8 @@ from model import LayoutLMv2Config, LayoutLMv2Tokenizer
 from model.checkpoint_source import CheckpointError, checkpoint_fingerprint, resolve_checkpoint
 from model.config import CONFIG_NAME
 from model.decoding import Decoding
+from model.preprocessing.layout_tokenizer import LayoutTokenizer
+from model.preprocessing.tokenizer_choice import load_page_tokenizer
 from model.untrained import UNTRAINED, untrained_config
 from pipelines.schema import Task
 from pipelines.stages.model_loader import MODEL_CLASSES, load_model_decoding, load_tokenizer, model_labels
@@ -146,7 +148,7 @@ def check_init(start: ModelInit, task: Task) -> None:
         model_class(init_config(start, task, ANY_LABELS))
 
 
-def init_tokenizer(start: ModelInit, config: LayoutLMv2Config) -> LayoutLMv2Tokenizer:
+def init_tokenizer(start: ModelInit, config: LayoutLMv2Config) -> LayoutTokenizer:
     """The tokenizer of the checkpoint, or the published one; its maximum length is at most the model's.
 
     Raises:
@@ -154,10 +156,7 @@ def init_tokenizer(start: ModelInit, config: LayoutLMv2Config) -> LayoutLMv2Toke
     """
     if start.kind == "checkpoint":
         return load_tokenizer(start.source)
-    if start.kind == "text":
-        tokenizer = LayoutLMv2Tokenizer.from_pretrained(resolve_checkpoint(start.source, weights=False))
-    else:
-        tokenizer = LayoutLMv2Tokenizer()
+    tokenizer = load_page_tokenizer(start.source) if start.kind == "text" else LayoutLMv2Tokenizer()
     if tokenizer.vocab_size > config.vocab_size:
         raise ValueError(f"the tokenizer has {tokenizer.vocab_size} entries and the model {config.vocab_size}")
     tokenizer.model_max_length = min(tokenizer.model_max_length, config.max_position_embeddings)

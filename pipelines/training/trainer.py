@@ -27,8 +27,9 @@ import torch.distributed
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
-from model import LayoutLMv2ImageProcessor, LayoutLMv2Tokenizer
+from model import LayoutLMv2ImageProcessor
 from model.checkpoint import CheckpointError
+from model.preprocessing.tokenizer_choice import load_page_tokenizer
 from pipelines.schema import Task
 from pipelines.storage.files import Storage, join_uri
 from pipelines.training.batch_plan import BatchPlan
@@ -151,7 +152,7 @@ class Trainer:
                 logged = RunningMetrics(self.device)  # the evaluation's time does not count
 
     def _batches(self) -> Iterator[TrainingBatch]:
-        tokenizer = LayoutLMv2Tokenizer.from_pretrained(self.job.tokenizer)
+        tokenizer = load_page_tokenizer(self.job.tokenizer)
         options = DataLoaderOptions(
             task=self.options.task,
             label_ids={label: index for index, label in enumerate(self.job.labels)},
@@ -261,7 +262,7 @@ class Trainer:
 
     def _save(self, folder: Path) -> None:
         self.result.save_pretrained(folder)
-        LayoutLMv2Tokenizer.from_pretrained(self.job.tokenizer).save_pretrained(folder)
+        load_page_tokenizer(self.job.tokenizer).save_pretrained(folder)
         LayoutLMv2ImageProcessor().save_pretrained(folder)
         state: dict[str, Any] = {"optimizer": self.optimizer.state_dict()}
         if self.average is not None:

@@ -21,8 +21,10 @@ from model import (
     LayoutLMv2Config,
     LayoutLMv2Model,
     LayoutLMv2Processor,
+    LayoutXLMProcessor,
 )
 from model.untrained import untrained_config
+from tests.model.preprocessing.small_sentencepiece import small_layoutxlm_tokenizer
 
 MODELS = {
     AutoModel: "LayoutLMv2Model",
@@ -51,6 +53,20 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def set_model_type(folder: Path, model_type: str) -> None:
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps(config | {"model_type": model_type}))
+
+
+@pytest.mark.parametrize("model_type", ["layoutlmv2", "layoutxlm"])
+@pytest.mark.parametrize(
+    ("auto_class", "expected"), [(AutoTokenizer, "LayoutXLMTokenizer"), (AutoProcessor, "LayoutXLMProcessor")]
+)
+def test_the_tokenizer_follows_from_the_files(tmp_path: Path, auto_class: Any, model_type: str, expected: str) -> None:
+    processor = LayoutXLMProcessor(tokenizer=small_layoutxlm_tokenizer(tmp_path))
+    processor.save_pretrained(tmp_path)
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": model_type}))
+    assert type(auto_class.from_pretrained(tmp_path, use_fast=True)).__name__ == expected
+    for name in ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"):
+        (tmp_path / name).unlink()
+    assert type(auto_class.from_pretrained(tmp_path)).__name__ == expected
 
 
 @pytest.mark.parametrize("model_type", ["layoutlmv2", "layoutxlm"])

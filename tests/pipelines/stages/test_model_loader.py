@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from model import LayoutLMv2Tokenizer
+from model import LayoutLMv2Tokenizer, LayoutXLMTokenizer
 from model.untrained import untrained_config
-from pipelines.stages.model_loader import load_tokenizer
+from pipelines.stages.model_loader import MAX_UNUSED_ENTRIES, load_tokenizer
+from tests.model.preprocessing.small_sentencepiece import TOKENS, model_message, write_model_file
 
 
 def checkpoint(folder: Path, vocab_size: int, files: dict[str, Any]) -> str:
@@ -38,12 +39,13 @@ def test_a_checkpoint_of_the_published_vocabulary_needs_no_tokenizer(tmp_path: P
 @pytest.mark.parametrize(
     ("vocab_size", "files", "told"),
     [
-        (250002, {"sentencepiece.bpe.model": "x"}, "250002 entries"),
+        (250002, {"sentencepiece.bpe.model": "x"}, r"sentencepiece\.bpe\.model is damaged"),
         (250002, {}, "250002 entries"),
         (50265, {"vocab.json": "{}", "merges.txt": ""}, "50265 entries"),
         (30528, {}, "30528 entries"),
         (28996, {}, "28996 entries"),
-        (30522, {"sentencepiece.bpe.model": "x"}, "sentencepiece.bpe.model is a tokenizer of another kind"),
+        (50265, {"tokenizer.json": {"model": {"type": "BPE"}}}, "is a BPE tokenizer; this package has"),
+        (30522, {"tokenizer.json": "{"}, r"tokenizer\.json is damaged"),
         (30522, {"spiece.model": "x"}, "spiece.model is a tokenizer of another kind"),
         (30522, {"tokenizer_config.json": {"tokenizer_class": "LayoutXLMTokenizer"}}, "names a LayoutXLMTokenizer"),
         (30522, {"tokenizer_config.json": {"tokenizer_class": "XLMRobertaTokenizerFast"}}, "XLMRobertaTokenizerFast"),
@@ -63,3 +65,40 @@ def test_a_tokenizer_in_the_folder_is_taken_whatever_its_size(tmp_path: Path) ->
     tokenizer = load_tokenizer(source)
     assert isinstance(tokenizer, LayoutLMv2Tokenizer) and tokenizer.vocab_size == 6
     assert tokenizer.tokenize("shed") == ["shed"]
+
+
+@pytest.mark.parametrize("unused", [0, 7, MAX_UNUSED_ENTRIES])
+def test_a_sentencepiece_model_in_the_folder_is_taken_if_it_fits_the_model(tmp_path: Path, unused: int) -> None:
+    write_model_file(tmp_path)
+    tokenizer = load_tokenizer(checkpoint(tmp_path, TOKENS + unused, {}))
+    assert isinstance(tokenizer, LayoutXLMTokenizer) and len(tokenizer) == TOKENS
+    assert tokenizer.tokenize("Größe") == ["▁Größe"]
+
+
+@pytest.mark.parametrize("vocab_size", [TOKENS - 1, TOKENS + MAX_UNUSED_ENTRIES + 1, 250002])
+def test_a_sentencepiece_model_of_another_vocabulary_is_refused(tmp_path: Path, vocab_size: int) -> None:
+    write_model_file(tmp_path)
+    with pytest.raises(ValueError, match=f"the tokenizer has {TOKENS} entries and the model {vocab_size}"):
+        load_tokenizer(checkpoint(tmp_path, vocab_size, {}))
+
+
+def test_a_sentencepiece_model_without_words_is_refused(tmp_path: Path) -> None:
+    message = model_message()
+    del message.pieces[1:]
+    write_model_file(tmp_path, message)
+    with pytest.raises(ValueError, match=r"sentencepiece\.bpe\.model is not a vocabulary like XLM-RoBERTa's"):
+        load_tokenizer(checkpoint(tmp_path, 250002, {}))
+
+
+@pytest.mark.parametrize(
+    ("named", "expected"), [("LayoutXLMTokenizer", LayoutXLMTokenizer), (None, LayoutLMv2Tokenizer)]
+)
+def test_of_two_vocabularies_the_one_that_the_configuration_names_is_taken(
+    tmp_path: Path, named: str | None, expected: type
+) -> None:
+    write_model_file(tmp_path)
+    files = {
+        "vocab.txt": "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nshed\n",
+        "tokenizer_config.json": {"tokenizer_class": named},
+    }
+    assert type(load_tokenizer(checkpoint(tmp_path, TOKENS, files))) is expected
