@@ -86,7 +86,7 @@ def draw_style(rng: random.Random, misspelt: float, language: FormLanguage) -> S
     key_face = face("typewriter", "typewriter", "sans", "serif")
     hand = rng.random() < 0.2
     typed = key_face if rng.random() < 0.55 else face("typewriter", "sans", "serif")
-    size = rng.choice((11, 12, 12, 13, 13, 14, 15))
+    size = rng.choice((11, 12, 12, 13, 13, 14, 15)) + language.larger
     return Style(
         key_face=key_face,
         value_face=face("hand") if hand else typed,
@@ -179,7 +179,7 @@ class Canvas:
     def cut(self, text: str, width: float, least: int = 0, font: Font | None = None) -> str:
         """As many of the text's words as stand on one line of the width, `least` at least; in the font of values."""
         font = font or self.value_font()
-        found = list(pieces(text, self.language))
+        found = list(pieces(text))
         while len(found) > least and font.getlength("".join(found)) > width:
             found.pop()
         return "".join(found)
@@ -215,7 +215,7 @@ class Canvas:
         right = x
         space = font.getlength(" ")
         indented = (hanging is not None and x - hanging) or 0.0
-        for number, line in enumerate(_wrapped(pieces(text, self.language), font, width, space, indented)):
+        for number, line in enumerate(_wrapped(pieces(text), font, width, space, indented)):
             if y + leading > self.height - 4:
                 break
             start = hanging if number and hanging is not None else x

@@ -43,7 +43,7 @@ def field(
     A value with less than a fifth of the width left starts on the next line.
     """
     rng, style = canvas.rng, canvas.style
-    parts = pieces(value, canvas.language)
+    parts = pieces(value)
     if len(parts) > 8 and right - x < 260 and rng.random() < 0.8:
         value = "".join(parts[: rng.randint(2, 6)]).rstrip(CLAUSE_ENDS)
     underlined = rng.random() < style.underlined if underlined is None else underlined

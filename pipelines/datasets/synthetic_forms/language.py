@@ -45,6 +45,7 @@ class FormLanguage:
         clause_numbers, step_numbers: how clauses and instructions are numbered; `{}` is the number.
         bullets, apart: marks of lists (`#` for numbers), and what parts the parts of a letterhead.
         cell: as much of a value as stands in a narrow cell.
+        larger: by how many pixels its text is larger than English.
         key_capitals: the share of forms with keys in capitals.
         families: of fonts, a key of `fonts.FAMILIES`.
         characters: that a font must have; empty for any.
@@ -89,6 +90,7 @@ class FormLanguage:
     bullets: tuple[str, ...]
     apart: tuple[str, ...]
     cell: Callable[[str], str]
+    larger: int
     key_capitals: float
     families: str
     characters: str

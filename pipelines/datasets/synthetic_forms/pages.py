@@ -5,9 +5,9 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable, Iterator
 
+from model.word_breaks import join_words
 from pipelines.datasets.synthetic_forms.canvas import ANSWER, HEADER, QUESTION
 from pipelines.datasets.synthetic_forms.page import DrawnForm, DrawOptions, draw_form
-from pipelines.datasets.synthetic_forms.word_breaks import joined
 from pipelines.datasets.types import LabelledPage, Question, bio_labels
 
 LABELS = bio_labels((HEADER, QUESTION, ANSWER))
@@ -31,7 +31,7 @@ def drawn_pages(
 
 def _page(seed: int, form: DrawnForm) -> LabelledPage:
     def text(first: int, last: int) -> str:
-        return joined(form.words[first : last + 1])
+        return join_words(form.words[first : last + 1])
 
     return LabelledPage(
         document_id=f"drawn/{seed:08d}" if form.language == "en" else f"drawn/{form.language}/{seed:08d}",

@@ -16,11 +16,11 @@ from PIL import Image
 from model.ocr.boxes import shared_area
 from model.ocr.engine import normalise_boxes
 from model.ocr.page_reader import PageReader
+from model.word_breaks import join_words
 from pipelines.datasets.alignment import normalise_text
 from pipelines.datasets.synthetic_forms.languages import form_language
 from pipelines.datasets.synthetic_forms.page import DrawOptions
 from pipelines.datasets.synthetic_forms.pages import drawn_pages
-from pipelines.datasets.synthetic_forms.word_breaks import joined
 from pipelines.datasets.types import Box, LabelledPage, Question
 
 COVERED = 0.6
@@ -168,4 +168,4 @@ def _box(box: Sequence[int]) -> Box:
 
 
 def _text(words: Sequence[str], span: tuple[int, int]) -> str:
-    return joined(words[span[0] : span[1] + 1])
+    return join_words(words[span[0] : span[1] + 1])

@@ -142,7 +142,7 @@ def ruled_answer(canvas: Canvas, left: float, right: float, top: float) -> float
     key, font = canvas.key_font(), canvas.value_font()
     step = font.size * rng.uniform(1.4, 1.8)
     question, end, _ = canvas.write(key_text(canvas, text), left, top, QUESTION, key, (right - left) * 0.7)
-    body = list(pieces(canvas.language.paragraph(rng, 1, 3), canvas.language))
+    body = list(pieces(canvas.language.paragraph(rng, 1, 3)))
     x = end + 10
     head: list[str] = []
     while body and x + font.getlength("".join([*head, body[0]])) < right:

@@ -96,6 +96,7 @@ def read_language(code: str) -> FormLanguage:
         bullets=tuple(data["bullets"]),
         apart=tuple(data["apart"]),
         cell=str.strip,
+        larger=int(data["larger"]),
         key_capitals=float(data["key capitals"]),
         families=data["fonts"],
         characters="".join(sorted({*content, *string.ascii_letters, *string.digits} - set("\n {}|"))),

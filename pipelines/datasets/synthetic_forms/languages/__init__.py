@@ -11,6 +11,7 @@ from pipelines.datasets.synthetic_forms.wording import read_language
 LANGUAGES: dict[str, str] = {
     "de": "German",
     "en": "English",
+    "zh": "Chinese",
 }
 """The languages by their code of two letters (ISO 639-1)."""
 

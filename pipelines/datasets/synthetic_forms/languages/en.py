@@ -218,6 +218,7 @@ ENGLISH = FormLanguage(
     bullets=("*", "-", "•", "#"),
     apart=("•", "-", ",", ""),
     cell=lambda text: " ".join(text.replace("$ ", "$").split()[:1]),
+    larger=0,
     key_capitals=0.4,
     families="latin",
     characters="",
