@@ -19,6 +19,9 @@ from pipelines.datasets.synthetic_forms.vocabulary import split
 Random = random.Random
 Kinds = tuple[tuple[str, str], ...]
 
+AMOUNTS = frozenset({"money", "amount", "number", "measure", "percent", "weight", "length", "area", "reading"})
+"""Kinds of values that are numbers, with or without a unit."""
+
 REMARKED = frozenset({"phrase", "company", "name", "yes", "date"})
 """Kinds of values that have a remark behind them now and then."""
 
@@ -140,7 +143,7 @@ def _key(keys: Mapping[str, Kinds], tails: tuple[str, ...], space: str, rng: Ran
 
 
 def _amount_keys(keys: Mapping[str, Kinds], rows: tuple[str, ...], rng: Random, domain: str, count: int) -> list[str]:
-    known = [text for text, kind in keys[domain] if kind in ("money", "amount", "number", "measure", "percent")]
+    known = [text for text, kind in keys[domain] if kind in AMOUNTS]
     return rng.sample([*known, *rng.sample(rows, count)], count)
 
 

@@ -9,8 +9,10 @@ from pipelines.datasets.synthetic_forms.languages.en import ENGLISH
 from pipelines.datasets.synthetic_forms.wording import read_language
 
 LANGUAGES: dict[str, str] = {
+    "fr": "French",
     "de": "German",
     "en": "English",
+    "ja": "Japanese",
     "zh": "Chinese",
 }
 """The languages by their code of two letters (ISO 639-1)."""
