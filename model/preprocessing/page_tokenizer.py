@@ -121,7 +121,9 @@ class PageTokenizer(SubwordTokenizer):
 
         data: dict[str, Any] = {"input_ids": [window.ids for window in windows]}
         if return_token_type_ids or (return_token_type_ids is None and "token_type_ids" in self.model_input_names):
-            data["token_type_ids"] = [window.type_ids for window in windows]
+            # The Rust tokenizer leaves the type of truncated words at 1, whatever the template of the window says.
+            one_type = self.second_token_type == 0
+            data["token_type_ids"] = [[0] * len(window) if one_type else window.type_ids for window in windows]
         if return_attention_mask or (return_attention_mask is None and "attention_mask" in self.model_input_names):
             data["attention_mask"] = [window.attention_mask for window in windows]
         if return_special_tokens_mask:

@@ -284,13 +284,13 @@ def bundle(trained: Path, folder: Path, joins: JoinClassifier | None, calibrate_
     """
     import torch
 
-    from model import LayoutLMv2ImageProcessor, LayoutLMv2Tokenizer
+    from model import AutoTokenizer, LayoutLMv2ImageProcessor
 
     # The labels of drawn pages are sorted by name; those of FUNSD are not.
     start = choose_init(str(trained), None, None)
     model = initialize_model(start, "token-classification", LABELS, seed=0).model
     model.to(torch.float16).save_pretrained(folder)
-    LayoutLMv2Tokenizer.from_pretrained(trained).save_pretrained(folder)
+    AutoTokenizer.from_pretrained(trained).save_pretrained(folder)
     LayoutLMv2ImageProcessor().save_pretrained(folder)
     save_decoding(Decoding("segments", joins=joins), folder)
     if calibrate_on is not None:

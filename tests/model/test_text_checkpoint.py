@@ -138,6 +138,21 @@ def test_names_with_a_prefix_and_old_names_of_norms_are_accepted(text_checkpoint
     assert torch.equal(model.embeddings.LayerNorm.weight, text_weights()["embeddings.LayerNorm.weight"])
 
 
+@pytest.mark.parametrize("model_type", ["roberta", "xlm-roberta"])
+def test_positions_of_a_roberta_begin_after_its_padding_token(text_checkpoint: Path, model_type: str) -> None:
+    stored = json.loads((text_checkpoint / "config.json").read_text())
+    stored |= {"model_type": model_type, "pad_token_id": 1, "type_vocab_size": 1}
+    (text_checkpoint / "config.json").write_text(json.dumps(stored))
+    weights = text_weights()
+    weights["embeddings.token_type_embeddings.weight"] = weights["embeddings.token_type_embeddings.weight"][:1].clone()
+    save_file({f"roberta.{name}": tensor for name, tensor in weights.items()}, text_checkpoint / "model.safetensors")
+    model = LayoutLMv2Model(text_config(text_checkpoint, **VALUES))
+    assert "embeddings.position_embeddings.weight" in load_text_checkpoint(model, text_checkpoint)
+    rows = weights["embeddings.position_embeddings.weight"]
+    assert torch.equal(model.embeddings.position_embeddings.weight, rows[2:])
+    assert (model.config.max_position_embeddings, model.config.type_vocab_size) == (30, 1)
+
+
 def test_a_box_is_embedded_in_six_parts_that_share_the_width(text_checkpoint: Path) -> None:
     config = text_config(text_checkpoint, **VALUES)
     assert (config.coordinate_size, config.shape_size) == (4, 4)

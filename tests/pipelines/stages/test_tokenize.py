@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -8,7 +9,8 @@ from hypothesis import strategies as st
 
 from model import LayoutLMv2Tokenizer
 from pipelines.schema import Row, Task
-from pipelines.stages.tokenize import Tokenize, TokenizeOptions, check_questions
+from pipelines.stages.tokenize import Tokenize, TokenizeOptions, check_questions, question_length
+from tests.model.preprocessing.small_sentencepiece import small_layoutxlm_tokenizer
 
 TOKENIZER = LayoutLMv2Tokenizer()
 
@@ -29,6 +31,21 @@ def test_a_short_page_is_one_window_without_padding() -> None:
     assert window["word_indices"] == [-1, 0, 1, 2, -1]
     assert len(window["input_ids"]) == 5 and len(window["bbox"]) == 20
     assert (window["question_index"], window["first_token"]) == (-1, 0)
+
+
+def test_windows_of_a_sentencepiece_vocabulary_have_one_token_type(tmp_path: Path) -> None:
+    tokenizer = small_layoutxlm_tokenizer(tmp_path)
+    row = page(["Rechnung", "\u200b", "請求書"])
+    (tokenized,) = Tokenize(tokenizer, TokenizeOptions())([row])
+    (window,) = tokenized["windows"]
+    assert window["word_indices"] == [-1, 0, 0, 2, -1], "a word of nothing has no token"
+    assert window["token_type_ids"] == [0] * 5
+    asked = TokenizeOptions("question-answering", ("Datum Größe",), max_length=16, stride=8)
+    (tokenized,) = Tokenize(tokenizer, asked)([page(["請求書"] * 30)])
+    length = question_length(tokenizer, "Datum Größe")
+    for window in tokenized["windows"]:
+        assert window["word_indices"].index(next(word for word in window["word_indices"] if word >= 0)) == length
+        assert len(window["input_ids"]) <= 16 and set(window["token_type_ids"]) == {0}
 
 
 def test_each_token_has_the_box_of_its_word() -> None:
