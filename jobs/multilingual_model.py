@@ -51,6 +51,8 @@ class Options:
     """Windows of one update."""
     workers: int = 1
     """Processes that train together."""
+    threads: int | None = None
+    """Threads of PyTorch in each worker; by default the workers share the cores of a machine."""
     seed: int = 0
     """Seed of everything that is drawn at random."""
     address: str | None = None
@@ -62,7 +64,7 @@ class Options:
         Raises:
             ValueError: invalid options.
         """
-        require_positive(self, ("test_forms", "vocabulary_size", "steps", "batch_size", "workers"))
+        require_positive(self, ("test_forms", "vocabulary_size", "steps", "batch_size", "workers", "threads"))
         if self.forms < MIN_FORMS:
             raise ValueError(f"--forms is {self.forms}; it must be {MIN_FORMS} or more, of which one is held out")
         if is_s3(self.output):
@@ -86,6 +88,7 @@ class Options:
             steps=self.steps,
             batch_size=self.batch_size,
             workers=self.workers,
+            threads=self.threads,
             seed=self.seed,
         )
 

@@ -21,6 +21,9 @@ from pipelines.storage.files import Storage, join_uri
 JPEG_QUALITY = 85
 VERSION = "0.1"
 
+GAP = 0.5
+"""The least gap between two words of a script without spaces that is a space, in heights of the line."""
+
 
 class _Block(NamedTuple):
     """Words `first` to `last` of a page, inclusive, which are one entity, or others of one line."""
@@ -94,13 +97,22 @@ def _annotation(page: LabelledPage, size: tuple[int, int]) -> list[dict[str, Any
             {
                 "id": number,
                 "box": [min(x0s), min(y0s), max(x1s), max(y1s)],
-                "text": join_words([page.words[index] for index in words]),
+                "text": _text([page.words[index] for index in words], [page.boxes[index] for index in words]),
                 "label": block.label,
                 "words": [{"box": list(piece.box), "text": piece.text} for piece in pieces],
                 "linking": linking[number],
             }
         )
     return annotation
+
+
+def _text(words: list[str], boxes: list[Box]) -> str:
+    """Words as one text; where a script has no spaces, one stands for a gap as wide as half of the line is high."""
+    text = words[0]
+    for word, before, after in zip(words[1:], boxes, boxes[1:], strict=False):
+        has_gap = after[0] - before[2] > GAP * (before[3] - before[1])
+        text = f"{text} {word}" if has_gap else join_words([text, word])
+    return text
 
 
 def _blocks(labels: tuple[str, ...], boxes: tuple[Box, ...]) -> Iterator[_Block]:

@@ -62,6 +62,7 @@ class MultilingualOptions:
         steps: updates of the weights.
         batch_size: windows of one update.
         workers: processes that train together.
+        threads: of PyTorch in each worker; None shares a machine's cores.
         seed: of everything that is drawn at random.
     """
 
@@ -75,6 +76,7 @@ class MultilingualOptions:
     steps: int = 2000
     batch_size: int = 8
     workers: int = 1
+    threads: int | None = None
     seed: int = 0
 
 
@@ -109,7 +111,7 @@ def train_multilingual_models(options: MultilingualOptions) -> dict[str, Any]:
             workers=options.workers,
             seed=options.seed,
         )
-        trained = run_step(replace(step, language="all")).source
+        trained = run_step(replace(step, language="all", threads=options.threads)).source
         figures = {language: _figures(drawn, language, trained) for language in options.languages}
         results["starts"][start] = {"model": trained, "by_language": figures}
         (output / RESULTS).write_text(json.dumps(results, indent=2) + "\n")
