@@ -76,6 +76,11 @@ def read(
     return tuple(pages)
 
 
+def form_language(document_id: str) -> str:
+    """The language of a form by its `document_id`."""
+    return document_id.split("/")[1]
+
+
 def _annotations(files: Iterable[str], data: str) -> dict[str, dict[str, str]]:
     """The annotation file of each language and part; of several with one name that with the first path."""
     found: dict[str, dict[str, str]] = {}

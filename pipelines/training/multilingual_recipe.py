@@ -18,9 +18,12 @@ from typing import Any
 
 from model.checkpoint_source import BUNDLED_FORMS
 from model.preprocessing.tokenizer_files import SENTENCEPIECE_FILE
-from pipelines.evaluation.corpus import read_split
-from pipelines.evaluation.evaluate import evaluate
+from pipelines.datasets.xfund import form_language
+from pipelines.evaluation.corpus import check_scores, read_split
+from pipelines.evaluation.evaluate import labelled_dataset, page_rows, predict_pages
+from pipelines.evaluation.metrics.scores import score_pages
 from pipelines.evaluation.options import EvaluateOptions
+from pipelines.schema import Row
 from pipelines.storage.files import normalise_uri
 from pipelines.training.forms_recipe import MOVED, run_step, step_options
 from pipelines.training.initialization import choose_init
@@ -87,7 +90,7 @@ def train_multilingual_models(options: MultilingualOptions) -> dict[str, Any]:
         For each start the folder of its model and the figures by language, as in results.json under the output.
 
     Raises:
-        The errors of `finetune` and of `evaluate`.
+        The errors of `finetune`, and MissingPagesError if a page to measure on was lost on the way.
     """
     output = Path(normalise_uri(options.output))
     drawn = output / f"forms-{options.forms}-{options.test_forms}-{options.seed}"
@@ -111,8 +114,10 @@ def train_multilingual_models(options: MultilingualOptions) -> dict[str, Any]:
             workers=options.workers,
             seed=options.seed,
         )
-        trained = run_step(replace(step, language="all", threads=options.threads)).source
-        figures = {language: _figures(drawn, language, trained) for language in options.languages}
+        trained = run_step(
+            replace(step, language="all", threads=options.threads, cache=str(output / "examples"))
+        ).source
+        figures = _figures_by_language(drawn, options.languages, trained)
         results["starts"][start] = {"model": trained, "by_language": figures}
         (output / RESULTS).write_text(json.dumps(results, indent=2) + "\n")
     return results
@@ -143,11 +148,30 @@ def _unseen_words(drawn: Path, languages: Sequence[str]) -> dict[str, float]:
     }
 
 
-def _figures(drawn: Path, language: str, model: str) -> dict[str, Any]:
-    """F1 of entities, of each kind, and of pairs on the held-out forms of a language."""
-    options = EvaluateOptions(dataset="xfund", data=str(drawn), split="val", language=language, model=model)
-    record = evaluate(options, read_split(options))
-    by_label = {label: figures["f1"] for label, figures in record["by_label"].items()}
-    pairs = record["pairs"]["end_to_end"]["f1"] if record.get("pairs") else 0.0
-    logger.info("%s: entities %.3f, pairs %.3f", language, record["f1"], pairs)
-    return {"f1": record["f1"], "by_label": by_label, "pairs": pairs, "pages": record["pages"]}
+def _figures_by_language(drawn: Path, languages: Sequence[str], model: str) -> dict[str, dict[str, Any]]:
+    """F1 of entities, of each kind, and of pairs on the held-out forms of each language.
+
+    Raises:
+        MissingPagesError: a page was lost on the way.
+    """
+    options = EvaluateOptions(
+        dataset="xfund", data=str(drawn), split="val", language=",".join(languages), model=model, task=TRAINING.task
+    )
+    pages = read_split(options).pages
+    dataset, pools = labelled_dataset(pages, options)
+    tables = predict_pages(dataset, options, pools).iter_batches(batch_size=None, batch_format="pyarrow")
+    rows: dict[str, list[Row]] = {language: [] for language in languages}
+    for row in page_rows(tables, len(pages)):
+        rows[form_language(row["document_id"])].append(row)
+    figures: dict[str, dict[str, Any]] = {}
+    for language, of_language in rows.items():
+        scores = score_pages(options.dataset, options.task, of_language)
+        check_scores(options, scores, sum(form_language(page.document_id) == language for page in pages))
+        values = scores.values
+        figures[language] = {
+            "f1": values["f1"],
+            "by_label": {label: score["f1"] for label, score in values["by_label"].items()},
+            "pairs": values["pairs"]["end_to_end"]["f1"] if values.get("pairs") else 0.0,
+            "pages": values["pages"],
+        }
+    return figures
