@@ -9,6 +9,8 @@ from pipelines.datasets.synthetic_forms.languages.en import ENGLISH
 from pipelines.datasets.synthetic_forms.wording import read_language
 
 LANGUAGES: dict[str, str] = {
+    "it": "Italian",
+    "es": "Spanish",
     "fr": "French",
     "de": "German",
     "en": "English",
