@@ -9,6 +9,7 @@ from pipelines.datasets.synthetic_forms.languages.en import ENGLISH
 from pipelines.datasets.synthetic_forms.wording import read_language
 
 LANGUAGES: dict[str, str] = {
+    "pt": "Portuguese",
     "it": "Italian",
     "es": "Spanish",
     "fr": "French",
