@@ -30,7 +30,7 @@ class CalibratedOptions:
     """What is calibrated on what: a class of its own, because `--help` begins with it."""
 
     dataset: str
-    """Format of the corpus, whose words are labelled: funsd, cord, sroie, kleister-nda or labelled-pages."""
+    """Format of the corpus, whose words are labelled: funsd, xfund, cord, sroie, kleister-nda or labelled-pages."""
     data: str
     """Folder or s3://bucket/prefix of the corpus, laid out as it is published."""
     split: str = "dev"

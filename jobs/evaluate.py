@@ -30,7 +30,8 @@ class EvaluatedOptions:
     """What is evaluated on what: a class of its own, because `--help` begins with it."""
 
     dataset: str
-    """Format of the corpus: funsd, cord, sroie, kleister-nda, docvqa, rvl-cdip, class-folders or labelled-pages."""
+    """Format of the corpus: funsd, xfund, cord, sroie, kleister-nda, docvqa, rvl-cdip, class-folders or
+    labelled-pages."""
     data: str
     """Folder or s3://bucket/prefix of the corpus, laid out as it is published."""
     split: str

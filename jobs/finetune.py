@@ -33,7 +33,8 @@ class Options:
     """Options of `python -m jobs.finetune`."""
 
     dataset: str
-    """Format of the corpus: funsd, cord, sroie, kleister-nda, docvqa, rvl-cdip, class-folders or labelled-pages."""
+    """Format of the corpus: funsd, xfund, cord, sroie, kleister-nda, docvqa, rvl-cdip, class-folders or
+    labelled-pages."""
     data: str
     """Folder or s3://bucket/prefix of the corpus, laid out as it is published."""
     output: str
@@ -51,6 +52,8 @@ class Options:
     config: str | None = None
     """Without --model: a config.json (or its folder) with the sizes of the new parameters; by default those of the
     published model with --init-text, and those of a small model without."""
+    language: str | None = None
+    """Languages of the forms, where the corpus has several (xfund): one such as de, several as in de,fr, or all."""
     train_split: str = "train"
     """Split to learn."""
     dev_split: str = "dev"
@@ -213,6 +216,7 @@ class Options:
                 page_mixing=page_mixing,
                 objective=self.objective,
             ),
+            language=self.language,
             train_split=self.train_split,
             dev_split=self.dev_split if self.objective == "labels" else "",
             cache=cache,

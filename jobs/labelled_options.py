@@ -19,6 +19,8 @@ from pipelines.storage.files import normalise_uri
 class LabelledPagesOptions:
     """Options of a job that runs a model over labelled pages."""
 
+    language: str | None = None
+    """Languages of the forms, where the corpus has several (xfund): one such as de, several as in de,fr, or all."""
     limit: int | None = None
     """Take only the first pages of the split, this many."""
     strict: bool = False
@@ -65,6 +67,7 @@ class LabelledPagesOptions:
             split=split,
             model=model,
             task=task,
+            language=self.language,
             stride=self.stride,
             decode=self.decode,
             limit=self.limit,

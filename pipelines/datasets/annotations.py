@@ -46,7 +46,7 @@ def image_size(storage: Storage, uri: str) -> tuple[int, int]:
     """
     with storage.open(uri) as file:
         head = file.read(HEAD_BYTES)
-    size = _size(head) or (_size(storage.read(uri)) if len(head) == HEAD_BYTES else None)
+    size = size_in_header(head) or (size_in_header(storage.read(uri)) if len(head) == HEAD_BYTES else None)
     if size is None:
         raise ProcessingError("unreadable", f"{uri}: no PNG, JPEG or TIFF image")
     return size
@@ -88,7 +88,8 @@ def shortened(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def _size(content: bytes) -> tuple[int, int] | None:
+def size_in_header(content: bytes) -> tuple[int, int] | None:
+    """Width and height in pixels of a PNG, JPEG or TIFF file, of which the header is enough; None if it is no such."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of large images, which are not decoded here

@@ -10,7 +10,7 @@ from collections.abc import Generator, Iterable, Iterator
 from functools import partial
 
 from model.ocr.engine import OcrOptions, OcrUnavailableError
-from pipelines.datasets.labelled_pages import is_embedded_image, read_embedded_image
+from pipelines.datasets.page_images import is_inside_file, read_image_file
 from pipelines.datasets.types import LABELLED_PAGE
 from pipelines.errors import ProcessingError
 from pipelines.runtime.scratch_folder import ScratchFolder
@@ -41,7 +41,7 @@ class ReadLabelled:
 
     def __call__(self, rows: Iterable[Row]) -> Iterator[Row]:
         for row in rows:
-            if is_embedded_image(row["uri"]):
+            if is_inside_file(row["uri"]):
                 yield self._read_embedded(row)
             else:
                 yield from self._sandbox(self._fetch([row]))
@@ -51,10 +51,10 @@ class ReadLabelled:
         self._sandbox.close()
 
     def _read_embedded(self, row: Row) -> Row:
-        """An image in a Parquet file: a document of one page, whichever page of its own document it shows."""
+        """An image inside another file: a document of one page, whichever page of its own document it shows."""
         path = self._folder.path / "image"
         try:
-            content = read_embedded_image(self._fetch.storage, row["uri"])
+            content = read_image_file(self._fetch.storage, row["uri"])
             path.unlink(missing_ok=True)  # the sandbox may still have the last one open
             path.write_bytes(content)
         except Exception as error:  # one page's failure is that page's alone

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from pipelines.datasets import class_folders, cord, docvqa, funsd, kleister_nda, labelled_pages, rvl_cdip, sroie
+from pipelines.datasets import class_folders, cord, docvqa, funsd, kleister_nda, labelled_pages, rvl_cdip, sroie, xfund
 from pipelines.datasets.types import AnnotationIssue, BrokenAnnotationError, Corpus, LabelledPage, Report
 from pipelines.schema import Row, Task
 from pipelines.storage.files import Storage, normalise_uri
@@ -16,6 +16,7 @@ logger = logging.getLogger(__name__)
 PROBLEMS_SHOWN = 20
 
 Read = Callable[[Storage, str, str, Task, Report], tuple[LabelledPage, ...]]
+ReadLanguage = Callable[[Storage, str, str, Task, Report, str | None], tuple[LabelledPage, ...]]
 Labels = Callable[[Storage, str, Task], tuple[str, ...]]
 Locate = Callable[[Row], Row]
 
@@ -31,6 +32,7 @@ class Dataset:
         labels: returns the labels of a task, in the order of the model's logits.
         locate: for values without positions: returns `true_labels` and `questions` of a row with its words. None if the
             annotations have positions.
+        read_language: `read` for a corpus in several languages, with the ones that are wanted; None for others.
     """
 
     tasks: tuple[Task, ...]
@@ -38,6 +40,7 @@ class Dataset:
     read: Read
     labels: Labels
     locate: Locate | None = None
+    read_language: ReadLanguage | None = None
 
 
 def _always(labels: Sequence[str]) -> Labels:
@@ -59,6 +62,7 @@ def _locate_in_contract(row: Row) -> Row:
 
 DATASETS: dict[str, Dataset] = {
     "funsd": Dataset(funsd.TASKS, funsd.SPLITS, funsd.read, _always(funsd.LABELS)),
+    "xfund": Dataset(xfund.TASKS, xfund.SPLITS, xfund.read, _always(xfund.LABELS), read_language=xfund.read),
     "cord": Dataset(cord.TASKS, cord.SPLITS, cord.read, _always(cord.LABELS)),
     "sroie": Dataset(sroie.TASKS, sroie.SPLITS, sroie.read, _always(sroie.LABELS)),
     "kleister-nda": Dataset(
@@ -76,7 +80,14 @@ DATASETS: dict[str, Dataset] = {
 
 
 def read_corpus(
-    dataset: str, data: str, split: str, task: Task, *, storage: Storage | None = None, strict: bool = False
+    dataset: str,
+    data: str,
+    split: str,
+    task: Task,
+    *,
+    language: str | None = None,
+    storage: Storage | None = None,
+    strict: bool = False,
 ) -> Corpus:
     """One split of a labelled corpus, for a task.
 
@@ -86,10 +97,11 @@ def read_corpus(
         dataset: one of `DATASETS`.
         data: folder or s3:// URI of the corpus as it is published.
         split: one of the dataset's splits.
+        language: of a corpus in several languages those that are wanted, as in `xfund.read`.
         strict: raise an error if there are problems.
 
     Raises:
-        ValueError: no such dataset, split or task, or the data is not laid out as it should be.
+        ValueError: no such dataset, split, task or language, or the data is not laid out as it should be.
         BrokenAnnotationError: there are problems, and `strict`.
     """
     if dataset not in DATASETS:
@@ -99,9 +111,18 @@ def read_corpus(
         raise ValueError(f"{dataset} is not labelled for {task}; it serves {', '.join(known.tasks)}")
     if split not in known.splits:
         raise ValueError(f"{dataset} has no split {split!r}; choose one of {', '.join(known.splits)}")
+    if language is not None and known.read_language is None:
+        raise ValueError(f"--language is {language!r}, and {dataset} has one language; only xfund takes it")
     storage, data = storage or Storage(), normalise_uri(data)
     problems: list[AnnotationIssue] = []
-    pages = known.read(storage, data, split, task, lambda uri, message: problems.append(AnnotationIssue(uri, message)))
+
+    def report(uri: str, message: str) -> None:
+        problems.append(AnnotationIssue(uri, message))
+
+    if known.read_language is not None:
+        pages = known.read_language(storage, data, split, task, report, language)
+    else:
+        pages = known.read(storage, data, split, task, report)
     if not pages:
         raise ValueError(f"{data}: no page of {dataset}'s split {split} could be read{_listed(problems)}")
     if problems:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import pyarrow as pa
 
@@ -12,6 +13,14 @@ from pipelines.errors import JobError
 from pipelines.schema import BOX, PAGE_TO_DO, Row
 
 Box = tuple[int, int, int, int]
+PixelBox = tuple[float, float, float, float]
+
+
+class PixelWord(NamedTuple):
+    """A word with text, and its box in pixels: x0 y0 x1 y1, perhaps inverted or off the page."""
+
+    text: str
+    box: PixelBox
 
 
 @dataclass(frozen=True)

@@ -81,6 +81,7 @@ def calibrate(options: EvaluateOptions, corpus: Corpus) -> Calibration:
     record = {
         "dataset": options.dataset,
         "split": options.split,
+        **({} if options.language is None else {"language": options.language}),
         "data": options.data,
         "model": model_name(options.model),
         "pages": len(pages),

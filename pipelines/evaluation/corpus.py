@@ -44,7 +44,13 @@ def read_split(options: EvaluateOptions) -> Corpus:
     if not 0 <= options.stride < longest // 2:
         raise ValueError(f"--stride is {options.stride}; it must be from 0 to {longest // 2 - 1}")
     corpus = read_corpus(
-        options.dataset, options.data, options.split, options.task, storage=Storage(), strict=options.strict
+        options.dataset,
+        options.data,
+        options.split,
+        options.task,
+        language=options.language,
+        storage=Storage(),
+        strict=options.strict,
     )
     check_labels(options, corpus.labels)
     if options.words == "ocr":

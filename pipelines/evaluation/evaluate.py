@@ -132,6 +132,7 @@ def evaluation_record(options: EvaluateOptions, corpus: Corpus, scores: Scores) 
         "task": options.task,
         "dataset": options.dataset,
         "split": options.split,
+        **({} if options.language is None else {"language": options.language}),
         "data": options.data,
         "model": model_name(options.model),
         "words_from": options.words,

@@ -24,6 +24,7 @@ class EvaluateOptions:
         dataset, data, split: see `read_corpus`.
         model: folder, hub id or s3:// URI of a checkpoint.
         task: what the model is asked.
+        language: of a corpus in several languages, see `read_corpus`.
         stride: tokens that neighbouring windows of a long page share.
         words: "corpus" takes the words of the annotations where there are any; "ocr" reads all pages, and entities are
             compared by their texts.
@@ -42,6 +43,7 @@ class EvaluateOptions:
     split: str
     model: str
     task: Task = "token-classification"
+    language: str | None = None
     stride: int = 128
     words: WordChoice = "corpus"
     decode: DecodeChoice = "auto"

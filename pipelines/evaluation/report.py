@@ -17,7 +17,7 @@ from typing import Any
 from PIL import Image
 
 from model.untrained import UNTRAINED
-from pipelines.datasets.labelled_pages import is_embedded_image, read_embedded_image
+from pipelines.datasets.page_images import is_inside_file, read_image_file
 from pipelines.documents.document import Document
 from pipelines.documents.rendering import render_preview
 from pipelines.errors import describe_error
@@ -164,10 +164,9 @@ def page_preview(storage: Storage, row: Row) -> Image.Image:
     Raises:
         ProcessingError: its file cannot be read.
     """
-    embedded = is_embedded_image(row["uri"])
-    content = read_embedded_image(storage, row["uri"]) if embedded else storage.read(row["uri"])
-    with Document(content) as document:
-        return render_preview(document, 0 if embedded else row["page_index"], PREVIEW_PIXELS)
+    page_index = 0 if is_inside_file(row["uri"]) else row["page_index"]
+    with Document(read_image_file(storage, row["uri"])) as document:
+        return render_preview(document, page_index, PREVIEW_PIXELS)
 
 
 def _draw_page(storage: Storage, output: str, rank: int, row: Row, task: Task) -> PageFigure:

@@ -23,7 +23,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import ray.data
 
-from pipelines.datasets.labelled_pages import is_embedded_image
+from pipelines.datasets.page_images import file_of
 from pipelines.datasets.preprocess import EXAMPLE, PreprocessOptions, example_steps
 from pipelines.datasets.types import LABELLED_PAGE, BrokenAnnotationError, Corpus, LabelledPage, labelled_row
 from pipelines.runtime.pools import Pools, cap_pools, pages_per_block
@@ -204,7 +204,7 @@ def _record(storage: Storage, rows: Sequence[Row], options: PreprocessOptions) -
                 "columns": COUNTED_EXAMPLE.names,
                 "pages": len(rows),
                 "annotations": _hash(json.dumps(rows)),
-                "files": _hash(json.dumps(_versions(storage, {_file_of(row["uri"]) for row in rows}))),
+                "files": _hash(json.dumps(_versions(storage, {file_of(row["uri"]) for row in rows}))),
             }
         )
     )
@@ -213,10 +213,6 @@ def _record(storage: Storage, rows: Sequence[Row], options: PreprocessOptions) -
 def annotations_hash(pages: Sequence[LabelledPage]) -> str:
     """A hash of all annotations of these pages."""
     return _hash(json.dumps([labelled_row(page) for page in pages]))
-
-
-def _file_of(uri: str) -> str:
-    return uri.rpartition("#")[0] if is_embedded_image(uri) else uri
 
 
 def _versions(storage: Storage, uris: set[str]) -> list[tuple[str, str]]:

@@ -107,7 +107,15 @@ def finetune(options: FinetuneOptions) -> dict[str, Any]:
 def read_split(storage: Storage, options: FinetuneOptions, split: str) -> Corpus:
     """The labelled pages of a split; `read_corpus` logs their problems."""
     read = options.preprocess
-    corpus = read_corpus(read.dataset, options.data, split, read.task, storage=storage, strict=options.strict)
+    corpus = read_corpus(
+        read.dataset,
+        options.data,
+        split,
+        read.task,
+        language=options.language,
+        storage=storage,
+        strict=options.strict,
+    )
     check_ocr(corpus.pages, read)
     return corpus
 

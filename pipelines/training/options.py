@@ -138,6 +138,7 @@ class FinetuneOptions:
         preprocess: the corpus and how its pages are read; the run sets `tokenizer` itself.
         train_split: the split to learn.
         dev_split: the split by which checkpoints are compared; empty for none.
+        language: of a corpus in several languages, see `read_corpus`.
         cache: folder or prefix for the examples, which other runs may share; None is `output`/examples.
         workers: processes that train; each takes a GPU where the cluster has them.
         threads: of PyTorch in each worker; None shares a machine's cores.
@@ -152,6 +153,7 @@ class FinetuneOptions:
     training: TrainingOptions
     train_split: str = "train"
     dev_split: str = "dev"
+    language: str | None = None
     cache: str | None = None
     workers: int = 1
     threads: int | None = None
@@ -167,6 +169,8 @@ class FinetuneOptions:
             del training[name]
         del training["batches"]["micro_batch_size"]
         own = {"data": self.data, "train_split": self.train_split, "dev_split": self.dev_split}
+        if self.language is not None:
+            own["language"] = self.language
         return json.loads(
             json.dumps({**own, "start": self.start.described(), "labelled": labelled, "training": training})
         )

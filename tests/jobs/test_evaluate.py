@@ -75,6 +75,7 @@ def test_the_last_line_is_one_json_object_of_figures(forms: Path, tmp_path: Path
         (["--report-pages", "-1"], "--report-pages is -1"),
         (["--predictions"], "--output"),
         (["--dataset", "nonsense"], "nonsense"),
+        (["--language", "de"], "--language is 'de', and funsd has one language"),
         (["--data", "gs://bucket/x"], "only local paths and s3://"),
     ],
 )
@@ -84,6 +85,16 @@ def test_options_that_make_no_sense_end_with_status_2_and_the_reason(
     given = ["--dataset", "funsd", "--data", str(forms), "--split", "test", *arguments]
     assert main(given) == 2
     assert reason in capsys.readouterr().err
+
+
+def test_forms_in_several_languages_need_a_choice_of_them(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    for language in ("de", "zh"):
+        (tmp_path / f"{language}.val.json").write_text('{"documents": []}')
+    given = ["--dataset", "xfund", "--data", str(tmp_path), "--split", "val"]
+    assert main(given) == 2
+    assert "has forms in de, zh: choose with --language" in capsys.readouterr().err
+    assert main([*given, "--language", "fr"]) == 2
+    assert "--language is 'fr'" in capsys.readouterr().err
 
 
 def test_a_model_whose_labels_do_not_fit_ends_with_status_2_and_both_label_sets(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
@@ -53,6 +54,19 @@ def hostile(name: str, folder: Path) -> str:
 
 def rows_of(read: ReadLabelled, *pages: LabelledPage) -> list[Row]:
     return list(read(labelled_row(page) for page in pages))
+
+
+def test_a_page_of_an_archive_is_read_without_unpacking_it(read: ReadLabelled, tmp_path: Path) -> None:
+    image = tmp_path / "form.jpg"
+    Image.new("L", (300, 400), 255).save(image)
+    archive = f"{tmp_path}/de.val.zip"
+    with zipfile.ZipFile(archive, "w") as written:
+        written.write(image, "form.jpg")
+    given = {"words": ("Name:",), "boxes": ((1, 1, 9, 9),), "labels": ("O",)}
+    pages = [LabelledPage(name, f"{archive}#{name}", "image/jpeg", **given) for name in ("form.jpg", "gone.jpg")]
+    good, gone = rows_of(read, *pages)
+    assert (good["status"], good["words"], good["width"], good["height"]) == ("ok", ["Name:"], 300, 400)
+    assert (gone["status"], gone["error_kind"]) == ("failed", "not_found")
 
 
 @pytest.mark.usefixtures("nothing_opens_here")

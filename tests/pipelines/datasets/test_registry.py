@@ -14,7 +14,7 @@ from pipelines.datasets.types import AnnotationIssue, BrokenAnnotationError
 from pipelines.schema import TASKS
 from tests.pipelines.datasets.drawn_corpus import draw_corpus
 
-NAMES = ["funsd", "cord", "sroie", "kleister-nda", "docvqa", "rvl-cdip", "class-folders", "labelled-pages"]
+NAMES = ["funsd", "xfund", "cord", "sroie", "kleister-nda", "docvqa", "rvl-cdip", "class-folders", "labelled-pages"]
 
 
 def break_form(data: Path, name: str, content: str = "{") -> str:
@@ -23,7 +23,7 @@ def break_form(data: Path, name: str, content: str = "{") -> str:
     return str(path)
 
 
-def test_there_are_six_published_corpora_and_two_general_layouts() -> None:
+def test_there_are_seven_published_corpora_and_two_general_layouts() -> None:
     assert list(DATASETS) == NAMES
 
 
@@ -78,6 +78,11 @@ def test_a_problem_ends_a_strict_reading(tmp_path: Path) -> None:
 def test_an_unknown_name_is_refused_with_the_choices(dataset: str, split: str, task: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         read_corpus(dataset, "/nowhere", split, task)
+
+
+def test_a_language_is_refused_where_a_corpus_has_only_one() -> None:
+    with pytest.raises(ValueError, match="--language is 'de', and funsd has one language; only xfund takes it"):
+        read_corpus("funsd", "/nowhere", "test", "token-classification", language="de")
 
 
 @pytest.mark.parametrize("name", NAMES)
