@@ -211,11 +211,13 @@ class Canvas:
         """
         width = self.width - 8 - x if width is None else width
         leading = font.size * 1.25 if leading is None else leading
+        found = pieces(text)
+        font = _fitting(found, font, width) if self.language.fitted else font
         entity = Entity(label, self.section)
         right = x
         space = font.getlength(" ")
         indented = (hanging is not None and x - hanging) or 0.0
-        for number, line in enumerate(_wrapped(pieces(text), font, width, space, indented)):
+        for number, line in enumerate(_wrapped(found, font, width, space, indented)):
             if y + leading > self.height - 4:
                 break
             start = hanging if number and hanging is not None else x
@@ -296,6 +298,18 @@ def _parts(word: str) -> tuple[str, ...]:
     """A word split after its slashes and hyphens; whole if a part would have no letter or digit."""
     parts = tuple(_PART.findall(word))
     return parts if all(any(character.isalnum() for character in part) for part in parts) else (word,)
+
+
+SMALLEST = 8
+"""The smallest size of letters that are made to fit, in pixels."""
+
+
+def _fitting(found: Sequence[str], font: Font, width: float) -> Font:
+    """The font, or one so much smaller that the longest word stands on a line of the width."""
+    longest = max((font.getlength(piece.lstrip(" ")) for piece in found), default=0.0)
+    if longest <= width or longest == 0:
+        return font
+    return font.font_variant(size=max(SMALLEST, int(font.size * width / longest)))
 
 
 def _wrapped(

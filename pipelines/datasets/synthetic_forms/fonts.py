@@ -124,7 +124,9 @@ def faces(families: str = "latin", characters: str = "") -> dict[str, tuple[Face
         found[family] = (*there, *own) if family == "sans" or not there else tuple(there)
     every = tuple(dict.fromkeys(face for family in found.values() for face in family))
     if not every:
-        raise FileNotFoundError(f"no installed font has the characters of {families} text; install {PACKAGES[families]}")
+        raise FileNotFoundError(
+            f"no installed font has the characters of {families} text; install {PACKAGES[families]}"
+        )
     return {family: there or every for family, there in found.items()}
 
 
