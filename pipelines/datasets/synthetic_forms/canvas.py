@@ -217,7 +217,7 @@ class Canvas:
         right = x
         space = font.getlength(" ")
         indented = (hanging is not None and x - hanging) or 0.0
-        for number, line in enumerate(_wrapped(found, font, width, space, indented)):
+        for number, line in enumerate(_wrapped(found, font, width, space, indented, self.language.fitted)):
             if y + leading > self.height - 4:
                 break
             start = hanging if number and hanging is not None else x
@@ -300,6 +300,8 @@ def _parts(word: str) -> tuple[str, ...]:
     return parts if all(any(character.isalnum() for character in part) for part in parts) else (word,)
 
 
+_MARKS = frozenset(":;!?")
+
 SMALLEST = 8
 """The smallest size of letters that are made to fit, in pixels."""
 
@@ -313,13 +315,14 @@ def _fitting(found: Sequence[str], font: Font, width: float) -> Font:
 
 
 def _wrapped(
-    found: Sequence[str], font: Font, width: float, space: float, indented: float
+    found: Sequence[str], font: Font, width: float, space: float, indented: float, fitted: bool
 ) -> Sequence[Sequence[tuple[str, float, bool]]]:
     """Lines of words with their lengths, and whether a space stands before them.
 
     Args:
         found: words, with the space before them where there is one.
         indented: by how much the first line is shorter than the others.
+        fitted: whether a mark that stands apart, as a French colon, stays on the line of the word before it.
     """
     lines: list[list[tuple[str, float, bool]]] = [[]]
     used = 0.0
@@ -328,7 +331,7 @@ def _wrapped(
         length = font.getlength(word)
         room = width if len(lines) == 1 else width + indented
         used += space if piece != word else 0.0
-        if lines[-1] and used + length > room:
+        if lines[-1] and used + length > room and not (fitted and word in _MARKS):
             lines.append([])
             used = 0.0
         lines[-1].append((word, length, piece != word))

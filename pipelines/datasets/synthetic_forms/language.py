@@ -47,7 +47,8 @@ class FormLanguage:
         cell: as much of a value as stands in a narrow cell.
         larger: by how many pixels its text is larger than English.
         key_capitals: the share of forms with keys in capitals.
-        fitted: whether text with a word that is too long for its place is set in smaller letters.
+        fitted: whether text with a word that is too long for its place is set in smaller letters, and marks that stand
+            apart from their word never begin a line.
         families: of fonts, a key of `fonts.FAMILIES`.
         characters: that a font must have; empty for any.
         annotators: whether words and entities stand as the annotators of English forms left them: words split after
