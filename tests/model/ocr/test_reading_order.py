@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from model.ocr.reading_order import reading_order
+from model.ocr.reading_order import line_segments, reading_order
 
 Box = tuple[float, float, float, float]
 
@@ -162,3 +162,13 @@ def test_columns_of_hebrew_begin_at_the_right() -> None:
 def test_texts_of_latin_pages_change_nothing() -> None:
     page = two_columns()
     assert reading_order(page, ["Größe"] * len(page)) == reading_order(page)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_words_that_stand_close_together_on_a_line_are_a_segment(seed: int) -> None:
+    boxes = two_columns(3)
+    mixed = shuffled(len(boxes), seed)
+    found = line_segments([boxes[index] for index in mixed])
+    segments = {tuple(mixed[index] for index in segment) for segment in found}
+    assert segments == {tuple(range(first, first + 5)) for first in range(0, 30, 5)}, "each from left to right"
+    assert line_segments([]) == []
