@@ -38,7 +38,7 @@ def page(rows: int = 2) -> dict[str, torch.Tensor]:
         "input_ids": torch.randint(1000, 30000, (rows, TOKENS), generator=generator),
         "bbox": torch.randint(0, 400, (rows, TOKENS, 2), generator=generator).repeat(1, 1, 2)
         + torch.tensor([0, 0, 9, 9]),
-        "image": torch.randint(0, 256, (rows, 3, 224, 224), generator=generator, dtype=torch.uint8),
+        "image": torch.randint(0, 256, (rows, 3, 64, 64), generator=generator, dtype=torch.uint8),
     }
 
 

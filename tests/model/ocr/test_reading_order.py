@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from model.ocr.reading_order import reading_order
+from model.ocr.reading_order import line_segments, reading_order
 
 Box = tuple[float, float, float, float]
 
@@ -116,3 +116,13 @@ def test_the_order_of_the_input_does_not_matter(seed: int) -> None:
 
 def test_boxes_without_height_or_width_are_ordered_too() -> None:
     assert reading_order([(10, 20, 10, 20), (10, 10, 10, 10), (5, 10, 5, 10)]) == [2, 1, 0]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_words_that_stand_close_together_on_a_line_are_a_segment(seed: int) -> None:
+    boxes = two_columns(3)
+    mixed = shuffled(len(boxes), seed)
+    found = line_segments([boxes[index] for index in mixed])
+    segments = {tuple(mixed[index] for index in segment) for segment in found}
+    assert segments == {tuple(range(first, first + 5)) for first in range(0, 30, 5)}, "each from left to right"
+    assert line_segments([]) == []
