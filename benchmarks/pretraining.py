@@ -12,6 +12,7 @@ The command continues where it was interrupted: what is done lies under OUTPUT, 
 from __future__ import annotations
 
 import json
+import logging
 import os
 import time
 from collections.abc import Iterator
@@ -78,6 +79,8 @@ class Options:
     """Peak learning rate of loaded parameters in pre-training."""
     new_parts_learning_rate: float = WORDS.optimizer.new_parts_learning_rate
     """Peak learning rate of new parameters in pre-training."""
+    threads: int | None = None
+    """Threads of PyTorch; 1 on a machine that is busy with other work, where threads wait for one another."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +102,7 @@ def main() -> None:
     if unknown:
         raise SystemExit(f"--sets has {', '.join(sorted(unknown))}; it takes some of: {'; '.join(SETS)}")
     options.output.mkdir(parents=True, exist_ok=True)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S")
     connect_to_ray(None, workers_log=False)
     figures = {
         cell: measured(options, cell)
@@ -126,7 +130,8 @@ def measured(options: Options, cell: Cell) -> dict[str, Any]:
         batch_size=options.batch_size,
         seed=cell.seed,
     )
-    model = run_step(replace(finetuning, cache=normalise_uri(str(options.output / "examples")))).source
+    cache = normalise_uri(str(options.output / "examples"))
+    model = run_step(replace(finetuning, cache=cache, threads=options.threads)).source
     asked = EvaluateOptions(dataset="funsd", data=options.funsd, split="dev", model=model)
     found = {method: evaluate(replace(asked, decode=method), read_split(asked))["f1"] for method in METHODS}
     figures = {"f1": found, "seconds": round(time.monotonic() - started), "load_before": round(load, 2)}
@@ -172,6 +177,7 @@ def pretraining_of(options: Options, objectives: str, seed: int) -> PretrainOpti
             optimizer=optimizer,
             objectives=SETS[objectives],
         ),
+        threads=options.threads,
     )
 
 

@@ -229,14 +229,6 @@ def test_pages_of_jobs_extract_are_learned_from_an_earlier_pre_training_on(
     assert torch.allclose(finished.weights[head], undisturbed.weights[head], atol=0.01)
 
 
-def test_pages_without_pictures_end_with_status_1_and_the_way_out(
-    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], ray_cluster: None
-) -> None:
-    write_kept_pages(str(tmp_path / "kept"), [kept_page("a.pdf", 0)], keep_pictures=False)
-    assert main(arguments_of(options_for(home, tmp_path / "out", data=(str(tmp_path / "kept"),)))) == 1
-    assert "run jobs.extract with --keep-pictures" in capsys.readouterr().err
-
-
 @pytest.mark.parametrize(
     ("values", "message"),
     [
