@@ -20,8 +20,8 @@ logger = logging.getLogger(__name__)
 
 Start = Literal["nothing", "english"]
 
-CHARACTER_COVERAGE = 0.9995
-"""Share of the characters of a text that have pieces of their own, as for XLM-RoBERTa's vocabulary."""
+CHARACTER_COVERAGE = 1.0
+"""Share of the characters of a text that have pieces of their own: all, since drawn texts have no stray ones."""
 
 DONE = "decoding.json"
 """The file of a start that is written last."""

@@ -13,8 +13,9 @@ import ray
 from jobs.multilingual_model import main
 from model import LayoutLMv2ForTokenClassification, LayoutLMv2Tokenizer, LayoutXLMTokenizer
 from model.untrained import untrained_model
+from pipelines.datasets.synthetic_forms.languages import LANGUAGES as DRAWN_LANGUAGES
 from pipelines.datasets.types import LabelledPage
-from pipelines.training.multilingual_pages import page_texts, read_pages, unseen_share, write_language_forms
+from pipelines.training.multilingual_pages import LANGUAGES, page_texts, read_pages, unseen_share, write_language_forms
 from pipelines.training.multilingual_recipe import results_table
 from tests.conftest import REPOSITORY
 
@@ -50,6 +51,10 @@ def test_forms_are_drawn_once_and_are_others_to_learn_and_to_measure_on(tmp_path
     assert list(sizes.values()) == [4, 1, 2, 4, 1, 2]
     texts = [*page_texts(tmp_path, "train+dev"), *page_texts(tmp_path, "val")]
     assert len(set(texts)) == len(texts) == 14
+
+
+def test_the_recipe_has_every_language_in_which_forms_are_drawn() -> None:
+    assert set(LANGUAGES) == set(DRAWN_LANGUAGES)
 
 
 def test_the_share_of_unseen_words_counts_words_with_letters() -> None:
