@@ -15,6 +15,7 @@ from typing import Any
 from tokenizers import AddedToken, Tokenizer
 
 from model.preprocessing.layout_tokenizer import LayoutTokenizer
+from model.preprocessing.sentencepiece_cuts import cutting_model
 from model.preprocessing.sentencepiece_model import (
     SentencePieceModel,
     default_normalization,
@@ -22,11 +23,10 @@ from model.preprocessing.sentencepiece_model import (
 )
 from model.preprocessing.tokenizer_files import UNIGRAM, TokenizerFiles, prefixed
 from model.preprocessing.unigram import (
-    set_runtime_normalizer,
-    set_split_tokens,
-    set_storable_normalizer,
     stored_vocabulary,
     unigram_tokenizer,
+    use_library_parts,
+    use_sentencepiece_parts,
 )
 
 
@@ -112,6 +112,7 @@ class LayoutXLMTokenizer(LayoutTokenizer):
             mask_token = AddedToken(mask_token, lstrip=True, special=True, normalized=False)
         self._normalization = vocabulary.normalization
         self._model_file = vocabulary.content
+        self._cutting_model = cutting_model(vocabulary, str(unk_token))
         super().__init__(
             unigram_tokenizer(vocabulary, str(unk_token)),
             {
@@ -139,16 +140,11 @@ class LayoutXLMTokenizer(LayoutTokenizer):
             model_input_names=model_input_names,
             name_or_path=name_or_path,
         )
+        self._special_pieces = self.all_special_tokens
+        self._use_sentencepiece_parts()
 
-    @property
-    def split_special_tokens(self) -> bool:
-        """Whether special tokens, spelled out in a text, are split like other text."""
-        return self._rust.encode_special_tokens
-
-    @split_special_tokens.setter
-    def split_special_tokens(self, split: bool) -> None:
-        self._rust.encode_special_tokens = split
-        set_split_tokens(self._rust, self._normalization, self.all_special_tokens if split else ())
+    def _use_sentencepiece_parts(self) -> None:
+        use_sentencepiece_parts(self._rust, self._normalization, self._cutting_model, self._special_pieces)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**super().__getstate__(), "_rust": self.to_json(), "_splits": self.split_special_tokens}
@@ -156,7 +152,7 @@ class LayoutXLMTokenizer(LayoutTokenizer):
     def __setstate__(self, state: dict[str, Any]) -> None:
         splits = state.pop("_splits")
         super().__setstate__({**state, "_rust": Tokenizer.from_str(state["_rust"])})
-        set_runtime_normalizer(self._rust, self._normalization)
+        self._use_sentencepiece_parts()
         self.split_special_tokens = splits
 
     @classmethod
@@ -173,16 +169,14 @@ class LayoutXLMTokenizer(LayoutTokenizer):
         return {"vocab": vocabulary}
 
     def _serialized(self) -> str:
-        rust, splits = self._rust, self.split_special_tokens
+        rust = self._rust
         rust.no_truncation()
         rust.no_padding()
-        set_storable_normalizer(rust, self._normalization)
-        set_split_tokens(rust, self._normalization, ())
+        use_library_parts(rust, self._normalization)
         try:
             return rust.to_str(pretty=True)
         finally:
-            set_runtime_normalizer(rust, self._normalization)
-            self.split_special_tokens = splits
+            self._use_sentencepiece_parts()
 
     def _write_vocabulary(self, folder: Path, filename_prefix: str | None) -> Path | None:
         if self._model_file is None:

@@ -1,19 +1,15 @@
-"""Unigram in Rust: the tokenizer of a SentencePiece vocabulary, and what tokenizer.json says about one.
-
-The pieces of a word are those of SentencePiece. Only where two ways to cut it are equally probable, such as "00"+"0"
-and "0"+"00" in a long number, may their order differ: SentencePiece adds scores with 32 bits, Rust with 64.
-"""
+"""Unigram in Rust: the tokenizer of a SentencePiece vocabulary, and what tokenizer.json says about one."""
 
 from __future__ import annotations
 
 import base64
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tokenizers import Regex, Tokenizer, decoders, normalizers, pre_tokenizers
 from tokenizers.models import Unigram
 
+from model.preprocessing.sentencepiece_cuts import SentencePieceCuts
 from model.preprocessing.sentencepiece_model import (
     SPACE,
     Normalization,
@@ -24,7 +20,7 @@ from model.preprocessing.sentencepiece_normalizer import SentencePieceRules
 
 
 def unigram_tokenizer(vocabulary: SentencePieceModel, unk_token: str) -> Tokenizer:
-    """The tokenizer of a vocabulary, without special tokens.
+    """The tokenizer of a vocabulary, without special tokens and with the library's own parts (`use_library_parts`).
 
     Raises:
         ValueError: the vocabulary lacks `unk_token`.
@@ -34,37 +30,37 @@ def unigram_tokenizer(vocabulary: SentencePieceModel, unk_token: str) -> Tokeniz
     if unknown is None:
         raise ValueError(f"the vocabulary of {len(pieces)} pieces lacks the unk_token {unk_token!r}")
     rust = Tokenizer(Unigram(pieces, unk_id=unknown, byte_fallback=False))
-    set_runtime_normalizer(rust, vocabulary.normalization)
-    rust.pre_tokenizer = _prefix(vocabulary.normalization)
+    use_library_parts(rust, vocabulary.normalization)
     scheme = "always" if vocabulary.normalization.adds_prefix else "never"
     rust.decoder = decoders.Metaspace(replacement=SPACE, prepend_scheme=scheme)
     return rust
 
 
-def set_runtime_normalizer(rust: Tokenizer, normalization: Normalization) -> None:
-    """Let SentencePiece normalise, which cannot be written into tokenizer.json."""
-    rust.normalizer = normalizers.Normalizer.custom(SentencePieceRules(normalization))
-
-
-def set_storable_normalizer(rust: Tokenizer, normalization: Normalization) -> None:
-    """Let the library's own parts normalise, as in the tokenizer.json of published checkpoints."""
+def use_library_parts(rust: Tokenizer, normalization: Normalization) -> None:
+    """Let the library's own parts normalise and cut, as in the tokenizer.json of published checkpoints."""
     parts: list[normalizers.Normalizer] = []
     if normalization.charsmap:
         parts.append(normalizers.Precompiled(normalization.charsmap))
     if normalization.removes_spaces:
         parts += [normalizers.Strip(), normalizers.Replace(Regex(" {2,}"), " ")]
     rust.normalizer = normalizers.Sequence(parts)
+    rust.pre_tokenizer = _prefix(normalization)
 
 
-def set_split_tokens(rust: Tokenizer, normalization: Normalization, tokens: Sequence[str]) -> None:
-    """Cut these tokens, spelled out in a text, like other text, although they are pieces of the vocabulary."""
-    spelled = "|".join(f"(?<={re.escape(token[0])}){re.escape(token[1:])}" for token in tokens if len(token) > 1)
-    prefix = _prefix(normalization)
-    if not spelled:
-        rust.pre_tokenizer = prefix
-        return
-    split = pre_tokenizers.Split(Regex(spelled), behavior="merged_with_next")
-    rust.pre_tokenizer = pre_tokenizers.Sequence([prefix, split])
+def use_sentencepiece_parts(
+    rust: Tokenizer, normalization: Normalization, cutting_model: bytes, special_tokens: Sequence[str]
+) -> None:
+    """Let SentencePiece normalise and cut, which cannot be written into tokenizer.json.
+
+    Args:
+        rust: the tokenizer, which is changed.
+        normalization: what is done to a text first.
+        cutting_model: see `SentencePieceCuts`.
+        special_tokens: tokens of the vocabulary that are no pieces of words.
+    """
+    rust.normalizer = normalizers.Normalizer.custom(SentencePieceRules(normalization))
+    cuts = pre_tokenizers.PreTokenizer.custom(SentencePieceCuts(cutting_model, special_tokens))
+    rust.pre_tokenizer = pre_tokenizers.Sequence([_prefix(normalization), cuts])
 
 
 def _prefix(normalization: Normalization) -> pre_tokenizers.PreTokenizer:

@@ -16,6 +16,7 @@ from model import LayoutLMv2ForTokenClassification
 from model.decoding import Decoding, save_decoding
 from model.score_curve import ScorePoint
 from model.untrained import untrained_model
+from tests.model.small_layoutxlm import write_layoutxlm_checkpoint
 from tests.s3_server import S3Server
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -64,6 +65,21 @@ def test_the_command_reads_a_folder_and_says_what_it_did(
     assert len(pages) == 4
     answers = [entity for page in pages for entity in page["entities"] if entity["label"] == "ANSWER"]
     assert len(answers) > 20, "the model that comes with the package reads forms"
+
+
+def test_a_layoutxlm_checkpoint_reads_a_document(
+    samples_directory: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    checkpoint = write_layoutxlm_checkpoint(tmp_path / "layoutxlm")
+    arguments = ["--model", str(checkpoint), "--output", str(tmp_path / "out"), "--read-workers", "1"]
+    arguments += ["--input", str(samples_directory / "supplier-form.pdf"), "--text", "layer", "--decode", "words"]
+    assert main(arguments) == 0, capfd.readouterr().err
+    pages = pq.read_table(tmp_path / "out" / "pages").to_pylist()
+    assert [page["status"] for page in pages] == ["ok"] * 3
+    assert {page["model"].partition("@")[0] for page in pages} == {"layoutxlm"}
+    for page in pages:
+        assert len(page["labels"]) == len(page["words"]) > 0
+        assert set(page["labels"]) <= {"O", "B-KEY", "I-KEY"}
 
 
 @pytest.mark.xdist_group("ray")

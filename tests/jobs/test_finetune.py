@@ -29,6 +29,7 @@ from pipelines.training.errors import TrainingError
 from pipelines.training.finetune import finetune
 from pipelines.training.metrics_log import read_metrics
 from tests.conftest import REPOSITORY
+from tests.model.small_layoutxlm import write_layoutxlm_checkpoint
 from tests.pipelines.datasets.drawn_corpus import draw_corpus, write_tiny_config
 
 pytestmark = pytest.mark.xdist_group("ray")
@@ -308,6 +309,24 @@ def test_questions_are_learned_on_s3_from_another_checkpoint_by_workers_of_which
     assert [step for step, _ in finished.curve] == list(range(1, 9))
     assert [step for step, _ in finished.evaluations] == [4, 8] and finished.record["best"]["step"] in (4, 8)
     check_questions_on_s3(finished, undisturbed)
+
+
+@pytest.mark.slow
+@on_ray
+def test_a_layoutxlm_checkpoint_is_fine_tuned_with_its_own_tokenizer(home: Path) -> None:
+    checkpoint = write_layoutxlm_checkpoint(home / "layoutxlm")
+    values = {"model": str(checkpoint), "config": None, "cache": str(home / "layoutxlm-examples")}
+    finished = run(options_for(home, home / "from-layoutxlm", steps=3, evaluate_every=3, **values))
+    assert [step for step, _ in finished.curve] == [1, 2, 3] and finished.record["status"] == "done"
+    model = join_uri(finished.options.output, "model")
+    assert isinstance(load_tokenizer(model), model_package.LayoutXLMTokenizer)
+    assert (
+        Storage().read(join_uri(model, "sentencepiece.bpe.model"))
+        == (checkpoint / "sentencepiece.bpe.model").read_bytes()
+    )
+    name = "layoutlmv2.embeddings.word_embeddings.weight"
+    before = load((checkpoint / "model.safetensors").read_bytes())[name]
+    assert not torch.equal(finished.weights[name], before) and finished.weights[name].shape == before.shape
 
 
 @pytest.mark.slow

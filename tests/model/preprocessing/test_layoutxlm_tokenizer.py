@@ -139,6 +139,9 @@ def test_a_word_of_nothing_has_no_token_and_the_others_keep_their_boxes(
 def test_special_tokens_in_a_word_are_kept_or_split(tmp_path: Path) -> None:
     tokenizer = small_layoutxlm_tokenizer(tmp_path)
     assert tokenizer.tokenize("a<mask>") == ["▁", "a", "<mask>"]
+    assert tokenizer.mask_token_id not in tokens_of(tokenizer, "a\uff1cmask\uff1e"), (
+        "wide letters spell no special token"
+    )
     tokenizer.split_special_tokens = True
     assert tokenizer.mask_token_id not in tokens_of(tokenizer, "a<mask>")
     assert tokenizer.cls_token_id not in tokens_of(pickle.loads(pickle.dumps(tokenizer)), "<s>")

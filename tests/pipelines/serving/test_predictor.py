@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -13,10 +14,13 @@ import pytest
 from jobs.serve import Options
 from model import LayoutLMv2Tokenizer
 from pipelines.schema import Row
+from pipelines.serving.document_reader import DocumentReader, ReadRequest
 from pipelines.serving.options import ServeOptions
 from pipelines.serving.predictor import Predictor, load_stages
-from pipelines.serving.probe import probe_page
+from pipelines.serving.probe import probe_document, probe_page
+from pipelines.serving.provided_words import ProvidedWords
 from pipelines.stages.tokenize import Tokenize, TokenizeOptions
+from tests.model.small_layoutxlm import write_layoutxlm_checkpoint
 
 LONG_WINDOWS = 60
 
@@ -71,6 +75,23 @@ def test_a_short_page_beside_a_long_one_waits_for_a_slice_and_not_for_all(option
         answer, _ = await predictor.answer(page(20, 7))
         assert json.loads(answer)["page_index"] == 7
         assert not predictor._batching._long, "the model has given the long page up"
+
+    with_predictor(options, use)
+
+
+def test_a_layoutxlm_checkpoint_answers_for_words_that_are_sent(tmp_path: Path) -> None:
+    checkpoint = write_layoutxlm_checkpoint(tmp_path / "layoutxlm")
+    options = Options(model=(str(checkpoint),)).serve_options(cpus=1, gpus=0)
+    given = ProvidedWords(["Rechnung", "請求書", "Größe"], [[10, 10, 90, 20], [100, 10, 180, 20], [10, 40, 90, 50]])
+    content, listed = probe_document()
+    _, row = DocumentReader(options).open_and_read(ReadRequest("given", listed, "layoutxlm", words=given), content)
+    assert row is not None and row["status"] == "ok", row
+
+    async def use(predictor: Predictor) -> None:
+        answer, windows = await predictor.answer(row)
+        found = json.loads(answer)
+        assert (found["status"], windows) == ("ok", 1)
+        assert found["words"] == given.words and len(found["labels"]) == 3
 
     with_predictor(options, use)
 

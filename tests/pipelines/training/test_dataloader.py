@@ -13,7 +13,7 @@ import pytest
 import torch
 
 import model as model_package
-from model import LayoutLMv2Config
+from model import LayoutLMv2Config, LayoutLMv2Tokenizer
 from pipelines.datasets.preprocess import PreprocessOptions, example_steps
 from pipelines.datasets.registry import read_corpus
 from pipelines.datasets.types import LABELLED_PAGE, labelled_row
@@ -23,7 +23,7 @@ from pipelines.stages.model_loader import MODEL_CLASSES, load_tokenizer
 from pipelines.stages.ray_data import StageRunner
 from pipelines.storage.files import Storage
 from pipelines.training import dataloader
-from pipelines.training.augment import AugmentOptions
+from pipelines.training.augment import AugmentedVocabulary, AugmentOptions
 from pipelines.training.batch_plan import BatchPlan
 from pipelines.training.dataloader import (
     PLANNED,
@@ -44,6 +44,7 @@ from pipelines.training.example_cache import (
 )
 from pipelines.training.options import BatchOptions
 from pipelines.training.page_mixing import PageMixingOptions
+from tests.model.preprocessing.small_sentencepiece import TOKENS, small_layoutxlm_tokenizer
 from tests.pipelines.datasets.drawn_corpus import TINY, draw_corpus
 
 LABELS: dict[Task, tuple[str, ...]] = {
@@ -237,3 +238,14 @@ def test_windows_of_a_page_share_its_picture(examples: Examples) -> None:
     index = examples("question-answering")
     (batch,) = batches(BatchPlan(index, BatchOptions(100, 100)), options_of("question-answering"), end=1)
     assert len(batch.tensors["image"]) == len(index.pages) < len(batch.tensors["input_ids"])
+
+
+def test_random_words_are_drawn_from_the_words_of_the_vocabulary(tmp_path: Path) -> None:
+    bert = load_tokenizer("untrained")
+    vocabulary = augmented_vocabulary(bert)
+    assert (vocabulary.mask_token_id, vocabulary.first_word_id, vocabulary.end_word_id) == (103, 999, 30522)
+    assert bert.convert_ids_to_tokens([998, 999]) == ["[unused993]", "!"]
+    sentencepiece = augmented_vocabulary(small_layoutxlm_tokenizer(tmp_path))
+    assert sentencepiece == AugmentedVocabulary(TOKENS - 1, 4, TOKENS - 1)
+    with pytest.raises(ValueError, match="holds no words"):
+        augmented_vocabulary(LayoutLMv2Tokenizer({"[UNK]": 0, "[CLS]": 1, "[SEP]": 2, "[PAD]": 3, "[MASK]": 4}))

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from model import LayoutLMv2Config, LayoutLMv2ForTokenClassification, LayoutLMv2Tokenizer
+from model import LayoutLMv2Config, LayoutLMv2ForTokenClassification, LayoutLMv2Tokenizer, LayoutXLMTokenizer
 from model.checkpoint import CheckpointError
 from model.decoding import Decoding, save_decoding
 from model.segment_joins import default_joins
+from pipelines.stages.model_loader import load_tokenizer
 from pipelines.training.initialization import (
     HEADS,
     ModelInit,
@@ -23,9 +24,21 @@ from pipelines.training.initialization import (
     init_tokenizer,
     initialize_model,
 )
+from tests.model.small_layoutxlm import write_layoutxlm_checkpoint
 from tests.pipelines.datasets.drawn_corpus import TINY, write_tiny_config
 
 LABELS = ("O", "B-KEY", "I-KEY")
+
+
+def test_a_start_from_layoutxlm_keeps_its_tokenizer(tmp_path: Path) -> None:
+    start = ModelInit("checkpoint", str(write_layoutxlm_checkpoint(tmp_path / "layoutxlm", LABELS)))
+    config = init_config(start, "token-classification", LABELS)
+    tokenizer = init_tokenizer(start, config)
+    assert isinstance(tokenizer, LayoutXLMTokenizer) and tokenizer.model_max_length == 512
+    tokenizer.save_pretrained(tmp_path / "start")
+    config.save_pretrained(tmp_path / "start")
+    assert isinstance(load_tokenizer(str(tmp_path / "start")), LayoutXLMTokenizer)
+    assert not initialize_model(start, "token-classification", LABELS, 0).new
 
 
 @pytest.fixture(scope="module")
