@@ -211,11 +211,13 @@ class Canvas:
         """
         width = self.width - 8 - x if width is None else width
         leading = font.size * 1.25 if leading is None else leading
+        found = pieces(text)
+        font = _fitting(found, font, width) if self.language.fitted else font
         entity = Entity(label, self.section)
         right = x
         space = font.getlength(" ")
         indented = (hanging is not None and x - hanging) or 0.0
-        for number, line in enumerate(_wrapped(pieces(text), font, width, space, indented)):
+        for number, line in enumerate(_wrapped(found, font, width, space, indented, self.language.fitted)):
             if y + leading > self.height - 4:
                 break
             start = hanging if number and hanging is not None else x
@@ -298,14 +300,29 @@ def _parts(word: str) -> tuple[str, ...]:
     return parts if all(any(character.isalnum() for character in part) for part in parts) else (word,)
 
 
+_MARKS = frozenset(":;!?")
+
+SMALLEST = 8
+"""The smallest size of letters that are made to fit, in pixels."""
+
+
+def _fitting(found: Sequence[str], font: Font, width: float) -> Font:
+    """The font, or one so much smaller that the longest word stands on a line of the width."""
+    longest = max((font.getlength(piece.lstrip(" ")) for piece in found), default=0.0)
+    if longest <= width or longest == 0:
+        return font
+    return font.font_variant(size=max(SMALLEST, int(font.size * width / longest)))
+
+
 def _wrapped(
-    found: Sequence[str], font: Font, width: float, space: float, indented: float
+    found: Sequence[str], font: Font, width: float, space: float, indented: float, fitted: bool
 ) -> Sequence[Sequence[tuple[str, float, bool]]]:
     """Lines of words with their lengths, and whether a space stands before them.
 
     Args:
         found: words, with the space before them where there is one.
         indented: by how much the first line is shorter than the others.
+        fitted: whether a mark that stands apart, as a French colon, stays on the line of the word before it.
     """
     lines: list[list[tuple[str, float, bool]]] = [[]]
     used = 0.0
@@ -314,7 +331,7 @@ def _wrapped(
         length = font.getlength(word)
         room = width if len(lines) == 1 else width + indented
         used += space if piece != word else 0.0
-        if lines[-1] and used + length > room:
+        if lines[-1] and used + length > room and not (fitted and word in _MARKS):
             lines.append([])
             used = 0.0
         lines[-1].append((word, length, piece != word))

@@ -50,6 +50,8 @@ _LATIN: dict[str, tuple[Candidate, ...]] = {
 }
 _WQY, _SONG, _KAI = ("", "truetype/wqy"), ("", "truetype/arphic-gbsn00lp"), ("", "truetype/arphic-gkai00mp")
 _GOTHIC, _MINCHO = ("", "opentype/ipafont-gothic"), ("", "opentype/ipafont-mincho")
+_VL: Candidate = (("", "truetype/vlgothic"), "VL-Gothic-Regular.ttf", "VL-Gothic-Regular.ttf")
+_VL_PROPORTIONAL: Candidate = (("", "truetype/vlgothic"), "VL-PGothic-Regular.ttf", "VL-PGothic-Regular.ttf")
 _MICROHEI: Candidate = (_WQY, "wqy-microhei.ttc", "wqy-microhei.ttc")
 _CHINESE: dict[str, tuple[Candidate, ...]] = {
     "typewriter": ((_SONG, "gbsn00lp.ttf", "gbsn00lp.ttf"), _MICROHEI),
@@ -58,9 +60,9 @@ _CHINESE: dict[str, tuple[Candidate, ...]] = {
     "hand": ((_KAI, "gkai00mp.ttf", "gkai00mp.ttf"),),
 }
 _JAPANESE: dict[str, tuple[Candidate, ...]] = {
-    "typewriter": ((_GOTHIC, "ipag.ttf", "ipag.ttf"), (_MINCHO, "ipam.ttf", "ipam.ttf")),
+    "typewriter": ((_GOTHIC, "ipag.ttf", "ipag.ttf"), (_MINCHO, "ipam.ttf", "ipam.ttf"), _VL),
     "serif": ((_MINCHO, "ipamp.ttf", "ipamp.ttf"), (_MINCHO, "ipam.ttf", "ipam.ttf")),
-    "sans": ((_GOTHIC, "ipagp.ttf", "ipagp.ttf"), (_GOTHIC, "ipag.ttf", "ipag.ttf")),
+    "sans": ((_GOTHIC, "ipagp.ttf", "ipagp.ttf"), (_GOTHIC, "ipag.ttf", "ipag.ttf"), _VL_PROPORTIONAL),
     "hand": ((_MINCHO, "ipamp.ttf", "ipamp.ttf"),),
 }
 
@@ -74,7 +76,7 @@ FAMILIES: dict[str, dict[str, tuple[Candidate, ...]]] = {
 PACKAGES = {
     "latin": "reportlab (from PyPI)",
     "chinese": "fonts-wqy-microhei, fonts-arphic-gbsn00lp and fonts-arphic-gkai00mp (Debian)",
-    "japanese": "fonts-ipafont-gothic and fonts-ipafont-mincho (Debian)",
+    "japanese": "fonts-vlgothic, fonts-ipafont-gothic and fonts-ipafont-mincho (Debian)",
 }
 """The packages with fonts of each script; of those of a script one is enough."""
 
@@ -124,7 +126,9 @@ def faces(families: str = "latin", characters: str = "") -> dict[str, tuple[Face
         found[family] = (*there, *own) if family == "sans" or not there else tuple(there)
     every = tuple(dict.fromkeys(face for family in found.values() for face in family))
     if not every:
-        raise FileNotFoundError(f"no installed font has the characters of {families} text; install {PACKAGES[families]}")
+        raise FileNotFoundError(
+            f"no installed font has the characters of {families} text; install {PACKAGES[families]}"
+        )
     return {family: there or every for family, there in found.items()}
 
 

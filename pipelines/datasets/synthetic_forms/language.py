@@ -35,7 +35,7 @@ class FormLanguage:
         title, section_title: of a form and of a section of a domain.
         long_title, long_section_title: a title with something added.
         statement, question: what yes-no lines and questionnaires ask.
-        qualified: a column's head with an adjective or another addition.
+        qualified: a column's head, and the kind of its values, with an adjective or another addition to it.
         joined_keys: two keys as one.
         expand: a caption with its blanks filled in.
         paragraph: so many sentences, from least to most.
@@ -47,6 +47,8 @@ class FormLanguage:
         cell: as much of a value as stands in a narrow cell.
         larger: by how many pixels its text is larger than English.
         key_capitals: the share of forms with keys in capitals.
+        fitted: whether text with a word that is too long for its place is set in smaller letters, and marks that stand
+            apart from their word never begin a line.
         families: of fonts, a key of `fonts.FAMILIES`.
         characters: that a font must have; empty for any.
         annotators: whether words and entities stand as the annotators of English forms left them: words split after
@@ -78,7 +80,7 @@ class FormLanguage:
     long_section_title: Callable[[Random, str], str]
     statement: MakeDomainText
     question: MakeText
-    qualified: Callable[[Random, str], str]
+    qualified: Callable[[Random, str, str], str]
     joined_keys: Callable[[Random, str, str], str]
     expand: Callable[[Random, str], str]
     paragraph: Callable[[Random, int, int], str]
@@ -92,6 +94,7 @@ class FormLanguage:
     cell: Callable[[str], str]
     larger: int
     key_capitals: float
+    fitted: bool
     families: str
     characters: str
     annotators: bool

@@ -48,9 +48,9 @@ def table(canvas: Canvas, left: float, right: float, top: float) -> float:
     if row_heads and (filled or rng.random() < 0.4):
         text = canvas.caption("corner")
         corner, _, _ = canvas.write(key_text(canvas, text, ""), left, head_top, QUESTION, font, first - 6)
-    for column, (text, _) in enumerate(heads):
+    for column, (text, kind) in enumerate(heads):
         if rng.random() < 0.25:
-            text = canvas.language.qualified(rng, text)
+            text = canvas.language.qualified(rng, text, kind)
         x = left + first + column * width
         index, _, low = canvas.write(key_text(canvas, text, ""), x + 3, head_top, QUESTION, font, width - 8, align)
         questions.append(index)

@@ -85,7 +85,7 @@ def read_language(code: str) -> FormLanguage:
         long_section_title=lambda rng, text: f"{text}{rng.choice((' - ', ' / '))}{values['phrase'](rng)}",
         statement=lambda rng, domain: values["statement"](rng),
         question=values["question"],
-        qualified=lambda rng, text: f"{text}{space}{values['head tail'](rng)}",
+        qualified=lambda rng, text, kind: f"{text}{space}{values['head tail'](rng)}" if kind == "money" else text,
         joined_keys=lambda rng, text, domain: (
             f"{text}{space}{rng.choice(captions['key joiner'])}{space}{rng.choice(keys[domain])[0]}"
         ),
@@ -101,6 +101,7 @@ def read_language(code: str) -> FormLanguage:
         cell=str.strip,
         larger=int(data["larger"]),
         key_capitals=float(data["key capitals"]),
+        fitted=True,
         families=data["fonts"],
         characters="".join(sorted({*content, *string.ascii_letters, *string.digits} - set("\n {}|"))),
         annotators=False,

@@ -9,13 +9,13 @@ from pipelines.datasets.synthetic_forms.languages.en import ENGLISH
 from pipelines.datasets.synthetic_forms.wording import read_language
 
 LANGUAGES: dict[str, str] = {
-    "pt": "Portuguese",
-    "it": "Italian",
-    "es": "Spanish",
-    "fr": "French",
     "de": "German",
     "en": "English",
+    "es": "Spanish",
+    "fr": "French",
+    "it": "Italian",
     "ja": "Japanese",
+    "pt": "Portuguese",
     "zh": "Chinese",
 }
 """The languages by their code of two letters (ISO 639-1)."""

@@ -204,7 +204,7 @@ ENGLISH = FormLanguage(
     long_section_title=_long_section_title,
     statement=_statement,
     question=_question,
-    qualified=lambda rng, text: f"{rng.choice(words.ADJECTIVES)} {text}",
+    qualified=lambda rng, text, kind: f"{rng.choice(words.ADJECTIVES)} {text}",
     joined_keys=lambda rng, text, domain: (
         f"{text} {rng.choice(('of', 'for', 'and', 'or'))} {phrases.key(rng, domain)[0]}"
     ),
@@ -220,6 +220,7 @@ ENGLISH = FormLanguage(
     cell=lambda text: " ".join(text.replace("$ ", "$").split()[:1]),
     larger=0,
     key_capitals=0.4,
+    fitted=False,
     families="latin",
     characters="",
     annotators=True,
