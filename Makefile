@@ -6,12 +6,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 SYSTEM_PACKAGES := tesseract-ocr poppler-utils
 BROWSER_PACKAGES := chromium chromium-driver
+# 12 MB to download: what the tests of pages in other languages read with and draw with.
+LANGUAGE_PACKAGES := tesseract-ocr-osd tesseract-ocr-deu tesseract-ocr-chi-sim tesseract-ocr-jpn tesseract-ocr-heb \
+  tesseract-ocr-rus fonts-wqy-microhei fonts-vlgothic
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 PARALLEL := -n 2 --dist loadgroup
 SOURCES := model pipelines jobs tests benchmarks samples docs
 
 .DEFAULT_GOAL := help
-.PHONY: help setup system browser demo check test test-slow coverage lint format lock clean
+.PHONY: help setup system browser languages demo check test test-slow coverage lint format lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -35,6 +38,9 @@ system:
 browser:
 	$(call install_packages,$(BROWSER_PACKAGES))
 
+languages:
+	$(call install_packages,$(LANGUAGE_PACKAGES))
+
 $(VENV)/installed: pyproject.toml requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))' || \
 	  { echo "Python 3.10 to 3.13 is needed; choose one with: make PYTHON=python3.12"; exit 1; }
@@ -55,16 +61,16 @@ lint: setup  ## ruff, mypy and the layers of the code
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-check: lint  ## the inner loop: lint, then the tests that need no Ray, browser or S3 server
+check: lint languages  ## the inner loop: lint, then the tests that need no Ray, browser or S3 server
 	$(BIN)/python -m pytest $(PARALLEL) -m "not slow and not services" $(TEST_OPTIONS)
 
-test: lint browser  ## lint, then every test but the slow ones
+test: lint browser languages  ## lint, then every test but the slow ones
 	$(BIN)/python -m pytest $(PARALLEL) -m "not slow" $(TEST_OPTIONS)
 
-test-slow: setup browser  ## the soak and fuzz runs
+test-slow: setup browser languages  ## the soak and fuzz runs
 	$(BIN)/python -m pytest -m slow $(TEST_OPTIONS)
 
-coverage: setup browser  ## the tests of `make test` with their coverage by line and branch, workers and subprocesses included
+coverage: setup browser languages  ## the tests of `make test` with their coverage by line and branch, workers and subprocesses included
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest $(PARALLEL) -m "not slow" $(TEST_OPTIONS)
 	$(BIN)/coverage combine --quiet

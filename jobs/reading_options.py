@@ -26,7 +26,7 @@ class ReadingOptions:
     dpi: int = 200
     """Resolution at which PDF pages are rendered for OCR, in dots per inch."""
     ocr_lang: str = "eng"
-    """Languages of the pages by Tesseract's names, such as eng or deu+fra, for every engine."""
+    """Languages of the pages by Tesseract's names, such as eng or deu+fra, for every engine; auto finds each page's."""
     ocr_engine: EngineChoice = "auto"
     """auto: whole pages by PP-OCR where the CPU has bfloat16 (AMX) or there is a GPU, elsewhere as tesserocr+ppocr, and
     Tesseract alone where PP-OCR is not installed or does not read the language; ppocr: always PP-OCR; tesserocr+ppocr:

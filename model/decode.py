@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from model.word_breaks import join_words
+
 Box = tuple[int, int, int, int]
 
 
@@ -36,7 +38,7 @@ class Entity:
 
     Attributes:
         label: its kind.
-        text: the words, joined by spaces.
+        text: the words, joined as their script is written (`model.word_breaks.join_words`).
         box: the union of their boxes.
         score: the mean probability of the words, 0-1.
         first_word, last_word: the least and the greatest of `words`.
@@ -166,7 +168,7 @@ def decode_entities(
         entities.append(
             Entity(
                 label=name,
-                text=" ".join(words[first : last + 1]),
+                text=join_words(words[first : last + 1]),
                 box=union_box(boxes[first : last + 1]),
                 score=float(np.mean([scores[member] for member in members])),
                 first_word=first,
@@ -227,4 +229,4 @@ def decode_answer(
         return Answer(text=None, score=score, boxes=[], first_word=-1, last_word=-1)
     first_word, last_word = best_words
     span = slice(first_word, last_word + 1)
-    return Answer(" ".join(words[span]), score, list(boxes[span]), first_word, last_word)
+    return Answer(join_words(words[span]), score, list(boxes[span]), first_word, last_word)

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from model.decode import Box, Entity, split_label, union_box
 from model.segment_joins import JoinClassifier, LabelledSegment, join_candidates, join_features
 from model.segments import Rectangles, page_rectangles, text_segments
+from model.text_direction import is_right_to_left
+from model.word_breaks import join_words
 
 
 def decode_segments(
@@ -35,7 +37,7 @@ def decode_segments(
         joins: decides which segments belong together.
         calibrated: the same with the temperatures of the labels, for the scores alone; None if there are none.
     """
-    rectangles = page_rectangles(boxes, width_to_height)
+    rectangles = page_rectangles(boxes, width_to_height, is_right_to_left(words))
     segments = label_segments(probabilities, labels, words, rectangles)
     pairs = join_candidates(segments)
     features = [join_features(words, rectangles, segments[first], segments[second]) for first, second in pairs]
@@ -124,7 +126,7 @@ def _entity(
     predicted = [scores[kind][word] for word in members if any(column[word] for column in scores.values())]
     return Entity(
         label=kind,
-        text=" ".join(words[word] for word in members),
+        text=join_words([words[word] for word in members]),
         box=union_box([boxes[word] for word in members]),
         score=float(np.mean(predicted)),
         first_word=min(members),

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from model.segments import Rectangles
+from model.segments import COLONS, Rectangles
 
 KINDS = ("HEADER", "QUESTION", "ANSWER")
 """The kinds of entities that have features of their own; any other has those that are common to all."""
@@ -166,15 +166,15 @@ def join_features(
         "has_room": other_line * (room > 0.5),
         "is_full": other_line * (room < -0.5),
         "height_ratio": abs(float(np.log(first.height / second.height))),
-        "ends_sentence": float(last.endswith((".", "!", "?"))),
-        "ends_comma": float(last.endswith((",", ";"))),
-        "ends_colon": float(last.endswith(":")),
+        "ends_sentence": float(last.endswith((".", "!", "?", "。", "！", "？"))),
+        "ends_comma": float(last.endswith((",", ";", "，", "、", "；"))),
+        "ends_colon": float(last.endswith(COLONS)),
         "ends_open": float(last.endswith(("-", "&", "/", "("))),
         "ends_lower": float(last.isalpha() and last.islower()),
         "starts_lower": float(after[:1].islower()),
         "starts_upper": float(after[:1].isupper()),
         "starts_digit": float(after[:1].isdigit()),
-        "starts_bracket": float(after.startswith("(")),
+        "starts_bracket": float(after.startswith(("(", "（"))),
         "starts_bullet": float(_BULLET.fullmatch(after[:5]) is not None),
         "both_digits": float(last[-1:].isdigit() and after[:1].isdigit()),
         "both_capitals": float(last.isupper() and after.isupper()),

@@ -20,14 +20,26 @@ MAX_GAP = 1.3
 MIN_SHARED_HEIGHT = 0.5
 """Two words are on one line if they share more than this part of the lower one's height."""
 
+COLONS = (":", "：")
+"""Between a key and its value; the second is that of Chinese and Japanese."""
+
 Rectangles = NDArray[np.float64]
 """float64 [n, 4]: x0, y0, x1, y1 in thousandths of the page's height, across and down."""
 
 
-def page_rectangles(boxes: Sequence[Box], width_to_height: float) -> Rectangles:
-    """Boxes in thousandths of the page's width and height, in one unit: thousandths of its height."""
+def page_rectangles(boxes: Sequence[Box], width_to_height: float, backward: bool = False) -> Rectangles:
+    """Boxes in thousandths of the page's width and height, in one unit: thousandths of its height.
+
+    Args:
+        boxes: x0, y0, x1, y1.
+        width_to_height: of the page.
+        backward: whether it is written from right to left; it is then seen in a mirror.
+    """
     scale = np.array([width_to_height, 1.0, width_to_height, 1.0])
-    return np.asarray(boxes, dtype=np.float64).reshape(-1, 4) * scale
+    rectangles: Rectangles = np.asarray(boxes, dtype=np.float64).reshape(-1, 4) * scale
+    if backward:
+        rectangles[:, [0, 2]] = 1000 * width_to_height - rectangles[:, [2, 0]]
+    return rectangles
 
 
 def text_segments(words: Sequence[str], rectangles: Rectangles) -> list[list[int]]:
@@ -52,7 +64,7 @@ def text_segments(words: Sequence[str], rectangles: Rectangles) -> list[list[int
 
 def _follows(previous_word: str, previous: Rectangles, box: Rectangles, segment_height: float) -> bool:
     """Whether a word continues the segment that ends with the previous word."""
-    if previous_word.rstrip().endswith(":"):
+    if previous_word.rstrip().endswith(COLONS):
         return False
     height, previous_height = max(1.0, box[3] - box[1]), max(1.0, previous[3] - previous[1])
     lower = min(height, previous_height)

@@ -1,8 +1,8 @@
 """Words of scripts that are written without spaces: Chinese, Japanese, Thai, Lao, Khmer and Burmese.
 
-A line of these is cut by ICU's dictionaries (Unicode Standard Annex 29, section 4.2). Its pieces are then put together to
-what a user would call a word: a number with its counter ("11月"), punctuation with the word it belongs to ("氏名："), and
-what is not of these scripts as it stands ("03-1234-5678", "ABC", "￥12,300").
+A line of these is cut by ICU's dictionaries (Unicode Standard Annex 29, section 4.2). Its pieces are then put together
+to what a user would call a word: a number with its counter ("11月"), punctuation with the word that it belongs to
+("氏名："), and what is not of these scripts as it stands ("03-1234-5678", "ABC", "￥12,300").
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from collections.abc import Iterator, Sequence
 __all__ = ["is_unspaced", "is_wide", "join_words", "word_spans"]
 
 _LETTERS = (
-    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3021-\u3029\u3040-\u30fa\u30fc-\u30ff\u31f0-\u31ff\u3400-\u4dbf"
-    "\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff"
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3021-\u3029\u3040-\u30fa\u30fc-\u30ff\u31f0-\u31ff"
+    "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff"
 )
 _UNSPACED = re.compile(f"[{_LETTERS}]")
 _WIDE = re.compile(

@@ -80,13 +80,17 @@ _READ = [
     pa.field("word_confidences", pa.list_(pa.float32())),
     pa.field("word_sources", pa.list_(pa.string())),
     pa.field("ocr_engine", pa.string()),
+    pa.field("ocr_language", pa.string()),
+    pa.field("missing_language", pa.string()),
     pa.field("rotation", pa.int16()),
     pa.field("skew", pa.float32()),
     pa.field("read_quality", pa.float32()),
     pa.field("form_fields", pa.list_(FORM_FIELD)),
 ]
 """`rotation` and `skew`: degrees clockwise that make the page upright. `read_quality`: 0 to 1, see
-`pipelines.stages.read_quality`; null for words that were given. `form_fields`: null unless the page has some."""
+`pipelines.stages.read_quality`; null for words that were given. `ocr_language`, `missing_language`: in which language
+OCR read the page, and the one that it needs and that is not installed, by Tesseract's names. `form_fields`: null unless
+the page has some."""
 
 PAGE_IMAGE = pa.schema([*PAGE_TO_DO, *_READ, *_STATUS, ("seconds", SECONDS), ("model_image", pa.binary())])
 """After `ocr` (and, with the column `page_image`, after `rasterize`): words, boxes and the model's image."""

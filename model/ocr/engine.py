@@ -11,14 +11,15 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Literal
 
+import numpy as np
 from PIL import Image
 
 from model.ocr.doubtful_lines import divide
-from model.ocr.options import EngineChoice, OcrOptions, PpOcrOptions
+from model.ocr.options import AUTO, EngineChoice, OcrOptions, PpOcrOptions
 from model.ocr.orientation import Rotation, detect_rotation
 from model.ocr.ppocr import PpOcr
 from model.ocr.ppocr_languages import unread_languages
@@ -26,7 +27,9 @@ from model.ocr.ppocr_runtime import is_fast, is_installed
 from model.ocr.reading_order import reading_order
 from model.ocr.tessdata import OcrUnavailableError
 from model.ocr.tesseract import Tesseract
+from model.ocr.tesseract_lines import read_lines
 from model.ocr.word_filter import Kept, Word, keep_text
+from model.word_breaks import is_unspaced
 
 __all__ = [
     "EngineChoice",
@@ -37,6 +40,7 @@ __all__ = [
     "PpOcrOptions",
     "choose_engine",
     "normalise_boxes",
+    "time_left",
 ]
 
 logger = logging.getLogger(__name__)
@@ -44,6 +48,14 @@ logger = logging.getLogger(__name__)
 TESSERACT_CONFIDENCES = 0.2, 0.6
 PPOCR_CONFIDENCES = 0.4, 0.5
 """The engines' minimum confidences of words, and of words without a letter or digit, unless the options say others."""
+
+FIRST_LANGUAGE = "eng"
+"""In which Tesseract reads a page whose language is not known yet."""
+FOREIGN_SILENCE = 0.3
+"""Share of the lines' length, 0-1, that PP-OCR leaves out, from which a page is foreign; FUNSD's forms have 0.008."""
+FOREIGN_CONFIDENCE = 0.65
+"""Mean confidence of Tesseract's characters, 0-1, below which a page is foreign. Pages of eight other scripts, read in
+English, have 0.35 to 0.52, German and French ones 0.87."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +68,12 @@ class OcrResult:
         confidences: 0-1; one per word.
         dropped: number of further words from the engine, below the minimum confidence or nothing but a rule.
         engine: what read the page: "ppocr", "tesserocr", "pytesseract", "tesserocr+ppocr" or, if tesserocr cannot be
-            imported, "pytesseract+ppocr"; "" for a page without pixels.
+            imported, "pytesseract+ppocr"; "ppocr+tesserocr": PP-OCR found the lines, and Tesseract read them; "" for a
+            page without pixels.
+        language: in which the page was read, by Tesseract's names: that of the options, or the one that was found for
+            "auto"; "" if its words do not tell.
+        missing_language: what Tesseract has no data of and the page needs, by its name; "" if there is nothing.
+        is_foreign: whether most of the page is in letters that the engine does not know.
     """
 
     words: list[str]
@@ -64,10 +81,16 @@ class OcrResult:
     confidences: list[float]
     dropped: int = 0
     engine: str = ""
+    language: str = ""
+    missing_language: str = ""
+    is_foreign: bool = False
 
 
 class OcrEngine:
     """Reads page images; created once per worker. Not thread-safe.
+
+    With the language "auto", PP-OCR reads Latin letters, Chinese and Japanese, and Tesseract English;
+    `model.ocr.language_reader` does the rest.
 
     Attributes:
         options: as given.
@@ -77,14 +100,19 @@ class OcrEngine:
         OcrUnavailableError: an engine or the data of a language is missing; the message says what to install.
     """
 
-    def __init__(self, options: OcrOptions | None = None) -> None:
+    def __init__(self, options: OcrOptions | None = None, line_finder: PpOcr | None = None) -> None:
+        """`line_finder`: finds the lines that Tesseract reads, where that is alone and in this process."""
         self.options = OcrOptions() if options is None else options
+        self._is_auto = self.options.language == AUTO
         self._tesseract: Tesseract | None = None
         self._ppocr: PpOcr | None = None
         self._open(choose_engine(self.options))
         self.name = "+".join(
             [*([self._tesseract.name] if self._tesseract else []), *(["ppocr"] if self._ppocr else [])]
         )
+        self._line_finder = line_finder if self.name == "tesserocr" else None
+        if self._line_finder is not None:
+            self.name = "ppocr+tesserocr"
 
     def _open(self, choice: Literal["ppocr", "tesserocr", "pytesseract", "tesserocr+ppocr"]) -> None:
         options, may_choose = self.options, self.options.engine == "auto"
@@ -97,7 +125,7 @@ class OcrEngine:
                 logger.warning("PP-OCR cannot be used (%s): Tesseract reads the pages", error)
         if choice != "ppocr" or self._ppocr is None:
             try:
-                self._tesseract = Tesseract(options)
+                self._tesseract = Tesseract(replace(options, language=FIRST_LANGUAGE) if self._is_auto else options)
             except OcrUnavailableError as error:
                 if not may_choose or self._ppocr is None:
                     raise
@@ -123,17 +151,24 @@ class OcrEngine:
             return OcrResult([], [], [])
         if image.mode not in ("L", "RGB"):
             image = image.convert("L")
-        kept = self._kept(image, time_limit_seconds)
+        kept, is_foreign = self._kept(image, time_limit_seconds)
         boxes = [_inside(word.box, image.size) for word in kept.words]
         by_boxes = self.options.reading_order == "boxes"
-        order = reading_order(boxes) if by_boxes else range(len(boxes))
+        order = reading_order(boxes, [word.text for word in kept.words]) if by_boxes else range(len(boxes))
         return OcrResult(
             [kept.words[i].text for i in order],
             [boxes[i] for i in order],
             [kept.words[i].confidence for i in order],
             kept.dropped,
             self.name,
+            "" if self._is_auto else self.options.language,
+            is_foreign=is_foreign,
         )
+
+    @property
+    def line_finder(self) -> PpOcr | None:
+        """PP-OCR, if it takes part: it finds lines of any script."""
+        return self._ppocr
 
     def rotation(self, image: Image.Image) -> Rotation | None:
         """By how many degrees clockwise a page must be turned to be upright; None if it is not sure.
@@ -155,20 +190,35 @@ class OcrEngine:
             if engine is not None:
                 engine.close()
 
-    def _kept(self, image: Image.Image, time_limit_seconds: float | None) -> Kept:
-        """The words that are text, with boxes in pixels of `image`, in the engine's order."""
+    def _kept(self, image: Image.Image, time_limit_seconds: float | None) -> tuple[Kept, bool]:
+        """The words that are text, in the engine's order, with boxes in pixels; and whether the page is foreign."""
         if self._ppocr is None:
-            assert self._tesseract is not None
-            return self._text(self._tesseract.read(image, time_limit_seconds), TESSERACT_CONFIDENCES)
+            words = self._read_by_tesseract(image, time_limit_seconds)
+            return self._text(words, TESSERACT_CONFIDENCES), _is_guessed(words)
         if self._tesseract is None:
-            return self._text(self._ppocr.read(image, time_limit_seconds), PPOCR_CONFIDENCES)
-        left = _time_left(time_limit_seconds)
+            read = self._ppocr.read(image, time_limit_seconds)
+            return self._text(read.words, PPOCR_CONFIDENCES), read.silent >= FOREIGN_SILENCE
+        left = time_left(time_limit_seconds)
         words = self._tesseract.read(image, left())
         lines = self._ppocr.detect(image, left())
         division = divide(words, lines)
-        again = [word for line in self._ppocr.read_lines(image, division.lines, left()) for word in line]
-        sure, reread = self._text(division.words, TESSERACT_CONFIDENCES), self._text(again, PPOCR_CONFIDENCES)
-        return Kept(sure.words + reread.words, sure.dropped + reread.dropped)
+        again = self._ppocr.read_lines(image, division.lines, left())
+        if self._is_auto and 2 * sum(is_unspaced(word.text) for word in again.words) > len(again.words):
+            whole = self._ppocr.read_lines(image, lines, left())  # Tesseract has read it in English
+            return self._text(whole.words, PPOCR_CONFIDENCES), False
+        sure, reread = self._text(division.words, TESSERACT_CONFIDENCES), self._text(again.words, PPOCR_CONFIDENCES)
+        lengths = [sum(max(line.size) for line in some) for some in (division.lines, lines)]
+        is_foreign = bool(lines) and again.silent * lengths[0] >= FOREIGN_SILENCE * lengths[1]
+        return Kept(sure.words + reread.words, sure.dropped + reread.dropped), is_foreign
+
+    def _read_by_tesseract(self, image: Image.Image, time_limit_seconds: float | None) -> list[Word]:
+        assert self._tesseract is not None
+        reader = self._tesseract.line_reader
+        if self._line_finder is None or reader is None:
+            return self._tesseract.read(image, time_limit_seconds)
+        left = time_left(time_limit_seconds)
+        lines = self._line_finder.detect(image, left())
+        return read_lines(np.asarray(image.convert("L")), lines, reader, left)
 
     def _text(self, words: Sequence[Word], confidences: tuple[float, float]) -> Kept:
         options = self.options
@@ -193,7 +243,7 @@ def choose_engine(options: OcrOptions) -> Literal["ppocr", "tesserocr", "pytesse
     """The engine that `options` mean on this machine; nothing is loaded."""
     if options.engine != "auto":
         return options.engine
-    if unread_languages(options.language) or not is_installed():
+    if (options.language != AUTO and unread_languages(options.language)) or not is_installed():
         return "tesserocr"
     return "ppocr" if is_fast(options.ppocr) else "tesserocr+ppocr"
 
@@ -225,7 +275,13 @@ def _inside(box: Sequence[float], size: tuple[int, int]) -> tuple[int, int, int,
     return x0, y0, x1, y1
 
 
-def _time_left(limit_seconds: float | None) -> Callable[[], float | None]:
+def _is_guessed(words: Sequence[Word]) -> bool:
+    """Whether Tesseract's words are guesses, as of letters that it does not know."""
+    characters = sum(len(word.text) for word in words)
+    return sum(len(word.text) * word.confidence for word in words) < FOREIGN_CONFIDENCE * characters
+
+
+def time_left(limit_seconds: float | None) -> Callable[[], float | None]:
     """The time that is left of a limit, in seconds; it raises `TimeoutError` after it."""
     end = None if limit_seconds is None else time.monotonic() + limit_seconds
 

@@ -1,4 +1,4 @@
-"""Cuts a recognised text line into words, by its spaces, the gaps in its ink and dictionaries, and draws their boxes."""
+"""Cuts a recognised text line into words, by its spaces, the gaps in its ink and dictionaries, and draws boxes."""
 
 from __future__ import annotations
 
@@ -123,8 +123,8 @@ def _is_one_gap(first: tuple[int, int], second: tuple[int, int]) -> bool:
 def _reluctance(letters: Sequence[Character], index: int) -> float:
     """How much wider than usual the gap after a letter must be to end a word."""
     left, right = letters[index].text, letters[index + 1].text
-    if is_wide(right) and unicodedata.category(right)[0] == "P" or left in "￥¥（「":  # stand in the middle of a square
-        return 3.0
+    if (is_wide(right) and unicodedata.category(right)[0] == "P") or left in "￥¥（「":
+        return 3.0  # they stand on one side of a square
     if right in ".,;:!?)]}%" or left in "([{$#":
         return 1.6
     if left in ".,:-/" and right.isdigit() and index and letters[index - 1].text.isdigit():

@@ -6,7 +6,10 @@ import re
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
-__all__ = ["EngineChoice", "OcrOptions", "PpOcrOptions"]
+__all__ = ["AUTO", "EngineChoice", "OcrOptions", "PpOcrOptions"]
+
+AUTO = "auto"
+"""The language of a reader that finds the language of each page."""
 
 EngineChoice = Literal["auto", "ppocr", "tesserocr", "pytesseract", "tesserocr+ppocr"]
 
@@ -72,7 +75,7 @@ class OcrOptions:
     "tesserocr": Tesseract in this process, the fastest; "pytesseract", also the fallback without tesserocr, starts the
     tesseract program."""
     language: str = "eng"
-    """The language or languages by Tesseract's names, for every engine: "eng", "eng+deu"."""
+    """The language or languages by Tesseract's names, for every engine: "eng", "eng+deu"; "auto" finds each page's."""
     page_segmentation_mode: int = 3
     """Tesseract's --psm, 1 to 13: 3 finds columns and blocks, 4 takes one column, 11 collects sparse text."""
     reading_order: Literal["boxes", "engine"] = "boxes"
@@ -106,7 +109,7 @@ class OcrOptions:
             known = ", ".join(map(repr, get_args(EngineChoice)))
             raise ValueError(f"OCR engine {self.engine!r} is unknown: use one of {known}")
         if not re.fullmatch(r"~?\w+(/\w+)?(\+~?\w+(/\w+)?)*", self.language, re.ASCII):
-            raise ValueError(f"OCR language {self.language!r} is invalid: write for example 'eng' or 'eng+deu'")
+            raise ValueError(f"OCR language {self.language!r} is invalid: write for example 'eng', 'eng+deu' or 'auto'")
         if not 1 <= self.page_segmentation_mode <= 13 or self.page_segmentation_mode == 2:
             raise ValueError(f"page_segmentation_mode={self.page_segmentation_mode} reads no text: use 1 or 3 to 13")
         if self.reading_order not in ("boxes", "engine"):

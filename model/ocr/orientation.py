@@ -29,6 +29,8 @@ LEAST_SKEW_GAIN = 2.0
 """How much sharper the lines of text must become by straightening, as a ratio."""
 LEAST_ROTATION_CONFIDENCE = 3.0
 """Tesseract's confidence in an orientation, from 0; clear pages of text have 10 to 25."""
+LEAST_SCRIPT_CONFIDENCE = 0.3
+"""Tesseract's confidence in a script, from 0; pages of Chinese have 0.6, of Japanese 1.2, of others 2 to 20."""
 
 _SKEW_SIDE = 1000
 _SKEW_SAMPLE = 30_000
@@ -157,10 +159,34 @@ def detect_rotation(image: Image.Image, tessdata: str | None = None) -> Rotation
     except OcrUnavailableError:
         return None
     found = _detect(image.convert("L"), folder)
-    if found is None or found[1] < LEAST_ROTATION_CONFIDENCE:
+    if found is None or found.turn_confidence < LEAST_ROTATION_CONFIDENCE:
         return None
     rotations: dict[int, Rotation] = {0: 0, 90: 270, 180: 180, 270: 90}  # Tesseract counts counter-clockwise
-    return rotations.get(found[0])
+    return rotations.get(found.turn)
+
+
+def detect_script(image: Image.Image, tessdata: str | None = None) -> str | None:
+    """The script of a page by Tesseract's name for it, such as "Cyrillic"; None if it is not sure.
+
+    Args:
+        image: grey.
+        tessdata: folder with osd.traineddata; None searches as for languages.
+
+    Raises:
+        OcrUnavailableError: osd.traineddata is not installed (Debian has it in tesseract-ocr-osd).
+    """
+    found = _detect(image.convert("L"), _osd_folder(tessdata))
+    return None if found is None or found.script_confidence < LEAST_SCRIPT_CONFIDENCE else found.script
+
+
+@dataclass(frozen=True)
+class _Osd:
+    """What Tesseract says of a page: its turn in degrees counter-clockwise, its script, and how sure it is, from 0."""
+
+    turn: int
+    turn_confidence: float
+    script: str
+    script_confidence: float
 
 
 @lru_cache(maxsize=4)
@@ -168,7 +194,7 @@ def _osd_folder(tessdata: str | None) -> str:
     return str(find_tessdata("osd", tessdata))
 
 
-def _detect(image: Image.Image, folder: str) -> tuple[int, float] | None:
+def _detect(image: Image.Image, folder: str) -> _Osd | None:
     try:
         with one_openmp_thread():
             import tesserocr
@@ -178,10 +204,14 @@ def _detect(image: Image.Image, folder: str) -> tuple[int, float] | None:
         api.SetImageBytes(image.tobytes(), image.width, image.height, 1, image.width)
         api.SetSourceResolution(200)
         answer: dict[str, Any] | None = api.DetectOrientationScript()
-    return None if answer is None else (int(answer["orient_deg"]), float(answer["orient_conf"]))
+    if answer is None:
+        return None
+    return _Osd(
+        int(answer["orient_deg"]), float(answer["orient_conf"]), answer["script_name"], float(answer["script_conf"])
+    )
 
 
-def _detect_with_program(image: Image.Image, folder: str) -> tuple[int, float] | None:
+def _detect_with_program(image: Image.Image, folder: str) -> _Osd | None:
     import pytesseract
 
     try:
@@ -192,4 +222,9 @@ def _detect_with_program(image: Image.Image, folder: str) -> tuple[int, float] |
     except pytesseract.TesseractError as error:  # too few characters
         logger.debug("the orientation of a page cannot be told: %s", error)
         return None
-    return int(answer["orientation"]), float(answer["orientation_conf"])
+    return _Osd(
+        int(answer["orientation"]),
+        float(answer["orientation_conf"]),
+        answer["script"],
+        float(answer["script_conf"]),
+    )

@@ -13,6 +13,8 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from model.ocr.engine import OcrEngine, OcrOptions, OcrResult
+from model.ocr.language_reader import LanguageReader
+from model.ocr.options import AUTO
 from model.ocr.orientation import (
     PixelBox,
     Rotation,
@@ -65,7 +67,11 @@ class PageReader:
     """
 
     def __init__(self, options: OcrOptions | None = None) -> None:
-        self.engine = OcrEngine(options)
+        self.engine: OcrEngine | LanguageReader
+        if options is not None and options.language == AUTO:
+            self.engine = LanguageReader(options)
+        else:
+            self.engine = OcrEngine(options)
 
     def read(self, image: Image.Image, *, time_limit_seconds: float | None = None) -> PageText:
         """The words of a page, and how it lies.
@@ -131,7 +137,7 @@ def _paper(image: Image.Image, scale: int, stroke: int) -> Image.Image:
 
 def _in_order_of(text: OcrResult, boxes: list[PixelBox]) -> OcrResult:
     """The words in the reading order of other boxes, one per word."""
-    order = reading_order(boxes)
+    order = reading_order(boxes, text.words)
     return replace(
         text,
         words=[text.words[i] for i in order],

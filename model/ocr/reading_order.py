@@ -17,6 +17,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from model.text_direction import has_right_to_left, is_right_to_left
+
 MAX_WORD_GAP = 1.5
 """Between words of a segment, in median word heights: wider than spaces in justified text, narrower than a gutter."""
 MIN_LINE_OVERLAP = 0.5
@@ -50,11 +52,13 @@ class _Segment:
         return (self.y0 + self.y1) / 2
 
 
-def reading_order(boxes: Sequence[Box]) -> list[int]:
+def reading_order(boxes: Sequence[Box], words: Sequence[str] | None = None) -> list[int]:
     """The order in which a person reads the words at `boxes`.
 
     Args:
         boxes: (x0, y0, x1, y1) of each word, y downwards, all in the same arbitrary unit.
+        words: their texts; a page of Arabic or Hebrew is read from right to left, and so are phrases of them on other
+            pages. Without texts, everything is read from left to right.
 
     Returns:
         Each index into `boxes` once, in reading order.
@@ -62,7 +66,42 @@ def reading_order(boxes: Sequence[Box]) -> list[int]:
     if not boxes:
         return []
     unit = median(max(box[3] - box[1], 0) for box in boxes) or 1.0
-    return [word for segment in _columns(_segments(boxes, unit), MAX_COLUMN_DEPTH) for word in segment.words]
+    backward = words is not None and is_right_to_left(words)
+    read = [(-x1, y0, -x0, y1) for x0, y0, x1, y1 in boxes] if backward else boxes
+    order = [word for segment in _columns(_segments(read, unit), MAX_COLUMN_DEPTH) for word in segment.words]
+    if words is None or all(word.isascii() for word in words):
+        return order
+    return _with_phrases(order, read, [_runs_against(word, backward) for word in words], unit)
+
+
+def _runs_against(word: str, backward: bool) -> bool | None:
+    """Whether a word is written against the direction of its page; None for one without letters."""
+    if has_right_to_left(word):
+        return not backward
+    return backward if any(map(str.isalpha, word)) else None
+
+
+def _with_phrases(order: Sequence[int], boxes: Sequence[Box], against: Sequence[bool | None], unit: float) -> list[int]:
+    """The order, with phrases of words against the page's direction turned round.
+
+    A phrase begins and ends with such words; numbers may stand between them.
+    """
+    turned: list[int] = []
+    start = 0
+    while start < len(order):
+        end = start + 1
+        if against[order[start]]:
+            stop = end
+            while stop < len(order) and against[order[stop]] is not False:
+                last, box = boxes[order[stop - 1]], boxes[order[stop]]
+                if not (_share_a_line(last, box) and -unit < box[0] - last[2] < MAX_WORD_GAP * unit):
+                    break
+                stop += 1
+                if against[order[stop - 1]]:
+                    end = stop
+        turned += reversed(order[start:end])
+        start = end
+    return turned
 
 
 def _segments(boxes: Sequence[Box], unit: float) -> list[_Segment]:

@@ -15,14 +15,19 @@ from PIL import Image
 from model.ocr.openmp import one_openmp_thread
 from model.ocr.options import LARGEST_SIDE, OcrOptions
 from model.ocr.tessdata import OcrUnavailableError, find_tessdata, require_language
+from model.ocr.unspaced_lines import cut_anew
 from model.ocr.word_filter import Word
+from model.text_direction import logical_order, without_marks
 
-__all__ = ["Tesseract", "tesseract_resolution", "working_size"]
+__all__ = ["LineReader", "Tesseract", "tesseract_resolution", "working_size"]
 
 logger = logging.getLogger(__name__)
 
 LONGEST_PAGE = 2
 """A longer side of more than this many times the shorter one makes an image a strip of several pages."""
+
+LINE_RESOLUTION = 150
+"""In dpi, of pictures of single lines."""
 
 HIGHEST_RESOLUTION = 2400
 """Tesseract's limit of the resolution, in dpi."""
@@ -68,6 +73,11 @@ class Tesseract:
         x, y = image.width / scaled.width, image.height / scaled.height
         return [Word(w.text, (w.box[0] * x, w.box[1] * y, w.box[2] * x, w.box[3] * y), w.confidence) for w in words]
 
+    @property
+    def line_reader(self) -> LineReader | None:
+        """What reads pictures of single lines; None for the program, whose start for each line would take too long."""
+        return self._runner if isinstance(self._runner, _InProcess) else None
+
     def close(self) -> None:
         """Free Tesseract's memory; tesserocr raises `RuntimeError` afterwards."""
         self._runner.close()
@@ -112,6 +122,19 @@ def resize(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     if image.size == size:
         return image
     return image.convert("L").resize(size, Image.Resampling.LANCZOS)
+
+
+class LineReader(Protocol):
+    """Reads the picture of one text line."""
+
+    def read_line(self, image: Image.Image, time_limit_seconds: float | None) -> list[Word]:
+        """Its words, with boxes in pixels of the picture.
+
+        Raises:
+            TimeoutError: reading exceeded the time limit.
+            RuntimeError: Tesseract failed, or is closed.
+        """
+        ...
 
 
 class _Runner(Protocol):
@@ -163,17 +186,33 @@ class _InProcess:
         finally:
             api.Clear()
 
+    def read_line(self, image: Image.Image, time_limit_seconds: float | None) -> list[Word]:
+        if self._api is None:
+            raise RuntimeError("this OCR engine is closed")
+        mode = self._api.GetPageSegMode()
+        self._api.SetPageSegMode(self._tesserocr.PSM.SINGLE_LINE)
+        try:
+            return self.read(image, LINE_RESOLUTION, time_limit_seconds)
+        finally:
+            self._api.SetPageSegMode(mode)
+
     def _words(self, start: Any) -> Iterator[Word]:
+        """The words, those of a line of Chinese or the like joined and cut anew."""
         if start is None:
             return
         level = self._tesserocr.RIL.WORD
+        line: list[Word] = []
         for word in self._tesserocr.iterate_level(start, level):
             if word.Empty(level):
                 continue
-            text = word.GetUTF8Text(level)
+            if word.IsAtBeginningOf(self._tesserocr.RIL.TEXTLINE):
+                yield from cut_anew(line)
+                line = []
+            text = logical_order(without_marks(word.GetUTF8Text(level)))  # the characters come from left to right
             box = word.BoundingBox(level)
             if box is not None and text.strip():
-                yield Word(text, tuple(box), min(max(word.Confidence(level) / 100, 0.0), 1.0))
+                line.append(Word(text, tuple(box), min(max(word.Confidence(level) / 100, 0.0), 1.0)))
+        yield from cut_anew(line)
 
     def close(self) -> None:
         if self._api is not None:
@@ -226,12 +265,15 @@ class _Program:
             if "timeout" not in str(error):
                 raise
             raise TimeoutError(f"OCR took longer than {time_limit_seconds:g} s") from error
+        places = zip(table["block_num"], table["par_num"], table["line_num"], strict=True)
         columns = (table[name] for name in ("text", "left", "top", "width", "height", "conf"))
-        return [
-            Word(text, (left, top, left + width, top + height), min(max(confidence / 100, 0.0), 1.0))
-            for text, left, top, width, height, confidence in zip(*columns, strict=True)
-            if text.strip()
-        ]
+        lines: dict[tuple[int, int, int], list[Word]] = {}
+        for place, (text, left, top, width, height, confidence) in zip(places, zip(*columns, strict=True), strict=True):
+            if text.strip():
+                box = (left, top, left + width, top + height)
+                word = Word(without_marks(text), box, min(max(confidence / 100, 0.0), 1.0))
+                lines.setdefault(place, []).append(word)
+        return [word for line in lines.values() for word in cut_anew(line)]
 
     def close(self) -> None:
         return

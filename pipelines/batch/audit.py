@@ -85,6 +85,8 @@ class OutputAudit:
                 "by_text_source": dict(self.counts.text_sources.most_common()),
                 "by_read_quality": self.counts.quality_counts(),
                 "needs_review": self.counts.needs_review,
+                "by_ocr_language": dict(self.counts.ocr_languages.most_common()),
+                "by_missing_language": dict(self.counts.missing_languages.most_common()),
                 "poorest": self.counts.poorest_pages(),
                 "promised": self.expected,
                 "twice": self.duplicate,

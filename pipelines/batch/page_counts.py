@@ -22,6 +22,7 @@ POOREST = 10
 
 COUNTED_COLUMNS = (
     "uri", "page_index", "status", "error_kind", "error", "text_source", "seconds", "read_quality", "needs_review",
+    "ocr_language", "missing_language",
 )  # fmt: skip
 
 Example = tuple[str, int | None, str]
@@ -37,6 +38,8 @@ class PageCounts:
         text_sources: pages that were read, by where their text comes from.
         read_qualities: pages that were read, by the tenth of their read quality: [0, 0.1) first, [0.9, 1] last.
         needs_review: pages that were read less well than the run accepts.
+        ocr_languages: pages that OCR read, by the language in which it did.
+        missing_languages: pages whose language is not installed, by that language.
         poorest: up to `POOREST` pages that were read worst, and not perfectly, as (quality, uri, page_index, table),
             where the table is named within the output.
         examples: by error kind, up to `EXAMPLES`.
@@ -49,6 +52,8 @@ class PageCounts:
     text_sources: Counter[str] = field(default_factory=Counter)
     read_qualities: list[int] = field(default_factory=lambda: [0] * 10)
     needs_review: int = 0
+    ocr_languages: Counter[str] = field(default_factory=Counter)
+    missing_languages: Counter[str] = field(default_factory=Counter)
     poorest: list[tuple[float, str, int, str]] = field(default_factory=list)
     examples: dict[str, list[Example]] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(STAGES, 0.0))
@@ -77,6 +82,8 @@ class PageCounts:
             Counter(content["text_sources"]),
             list(content["read_qualities"]),
             content["needs_review"],
+            Counter(content.get("ocr_languages", {})),
+            Counter(content.get("missing_languages", {})),
             [(quality, uri, page_index, table) for quality, uri, page_index, table in content["poorest"]],
             {
                 kind: [(uri, page_index, error) for uri, page_index, error in examples]
@@ -100,6 +107,8 @@ class PageCounts:
             mine + more for mine, more in zip(self.read_qualities, other.read_qualities, strict=True)
         ]
         self.needs_review += other.needs_review
+        self.ocr_languages += other.ocr_languages
+        self.missing_languages += other.missing_languages
         for page in other.poorest:
             self._keep_poorest(page)
         for kind, examples in other.examples.items():
@@ -147,6 +156,9 @@ class PageCounts:
     def _count_read(self, row: Row, table: str) -> None:
         self.text_sources[row["text_source"]] += 1
         self.needs_review += bool(row.get("needs_review"))
+        for languages, column in ((self.ocr_languages, "ocr_language"), (self.missing_languages, "missing_language")):
+            if row.get(column):
+                languages[row[column]] += 1
         quality = row.get("read_quality")
         if quality is None:  # words that were given, or an output of an earlier version
             return

@@ -124,6 +124,8 @@ def _document_counts(documents: dict[str, Any]) -> list[tuple[str, int]]:
 def _page_counts(pages: dict[str, Any]) -> list[tuple[str, int]]:
     counts = [(TEXT_SOURCE_COUNTS[source], count) for source, count in pages["by_text_source"].items()]
     counts += [(f"failed: {kind}", count) for kind, count in pages["by_error_kind"].items()]
+    missing = pages.get("by_missing_language", {})
+    counts += [(f"in a language that is not installed: {language}", count) for language, count in missing.items()]
     return [*counts, ("not written", pages["missing"])] if pages["missing"] else counts
 
 

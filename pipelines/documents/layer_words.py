@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections import defaultdict
 from typing import NamedTuple
@@ -10,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from model.ocr.reading_order import reading_order
+from model.word_breaks import word_spans
 from pipelines.documents.layer_characters import DAMAGED, LINE_END_HYPHENS, SEPARATOR, TRANSLATION, Characters
 
 Box = tuple[float, float, float, float]
@@ -35,6 +37,12 @@ _CELLS = 200
 # The order of the content is nonsense if this many lines, and this share of all, lie above the line before.
 _MIN_LINES_UPWARD = 4
 _UPWARD_SHARE = 0.4
+
+# The first letter of a script without spaces, in Unicode's order: that of Thai.
+_FIRST_UNSPACED = 0x0E00
+
+# Letters as they are joined in print, which stand for the letters themselves.
+_ARABIC_FORMS = re.compile("[\ufb50-\ufbb1\ufbd3-\ufd3d\ufd50-\ufdfb\ufe70-\ufefc]")
 
 # More damaged characters than this make the word damaged.
 _MAX_DAMAGED_IN_WORD = 1 / 3
@@ -72,6 +80,7 @@ def form_words(characters: Characters, size: tuple[float, float]) -> tuple[list[
     spaces = (characters.kinds == SEPARATOR) & ~breaks
     spaces_before = np.cumsum(spaces, dtype=np.intp)[shown]
     starts = _word_starts(codes, spaces_before, np.cumsum(breaks, dtype=np.intp)[shown], boxes)
+    starts = _with_unspaced_starts(codes, starts)
     width, height = size
     word_boxes = np.concatenate(
         [np.fmin.reduceat(boxes[:, :2], starts, axis=0), np.fmax.reduceat(boxes[:, 2:], starts, axis=0)], axis=1
@@ -156,6 +165,22 @@ def _word_starts(
     return np.flatnonzero(begins)
 
 
+def _with_unspaced_starts(codes: npt.NDArray[np.uint32], starts: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
+    """The starts of words, with those inside runs of Chinese, Japanese or the like (`model.word_breaks`)."""
+    if not (codes >= _FIRST_UNSPACED).any():
+        return starts
+    found: list[int] = []
+    for start, end in zip(starts.tolist(), [*starts[1:].tolist(), len(codes)], strict=True):
+        run = codes[start:end]
+        if (run >= _FIRST_UNSPACED).any():
+            text = "".join(map(chr, np.minimum(run, 0x10FFFF).tolist()))
+            low_half = {index for index, code in enumerate(run.tolist()) if 0xDC00 <= code <= 0xDFFF}
+            found += [start + first for first, _ in word_spans(text) if first not in low_half]
+        else:
+            found.append(start)
+    return np.array(found, dtype=np.intp)
+
+
 def _clean(word: str) -> str:
     if word.isascii() and word.isprintable():
         return word
@@ -163,6 +188,7 @@ def _clean(word: str) -> str:
     if any("\ud800" <= character <= "\udfff" for character in word):  # pairs, or one half alone
         word = word.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     word = "".join(character for character in word if unicodedata.category(character) != "Cc")
+    word = _ARABIC_FORMS.sub(lambda form: unicodedata.normalize("NFKC", form.group()), word)
     return unicodedata.normalize("NFC", word)
 
 
@@ -233,4 +259,4 @@ def in_reading_order(words: list[Word]) -> list[Word]:
     onward = [word.forward for word in words if len(word.text) > 1]
     if 2 * sum(onward) < len(onward):
         return words
-    return [words[index] for index in reading_order([word.box for word in words])]
+    return [words[index] for index in reading_order([word.box for word in words], [word.text for word in words])]

@@ -9,6 +9,7 @@ from typing import Literal
 from PIL import Image, ImageDraw
 
 from model.decode import Box, union_box
+from model.word_breaks import join_words
 from pipelines.evaluation.metrics.answers import answer_similarity
 from pipelines.evaluation.metrics.entities import Match, Span, compare_entities, page_labels
 from pipelines.evaluation.metrics.entity_texts import predicted_texts, true_texts
@@ -123,7 +124,7 @@ def match_title(match: Match, words: Sequence[str]) -> str:
     """Ground truth and prediction as text: `true QUESTION "Name:" | predicted ANSWER "Name: John"`."""
 
     def text(span: Span | None) -> str:
-        return "nothing" if span is None else f'{span.kind} "{" ".join(words[span.first : span.last + 1])}"'
+        return "nothing" if span is None else f'{span.kind} "{join_words(words[span.first : span.last + 1])}"'
 
     return f"{match.verdict}: true {text(match.true)} | predicted {text(match.predicted)}"
 

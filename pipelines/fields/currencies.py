@@ -18,7 +18,8 @@ _OF_SIGN = {
     "€": "EUR", "euro": "EUR", "euros": "EUR", "£": "GBP", "₹": "INR", "₩": "KRW", "₽": "RUB", "₺": "TRY", "₪": "ILS",
     "₫": "VND", "₴": "UAH", "฿": "THB", "₱": "PHP", "₦": "NGN", "zł": "PLN", "kč": "CZK", "ft": "HUF", "lei": "RON",
     "us$": "USD", "ca$": "CAD", "c$": "CAD", "au$": "AUD", "a$": "AUD", "nz$": "NZD", "hk$": "HKD", "s$": "SGD",
-    "r$": "BRL", "mx$": "MXN", "nt$": "TWD", "cn¥": "CNY", "rmb": "CNY", "円": "JPY", "元": "CNY", "sfr": "CHF",
+    "r$": "BRL", "mx$": "MXN", "nt$": "TWD", "cn¥": "CNY", "rmb": "CNY", "円": "JPY", "元": "CNY", "원": "KRW",
+    "sfr": "CHF",
 }  # fmt: skip
 
 _SHARED_SIGNS = {

@@ -32,6 +32,9 @@ _NUMERIC_INSIDE = re.compile(r"(?<![0-9./-])" + _NUMERIC_DATE + r"(?![0-9/-])")
 _SECTION = re.compile(r"(?![0-9]{2}\.[0-9]{2}\.)[0-9]{1,2}\.[0-9]{1,2}\.[0-9]{2}")
 """25.1.20 may be a date, or the number of a section."""
 _COMPACT = re.compile(r"([12][0-9]{3})([0-9]{2})([0-9]{2})")
+_EAST_ASIAN = re.compile(r"(大正|昭和|平成|令和)? ?([0-9]{1,4}|元) ?[年년] ?([0-9]{1,2}) ?[月월] ?([0-9]{1,2}) ?[日일]")
+_YEAR_BEFORE_ERA = {"大正": 1911, "昭和": 1925, "平成": 1988, "令和": 2018}
+"""Japan counts the years of an emperor's reign; 元 is its first."""
 _WORD = re.compile(r"[^\W\d_]+")
 _NUMBER = re.compile(r"[0-9]+")
 _DAY_FIRST = re.compile(r"\b(?:dd|tt|jj|gg)\W{0,3}mm\W{0,3}(?:y|j|a){2,4}\b")
@@ -91,6 +94,10 @@ class DateReader:
         found = _NUMERIC.fullmatch(text)
         if found is not None:
             return _numeric_date(found, order)
+        found = _EAST_ASIAN.fullmatch(text)
+        if found is not None:
+            read = _east_asian_date(found)
+            return read is not None, read
         if not _may_be_written_date(text, self._months):
             return False, None
         parsed = self._parser.get_date_data(text).date_obj
@@ -134,6 +141,13 @@ def _numeric_date(found: re.Match[str], order: DateOrder | None) -> tuple[bool, 
         read = day_first or month_first
         return read is not None, read
     return True, {"DMY": day_first, "MDY": month_first, None: None}[order]
+
+
+def _east_asian_date(found: re.Match[str]) -> date | None:
+    era, year = found[1], 1 if found[2] == "元" else int(found[2])
+    if era is None and len(found[2]) not in (2, 4):
+        return None
+    return _date(str(_YEAR_BEFORE_ERA[era] + year) if era else found[2], int(found[3]), int(found[4]))
 
 
 def _is_year_last(found: re.Match[str]) -> bool:

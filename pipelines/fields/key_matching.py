@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
+from model.word_breaks import join_words
 from pipelines.fields.value_text import clean_text
 
 MIN_SCORE = 88.0
@@ -20,7 +21,8 @@ _DIGITS = re.compile(r"[0-9]+")
 
 
 def normalise_key(key: str | None) -> str:
-    """The letters and digits of a key, without case, accents and punctuation, words divided by single spaces.
+    """The letters and digits of a key, without case, accents and punctuation, words divided by single spaces where
+    their script has them.
 
     Empty for keys that are longer than `value_text.MAX_CHARACTERS`.
     """
@@ -29,7 +31,7 @@ def normalise_key(key: str | None) -> str:
         character if character.isalnum() else "" if unicodedata.combining(character) else " "
         for character in decomposed
     )
-    return " ".join(letters.split())
+    return join_words(letters.split())
 
 
 class KeyMatcher:

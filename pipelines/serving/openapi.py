@@ -38,6 +38,8 @@ PAGE_EXAMPLE = {
     "word_confidences": [0.96, 0.95, 0.93, 0.97],
     "word_sources": ["ocr", "ocr", "ocr", "ocr"],
     "ocr_engine": "ppocr",
+    "ocr_language": "eng",
+    "missing_language": None,
     "rotation": 0,
     "skew": 0.0,
     "read_quality": 0.94,

@@ -42,6 +42,8 @@ def probe_page() -> Row:
         "word_confidences": [1.0] * len(words),
         "word_sources": ["ocr"] * len(words),
         "ocr_engine": "ppocr",
+        "ocr_language": "eng",
+        "missing_language": None,
         "rotation": 0,
         "skew": 0.0,
         "read_quality": 1.0,

@@ -109,6 +109,12 @@ class PageRow(BaseModel):
     ocr_engine: str | None = Field(
         description="What read the page where the text layer did not; null if nothing had to."
     )
+    ocr_language: str | None = Field(
+        description="The language in which OCR read the page, by Tesseract's names; null if its words do not tell."
+    )
+    missing_language: str | None = Field(
+        description="What the page is written in and the endpoint has no data of, by Tesseract's name; null if nothing."
+    )
     rotation: int | None = Field(description="Degrees clockwise that make the page upright: 0, 90, 180 or 270.")
     skew: float | None = Field(description="Further degrees clockwise that make its lines level.")
     read_quality: float | None = Field(

@@ -85,10 +85,18 @@ class Ocr:
         except RuntimeError as error:
             raise ProcessingError("ocr_failed", f"OCR failed: {error}") from error
         result |= merge_words(row, known, page.text)
-        result |= {"ocr_engine": page.text.engine or None, "rotation": page.rotation, "skew": page.skew}
+        result |= {
+            "ocr_engine": page.text.engine or None,
+            "ocr_language": page.text.language or None,
+            "missing_language": page.text.missing_language or None,
+            "rotation": page.rotation,
+            "skew": page.skew,
+        }
         boxes = [(x0 / 1000, y0 / 1000, x1 / 1000, y1 / 1000) for x0, y0, x1, y1 in result["boxes"]]
         unread = unread_after(np.asarray(image), result["words"], boxes)
         quality = read_quality(result["words"], boxes, result["word_confidences"], unread)
+        if page.text.missing_language and page.text.is_foreign and not row["words"]:
+            quality = 0.0  # what was read in the letters of another script are guesses, however sure
         seconds = {**row["seconds"], "ocr": time.perf_counter() - started}
         return result | {"read_quality": quality, "seconds": seconds}
 
@@ -124,7 +132,7 @@ def merge_words(row: Row, known: list[PixelBox], found: OcrResult) -> Row:
     boxes = [*known, *(found.boxes[index] for index in new)]
     confidences = [*row["word_confidences"], *(found.confidences[index] for index in new)]
     sources = [*row["word_sources"], *["ocr"] * len(new)]
-    order = list(reading_order(boxes)) if row["words"] and new else list(range(len(words)))
+    order = reading_order(boxes, words) if row["words"] and new else list(range(len(words)))
     exact = [*row["boxes"], *normalise_boxes([found.boxes[index] for index in new], row["width"], row["height"])]
     return {
         "text_source": "mixed" if row["words"] and new else row["text_source"] if row["words"] else _source(new),

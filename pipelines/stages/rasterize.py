@@ -93,6 +93,8 @@ def rasterize_page(document: Document, row: Row, options: RasterizeOptions) -> R
         "height": size.height,
         **_text_columns("none", [], []),
         "ocr_engine": None,
+        "ocr_language": None,
+        "missing_language": None,
         "rotation": 0,
         "skew": 0.0,
         "read_quality": None,

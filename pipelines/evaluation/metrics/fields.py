@@ -12,6 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from model.word_breaks import join_words
 from pipelines.evaluation.metrics.precision_recall import precision_recall
 from pipelines.schema import Row
 
@@ -67,7 +68,7 @@ def best_fields(entities: Iterable[Row], joined: frozenset[str]) -> dict[str, st
                 first -= 1
             while last + 1 < len(candidates) and _near(candidates[last], candidates[last + 1]):
                 last += 1
-        fields[key] = " ".join(entity["text"] for entity in candidates[first : last + 1])
+        fields[key] = join_words([entity["text"] for entity in candidates[first : last + 1]])
     return fields
 
 

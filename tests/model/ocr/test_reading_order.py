@@ -116,3 +116,49 @@ def test_the_order_of_the_input_does_not_matter(seed: int) -> None:
 
 def test_boxes_without_height_or_width_are_ordered_too() -> None:
     assert reading_order([(10, 20, 10, 20), (10, 10, 10, 10), (5, 10, 5, 10)]) == [2, 1, 0]
+
+
+def placed(*lines: str, right: float = 500, width: float = 40) -> tuple[list[str], list[Box]]:
+    """Words of lines that are given as they stand on the page, from left to right, and end at one right edge."""
+    words, boxes = [], []
+    for row, line in enumerate(lines):
+        parts = line.split()
+        for place, word in enumerate(reversed(parts)):
+            x1 = right - place * (width + 6)
+            words.append(word)
+            boxes.append((x1 - width, 30 + 20 * row, x1, 42 + 20 * row))
+    return words, boxes
+
+
+def read(words: list[str], boxes: list[Box]) -> list[str]:
+    mixed = shuffled(len(words))
+    order = reading_order([boxes[i] for i in mixed], [words[i] for i in mixed])
+    return [words[mixed[i]] for i in order]
+
+
+def test_hebrew_lines_are_read_from_right_to_left_with_the_numbers_in_them() -> None:
+    words, boxes = placed("כהן משה שם:", "אביב תל 12 הרצל רחוב כתובת:")
+    assert read(words, boxes) == ["שם:", "משה", "כהן", "כתובת:", "רחוב", "הרצל", "12", "תל", "אביב"]
+
+
+def test_latin_phrases_on_a_page_of_arabic_are_read_from_left_to_right() -> None:
+    words, boxes = placed("بناء رخصة على الحصول طلب", "الفرع ABC 365 Limited شركة")
+    assert read(words, boxes)[5:] == ["شركة", "ABC", "365", "Limited", "الفرع"]
+
+
+def test_arabic_phrases_on_a_latin_page_are_read_from_right_to_left() -> None:
+    words, boxes = placed("Name of the applicant محمد عبد please", "and the date of his birth")
+    assert read(words, boxes)[:7] == ["Name", "of", "the", "applicant", "عبد", "محمد", "please"]
+
+
+def test_columns_of_hebrew_begin_at_the_right() -> None:
+    left = [(box, "שמאל") for row in range(8) for box in line_of_words(50, 100 + 18 * row, 5)]
+    right = [(box, "ימין") for row in range(8) for box in line_of_words(370, 107 + 18 * row, 5)]
+    boxes, words = zip(*left, *right, strict=True)
+    order = reading_order(boxes, words)
+    assert [words[i] for i in order] == ["ימין"] * 40 + ["שמאל"] * 40
+
+
+def test_texts_of_latin_pages_change_nothing() -> None:
+    page = two_columns()
+    assert reading_order(page, ["Größe"] * len(page)) == reading_order(page)

@@ -67,3 +67,8 @@ def test_keys_are_compared_some_at_a_time(monkeypatch: pytest.MonkeyPatch) -> No
     together = KeyMatcher(keys).match(keys)
     monkeypatch.setattr(key_matching, "KEYS_AT_A_TIME", 3)
     assert KeyMatcher(keys).match(keys) == together == [{number: 100} for number in range(10)]
+
+
+def test_keys_without_spaces_are_the_same_with_them_and_with_a_wide_colon() -> None:
+    matcher = KeyMatcher(["氏名", "電話番号"])
+    assert matcher.match(["氏 名：", "電話 番号："]) == [{0: 100.0}, {1: 100.0}]

@@ -275,3 +275,24 @@ def test_hostile_values_take_no_more_than_milliseconds() -> None:
         for wanted in ("date", "amount", "phone", "email"):
             READER.read_as(wanted, value, None, UNKNOWN)
     assert time.monotonic() - started < 60
+
+
+@pytest.mark.parametrize(
+    ("value", "key", "kind", "normalized"),
+    [
+        ("2026年11月29日", "日期：", "date", "2026-11-29"),
+        ("２０２６年１１月２９日", "日付", "date", "2026-11-29"),
+        ("昭和60年4月12日", "生年月日", "date", "1985-04-12"),
+        ("令和元年5月1日", "日付", "date", "2019-05-01"),
+        ("2026년 11월 29일", "날짜", "date", "2026-11-29"),
+        ("2026年13月29日", "日期", "text", None),
+        ("31.12.2026", "Datum:", "date", "2026-12-31"),
+        ("１２３", "数量：", "number", "123"),
+        ("12,300円", "金額", "amount", "12300 JPY"),
+        ("12,300원", "금액:", "amount", "12300 KRW"),
+        ("12.300,50 €", "Betrag:", "amount", "12300.50 EUR"),
+    ],
+)
+def test_values_of_other_scripts_are_read(value: str, key: str, kind: str, normalized: str | None) -> None:
+    found = ValueReader().infer(value, key, Conventions())
+    assert (found.type, found.normalized) == (kind, normalized)

@@ -113,3 +113,19 @@ def test_failed_pages_keep_their_error_and_nothing_else() -> None:
     result = merge(row, MergeOptions("token-classification", LABELS))
     assert (result["status"], result["error_kind"], result["error"]) == ("failed", "timeout", "slow")
     assert result["words"] is None and result["labels"] is None and result["entities"] is None
+
+
+def test_a_page_whose_language_is_not_installed_needs_review_and_the_log_says_what_to_install(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    row = {**page([0], [[4, 0, 0]], ["Strasse"]), "read_quality": 0.9}
+    options = MergeOptions("token-classification", LABELS)
+    stage = Merge(options)
+    assert [page["needs_review"] for page in stage([{**row, "missing_language": "deu"}] * 2)] == [True, True]
+    assert caplog.text.count("apt-get install tesseract-ocr-deu") == 1
+    assert merge({**row, "missing_language": None}, options)["needs_review"] is False
+
+
+def test_words_of_scripts_without_spaces_are_joined_without_them() -> None:
+    row = page([0, 1], [[0, 3, 0], [0, 0, 3]], ["山田", "太郎"])
+    assert merge(row, MergeOptions("token-classification", LABELS))["entities"][0]["text"] == "山田太郎"

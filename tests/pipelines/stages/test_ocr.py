@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from model.ocr.engine import OcrOptions, OcrResult, OcrUnavailableError
+from model.ocr.tessdata import find_tessdata
 from pipelines.stages.ocr import Ocr, merge_words
+from tests.drawn_languages import drawn_page
 
 LINES = ["Applicant surname", "Postal code", "Boat name", "Insurance company", "Date of application"]
 
@@ -135,3 +138,16 @@ def test_a_page_that_takes_too_long_fails_alone() -> None:
     stage.reader.close()
     assert (slow["status"], slow["error_kind"]) == ("failed", "timeout")
     assert passed["status"] == "ok"
+
+
+def test_a_page_whose_language_is_not_installed_is_not_read_well(tmp_path: Path) -> None:
+    for name in ("eng", "osd"):
+        source = find_tessdata(name) / f"{name}.traineddata"
+        (tmp_path / source.name).symlink_to(source)
+    stage = Ocr(OcrOptions(engine="tesserocr", language="auto", tessdata=str(tmp_path)))
+    greek, english = stage([row(drawn_page("ell")), row(drawn_page("eng"))])
+    stage.reader.close()
+    assert (greek["status"], greek["ocr_language"], greek["missing_language"]) == ("ok", None, "ell")
+    assert greek["read_quality"] == 0 and greek["words"]
+    assert (english["ocr_language"], english["missing_language"]) == ("eng", None)
+    assert english["read_quality"] > 0.8
