@@ -1,6 +1,5 @@
 """Annotated characters become words with the boxes around them; words of spaced scripts stay as annotated."""
 
-
 from __future__ import annotations
 
 from pipelines.datasets.character_words import put_together

@@ -1,6 +1,5 @@
 """XFUND's forms in several languages, zipped as published or unzipped, whatever the annotations are like."""
 
-
 from __future__ import annotations
 
 import io

@@ -1,6 +1,5 @@
 """What is written in XFUND's format is read back the same, in scripts with spaces and without."""
 
-
 from __future__ import annotations
 
 import io
