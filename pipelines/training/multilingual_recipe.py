@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from model.checkpoint_source import BUNDLED_FORMS
+from model.checkpoint_source import BUNDLED_FORMS, checkpoint_fingerprint, resolve_checkpoint
 from model.preprocessing.tokenizer_files import SENTENCEPIECE_FILE
 from pipelines.datasets.xfund import form_language
 from pipelines.evaluation.corpus import check_scores, read_split
@@ -97,12 +97,17 @@ def train_multilingual_models(options: MultilingualOptions) -> dict[str, Any]:
     drawn = output / f"forms-{options.forms}-{options.test_forms}-{options.seed}"
     drawn.mkdir(parents=True, exist_ok=True)
     write_language_forms(drawn, options.languages, options.forms, options.test_forms, options.seed)
-    vocabulary = drawn / f"{options.vocabulary_size}-{SENTENCEPIECE_FILE}"
+    languages = ",".join(options.languages)
+    made_of = "-".join(map(str, (*options.languages, options.forms, options.vocabulary_size, options.seed)))
+    vocabulary = output / f"{made_of}-{SENTENCEPIECE_FILE}"
     if not vocabulary.exists():
-        train_vocabulary(page_texts(drawn, "train+dev"), options.vocabulary_size, vocabulary)
+        train_vocabulary(page_texts(drawn, "train+dev", languages), options.vocabulary_size, vocabulary)
+    model = checkpoint_fingerprint(resolve_checkpoint(options.model))[:8]
     results: dict[str, Any] = {"unseen_words": _unseen_words(drawn, options.languages), "starts": {}}
     for start in options.starts:
-        folder = write_start(output / f"start-{start}", start, options.model, vocabulary, options.seed)
+        folder = write_start(
+            output / f"start-{start}-{model}-{made_of}", start, options.model, vocabulary, options.seed
+        )
         step = step_options(
             output / f"run-{start}",
             choose_init(str(folder), None, None),
@@ -116,7 +121,7 @@ def train_multilingual_models(options: MultilingualOptions) -> dict[str, Any]:
             seed=options.seed,
         )
         trained = run_step(
-            replace(step, language="all", threads=options.threads, cache=str(output / "examples"))
+            replace(step, language=languages, threads=options.threads, cache=str(output / "examples"))
         ).source
         figures = _figures_by_language(drawn, options.languages, trained)
         results["starts"][start] = {"model": trained, "by_language": figures}
