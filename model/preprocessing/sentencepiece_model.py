@@ -42,11 +42,10 @@ class Normalization:
     removes_spaces: bool = True
 
     def specification(self) -> bytes:
-        """These rules as SentencePiece reads them, for a text that stays without prefix and with its spaces."""
+        """These rules as SentencePiece reads them, for a text that stays without prefix; its spaces become `SPACE`."""
         return schema.NormalizerSpec(
             precompiled_charsmap=self.charsmap,
             add_dummy_prefix=False,
-            escape_whitespaces=False,
             remove_extra_whitespaces=self.removes_spaces,
         ).SerializeToString()
 
@@ -60,11 +59,14 @@ class SentencePieceModel:
             their ids; the special tokens of `FAIRSEQ_TOKENS` first. The mask is last, or absent.
         normalization: what is done to a text before it is cut into pieces.
         content: the bytes of the file; None if the vocabulary does not come from one.
+        control_symbols: pieces besides the special tokens that stand for no text, so that a word which spells one is
+            cut into others.
     """
 
     pieces: tuple[tuple[str, float], ...]
     normalization: Normalization
     content: bytes | None = None
+    control_symbols: tuple[str, ...] = ()
 
 
 def read_sentencepiece_model(path: str | os.PathLike[str]) -> SentencePieceModel:
@@ -84,14 +86,18 @@ def read_sentencepiece_model(path: str | os.PathLike[str]) -> SentencePieceModel
     except DecodeError as error:
         raise ValueError(f"{os.fspath(path)} is damaged or not a SentencePiece model: copy it again") from error
     if reason := _unsupported(stored):
-        raise ValueError(f"{os.fspath(path)} is not a vocabulary like XLM-RoBERTa's: {reason}")
+        raise ValueError(
+            f"{os.fspath(path)} is not a vocabulary like XLM-RoBERTa's: {reason}. Put the file of the model here, "
+            "or of the text model that it began with"
+        )
     special = [(token, 0.0) for token in FAIRSEQ_TOKENS]
-    words = [(piece.piece, piece.score) for piece in stored.pieces[len(FIRST_PIECES) :]]
+    words = stored.pieces[len(FIRST_PIECES) :]
     rules = stored.normalizer_spec
     return SentencePieceModel(
-        pieces=(*special, *words),
+        pieces=(*special, *((piece.piece, piece.score) for piece in words)),
         normalization=Normalization(rules.precompiled_charsmap, rules.add_dummy_prefix, rules.remove_extra_whitespaces),
         content=content,
+        control_symbols=tuple(piece.piece for piece in words if piece.type == schema.ModelProto.SentencePiece.CONTROL),
     )
 
 
@@ -117,6 +123,6 @@ def _unsupported(stored: Any) -> str | None:
     if stored.trainer_spec.treat_whitespace_as_suffix:
         return "it puts spaces after words"
     for piece in stored.pieces:
-        if piece.type in (kinds.USER_DEFINED, kinds.BYTE):
+        if piece.type in (kinds.USER_DEFINED, kinds.BYTE, kinds.UNUSED):
             return f"the piece {piece.piece!r} is of the kind {kinds.Type.Name(piece.type)}"
     return None

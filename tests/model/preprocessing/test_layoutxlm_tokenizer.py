@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sentencepiece import SentencePieceProcessor
 from tokenizers import Tokenizer
 
 from model import LayoutLMv2Tokenizer, LayoutXLMTokenizer, LayoutXLMTokenizerFast
 from tests.model.preprocessing.small_sentencepiece import (
     TOKENS,
     model_message,
+    schema,
     small_layoutxlm_tokenizer,
     write_model_file,
 )
@@ -146,6 +148,29 @@ def test_special_tokens_in_a_word_are_kept_or_split(tmp_path: Path) -> None:
     assert tokenizer.mask_token_id not in tokens_of(tokenizer, "a<mask>")
     assert tokenizer.cls_token_id not in tokens_of(pickle.loads(pickle.dumps(tokenizer)), "<s>")
     assert tokenizer.tokenize("Größe") == ["▁Größe"]
+
+
+def test_wide_letters_spell_no_special_token_of_a_tokenizer_json(tokenizer: LayoutXLMTokenizer, tmp_path: Path) -> None:
+    tokenizer.save_pretrained(tmp_path)
+    (tmp_path / "sentencepiece.bpe.model").unlink()
+    read = LayoutXLMTokenizer.from_pretrained(tmp_path)
+    for name in ("mask", "pad", "s"):
+        assert read.tokenize(f"\uff1c{name}\uff1e") == tokenizer.tokenize(f"\uff1c{name}\uff1e")
+        assert read.convert_tokens_to_ids(f"<{name}>") not in tokens_of(read, f"\uff1c{name}\uff1e")
+
+
+@pytest.mark.parametrize("stored", ["model file", "tokenizer.json beside it"])
+def test_a_word_that_spells_a_control_symbol_is_cut_into_other_pieces(tmp_path: Path, stored: str) -> None:
+    message = model_message()
+    symbol = next(piece for piece in message.pieces if piece.piece == "Rechnung")
+    symbol.type = schema.ModelProto.SentencePiece.CONTROL
+    tokenizer = LayoutXLMTokenizer(write_model_file(tmp_path, message))
+    if stored != "model file":
+        tokenizer.save_pretrained(tmp_path)
+        tokenizer = LayoutXLMTokenizer.from_pretrained(tmp_path)
+    theirs = SentencePieceProcessor(model_proto=message.SerializeToString()).encode("dieRechnung")
+    assert tokens_of(tokenizer, "dieRechnung") == [index + 1 if index else 3 for index in theirs]
+    assert "Rechnung" not in tokenizer.tokenize("dieRechnung")
 
 
 def test_a_word_of_a_hundred_thousand_characters_is_cut_into_pieces(tokenizer: LayoutXLMTokenizer) -> None:

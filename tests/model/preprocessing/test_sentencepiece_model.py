@@ -72,6 +72,10 @@ def fixed_piece(message: Any) -> None:
     message.pieces[9].type = schema.ModelProto.SentencePiece.USER_DEFINED
 
 
+def unused_piece(message: Any) -> None:
+    message.pieces[9].type = schema.ModelProto.SentencePiece.UNUSED
+
+
 def spaces_after_words(message: Any) -> None:
     message.trainer_spec.treat_whitespace_as_suffix = True
 
@@ -84,11 +88,12 @@ def spaces_after_words(message: Any) -> None:
         (other_first_pieces, "its first pieces are <s>, </s>, ▁, not <unk>, <s>, </s>"),
         (byte_pairs, "its pieces are of the kind BPE, not UNIGRAM"),
         (fixed_piece, "is of the kind USER_DEFINED"),
+        (unused_piece, "is of the kind UNUSED"),
         (spaces_after_words, "it puts spaces after words"),
     ],
 )
 def test_a_vocabulary_of_another_kind_is_refused(tmp_path: Path, change: Callable[[Any], None], reason: str) -> None:
     message = model_message()
     change(message)
-    with pytest.raises(ValueError, match=f"is not a vocabulary like XLM-RoBERTa's: .*{reason}"):
+    with pytest.raises(ValueError, match=f"is not a vocabulary like XLM-RoBERTa's: .*{reason}.*Put the file"):
         read_sentencepiece_model(write_model_file(tmp_path, message))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sentencepiece import SentencePieceProcessor
+from sentencepiece import SentencePieceNormalizer, SentencePieceProcessor
 from tokenizers import Encoding, Tokenizer
 
 from model.preprocessing.sentencepiece_cuts import cutting_model
@@ -27,7 +29,9 @@ class Cutter:
     def __init__(self, vocabulary: SentencePieceModel) -> None:
         self._rust = unigram_tokenizer(vocabulary, "<unk>")
         special = ["<s>", "</s>", "<pad>", "<unk>"]
-        use_sentencepiece_parts(self._rust, vocabulary.normalization, cutting_model(vocabulary, "<unk>"), special)
+        use_sentencepiece_parts(
+            self._rust, vocabulary.normalization, cutting_model(vocabulary, "<unk>", special), special
+        )
 
     def cut(self, *words: str) -> Encoding:
         return self._rust.encode(list(words), is_pretokenized=True)
@@ -83,6 +87,20 @@ def test_pieces_without_a_file_are_cut_alike(cutter: Cutter, vocabulary: Sentenc
     other = Cutter(SentencePieceModel(vocabulary.pieces, vocabulary.normalization))
     for word in ("0" * 50, "<unk><s><unk>", "10101.00", "番号番号番"):
         assert other.cut(word).tokens == cutter.cut(word).tokens
+
+
+@pytest.mark.parametrize("rule", ["identity", "nfkc_cf"])
+@pytest.mark.parametrize("word", ["▁", "a▁", "a ▁ ", "▁▁a▁b", "ẞ\u2003▁"])
+def test_other_rules_of_normalisation_than_xlm_robertas_are_those_of_sentencepiece(
+    tmp_path: Path, rule: str, word: str
+) -> None:
+    # Their rules keep "▁", which SentencePiece then takes for a space.
+    message = model_message()
+    message.normalizer_spec.ParseFromString(SentencePieceNormalizer(rule_name=rule).serialized_normalizer_spec())
+    message.normalizer_spec.add_dummy_prefix = message.normalizer_spec.remove_extra_whitespaces = True
+    cutter = Cutter(read_sentencepiece_model(write_model_file(tmp_path, message)))
+    theirs = SentencePieceProcessor(model_proto=message.SerializeToString()).encode(word)
+    assert cutter.cut(word).ids == [index + 1 if index else 3 for index in theirs]
 
 
 @settings(max_examples=100, deadline=None)
