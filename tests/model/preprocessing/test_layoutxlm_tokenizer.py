@@ -278,7 +278,7 @@ def test_threads_can_share_a_tokenizer_while_it_is_copied(tokenizer: LayoutXLMTo
     found: list[bool] = []
 
     def work() -> None:
-        for _ in range(20):
+        for _ in range(8):
             found.append(tokenizer(WORDS, boxes=BOXES)["input_ids"] == expected)
             pickle.dumps(tokenizer)
 
@@ -287,7 +287,7 @@ def test_threads_can_share_a_tokenizer_while_it_is_copied(tokenizer: LayoutXLMTo
         thread.start()
     for thread in threads:
         thread.join()
-    assert found == [True] * 60
+    assert found == [True] * 24
 
 
 def test_what_is_missing_or_of_another_kind_is_refused(tmp_path: Path) -> None:
@@ -300,6 +300,23 @@ def test_what_is_missing_or_of_another_kind_is_refused(tmp_path: Path) -> None:
     LayoutLMv2Tokenizer({"[UNK]": 0, "[CLS]": 1, "[SEP]": 2}).save_pretrained(tmp_path)
     with pytest.raises(ValueError, match="is a WordPiece tokenizer; LayoutXLMTokenizer uses Unigram"):
         LayoutXLMTokenizer.from_pretrained(tmp_path)
-    (tmp_path / "tokenizer.json").write_text(json.dumps({"model": {"type": "Unigram", "vocab": {"a": 0}}}))
-    with pytest.raises(ValueError, match="a list of pieces with scores"):
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"model": None}, "its model is no object"),
+        ({"model": {"type": "Unigram", "vocab": {"a": 0}}}, "a list of pieces with scores"),
+        ({"model": {"type": "Unigram", "vocab": [["a", "b"]]}}, "a list of pieces with scores"),
+        ({"model": {"type": "Unigram", "vocab": [["a", float("nan")]]}}, "a list of pieces with scores"),
+        ({"normalizer": {"type": "Precompiled", "precompiled_charsmap": "!!!"}}, "base64"),
+        ({"normalizer": {"type": "Precompiled", "precompiled_charsmap": "AAAA"}}, "rules of normalisation"),
+    ],
+)
+def test_a_damaged_tokenizer_json_is_refused(
+    tokenizer: LayoutXLMTokenizer, tmp_path: Path, change: dict[str, Any], reason: str
+) -> None:
+    content = {**json.loads(tokenizer.to_json()), **change}
+    (tmp_path / "tokenizer.json").write_text(json.dumps(content), encoding="utf-8")
+    with pytest.raises(ValueError, match=rf"tokenizer\.json is damaged: .*{reason}.*copy the checkpoint again"):
         LayoutXLMTokenizer.from_pretrained(tmp_path)

@@ -59,7 +59,7 @@ def expected_ids(word: str) -> list[int]:
     return [index + 1 if index else 3 for index in SENTENCEPIECE.encode(word)]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(WORDS)
 def test_any_word_has_the_ids_of_sentencepiece(cutter: Cutter, word: str) -> None:
     assert cutter.normalized_with_prefix(word) == SENTENCEPIECE.normalize(word)
@@ -70,7 +70,7 @@ REPEATED = st.tuples(st.sampled_from(["0", "00", ".", "10", "-", "番号", "nn",
 NUMBERS = st.text("0123456789.", max_size=30)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.one_of(NUMBERS, st.lists(REPEATED, max_size=4).map(lambda parts: "".join(one * n for one, n in parts))))
 def test_of_equally_probable_cuts_that_of_sentencepiece_is_taken(cutter: Cutter, word: str) -> None:
     encoding = cutter.cut(word)
@@ -103,7 +103,7 @@ def test_other_rules_of_normalisation_than_xlm_robertas_are_those_of_sentencepie
     assert cutter.cut(word).ids == [index + 1 if index else 3 for index in theirs]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(WORDS)
 def test_tokens_cover_the_characters_of_the_word_in_order(cutter: Cutter, word: str) -> None:
     spans = cutter.cut(word).offsets
