@@ -65,6 +65,15 @@ def test_values_have_no_blanks_quotation_marks_or_spaces_left_over(code: str) ->
         assert not re.search(r'[{}|"]', whole(language.expand(rng, language.captions[name][0]))), name
 
 
+@pytest.mark.parametrize("code", ["es", "fr", "it", "pt"])
+def test_a_subject_within_a_sentence_begins_with_a_small_letter(code: str) -> None:
+    values, rng = form_language(code).values, random.Random(6)
+    subjects = {values["what"](rng) for _ in range(100)}
+    sentences = [values["one sentence"](rng) for _ in range(400)]
+    assert any(sentence.startswith(tuple(subjects)) for sentence in sentences)
+    assert not any(f", {subject} " in sentence for sentence in sentences for subject in subjects)
+
+
 def whole(text: str) -> str:
     return "".join(pieces(text))
 
