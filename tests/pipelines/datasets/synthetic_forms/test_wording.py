@@ -58,7 +58,7 @@ def test_numeric_kinds_are_numbers() -> None:
 def test_values_have_no_blanks_quotation_marks_or_spaces_left_over(code: str) -> None:
     language, rng = form_language(code), random.Random(5)
     for kind in language.values:
-        for _ in range(20):
+        for _ in range(10):
             text = language.values[kind](rng)
             assert text and text == text.strip() and not re.search(r'[{}|"]|  ', text), (kind, text)
     for name in language.captions:
