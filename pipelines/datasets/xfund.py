@@ -218,7 +218,8 @@ def _block_words(block: Any, repairs: BoxRepairs) -> list[PixelWord]:
     Raises:
         ValueError: the words are not as they should be.
     """
-    text = block.get("text") if isinstance(block, dict) and isinstance(block.get("text"), str) else ""
+    text = block.get("text") if isinstance(block, dict) else None
+    text = text if isinstance(text, str) else ""
     words = require_field(block, "words", list)
     if text.strip() and not words:
         raise ValueError(f"the block of the text {shortened(text)} has no words with boxes")
