@@ -36,7 +36,7 @@ def write_language_forms(folder: Path, languages: Sequence[str], forms: int, tes
             logger.info("%d forms drawn: %s, %s", count, language, split)
 
 
-def page_texts(folder: Path, split: str, language: str = "all") -> Iterator[str]:
+def page_texts(folder: Path, split: str, language: str) -> Iterator[str]:
     """The words of each page with spaces between them, also where the script has none."""
     for page in read_pages(folder, split, language):
         yield " ".join(page.words or ())

@@ -14,9 +14,9 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from model.checkpoint_source import BUNDLED_FORMS
+from model.checkpoint_source import BUNDLED_FORMS, checkpoint_fingerprint, resolve_checkpoint
 from model.preprocessing.tokenizer_files import SENTENCEPIECE_FILE
 from pipelines.datasets.xfund import form_language
 from pipelines.evaluation.corpus import check_scores, read_split
@@ -42,7 +42,6 @@ logger = logging.getLogger(__name__)
 RESULTS = "results.json"
 
 TRAINING = TrainingOptions(
-    dtype="bfloat16",
     checkpoint_every=100,
     optimizer=OptimizerOptions(learning_rate=5e-4, new_parts_learning_rate=1e-3, average_weights=0.99),
     augment=replace(MOVED, mask_words=0.15),
@@ -65,6 +64,7 @@ class MultilingualOptions:
         steps: updates of the weights.
         batch_size: windows of one update.
         workers: processes that train together.
+        dtype: of the arithmetic; bfloat16 is faster where the CPU or GPU has it, and much slower where not.
         threads: of PyTorch in each worker; None shares a machine's cores.
         seed: of everything that is drawn at random.
     """
@@ -79,6 +79,7 @@ class MultilingualOptions:
     steps: int = 2000
     batch_size: int = 8
     workers: int = 1
+    dtype: Literal["float32", "bfloat16"] = "float32"
     threads: int | None = None
     seed: int = 0
 
@@ -96,16 +97,21 @@ def train_multilingual_models(options: MultilingualOptions) -> dict[str, Any]:
     drawn = output / f"forms-{options.forms}-{options.test_forms}-{options.seed}"
     drawn.mkdir(parents=True, exist_ok=True)
     write_language_forms(drawn, options.languages, options.forms, options.test_forms, options.seed)
-    vocabulary = drawn / f"{options.vocabulary_size}-{SENTENCEPIECE_FILE}"
+    languages = ",".join(options.languages)
+    made_of = "-".join(map(str, (*options.languages, options.forms, options.vocabulary_size, options.seed)))
+    vocabulary = output / f"{made_of}-{SENTENCEPIECE_FILE}"
     if not vocabulary.exists():
-        train_vocabulary(page_texts(drawn, "train+dev"), options.vocabulary_size, vocabulary)
+        train_vocabulary(page_texts(drawn, "train+dev", languages), options.vocabulary_size, vocabulary)
+    model = checkpoint_fingerprint(resolve_checkpoint(options.model))[:8]
     results: dict[str, Any] = {"unseen_words": _unseen_words(drawn, options.languages), "starts": {}}
     for start in options.starts:
-        folder = write_start(output / f"start-{start}", start, options.model, vocabulary, options.seed)
+        folder = write_start(
+            output / f"start-{start}-{model}-{made_of}", start, options.model, vocabulary, options.seed
+        )
         step = step_options(
             output / f"run-{start}",
             choose_init(str(folder), None, None),
-            TRAINING,
+            replace(TRAINING, dtype=options.dtype),
             "xfund",
             str(drawn),
             options.steps,
@@ -115,7 +121,7 @@ def train_multilingual_models(options: MultilingualOptions) -> dict[str, Any]:
             seed=options.seed,
         )
         trained = run_step(
-            replace(step, language="all", threads=options.threads, cache=str(output / "examples"))
+            replace(step, language=languages, threads=options.threads, cache=str(output / "examples"))
         ).source
         figures = _figures_by_language(drawn, options.languages, trained)
         results["starts"][start] = {"model": trained, "by_language": figures}

@@ -1,6 +1,6 @@
 """A pre-training run: open the output, index the pages, train on Ray's workers, keep the last model.
 
-OUTPUT/pretrain.json   options, status and result      OUTPUT/checkpoints/   the last three
+OUTPUT/pretrain.json   options, status and result      OUTPUT/checkpoints/   the last two
 OUTPUT/metrics.jsonl   losses and held-out figures     OUTPUT/model/         the last, for --model of jobs.finetune
 OUTPUT/curve.png       the same, drawn
 """

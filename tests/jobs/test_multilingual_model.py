@@ -49,7 +49,7 @@ def test_forms_are_drawn_once_and_are_others_to_learn_and_to_measure_on(tmp_path
         for split in ("train", "dev", "val")
     }
     assert list(sizes.values()) == [4, 1, 2, 4, 1, 2]
-    texts = [*page_texts(tmp_path, "train+dev"), *page_texts(tmp_path, "val")]
+    texts = [*page_texts(tmp_path, "train+dev", "all"), *page_texts(tmp_path, "val", "all")]
     assert len(set(texts)) == len(texts) == 14
 
 

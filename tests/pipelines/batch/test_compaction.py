@@ -31,14 +31,14 @@ def own(output: Path, run_id: str = RUN) -> None:
     Storage().write(str(output / "run.json"), json.dumps({"run_id": run_id}).encode())
 
 
-def compactor(output: Path, owner: str = RUN, **options: Any) -> Compactor:
-    return Compactor(owner, SCHEMA, {"stride": 1}, partial(compact, Storage(), str(output)), **options)
+def compactor(output: Path, owner: str = RUN, schema: pa.Schema = SCHEMA, **options: Any) -> Compactor:
+    return Compactor(owner, schema, {"stride": 1}, partial(compact, Storage(), str(output)), **options)
 
 
-def compact_all(output: Path, owner: str) -> list[Path]:
+def compact_all(output: Path, owner: str, schema: pa.Schema = SCHEMA) -> list[Path]:
     """Compact all blocks of an output; returns the compacted files."""
     own(output, owner)
-    with compactor(output, owner) as each:
+    with compactor(output, owner, schema) as each:
         for written in list(read_written(Storage(), str(output))):
             each.add(written)
         each.finish()
@@ -216,13 +216,18 @@ def test_blocks_of_an_earlier_version_get_the_columns_that_they_lack(tmp_path: P
         compact_all(tmp_path, LATER_RUN)
 
 
-def test_a_large_file_has_row_groups_that_a_reader_can_hold(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("keep_pictures", "sizes"), [(False, [1000, 1000, 500]), (True, 10 * [250])], ids=["words alone", "with pictures"]
+)
+def test_a_large_file_has_row_groups_that_a_reader_can_hold(
+    keep_pictures: bool, sizes: list[int], tmp_path: Path
+) -> None:
     write_rows(tmp_path, "documents", 1, [document_row("a", 2500)])
     for start in range(0, 2500, 500):
         write_rows(tmp_path, "pages", 1, [page_row("a", index) for index in range(start, start + 500)])
-    [compacted] = compact_all(tmp_path, RUN)
+    [compacted] = compact_all(tmp_path, RUN, page_schema("token-classification", keep_pictures))
     metadata = pq.read_metadata(compacted)
-    assert [metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)] == [1000, 1000, 500]
+    assert [metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)] == sizes
 
 
 @pytest.mark.xdist_group("ray")

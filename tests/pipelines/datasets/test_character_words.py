@@ -1,7 +1,5 @@
 """Annotated characters become words with the boxes around them; words of spaced scripts stay as annotated."""
 
-# ruff: noqa: RUF001
-
 from __future__ import annotations
 
 from pipelines.datasets.character_words import put_together

@@ -1,7 +1,5 @@
 """XFUND's forms in several languages, zipped as published or unzipped, whatever the annotations are like."""
 
-# ruff: noqa: RUF001
-
 from __future__ import annotations
 
 import io

@@ -1,7 +1,5 @@
 """What is written in XFUND's format is read back the same, in scripts with spaces and without."""
 
-# ruff: noqa: RUF001
-
 from __future__ import annotations
 
 import io

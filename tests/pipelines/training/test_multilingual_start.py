@@ -1,7 +1,5 @@
 """A vocabulary is trained on forms of several languages, and a model starts with it from English or from nothing."""
 
-# ruff: noqa: RUF001
-
 from __future__ import annotations
 
 from pathlib import Path
