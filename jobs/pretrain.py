@@ -54,7 +54,7 @@ class Options:
     covered_lines: float = PretrainingShares.covered_lines
     """Share of the lines, 0 to 1, that are covered in the picture."""
     replaced_pictures: float = PretrainingShares.replaced_pictures
-    """Share of the pages, 0 to 1, that get the picture of another page."""
+    """Share of the pages, 0 to 1, that get the picture of a page of another document."""
     dropped_pictures: float = PretrainingShares.dropped_pictures
     """Share of the pages, 0 to 1, that get no picture."""
     held_out_fraction: float = 0.02

@@ -144,7 +144,9 @@ def index_pages(storage: Storage, data: Sequence[str], held_out_fraction: float)
         failed += found.failed
     groups = list(_row_groups(storage, files, damaged))
     threshold = _threshold([file.documents[file.counts] for file in files], held_out_fraction)
-    parts = [(uri, group, np.flatnonzero(counts), documents) for uri, group, counts, documents in groups]
+    parts = [
+        (uri, group, np.flatnonzero(counts).astype(np.int32), documents) for uri, group, counts, documents in groups
+    ]
     training = _index([(uri, group, rows[documents[rows] >= threshold]) for uri, group, rows, documents in parts])
     held_out = _index([(uri, group, rows[documents[rows] < threshold]) for uri, group, rows, documents in parts])
     if not len(training):
@@ -233,7 +235,7 @@ def _row_groups(
             yield file.uri, number, file.counts[start:end], file.documents[start:end]
 
 
-def _index(groups: Sequence[tuple[str, int, npt.NDArray[np.int64]]]) -> PageIndex:
+def _index(groups: Sequence[tuple[str, int, npt.NDArray[np.int32]]]) -> PageIndex:
     groups = [group for group in groups if len(group[2])]
     files = list(dict.fromkeys(uri for uri, _, _ in groups))
     positions = {uri: position for position, uri in enumerate(files)}
@@ -243,7 +245,7 @@ def _index(groups: Sequence[tuple[str, int, npt.NDArray[np.int64]]]) -> PageInde
         np.array([positions[uri] for uri, _, _ in groups], dtype=np.int32),
         np.array([number for _, number, _ in groups], dtype=np.int32),
         _starts([len(each) for each in rows]),
-        np.concatenate([np.empty(0, np.int64), *rows]).astype(np.int32),
+        np.concatenate([np.empty(0, np.int32), *rows]),
     )
 
 
