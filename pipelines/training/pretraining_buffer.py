@@ -88,7 +88,7 @@ class BufferedPages:
         Where the buffer has no other document with a picture, it is that of another page; None if there is none either.
         """
         others = len(self) - 1
-        first = int(random.integers(max(1, others)))
+        first = int(random.random() * others)  # one draw, so that the masks do not depend on the buffer's size
         drawn = [(position + 1 + (first + step) % others) % len(self) for step in range(others)]
         own = self._documents[position]
         for other in sorted(drawn, key=lambda other: self._documents[other] == own):
@@ -118,7 +118,7 @@ def _read(storage: Storage, uri: str, row_group: int) -> pa.Table | DamagedFileE
         if error.kind != "not_found":
             raise
         message = (
-            f"{uri} is gone since training began: restore it, and the same command goes on. If jobs.extract has replaced "
-            "it, these pages are learned from the start, with --overwrite or into a new --output"
+            f"{uri} is gone since training began: restore it, and the same command goes on. If jobs.extract has "
+            "replaced it, these pages are learned from the start, with --overwrite or into a new --output"
         )
         raise ProcessingError("not_found", message) from error

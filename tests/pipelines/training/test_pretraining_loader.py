@@ -185,7 +185,7 @@ def test_a_file_that_is_gone_ends_the_run_with_the_way_out(tmp_path: Path, token
     (file,) = write_kept_pages(str(tmp_path), rows_with([{}, {}]))
     plan = plan_of(str(tmp_path), 2, 2)
     Path(file).unlink()
-    with pytest.raises(ProcessingError, match="gone since training began: restore it.*--overwrite"):
+    with pytest.raises(ProcessingError, match=r"gone since training began: restore it.*--overwrite"):
         load(plan, LoaderOptions(tokenizer), 0, 1)
 
 
