@@ -135,6 +135,8 @@ class Options:
             self.dropped_pictures,
         )
         data, output = tuple(normalise_uri(uri) for uri in self.data), normalise_uri(self.output)
+        if len({uri.rstrip("/") for uri in data}) < len(data):
+            raise ValueError("--data names an output twice; its pages would count twice")
         start = choose_init(self.model, self.init_text, self.config)
         tokenizer = init_tokenizer(start, pretraining_config(start))
         if not 0 <= self.stride < tokenizer.model_max_length // 2:

@@ -232,6 +232,7 @@ def test_pages_of_jobs_extract_are_learned_from_an_earlier_pre_training_on(
 @pytest.mark.parametrize(
     ("values", "message"),
     [
+        ({"data": ("kept", "kept/")}, "--data names an output twice"),
         ({"epochs": 2}, "--epochs and --steps both"),
         ({"workers": 3}, "3 workers cannot share evenly"),
         ({"masked_tokens": 1.5}, "masked_tokens is 1.5"),
