@@ -253,6 +253,8 @@ def match_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> MatchedWei
 
 
 def _current_name(name: str) -> str:
+    if name.startswith("layoutxlm."):  # the same network under its sibling's name
+        name = name.replace("layoutxlm.", "layoutlmv2.", 1)
     for old, new in (("LayerNorm.gamma", "LayerNorm.weight"), ("LayerNorm.beta", "LayerNorm.bias")):
         if name.endswith(old):
             return name.removesuffix(old) + new

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from tokenizers import AddedToken, Tokenizer
 from model.preprocessing.layout_tokenizer import LayoutTokenizer
 from model.preprocessing.sentencepiece_cuts import cutting_model
 from model.preprocessing.sentencepiece_model import (
+    FAIRSEQ_TOKENS,
     SentencePieceModel,
     default_normalization,
     read_sentencepiece_model,
@@ -105,14 +107,11 @@ class LayoutXLMTokenizer(LayoutTokenizer):
         vocabulary = _vocabulary(vocab_file if vocab is None else vocab, tokenizer_file)
         if mask_token is not None and str(mask_token) not in (piece for piece, _ in vocabulary.pieces):
             # The mask is the last token of the vocabulary, and takes in the space before it, as words do.
-            vocabulary = SentencePieceModel(
-                (*vocabulary.pieces, (str(mask_token), 0.0)), vocabulary.normalization, vocabulary.content
-            )
+            vocabulary = replace(vocabulary, pieces=(*vocabulary.pieces, (str(mask_token), 0.0)))
         if isinstance(mask_token, str):
             mask_token = AddedToken(mask_token, lstrip=True, special=True, normalized=False)
         self._normalization = vocabulary.normalization
         self._model_file = vocabulary.content
-        self._cutting_model = cutting_model(vocabulary, str(unk_token))
         super().__init__(
             unigram_tokenizer(vocabulary, str(unk_token)),
             {
@@ -140,7 +139,8 @@ class LayoutXLMTokenizer(LayoutTokenizer):
             model_input_names=model_input_names,
             name_or_path=name_or_path,
         )
-        self._special_pieces = self.all_special_tokens
+        self._special_pieces = [*FAIRSEQ_TOKENS, *self.all_special_tokens, *vocabulary.control_symbols]
+        self._cutting_model = cutting_model(vocabulary, str(unk_token), self._special_pieces)
         self._use_sentencepiece_parts()
 
     def _use_sentencepiece_parts(self) -> None:
@@ -165,7 +165,7 @@ class LayoutXLMTokenizer(LayoutTokenizer):
             stored = read_sentencepiece_model(files.vocabulary)
             names = [piece for piece, _ in vocabulary.pieces[: len(stored.pieces)]]
             if names == [piece for piece, _ in stored.pieces]:
-                vocabulary = SentencePieceModel(vocabulary.pieces, stored.normalization, stored.content)
+                vocabulary = replace(stored, pieces=vocabulary.pieces)
         return {"vocab": vocabulary}
 
     def _serialized(self) -> str:

@@ -8,12 +8,12 @@ with 64. And where a word spells a special token, "<s>" in wide letters for exam
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sentencepiece import SentencePieceProcessor
 from tokenizers import NormalizedString, PreTokenizedString
 
-from model.preprocessing.sentencepiece_model import FAIRSEQ_TOKENS, SentencePieceModel, schema
+from model.preprocessing.sentencepiece_model import SentencePieceModel, schema
 
 LONGEST_WORD = 1000
 """Characters of a word beyond which it may repeat itself. A window of the model has 512 tokens."""
@@ -31,7 +31,7 @@ class SentencePieceCuts:
 
     def __init__(self, model: bytes, special_tokens: Sequence[str]) -> None:
         self._model = model
-        self._special_tokens = tuple(special_tokens)
+        self._spelled = re.compile("|".join(map(re.escape, special_tokens)) or r"(?!)")
         self._processor: SentencePieceProcessor | None = None
 
     def pre_tokenize(self, text: PreTokenizedString) -> None:
@@ -41,7 +41,7 @@ class SentencePieceCuts:
     def _cut(self, _: int, word: NormalizedString) -> list[NormalizedString]:
         written = word.normalized
         repeats = len(written) <= LONGEST_WORD and _REPEATED.search(written)
-        if not repeats and not any(token in written for token in self._special_tokens):
+        if not repeats and not self._spelled.search(written):
             return [word]
         cuts = [0]
         for piece in self._pieces(written):
@@ -72,8 +72,14 @@ def _parts(word: NormalizedString, cuts: Sequence[int]) -> list[NormalizedString
     return parts
 
 
-def cutting_model(vocabulary: SentencePieceModel, unk_token: str) -> bytes:
-    """A model file with the pieces of a vocabulary: its own, or one that is made of them."""
+def cutting_model(vocabulary: SentencePieceModel, unk_token: str, special_tokens: Collection[str]) -> bytes:
+    """A model file with the pieces of a vocabulary: its own, or one that is made of them.
+
+    Args:
+        vocabulary: the pieces.
+        unk_token: that of them which stands for unknown characters.
+        special_tokens: those of them that stand for no text.
+    """
     if vocabulary.content is not None:
         return vocabulary.content
     kinds = schema.ModelProto.SentencePiece
@@ -81,6 +87,6 @@ def cutting_model(vocabulary: SentencePieceModel, unk_token: str) -> bytes:
     made.trainer_spec.model_type = schema.TrainerSpec.UNIGRAM
     made.trainer_spec.unk_piece = unk_token
     for piece, score in vocabulary.pieces:
-        kind = kinds.UNKNOWN if piece == unk_token else kinds.CONTROL if piece in FAIRSEQ_TOKENS else kinds.NORMAL
+        kind = kinds.UNKNOWN if piece == unk_token else kinds.CONTROL if piece in special_tokens else kinds.NORMAL
         made.pieces.add(piece=piece, score=score, type=kind)
     return made.SerializeToString()

@@ -6,6 +6,7 @@ LayoutXLM number the pieces as fairseq did: four special tokens, then the pieces
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import dataclass
 from functools import cache
@@ -14,6 +15,7 @@ from typing import Any
 
 from google.protobuf.message import DecodeError
 from sentencepiece import SentencePieceNormalizer, sentencepiece_model_pb2
+from tokenizers.normalizers import Precompiled
 
 schema: Any = sentencepiece_model_pb2
 """The classes of the file's messages, which are made at import and so unknown to type checkers."""
@@ -35,18 +37,27 @@ class Normalization:
             by SentencePiece. Empty for none.
         adds_prefix: whether a space is put before a text.
         removes_spaces: whether spaces at the ends are removed, and several in a row become one.
+
+    Raises:
+        ValueError: the rules are damaged.
     """
 
     charsmap: bytes
     adds_prefix: bool = True
     removes_spaces: bool = True
 
+    def __post_init__(self) -> None:
+        try:
+            if self.charsmap:
+                Precompiled(self.charsmap)
+        except Exception as error:  # the library has no class of its own for this
+            raise ValueError(f"the rules of normalisation are damaged ({error})") from error
+
     def specification(self) -> bytes:
-        """These rules as SentencePiece reads them, for a text that stays without prefix and with its spaces."""
+        """These rules as SentencePiece reads them, for a text that stays without prefix; its spaces become `SPACE`."""
         return schema.NormalizerSpec(
             precompiled_charsmap=self.charsmap,
             add_dummy_prefix=False,
-            escape_whitespaces=False,
             remove_extra_whitespaces=self.removes_spaces,
         ).SerializeToString()
 
@@ -60,11 +71,14 @@ class SentencePieceModel:
             their ids; the special tokens of `FAIRSEQ_TOKENS` first. The mask is last, or absent.
         normalization: what is done to a text before it is cut into pieces.
         content: the bytes of the file; None if the vocabulary does not come from one.
+        control_symbols: pieces besides the special tokens that stand for no text, so that a word which spells one is
+            cut into others.
     """
 
     pieces: tuple[tuple[str, float], ...]
     normalization: Normalization
     content: bytes | None = None
+    control_symbols: tuple[str, ...] = ()
 
 
 def read_sentencepiece_model(path: str | os.PathLike[str]) -> SentencePieceModel:
@@ -84,14 +98,24 @@ def read_sentencepiece_model(path: str | os.PathLike[str]) -> SentencePieceModel
     except DecodeError as error:
         raise ValueError(f"{os.fspath(path)} is damaged or not a SentencePiece model: copy it again") from error
     if reason := _unsupported(stored):
-        raise ValueError(f"{os.fspath(path)} is not a vocabulary like XLM-RoBERTa's: {reason}")
+        raise ValueError(
+            f"{os.fspath(path)} is not a vocabulary like XLM-RoBERTa's: {reason}. Put the file of the model here, "
+            "or of the text model that it began with"
+        )
     special = [(token, 0.0) for token in FAIRSEQ_TOKENS]
-    words = [(piece.piece, piece.score) for piece in stored.pieces[len(FIRST_PIECES) :]]
+    words = stored.pieces[len(FIRST_PIECES) :]
     rules = stored.normalizer_spec
+    try:
+        normalization = Normalization(
+            rules.precompiled_charsmap, rules.add_dummy_prefix, rules.remove_extra_whitespaces
+        )
+    except ValueError as error:
+        raise ValueError(f"{os.fspath(path)} is damaged: {error}; copy it again") from error
     return SentencePieceModel(
-        pieces=(*special, *words),
-        normalization=Normalization(rules.precompiled_charsmap, rules.add_dummy_prefix, rules.remove_extra_whitespaces),
+        pieces=(*special, *((piece.piece, piece.score) for piece in words)),
+        normalization=normalization,
         content=content,
+        control_symbols=tuple(piece.piece for piece in words if piece.type == schema.ModelProto.SentencePiece.CONTROL),
     )
 
 
@@ -117,6 +141,8 @@ def _unsupported(stored: Any) -> str | None:
     if stored.trainer_spec.treat_whitespace_as_suffix:
         return "it puts spaces after words"
     for piece in stored.pieces:
-        if piece.type in (kinds.USER_DEFINED, kinds.BYTE):
+        if piece.type in (kinds.USER_DEFINED, kinds.BYTE, kinds.UNUSED):
             return f"the piece {piece.piece!r} is of the kind {kinds.Type.Name(piece.type)}"
+        if not math.isfinite(piece.score):
+            return f"the piece {piece.piece!r} has the score {piece.score}"
     return None

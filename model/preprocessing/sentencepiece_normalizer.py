@@ -29,7 +29,7 @@ class SentencePieceRules:
         after, origins = self._rules.Normalize(before, with_offsets=True)
         if after != before:
             _rewrite(text, before, replacements(after, origins))
-        if self._adds_prefix and after.startswith((SPACE, " ")):
+        if self._adds_prefix and after.startswith(SPACE):
             # The next part would take this space, which is of the text, for the prefix.
             text.prepend(SPACE)
 

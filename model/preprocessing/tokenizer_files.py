@@ -92,7 +92,7 @@ def tokenizer_format(folder: Path) -> TokenizerFormat | None:
     """
     path = folder / TOKENIZER_FILE
     if path.is_file():
-        pieces = _pieces(_read_json(path))
+        pieces = _pieces(_read_json(path), path)
         for one in FORMATS:
             if one.pieces == pieces:
                 return one
@@ -117,13 +117,13 @@ def read_tokenizer_folder(folder: Path, kind: TokenizerFormat) -> TokenizerFiles
 
     serialized = _read_json(folder / TOKENIZER_FILE)
     if serialized:
-        if (pieces := _pieces(serialized)) != kind.pieces:
+        if (pieces := _pieces(serialized, folder / TOKENIZER_FILE)) != kind.pieces:
             raise ValueError(
                 f"{folder / TOKENIZER_FILE} is a {pieces} tokenizer; {_described(kind)}. AutoTokenizer chooses the "
                 "class by the files"
             )
         arguments.update(_sides(serialized))
-        added.update({entry["id"]: _as_token(entry) for entry in serialized.get("added_tokens", [])})
+        added.update({entry["id"]: _as_token(entry) for entry in serialized.get("added_tokens") or ()})
     vocabulary = folder / kind.vocabulary_file
     if not serialized and not vocabulary.is_file():
         raise FileNotFoundError(f"no tokenizer in {folder}: it has neither {TOKENIZER_FILE} nor {kind.vocabulary_file}")
@@ -190,9 +190,12 @@ def _described(kind: TokenizerFormat) -> str:
     return f"{kind.class_name} uses {kind.pieces}"
 
 
-def _pieces(serialized: Mapping[str, Any]) -> str:
+def _pieces(serialized: Mapping[str, Any], path: Path) -> str:
     """The kind of the pieces in a tokenizer.json; files without one are of old versions, which had WordPiece alone."""
-    return str(serialized.get("model", {}).get("type", WORDPIECE.pieces))
+    model = serialized.get("model", {})
+    if not isinstance(model, dict):
+        raise ValueError(f"{path} is damaged: its model is no object; copy the checkpoint again")
+    return str(model.get("type", WORDPIECE.pieces))
 
 
 def _sides(serialized: Mapping[str, Any]) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -72,12 +73,27 @@ def stored_vocabulary(serialized: Mapping[str, Any]) -> SentencePieceModel:
     """The vocabulary and the normalisation of a tokenizer.json.
 
     Raises:
-        ValueError: its pieces have no scores.
+        ValueError: its pieces have no scores, or the rules of normalisation are damaged.
     """
-    pieces = serialized.get("model", {}).get("vocab")
-    if not isinstance(pieces, list) or not all(isinstance(piece, list) and len(piece) == 2 for piece in pieces):
-        raise ValueError("tokenizer.json is damaged: a Unigram vocabulary is a list of pieces with scores")
-    return SentencePieceModel(tuple((piece, score) for piece, score in pieces), stored_normalization(serialized))
+    model = serialized.get("model")
+    pieces = model.get("vocab") if isinstance(model, Mapping) else None
+    if not isinstance(pieces, list) or not all(map(_is_scored_piece, pieces)):
+        raise ValueError(
+            "tokenizer.json is damaged: a Unigram vocabulary is a list of pieces with scores; copy the checkpoint again"
+        )
+    try:
+        normalization = stored_normalization(serialized)
+    except ValueError as error:
+        raise ValueError(f"tokenizer.json is damaged: {error}; copy the checkpoint again") from error
+    return SentencePieceModel(tuple((piece, score) for piece, score in pieces), normalization)
+
+
+def _is_scored_piece(entry: Any) -> bool:
+    """Whether an entry of a vocabulary is a piece with a finite score."""
+    if not isinstance(entry, list) or len(entry) != 2:
+        return False
+    piece, score = entry
+    return isinstance(piece, str) and isinstance(score, (int, float)) and math.isfinite(score)
 
 
 def stored_normalization(serialized: Mapping[str, Any]) -> Normalization:
@@ -85,12 +101,15 @@ def stored_normalization(serialized: Mapping[str, Any]) -> Normalization:
 
     One without rules is of a version of the reference implementation that loses them; the vocabularies of this kind
     were made with SentencePiece's own, which therefore replace what is missing.
+
+    Raises:
+        ValueError: the rules are damaged.
     """
     prefixed = [part for part in _parts(serialized.get("pre_tokenizer")) if part.get("type") == "Metaspace"]
     adds_prefix = all(_adds_prefix(part) for part in prefixed)
     for part in _parts(serialized.get("normalizer")):
         if part.get("type") == "Precompiled" and part.get("precompiled_charsmap"):
-            return Normalization(base64.b64decode(part["precompiled_charsmap"]), adds_prefix)
+            return Normalization(base64.b64decode(str(part["precompiled_charsmap"]), validate=True), adds_prefix)
     return Normalization(default_normalization().charsmap, adds_prefix)
 
 

@@ -90,6 +90,8 @@ def read_blocks(
             boxes.append(repairs.box(*box, *size))
             labels.append("O" if kind == "other" else f"{inside}-{kind.upper()}")
         has_words = len(words) > first
+        if identity in entities:
+            report(uri, f"several blocks have the id {identity}: its links are those of the last")
         entities[identity] = _Entity(kind, first, len(words) - 1) if has_words else None
     repairs.report(uri, report)
     links = _links(blocks, entities, uri, report)

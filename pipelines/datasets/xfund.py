@@ -175,7 +175,7 @@ def _read_form(
 ) -> LabelledPage:
     image = require_field(form, "img", dict)
     file_name = require_field(image, "fname", str)
-    image_uri = images.get(file_name)
+    image_uri = images.get(_name(file_name))
     if image_uri is None:
         raise ValueError(f"there is no image {shortened(file_name)}, neither in an archive nor unzipped")
     blocks = require_field(form, "document", list)
@@ -198,7 +198,7 @@ def _stated_size(image: dict[str, Any]) -> tuple[float, float] | None:
     if image.get("width") is None or image.get("height") is None:
         return None
     width, height = coordinates([image["width"], image["height"]], 2)
-    if width <= 0 or height <= 0:
+    if width < 1 or height < 1:
         raise ValueError(f"the image's size is {shortened([width, height])}")
     return width, height
 
@@ -218,13 +218,16 @@ def _block_words(block: Any, repairs: BoxRepairs) -> list[PixelWord]:
     Raises:
         ValueError: the words are not as they should be.
     """
+    text = block.get("text") if isinstance(block, dict) and isinstance(block.get("text"), str) else ""
+    words = require_field(block, "words", list)
+    if text.strip() and not words:
+        raise ValueError(f"the block of the text {shortened(text)} has no words with boxes")
     annotated = []
-    for word in require_field(block, "words", list):
-        text = require_field(word, "text", str).strip()
-        if text:
-            annotated.append(PixelWord(text, _corners(word.get("box"), repairs)))
-    text = block.get("text")
-    return put_together(annotated, text if isinstance(text, str) else "")
+    for word in words:
+        characters = require_field(word, "text", str).strip()
+        if characters:
+            annotated.append(PixelWord(characters, _corners(word.get("box"), repairs)))
+    return put_together(annotated, text)
 
 
 def _corners(box: Any, repairs: BoxRepairs) -> PixelBox:

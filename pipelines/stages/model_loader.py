@@ -123,14 +123,24 @@ def load_tokenizer(source: str) -> LayoutTokenizer:
         tokenizer = LayoutLMv2Tokenizer()
     else:
         tokenizer = load_page_tokenizer(folder)
+    fit_tokenizer(source, tokenizer, config)
+    return tokenizer
+
+
+def fit_tokenizer(source: str, tokenizer: LayoutTokenizer, config: LayoutLMv2Config) -> None:
+    """Check that a tokenizer is the model's, and limit its windows to the model's positions, in place.
+
+    Raises:
+        ValueError: the tokenizer has more entries than the model, or is of SentencePiece and has far fewer.
+    """
     unused = config.vocab_size - len(tokenizer)
     if tokenizer.vocab_size > config.vocab_size or (tokenizer.format is UNIGRAM and unused > MAX_UNUSED_ENTRIES):
         raise ValueError(
-            f"{source}: the tokenizer has {tokenizer.vocab_size} entries and the model {config.vocab_size}; "
-            f"put the {TOKENIZER_FILE} or {tokenizer.format.vocabulary_file} of the model into its folder"
+            f"{source}: the tokenizer has {tokenizer.vocab_size} entries and the model {config.vocab_size}; put the "
+            f"{TOKENIZER_FILE} or {tokenizer.format.vocabulary_file} of the model into its folder, or for a new model "
+            "let its vocab_size be that of the tokenizer"
         )
     tokenizer.model_max_length = min(tokenizer.model_max_length, config.max_position_embeddings)
-    return tokenizer
 
 
 def _check_published_vocabulary(source: str, folder: Path, vocab_size: int) -> None:

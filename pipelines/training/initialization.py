@@ -18,7 +18,13 @@ from model.preprocessing.layout_tokenizer import LayoutTokenizer
 from model.preprocessing.tokenizer_choice import load_page_tokenizer
 from model.untrained import UNTRAINED, untrained_config
 from pipelines.schema import Task
-from pipelines.stages.model_loader import MODEL_CLASSES, load_model_decoding, load_tokenizer, model_labels
+from pipelines.stages.model_loader import (
+    MODEL_CLASSES,
+    fit_tokenizer,
+    load_model_decoding,
+    load_tokenizer,
+    model_labels,
+)
 from pipelines.training.targets import Objective
 
 logger = logging.getLogger(__name__)
@@ -171,14 +177,12 @@ def init_tokenizer(start: ModelInit, config: LayoutLMv2Config) -> LayoutTokenize
     """The tokenizer of the checkpoint, or the published one; its maximum length is at most the model's.
 
     Raises:
-        ValueError: its vocabulary is larger than the model's.
+        ValueError: it is not the model's.
     """
     if start.kind == "checkpoint":
         return load_tokenizer(start.source)
     tokenizer = load_page_tokenizer(start.source) if start.kind == "text" else LayoutLMv2Tokenizer()
-    if tokenizer.vocab_size > config.vocab_size:
-        raise ValueError(f"the tokenizer has {tokenizer.vocab_size} entries and the model {config.vocab_size}")
-    tokenizer.model_max_length = min(tokenizer.model_max_length, config.max_position_embeddings)
+    fit_tokenizer(start.source or f"{start.config or UNTRAINED} with the published tokenizer", tokenizer, config)
     return tokenizer
 
 

@@ -217,6 +217,14 @@ def test_names_and_buffers_of_old_checkpoints_are_accepted_silently(
     assert warnings_of(caplog) == []
 
 
+@pytest.mark.parametrize("model_class", [LayoutLMv2ForTokenClassification, LayoutLMv2Model])
+def test_weights_under_the_name_of_layoutxlm_are_read(folder: Path, token_folder: Path, model_class: Any) -> None:
+    rewrite(folder, lambda weights: {name.replace("layoutlmv2.", "layoutxlm."): weights[name] for name in weights})
+    model = load_pretrained(model_class, folder)
+    assert not model.new_tensors
+    assert_same_weights(model, load_pretrained(model_class, token_folder))
+
+
 def test_a_stored_pixel_mean_that_differs_from_the_configuration_is_reported(
     folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -8,13 +8,19 @@ import pytest
 import torch
 
 from model import LayoutLMv2Config, LayoutLMv2ForTokenClassification
-from model.untrained import untrained_model
 from model.vocabulary_transfer import transfer_vocabulary, transferred_table, word_pieces
+from tests.pipelines.datasets.drawn_corpus import TINY
 
 PIECES = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "date", "ant", "##rag", "##ing", "a", "##a", "名", "uber"]
 VOCABULARY = {piece: number for number, piece in enumerate(PIECES)}
+OLD_TOKENS = 50
 TABLE = torch.randn(len(PIECES), 8, generator=torch.Generator().manual_seed(1))
 TOKENS = ["<s>", "<pad>", "</s>", "<unk>", "▁Date", "▁Antrag", "ing", "▁漢字", "▁Über", "<mask>"]
+
+
+def small_model() -> LayoutLMv2ForTokenClassification:
+    config = LayoutLMv2Config(**{**TINY, "vocab_size": OLD_TOKENS})
+    return LayoutLMv2ForTokenClassification(config).eval()
 
 
 @pytest.mark.parametrize(
@@ -60,7 +66,7 @@ def test_what_cannot_be_spelled_is_like_the_old_vectors_and_the_same_for_a_seed(
 
 
 def test_a_model_keeps_all_other_weights_and_runs_saves_and_loads(tmp_path: Path) -> None:
-    model = untrained_model(LayoutLMv2ForTokenClassification, "token-classification")
+    model = small_model()
     vocabulary = {str(number): number for number in range(model.config.vocab_size)}
     before = {name: value.clone() for name, value in model.state_dict().items()}
     transfer_vocabulary(model, vocabulary, TOKENS, pad_token_id=1)
@@ -81,8 +87,8 @@ def test_a_model_keeps_all_other_weights_and_runs_saves_and_loads(tmp_path: Path
 
 
 def test_a_vocabulary_that_is_not_the_model_s_is_refused() -> None:
-    model = untrained_model(LayoutLMv2ForTokenClassification, "token-classification")
-    with pytest.raises(ValueError, match="ids up to 30522, and the model has 30522 tokens"):
-        transfer_vocabulary(model, {"a": 30522}, TOKENS, pad_token_id=1)
+    model = small_model()
+    with pytest.raises(ValueError, match="ids up to 50, and the model has 50 tokens"):
+        transfer_vocabulary(model, {"a": OLD_TOKENS}, TOKENS, pad_token_id=1)
     with pytest.raises(ValueError, match="pad_token_id is 10; the vocabulary has 10 tokens"):
         transfer_vocabulary(model, {"a": 0}, TOKENS, pad_token_id=10)

@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sentencepiece import SentencePieceProcessor
 from tokenizers import Tokenizer
 
 from model import LayoutLMv2Tokenizer, LayoutXLMTokenizer, LayoutXLMTokenizerFast
 from tests.model.preprocessing.small_sentencepiece import (
     TOKENS,
     model_message,
+    schema,
     small_layoutxlm_tokenizer,
     write_model_file,
 )
@@ -148,6 +150,29 @@ def test_special_tokens_in_a_word_are_kept_or_split(tmp_path: Path) -> None:
     assert tokenizer.tokenize("Größe") == ["▁Größe"]
 
 
+def test_wide_letters_spell_no_special_token_of_a_tokenizer_json(tokenizer: LayoutXLMTokenizer, tmp_path: Path) -> None:
+    tokenizer.save_pretrained(tmp_path)
+    (tmp_path / "sentencepiece.bpe.model").unlink()
+    read = LayoutXLMTokenizer.from_pretrained(tmp_path)
+    for name in ("mask", "pad", "s"):
+        assert read.tokenize(f"\uff1c{name}\uff1e") == tokenizer.tokenize(f"\uff1c{name}\uff1e")
+        assert read.convert_tokens_to_ids(f"<{name}>") not in tokens_of(read, f"\uff1c{name}\uff1e")
+
+
+@pytest.mark.parametrize("stored", ["model file", "tokenizer.json beside it"])
+def test_a_word_that_spells_a_control_symbol_is_cut_into_other_pieces(tmp_path: Path, stored: str) -> None:
+    message = model_message()
+    symbol = next(piece for piece in message.pieces if piece.piece == "Rechnung")
+    symbol.type = schema.ModelProto.SentencePiece.CONTROL
+    tokenizer = LayoutXLMTokenizer(write_model_file(tmp_path, message))
+    if stored != "model file":
+        tokenizer.save_pretrained(tmp_path)
+        tokenizer = LayoutXLMTokenizer.from_pretrained(tmp_path)
+    theirs = SentencePieceProcessor(model_proto=message.SerializeToString()).encode("dieRechnung")
+    assert tokens_of(tokenizer, "dieRechnung") == [index + 1 if index else 3 for index in theirs]
+    assert "Rechnung" not in tokenizer.tokenize("dieRechnung")
+
+
 def test_a_word_of_a_hundred_thousand_characters_is_cut_into_pieces(tokenizer: LayoutXLMTokenizer) -> None:
     options: dict[str, Any] = {"truncation": True, "max_length": 512}
     assert len(tokenizer(["Größe" * 20_000], boxes=BOXES[:1], **options)["input_ids"]) == 512
@@ -253,7 +278,7 @@ def test_threads_can_share_a_tokenizer_while_it_is_copied(tokenizer: LayoutXLMTo
     found: list[bool] = []
 
     def work() -> None:
-        for _ in range(20):
+        for _ in range(8):
             found.append(tokenizer(WORDS, boxes=BOXES)["input_ids"] == expected)
             pickle.dumps(tokenizer)
 
@@ -262,7 +287,7 @@ def test_threads_can_share_a_tokenizer_while_it_is_copied(tokenizer: LayoutXLMTo
         thread.start()
     for thread in threads:
         thread.join()
-    assert found == [True] * 60
+    assert found == [True] * 24
 
 
 def test_what_is_missing_or_of_another_kind_is_refused(tmp_path: Path) -> None:
@@ -275,6 +300,23 @@ def test_what_is_missing_or_of_another_kind_is_refused(tmp_path: Path) -> None:
     LayoutLMv2Tokenizer({"[UNK]": 0, "[CLS]": 1, "[SEP]": 2}).save_pretrained(tmp_path)
     with pytest.raises(ValueError, match="is a WordPiece tokenizer; LayoutXLMTokenizer uses Unigram"):
         LayoutXLMTokenizer.from_pretrained(tmp_path)
-    (tmp_path / "tokenizer.json").write_text(json.dumps({"model": {"type": "Unigram", "vocab": {"a": 0}}}))
-    with pytest.raises(ValueError, match="a list of pieces with scores"):
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"model": None}, "its model is no object"),
+        ({"model": {"type": "Unigram", "vocab": {"a": 0}}}, "a list of pieces with scores"),
+        ({"model": {"type": "Unigram", "vocab": [["a", "b"]]}}, "a list of pieces with scores"),
+        ({"model": {"type": "Unigram", "vocab": [["a", float("nan")]]}}, "a list of pieces with scores"),
+        ({"normalizer": {"type": "Precompiled", "precompiled_charsmap": "!!!"}}, "base64"),
+        ({"normalizer": {"type": "Precompiled", "precompiled_charsmap": "AAAA"}}, "rules of normalisation"),
+    ],
+)
+def test_a_damaged_tokenizer_json_is_refused(
+    tokenizer: LayoutXLMTokenizer, tmp_path: Path, change: dict[str, Any], reason: str
+) -> None:
+    content = {**json.loads(tokenizer.to_json()), **change}
+    (tmp_path / "tokenizer.json").write_text(json.dumps(content), encoding="utf-8")
+    with pytest.raises(ValueError, match=rf"tokenizer\.json is damaged: .*{reason}.*copy the checkpoint again"):
         LayoutXLMTokenizer.from_pretrained(tmp_path)

@@ -52,6 +52,13 @@ def test_a_truncated_file_is_refused(tmp_path: Path, share: float) -> None:
         read_sentencepiece_model(path)
 
 
+def test_damaged_rules_of_normalisation_are_refused(tmp_path: Path) -> None:
+    message = model_message()
+    message.normalizer_spec.precompiled_charsmap = b"garbage"
+    with pytest.raises(ValueError, match=r"sentencepiece\.bpe\.model is damaged: the rules of normalisation"):
+        read_sentencepiece_model(write_model_file(tmp_path, message))
+
+
 def no_pieces(message: Any) -> None:
     del message.pieces[:]
 
@@ -72,6 +79,14 @@ def fixed_piece(message: Any) -> None:
     message.pieces[9].type = schema.ModelProto.SentencePiece.USER_DEFINED
 
 
+def unused_piece(message: Any) -> None:
+    message.pieces[9].type = schema.ModelProto.SentencePiece.UNUSED
+
+
+def score_of_no_number(message: Any) -> None:
+    message.pieces[9].score = float("nan")
+
+
 def spaces_after_words(message: Any) -> None:
     message.trainer_spec.treat_whitespace_as_suffix = True
 
@@ -84,11 +99,13 @@ def spaces_after_words(message: Any) -> None:
         (other_first_pieces, "its first pieces are <s>, </s>, ▁, not <unk>, <s>, </s>"),
         (byte_pairs, "its pieces are of the kind BPE, not UNIGRAM"),
         (fixed_piece, "is of the kind USER_DEFINED"),
+        (score_of_no_number, "has the score nan"),
+        (unused_piece, "is of the kind UNUSED"),
         (spaces_after_words, "it puts spaces after words"),
     ],
 )
 def test_a_vocabulary_of_another_kind_is_refused(tmp_path: Path, change: Callable[[Any], None], reason: str) -> None:
     message = model_message()
     change(message)
-    with pytest.raises(ValueError, match=f"is not a vocabulary like XLM-RoBERTa's: .*{reason}"):
+    with pytest.raises(ValueError, match=f"is not a vocabulary like XLM-RoBERTa's: .*{reason}.*Put the file"):
         read_sentencepiece_model(write_model_file(tmp_path, message))

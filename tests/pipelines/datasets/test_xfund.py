@@ -104,7 +104,7 @@ def read(
 
 @pytest.fixture
 def corpus(tmp_path: Path) -> Path:
-    """German and French zipped, Japanese unzipped: 10 and 3 German training forms and one validation form each."""
+    """German and French zipped, Japanese unzipped: eleven German training forms, and a validation form each."""
     write(tmp_path, "de.train", [form(f"de_train_{number}") for number in reversed(range(11))])
     write(tmp_path, "de.val", [form("de_val_0")])
     write(tmp_path, "fr.val", [form("fr_val_0", FRENCH)])
@@ -253,10 +253,12 @@ def test_the_size_is_the_image_s_own_where_none_is_stated(tmp_path: Path, kind: 
         (form("bad", fname="../../etc/passwd"), 'there is no image "../../etc/passwd"'),
         (form("bad", fname="gone.jpg"), 'there is no image "gone.jpg", neither in an archive nor unzipped'),
         (form("bad", width=-1), "the image's size is [-1, 1000]"),
+        (form("bad", width=1e-320), "the image's size is [1e-320, 1000]"),
         (form("bad", width="wide"), '"wide" in ["wide", 1000] is no coordinate'),
         (form("bad", {"0": 1}), "'document' is {\"0\": 1}, and not a list"),
         (form("bad", [block(0, "answer", "x", ("x", [1, 2]))]), "[1, 2] stands where 4 numbers are expected"),
         (form("bad", [{"label": "answer", "text": "x"}]), "'words' is missing"),
+        (form("bad", [block(0, "answer", "x y")]), 'the block of the text "x y" has no words with boxes'),
         (form("bad", [7]), "7 stands where an object with 'label' is expected"),
         (form("de_val_0"), "a form of this id came before"),
     ],
@@ -288,6 +290,34 @@ def test_a_broken_archive_is_named_once_beside_the_forms_that_miss_it(corpus: Pa
     assert problems[1] == (
         'de.val.json#de_val_0: left out: there is no image "de_val_0.jpg", neither in an archive nor unzipped'
     )
+
+
+def test_an_image_is_found_by_its_name_whatever_folders_are_stated_and_nothing_is_unpacked(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    write(data, "de.val", [form("de_val_0", fname="../images/de_val_0.jpg")])
+    (page,), problems = read(data)
+    assert page.uri.endswith("de.val.zip#../images/de_val_0.jpg") and problems == []
+    assert read_image_file(Storage(), page.uri) == picture()
+    assert not list(tmp_path.rglob("*.jpg"))
+
+
+def test_blocks_without_text_and_their_links_are_left_out_as_in_the_published_code(tmp_path: Path) -> None:
+    blocks = [
+        block(0, "question", "a", ("a", [1, 1, 2, 2]), linking=[[0, 1], [0, 2], [2, 0], [0, 2]]),
+        block(1, "answer", ""),
+        block(2, "answer", "b", ("b", [3, 1, 4, 2]), linking=[[0, 2]]),
+    ]
+    write(tmp_path, "de.val", [form("de_val_0", blocks)])
+    (page,), problems = read(tmp_path)
+    assert (page.words, page.links, problems) == (("a", "b"), ((0, 1),), [])
+
+
+def test_an_id_of_several_blocks_is_told(tmp_path: Path) -> None:
+    blocks = [block(3, "answer", text, (text, [1, 1, 2, 2])) for text in "ab"]
+    write(tmp_path, "de.val", [form("de_val_0", blocks)])
+    (page,), (problem,) = read(tmp_path)
+    assert page.words == ("a", "b") and "several blocks have the id 3" in problem
 
 
 def test_an_unknown_label_is_told_and_counts_as_other(tmp_path: Path) -> None:

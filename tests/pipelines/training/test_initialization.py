@@ -24,6 +24,7 @@ from pipelines.training.initialization import (
     init_tokenizer,
     initialize_model,
 )
+from tests.model.preprocessing.small_sentencepiece import TOKENS, write_model_file
 from tests.model.small_layoutxlm import write_layoutxlm_checkpoint
 from tests.pipelines.datasets.drawn_corpus import TINY, write_tiny_config
 
@@ -124,6 +125,14 @@ def test_everything_of_a_model_from_nothing_is_new(tmp_path: Path) -> None:
     assert started.new == {name for name, _ in started.model.named_parameters()}
     assert started.model.config.problem_type == "single_label_classification"
     assert init_config(ModelInit("new"), "token-classification", LABELS).hidden_size == 128
+
+
+def test_a_tokenizer_that_is_not_the_model_s_is_refused(tmp_path: Path) -> None:
+    write_model_file(tmp_path)
+    with pytest.raises(ValueError, match=f"{tmp_path}: the tokenizer has {TOKENS} entries and the model 250002; put"):
+        init_tokenizer(ModelInit("text", str(tmp_path)), LayoutLMv2Config(**{**TINY, "vocab_size": 250002}))
+    with pytest.raises(ValueError, match=r"has 30522 entries and the model 50; .* let its vocab_size be"):
+        init_tokenizer(ModelInit("new"), LayoutLMv2Config(**{**TINY, "vocab_size": 50}))
 
 
 def test_a_text_model_brings_its_encoder_and_layout_and_picture_are_new(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
@@ -33,11 +34,17 @@ ENGLISH_PAGES = {
 
 @cache
 def forms(language: str) -> tuple[DrawnForm, ...]:
-    """Twenty clean pages; skips the test if there is no font for them."""
+    """Six clean pages; skips the test if there is no font for them."""
     try:
-        return tuple(draw_form(seed, DrawOptions(noise=False, misspelt=0.0), language) for seed in range(20))
+        return tuple(draw_form(seed, DrawOptions(noise=False, misspelt=0.0), language) for seed in range(6))
     except FileNotFoundError as error:
         pytest.skip(str(error))
+
+
+@cache
+def characters(font: str) -> set[int]:
+    """The code points for which a font has a shape."""
+    return set(FT2Font(font).get_charmap())
 
 
 @pytest.mark.parametrize("seed", ENGLISH_PAGES)
@@ -70,8 +77,8 @@ def test_every_character_of_a_page_is_in_each_of_its_fonts(code: str) -> None:
     drawn = {ord(character) for form in forms(code) for word in form.words for character in word} - {*map(ord, "☐☑")}
     faces = {face for family in fonts.faces(language.families, language.characters).values() for face in family}
     assert faces
-    for face in faces:
-        assert drawn <= set(FT2Font(face.regular).get_charmap()), face.regular
+    for path in {path for face in faces for path in (face.regular, face.bold)}:
+        assert drawn <= characters(path), path
 
 
 @pytest.mark.parametrize("code", OTHERS)
@@ -101,16 +108,21 @@ def test_a_seed_gives_the_same_form_again_and_another_one_in_each_language(code:
     assert again.words == forms(code)[3].words != draw_form(3, options).words
 
 
-def test_most_kinds_of_sections_are_among_the_pages() -> None:
-    drawn = {kind for code in ("de", "fr", "ja") for form in forms(code) for kind in form.sections}
-    assert len(drawn) > 0.8 * len(SECTIONS)
+@pytest.mark.parametrize("code", OTHERS)
+def test_each_kind_of_section_can_be_drawn_in_some_language(code: str) -> None:
+    drawn_in(code, sorted(SECTIONS)[OTHERS.index(code) :: len(OTHERS)])
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("code", OTHERS)
 def test_each_kind_of_section_can_be_drawn_in_each_language(code: str) -> None:
+    drawn_in(code, SECTIONS)
+
+
+def drawn_in(code: str, kinds: Iterable[str]) -> None:
+    """Draws a page of each of the kinds of sections."""
     assert forms(code)
-    for kind in SECTIONS:
+    for kind in kinds:
         form = draw_form(3, DrawOptions(kinds=(kind,), noise=False), code)
         assert set(form.sections) == {kind}
         assert len(form.words) > 3
@@ -136,7 +148,7 @@ def test_questions_and_answers_of_chinese_and_japanese_are_texts_without_spaces(
 
 
 def test_a_french_colon_stands_apart_from_its_key() -> None:
-    assert sum(word == ":" for form in forms("fr") for word in form.words) > 20
+    assert sum(word == ":" for form in forms("fr") for word in form.words) > 10
 
 
 def test_capitals_of_a_german_form_keep_its_letters() -> None:

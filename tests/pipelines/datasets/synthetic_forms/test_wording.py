@@ -58,11 +58,20 @@ def test_numeric_kinds_are_numbers() -> None:
 def test_values_have_no_blanks_quotation_marks_or_spaces_left_over(code: str) -> None:
     language, rng = form_language(code), random.Random(5)
     for kind in language.values:
-        for _ in range(20):
+        for _ in range(10):
             text = language.values[kind](rng)
             assert text and text == text.strip() and not re.search(r'[{}|"]|  ', text), (kind, text)
     for name in language.captions:
         assert not re.search(r'[{}|"]', whole(language.expand(rng, language.captions[name][0]))), name
+
+
+@pytest.mark.parametrize("code", ["es", "fr", "it", "pt"])
+def test_a_subject_within_a_sentence_begins_with_a_small_letter(code: str) -> None:
+    values, rng = form_language(code).values, random.Random(6)
+    subjects = {values["what"](rng) for _ in range(100)}
+    sentences = [values["one sentence"](rng) for _ in range(400)]
+    assert any(sentence.startswith(tuple(subjects)) for sentence in sentences)
+    assert not any(f", {subject} " in sentence for sentence in sentences for subject in subjects)
 
 
 def whole(text: str) -> str:
