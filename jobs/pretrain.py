@@ -54,7 +54,7 @@ class Options:
     covered_lines: float = PretrainingShares.covered_lines
     """Share of the lines, 0 to 1, that are covered in the picture."""
     replaced_pictures: float = PretrainingShares.replaced_pictures
-    """Share of the pages, 0 to 1, that get the picture of another page."""
+    """Share of the pages, 0 to 1, that get the picture of a page of another document."""
     dropped_pictures: float = PretrainingShares.dropped_pictures
     """Share of the pages, 0 to 1, that get no picture."""
     held_out_fraction: float = 0.02
@@ -135,6 +135,8 @@ class Options:
             self.dropped_pictures,
         )
         data, output = tuple(normalise_uri(uri) for uri in self.data), normalise_uri(self.output)
+        if len({uri.rstrip("/") for uri in data}) < len(data):
+            raise ValueError("--data names an output twice; its pages would count twice")
         start = choose_init(self.model, self.init_text, self.config)
         tokenizer = init_tokenizer(start, pretraining_config(start))
         if not 0 <= self.stride < tokenizer.model_max_length // 2:

@@ -27,14 +27,14 @@ def picture_array(content: bytes) -> npt.NDArray[np.uint8]:
     """The inverse of `encode_picture`: uint8 3 x 224 x 224, blue, green, red.
 
     Raises:
-        ValueError: the content is no image, or not one of this size.
+        ValueError: the content is no PNG file, or not one of this size; a larger one is not decoded.
     """
     try:
-        with Image.open(io.BytesIO(content)) as image:
+        with Image.open(io.BytesIO(content), formats=["PNG"]) as image:
+            if image.size != MODEL_IMAGE_SHAPE[:0:-1]:
+                width, height = image.size
+                raise ValueError(f"it has {width} x {height} pixels, and the model's image 224 x 224")
             pixels = np.asarray(image.convert("RGB"), dtype=np.uint8)
-    except (OSError, SyntaxError) as error:
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise ValueError(f"the picture of a page cannot be read: {error}") from error
-    if pixels.shape[:2] != MODEL_IMAGE_SHAPE[1:]:
-        height, width = pixels.shape[:2]
-        raise ValueError(f"the picture of a page has {width} x {height} pixels, and the model's image 224 x 224")
     return np.ascontiguousarray(pixels.transpose(2, 0, 1)[::-1])

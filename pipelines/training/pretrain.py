@@ -8,6 +8,7 @@ OUTPUT/curve.png       the same, drawn
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -16,8 +17,9 @@ import numpy as np
 from pipelines.runtime.output_record import now
 from pipelines.runtime.ray_data import set_data_context
 from pipelines.storage.files import Storage
+from pipelines.training.errors import TrainingError
 from pipelines.training.initialization import pretraining_config
-from pipelines.training.metrics_log import read_metrics
+from pipelines.training.metrics_log import Line, read_metrics
 from pipelines.training.output import keep_best_model, open_output, write_record, write_start
 from pipelines.training.pretraining_curve import draw_pretraining_curve, pretraining_progress
 from pipelines.training.pretraining_objective import PretrainingJob, pretrain_worker
@@ -41,7 +43,7 @@ def pretrain(options: PretrainOptions) -> dict[str, Any]:
         ProcessingError: the pages or the output cannot be accessed.
         CheckpointError: the checkpoint to start from cannot be read.
         OutputConflictError: the output was made with other options, or from other pages.
-        TrainingError: there are no pages with pictures, the loss is NaN, or the workers failed too often.
+        TrainingError: no page has words and a picture, the loss is NaN, or the workers failed too often.
         ValueError: options that do not fit the cluster.
     """
     storage = Storage()
@@ -90,9 +92,10 @@ def pretrain(options: PretrainOptions) -> dict[str, Any]:
         storage, options.output, steps, title, describe=pretraining_progress, draw=draw_pretraining_curve
     ):
         checkpoints = fit(partial(pretrain_worker, job), storage, options.output, scaling)
+    lines = read_metrics(storage, options.output)
+    check_learned(lines)
     kept = keep_best_model(storage, options.output, checkpoints)
     del kept["best"]  # it is the last
-    lines = read_metrics(storage, options.output)
     held_out = [line["held_out"] for line in lines if "held_out" in line]
     lost = sum(line.get("lost_pages", 0) for line in lines)
     if lost:
@@ -101,6 +104,22 @@ def pretrain(options: PretrainOptions) -> dict[str, Any]:
     record["lost_pages"] = lost
     write_record(storage, options.output, record, RECORD)
     return record
+
+
+def check_learned(lines: Sequence[Line]) -> None:
+    """Refuse a run that never had a window to learn from.
+
+    Args:
+        lines: of metrics.jsonl.
+
+    Raises:
+        TrainingError: the message says what the pages lack.
+    """
+    if not any(line.get("windows_per_second") for line in lines):
+        raise TrainingError(
+            "nothing was learned: no page has words and a picture that can be read. jobs.extract reads the words of "
+            "scanned pages by OCR, with --text auto or --text ocr; lost in metrics.jsonl names what cannot be read"
+        )
 
 
 def measured_pages(held_out: PageIndex, most: int, seed: int) -> PageIndex:

@@ -15,7 +15,7 @@ from pipelines.storage.files import Storage
 from pipelines.storage.tables import DamagedFileError, read_row_group
 from pipelines.training.pretraining_pages import NEEDED_COLUMNS, PICTURE
 
-PAGE_COLUMNS = (*NEEDED_COLUMNS, "width", "height")
+PAGE_COLUMNS = (*NEEDED_COLUMNS, "document_id", "width", "height")
 
 
 class UnreadablePageError(Exception):
@@ -39,6 +39,7 @@ class BufferedPages:
         """
         self._sources, self._places = row_groups, rows
         self._row_groups = [_read(storage, *source) for source in row_groups]
+        self._documents = [self._document(position) for position in range(len(rows))]
         self._pictures: dict[int, npt.NDArray[np.uint8]] = {}
 
     def __len__(self) -> int:
@@ -82,17 +83,30 @@ class BufferedPages:
         return table, row
 
     def picture_of_another(self, position: int, random: np.random.Generator) -> npt.NDArray[np.uint8] | None:
-        """The picture of a page that is drawn from the others of the buffer; None if there is no other picture."""
+        """The picture of a page of another document, as the paper has it, drawn from the buffer.
+
+        Where the buffer has no other document with a picture, it is that of another page; None if there is none either.
+        """
         others = len(self) - 1
-        first = int(random.integers(max(1, others)))
-        for step in range(others):
+        first = int(random.random() * others)  # one draw, so that the masks do not depend on the buffer's size
+        drawn = [(position + 1 + (first + step) % others) % len(self) for step in range(others)]
+        own = self._documents[position]
+        for other in sorted(drawn, key=lambda other: self._documents[other] == own):
             try:
-                picture = self.picture((position + 1 + (first + step) % others) % len(self))
+                picture = self.picture(other)
             except UnreadablePageError:  # it is lost in its own place
                 continue
             if picture is not None:
                 return picture
         return None
+
+    def _document(self, position: int) -> str | None:
+        """The document of a page, None if its row group is damaged."""
+        try:
+            table, row = self._place(position)
+        except UnreadablePageError:
+            return None
+        return table["document_id"][row].as_py()
 
 
 def _read(storage: Storage, uri: str, row_group: int) -> pa.Table | DamagedFileError:
@@ -103,5 +117,8 @@ def _read(storage: Storage, uri: str, row_group: int) -> pa.Table | DamagedFileE
     except ProcessingError as error:
         if error.kind != "not_found":
             raise
-        message = f"{uri} is gone since training began: restore it, and the same command goes on"
+        message = (
+            f"{uri} is gone since training began: restore it, and the same command goes on. If jobs.extract has "
+            "replaced it, these pages are learned from the start, with --overwrite or into a new --output"
+        )
         raise ProcessingError("not_found", message) from error

@@ -119,10 +119,13 @@ class Pretraining:
         options = self.options
         figures = evaluate_objectives(model, self._held_out, options.objectives, worker, options.dtype)
         loss = sum(each["loss"] for each in figures.values())
-        return Evaluation(-loss, {"held_out": figures})
+        return Evaluation(-loss, {"held_out": figures, **self.log_values(worker)})
 
     def log_values(self, worker: Worker) -> Line:
-        """Of pages that could not be read since the last line: their number, and some of the reasons."""
+        """Of pages that could not be read since the last line: their number, and some of the reasons.
+
+        A line of an evaluation has those of the held-out pages, which are read once.
+        """
         lost = [reason for reasons in worker.gather(self._lost) for reason in reasons]
         self._lost = []
         return {"lost_pages": len(lost), "lost": sorted(set(lost))[:REASONS_NAMED]} if lost else {}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -144,9 +144,8 @@ def index_pages(storage: Storage, data: Sequence[str], held_out_fraction: float)
         failed += found.failed
     groups = list(_row_groups(storage, files, damaged))
     threshold = _threshold([file.documents[file.counts] for file in files], held_out_fraction)
-    parts = [(uri, group, np.flatnonzero(counts), documents) for uri, group, counts, documents in groups]
-    training = _index([(uri, group, rows[documents[rows] >= threshold]) for uri, group, rows, documents in parts])
-    held_out = _index([(uri, group, rows[documents[rows] < threshold]) for uri, group, rows, documents in parts])
+    training = _index((uri, group, counts & (documents >= threshold)) for uri, group, counts, documents in groups)
+    held_out = _index((uri, group, counts & (documents < threshold)) for uri, group, counts, documents in groups)
     if not len(training):
         raise TrainingError(f"there is nothing to learn from in {', '.join(data)}: no page could be read")
     for problem in damaged:
@@ -233,17 +232,22 @@ def _row_groups(
             yield file.uri, number, file.counts[start:end], file.documents[start:end]
 
 
-def _index(groups: Sequence[tuple[str, int, npt.NDArray[np.int64]]]) -> PageIndex:
-    groups = [group for group in groups if len(group[2])]
-    files = list(dict.fromkeys(uri for uri, _, _ in groups))
-    positions = {uri: position for position, uri in enumerate(files)}
-    rows = [rows for _, _, rows in groups]
+def _index(row_groups: Iterable[tuple[str, int, npt.NDArray[np.bool_]]]) -> PageIndex:
+    """The index of the rows that count in each row group."""
+    positions: dict[str, int] = {}
+    files, numbers, rows = [], [], [np.empty(0, dtype=np.int32)]
+    for uri, number, counts in row_groups:
+        counting = np.flatnonzero(counts).astype(np.int32)
+        if len(counting):
+            files.append(positions.setdefault(uri, len(positions)))
+            numbers.append(number)
+            rows.append(counting)
     return PageIndex(
-        tuple(files),
-        np.array([positions[uri] for uri, _, _ in groups], dtype=np.int32),
-        np.array([number for _, number, _ in groups], dtype=np.int32),
-        _starts([len(each) for each in rows]),
-        np.concatenate([np.empty(0, np.int64), *rows]).astype(np.int32),
+        tuple(positions),
+        np.array(files, dtype=np.int32),
+        np.array(numbers, dtype=np.int32),
+        _starts([len(each) for each in rows[1:]]),
+        np.concatenate(rows),
     )
 
 

@@ -22,9 +22,10 @@ from model import LayoutLMv2ForPreTraining
 from pipelines.runtime.output_record import OutputConflictError
 from pipelines.schema import Row
 from pipelines.storage.files import Storage, join_uri
+from pipelines.training.errors import TrainingError
 from pipelines.training.initialization import choose_init, initialize_model
 from pipelines.training.metrics_log import read_metrics
-from pipelines.training.pretrain import pretrain
+from pipelines.training.pretrain import check_learned, pretrain
 from tests.conftest import REPOSITORY
 from tests.jobs.test_finetune import once, training_processes
 from tests.pipelines.datasets.drawn_corpus import write_tiny_config
@@ -229,9 +230,17 @@ def test_pages_of_jobs_extract_are_learned_from_an_earlier_pre_training_on(
     assert torch.allclose(finished.weights[head], undisturbed.weights[head], atol=0.01)
 
 
+def test_a_run_without_any_window_to_learn_from_is_no_success() -> None:
+    nothing: dict[str, Any] = {"step": 1, "loss": 0.0, "windows_per_second": 0.0}
+    check_learned([nothing, {**nothing, "windows_per_second": 0.5}, {"step": 1, "held_out": {}}])
+    with pytest.raises(TrainingError, match="no page has words and a picture"):
+        check_learned([nothing, {"step": 1, "held_out": {}}])
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [
+        ({"data": ("kept", "kept/")}, "--data names an output twice"),
         ({"epochs": 2}, "--epochs and --steps both"),
         ({"workers": 3}, "3 workers cannot share evenly"),
         ({"masked_tokens": 1.5}, "masked_tokens is 1.5"),

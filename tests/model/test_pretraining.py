@@ -32,13 +32,13 @@ def pretraining_model() -> LayoutLMv2ForPreTraining:
     return LayoutLMv2ForPreTraining(CONFIG).eval()
 
 
-def page(rows: int = 2) -> dict[str, torch.Tensor]:
+def page(rows: int = 2, side: int = 64) -> dict[str, torch.Tensor]:
     generator = torch.Generator().manual_seed(1)
     return {
         "input_ids": torch.randint(1000, 30000, (rows, TOKENS), generator=generator),
         "bbox": torch.randint(0, 400, (rows, TOKENS, 2), generator=generator).repeat(1, 1, 2)
         + torch.tensor([0, 0, 9, 9]),
-        "image": torch.randint(0, 256, (rows, 3, 64, 64), generator=generator, dtype=torch.uint8),
+        "image": torch.randint(0, 256, (rows, 3, side, side), generator=generator, dtype=torch.uint8),
     }
 
 
@@ -114,7 +114,7 @@ def test_the_model_can_overfit_a_batch_in_all_three_objectives() -> None:
     torch.manual_seed(0)
     model = LayoutLMv2ForPreTraining(CONFIG)
     model.layoutlmv2.visual.requires_grad_(False)  # quick
-    inputs = page()
+    inputs = page(side=32)
     labels = inputs["input_ids"].clone()
     labels[:, ::2] = -100
     inputs["input_ids"] = torch.where(labels == -100, inputs["input_ids"], 103)

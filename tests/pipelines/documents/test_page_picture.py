@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import struct
+import warnings
+import zlib
 
 import numpy as np
 import pytest
@@ -34,7 +37,20 @@ def test_what_is_no_picture_of_a_page_is_refused() -> None:
     content = encode_picture(np.zeros(MODEL_IMAGE_SHAPE, dtype=np.uint8))
     with pytest.raises(ValueError, match="cannot be read"):
         picture_array(content[: len(content) // 2])
-    small = io.BytesIO()
+    small, other_format = io.BytesIO(), io.BytesIO()
     Image.new("RGB", (20, 10)).save(small, "PNG")
     with pytest.raises(ValueError, match="20 x 10 pixels"):
         picture_array(small.getvalue())
+    Image.new("RGB", (224, 224)).save(other_format, "BMP")
+    with pytest.raises(ValueError, match="cannot be read"):
+        picture_array(other_format.getvalue())
+
+
+@pytest.mark.parametrize(("side", "message"), [(9_000, "9000 x 9000 pixels"), (20_000, "decompression bomb")])
+def test_a_picture_that_claims_to_be_huge_is_refused_before_it_takes_memory(side: int, message: str) -> None:
+    header = b"IHDR" + struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
+    content = encode_picture(np.zeros(MODEL_IMAGE_SHAPE, dtype=np.uint8))
+    huge = content[:12] + header + struct.pack(">I", zlib.crc32(header)) + content[33:]
+    with warnings.catch_warnings(), pytest.raises(ValueError, match=message):
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        picture_array(huge)

@@ -44,9 +44,8 @@ def kept_page(document: str, page_index: int, word_count: int = 12, **values: An
         "words": chosen,
         "boxes": boxes,
         "status": "ok",
-        "picture": encode_picture(picture),
     }
-    return {**page, **values}
+    return {**page, "picture": encode_picture(picture), **values} if "picture" not in values else {**page, **values}
 
 
 def write_kept_pages(

@@ -12,10 +12,12 @@ import pytest
 import torch
 
 from model import LayoutLMv2Tokenizer
+from pipelines.documents.page_picture import picture_array
 from pipelines.errors import ProcessingError
 from pipelines.schema import Row
 from pipelines.storage.files import Storage
 from pipelines.training.options import BatchOptions
+from pipelines.training.pretraining_buffer import BufferedPages
 from pipelines.training.pretraining_inputs import COVER_COLOUR, OBJECTIVES, PretrainingShares
 from pipelines.training.pretraining_loader import (
     PLANNED,
@@ -125,6 +127,31 @@ def test_replaced_pictures_are_those_of_other_pages_of_the_corpus(kept: str, tok
         assert any(equal) and not equal[row]
 
 
+def picture_of_another(output: str, page_index: int) -> np.ndarray | None:
+    """What a page of the first document may get as another one's picture, in a buffer of all pages of an output."""
+    index = index_pages(Storage(), [output], 0.0).training
+    groups = [(index.files[file], int(group)) for file, group in zip(index.file, index.row_group, strict=True)]
+    group_of_page = np.searchsorted(index.starts, np.arange(len(index)), side="right") - 1
+    pages = BufferedPages(Storage(), groups, list(zip(group_of_page.tolist(), index.rows.tolist(), strict=True)))
+    return pages.picture_of_another(page_index, np.random.default_rng(page_index))
+
+
+def test_another_picture_is_of_another_document_where_there_is_one(tmp_path: Path) -> None:
+    first = [kept_page("a.pdf", page) for page in range(8)]
+    other = kept_page("b.pdf", 0)
+    write_kept_pages(str(tmp_path / "one"), first)
+    write_kept_pages(str(tmp_path / "two"), [*first, other])
+    write_kept_pages(str(tmp_path / "page"), first[:1])
+    own = [picture_array(page["picture"]) for page in first]
+    for page in range(8):
+        found = picture_of_another(str(tmp_path / "two"), page)
+        assert np.array_equal(found, picture_array(other["picture"]))
+        found = picture_of_another(str(tmp_path / "one"), page)
+        equal = [np.array_equal(found, picture) for picture in own]
+        assert any(equal) and not equal[page], "the only document lends its other pages"
+    assert picture_of_another(str(tmp_path / "page"), 0) is None
+
+
 def rows_with(values: list[Row]) -> list[Row]:
     return [kept_page(f"{number}.pdf", 0, **changed) for number, changed in enumerate(values)]
 
@@ -158,7 +185,7 @@ def test_a_file_that_is_gone_ends_the_run_with_the_way_out(tmp_path: Path, token
     (file,) = write_kept_pages(str(tmp_path), rows_with([{}, {}]))
     plan = plan_of(str(tmp_path), 2, 2)
     Path(file).unlink()
-    with pytest.raises(ProcessingError, match="gone since training began: restore it"):
+    with pytest.raises(ProcessingError, match=r"gone since training began: restore it.*--overwrite"):
         load(plan, LoaderOptions(tokenizer), 0, 1)
 
 

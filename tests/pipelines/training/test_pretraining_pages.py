@@ -47,7 +47,7 @@ def test_a_page_counts_as_the_newest_run_read_it(tmp_path: Path) -> None:
 
 
 def test_documents_are_held_out_by_their_identity_and_one_of_several_at_least(tmp_path: Path) -> None:
-    pages = [kept_page(f"{number}.pdf", 0, word_count=1) for number in range(60)]
+    pages = [kept_page(f"{number}.pdf", 0, word_count=1, picture=b"") for number in range(60)]
     write_kept_pages(str(tmp_path / "all"), pages, pages_per_file=60)
     write_kept_pages(str(tmp_path / "some"), pages[:30], pages_per_file=60)
     everything = index_pages(Storage(), [str(tmp_path / "all")], 0.3)
