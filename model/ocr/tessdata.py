@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 SYSTEM_FOLDERS = (
@@ -57,12 +57,17 @@ def require_language(language: str, installed: Collection[str], folder: str | No
     """
     missing = [name for name in languages_of(language) if name not in installed]
     if missing:
-        packages = " ".join(f"tesseract-ocr-{name.rsplit('/', 1)[-1].lower().replace('_', '-')}" for name in missing)
         where = "" if folder is None else f" in {folder}"
-        raise OcrUnavailableError(
-            f"no Tesseract data{where} for {', '.join(missing)}: on Debian or Ubuntu, apt-get install {packages}; "
-            f"elsewhere put the .traineddata files in a folder and set TESSDATA_PREFIX to it"
-        )
+        raise OcrUnavailableError(f"no Tesseract data{where} for {', '.join(missing)}: {how_to_install(missing)}")
+
+
+def how_to_install(languages: Iterable[str]) -> str:
+    """How to install Tesseract's data of languages, in words."""
+    packages = " ".join(f"tesseract-ocr-{name.rsplit('/', 1)[-1].lower().replace('_', '-')}" for name in languages)
+    return (
+        f"on Debian or Ubuntu, apt-get install {packages}; "
+        f"elsewhere put the .traineddata files in a folder and set TESSDATA_PREFIX to it"
+    )
 
 
 def _candidates() -> Iterator[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 
@@ -22,10 +23,13 @@ from model.decode import (
 )
 from model.decoding import Decoding
 from model.links import pair_entities
+from model.ocr.tessdata import how_to_install
 from model.segment_decoding import decode_segments, of_kinds
 from model.segment_joins import default_joins
 from pipelines.errors import ProcessingError
 from pipelines.schema import Row, Task, mark_failed, page_questions, page_schema
+
+logger = logging.getLogger(__name__)
 
 USUAL_WIDTH_TO_HEIGHT = 0.75
 """Of a page whose size is not known; that of a sheet is .71 (A4) or .77 (letter)."""
@@ -61,6 +65,7 @@ class Merge:
         """`kept`: columns passed through besides those of the result, such as the ground truth of a labelled page."""
         self.options = options
         self.columns = [*page_schema(options.task).names, *kept]
+        self._said: set[str] = set()
 
     def __call__(self, rows: Iterable[Row]) -> Iterator[Row]:
         for row in rows:
@@ -72,8 +77,21 @@ class Merge:
                     result = mark_failed(row, error)
             quality = result.get("read_quality")
             review = None if quality is None else quality < self.options.min_read_quality
-            review = True if result.get("missing_language") else review
+            missing = result.get("missing_language")
+            if missing:
+                self._say(missing)
+                review = True
             yield {name: result.get(name) for name in self.columns} | {"needs_review": review}
+
+    def _say(self, missing_language: str) -> None:
+        """Log once what to install: the process in which OCR runs has no log."""
+        if missing_language not in self._said:
+            self._said.add(missing_language)
+            logger.warning(
+                "pages in %s cannot be read as such; with --ocr-engine auto they can, once its data is there: %s",
+                missing_language,
+                how_to_install([missing_language]),
+            )
 
     def _decode(self, row: Row) -> Row:
         task = self.options.task

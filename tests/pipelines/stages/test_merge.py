@@ -115,10 +115,14 @@ def test_failed_pages_keep_their_error_and_nothing_else() -> None:
     assert result["words"] is None and result["labels"] is None and result["entities"] is None
 
 
-def test_a_page_whose_language_is_not_installed_needs_review_however_well_it_was_read() -> None:
+def test_a_page_whose_language_is_not_installed_needs_review_and_the_log_says_what_to_install(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     row = {**page([0], [[4, 0, 0]], ["Strasse"]), "read_quality": 0.9}
     options = MergeOptions("token-classification", LABELS)
-    assert merge({**row, "missing_language": "deu"}, options)["needs_review"] is True
+    stage = Merge(options)
+    assert [page["needs_review"] for page in stage([{**row, "missing_language": "deu"}] * 2)] == [True, True]
+    assert caplog.text.count("apt-get install tesseract-ocr-deu") == 1
     assert merge({**row, "missing_language": None}, options)["needs_review"] is False
 
 
