@@ -51,6 +51,8 @@ class Options:
     """Windows of one update."""
     workers: int = 1
     """Processes that train together."""
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    """Dtype of the arithmetic (autocast); bfloat16 is faster where the CPU or GPU has it, and much slower where not."""
     threads: int | None = None
     """Threads of PyTorch in each worker; by default the workers share the cores of a machine."""
     seed: int = 0
@@ -88,6 +90,7 @@ class Options:
             steps=self.steps,
             batch_size=self.batch_size,
             workers=self.workers,
+            dtype=self.dtype,
             threads=self.threads,
             seed=self.seed,
         )

@@ -14,7 +14,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from model.checkpoint_source import BUNDLED_FORMS
 from model.preprocessing.tokenizer_files import SENTENCEPIECE_FILE
@@ -42,7 +42,6 @@ logger = logging.getLogger(__name__)
 RESULTS = "results.json"
 
 TRAINING = TrainingOptions(
-    dtype="bfloat16",
     checkpoint_every=100,
     optimizer=OptimizerOptions(learning_rate=5e-4, new_parts_learning_rate=1e-3, average_weights=0.99),
     augment=replace(MOVED, mask_words=0.15),
@@ -65,6 +64,7 @@ class MultilingualOptions:
         steps: updates of the weights.
         batch_size: windows of one update.
         workers: processes that train together.
+        dtype: of the arithmetic; bfloat16 is faster where the CPU or GPU has it, and much slower where not.
         threads: of PyTorch in each worker; None shares a machine's cores.
         seed: of everything that is drawn at random.
     """
@@ -79,6 +79,7 @@ class MultilingualOptions:
     steps: int = 2000
     batch_size: int = 8
     workers: int = 1
+    dtype: Literal["float32", "bfloat16"] = "float32"
     threads: int | None = None
     seed: int = 0
 
@@ -105,7 +106,7 @@ def train_multilingual_models(options: MultilingualOptions) -> dict[str, Any]:
         step = step_options(
             output / f"run-{start}",
             choose_init(str(folder), None, None),
-            TRAINING,
+            replace(TRAINING, dtype=options.dtype),
             "xfund",
             str(drawn),
             options.steps,

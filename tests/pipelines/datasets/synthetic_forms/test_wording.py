@@ -71,4 +71,4 @@ def whole(text: str) -> str:
 
 def test_pieces_of_a_text_are_its_words_with_the_spaces_before_them() -> None:
     assert pieces("Name:  Anna Weber ") == ("Name:", " Anna", " Weber")
-    assert pieces("氏名：山田 太郎") == ("氏名：", "山田", " 太郎")
+    assert pieces("氏名\uff1a山田 太郎") == ("氏名\uff1a", "山田", " 太郎")
