@@ -51,6 +51,8 @@ TESSERACT_CONFIDENCES = 0.2, 0.6
 PPOCR_CONFIDENCES = 0.4, 0.5
 """The engines' minimum confidences of words, and of words without a letter or digit, unless the options say others."""
 
+_Choice = Literal["ppocr", "tesserocr", "pytesseract", "tesserocr+ppocr", "ppocr+tesserocr"]
+
 FIRST_LANGUAGE = "eng"
 """In which Tesseract reads a page whose language is not known yet."""
 FOREIGN_SILENCE = 0.3
@@ -114,22 +116,27 @@ class OcrEngine:
     """
 
     def __init__(self, options: OcrOptions | None = None, line_finder: PpOcr | None = None) -> None:
-        """`line_finder`: finds the lines that Tesseract reads, where that is alone and in this process."""
+        """`line_finder`: finds the lines that Tesseract reads, where that is alone and in this process; it stays open."""
         self.options = OcrOptions() if options is None else options
         self._is_auto = self.options.language == AUTO
         self._tesseract: Tesseract | None = None
         self._ppocr: PpOcr | None = None
+        self._line_finder, self._lent = line_finder, line_finder
         self._open(choose_engine(self.options))
         self.name = "+".join(
             [*([self._tesseract.name] if self._tesseract else []), *(["ppocr"] if self._ppocr else [])]
         )
-        self._line_finder = line_finder if self.name == "tesserocr" else None
-        if self._line_finder is not None:
+        if self._line_finder is not None and self.name == "tesserocr":
             self.name = "ppocr+tesserocr"
 
-    def _open(self, choice: Literal["ppocr", "tesserocr", "pytesseract", "tesserocr+ppocr"]) -> None:
+    def _open(self, choice: _Choice) -> None:
         options, may_choose = self.options, self.options.engine == "auto"
-        if "ppocr" in choice:
+        if choice == "ppocr+tesserocr" and self._line_finder is None:
+            try:
+                self._line_finder = PpOcr(options.ppocr)
+            except OcrUnavailableError as error:
+                logger.warning("PP-OCR cannot be used (%s): Tesseract finds the lines too", error)
+        elif choice in ("ppocr", "tesserocr+ppocr"):
             try:
                 self._ppocr = PpOcr(options.ppocr, options.language)
             except OcrUnavailableError as error:
@@ -183,7 +190,7 @@ class OcrEngine:
     @property
     def line_finder(self) -> PpOcr | None:
         """PP-OCR, if it takes part: it finds lines of any script."""
-        return self._ppocr
+        return self._ppocr or self._line_finder
 
     def rotation(self, image: Image.Image) -> Rotation | None:
         """By how many degrees clockwise a page must be turned to be upright; None if it is not sure.
@@ -201,8 +208,8 @@ class OcrEngine:
 
     def close(self) -> None:
         """Free the engines' memory; `read` raises `RuntimeError` afterwards."""
-        for engine in (self._tesseract, self._ppocr):
-            if engine is not None:
+        for engine in (self._tesseract, self._ppocr, self._line_finder):
+            if engine is not None and engine is not self._lent:
                 engine.close()
 
     def _page(self, image: Image.Image, time_limit_seconds: float | None) -> _Page:
@@ -253,12 +260,18 @@ class OcrEngine:
         self.close()
 
 
-def choose_engine(options: OcrOptions) -> Literal["ppocr", "tesserocr", "pytesseract", "tesserocr+ppocr"]:
-    """The engine that `options` mean on this machine; nothing is loaded."""
+def choose_engine(options: OcrOptions) -> _Choice:
+    """The engine that `options` mean on this machine; nothing is loaded.
+
+    Where PP-OCR does not read the language, its detector finds the lines all the same: Tesseract's search for lines is
+    made for Latin print, loses lines of Arabic, and takes lines of Korean for columns.
+    """
     if options.engine != "auto":
         return options.engine
-    if (options.language != AUTO and unread_languages(options.language)) or not is_installed():
+    if not is_installed():
         return "tesserocr"
+    if options.language != AUTO and unread_languages(options.language):
+        return "ppocr+tesserocr"
     return "ppocr" if is_fast(options.ppocr) else "tesserocr+ppocr"
 
 

@@ -169,11 +169,7 @@ class LanguageReader:
         return self._engines[language].read(image, time_limit_seconds=left())
 
     def _engine_of(self, language: str) -> OcrEngine:
-        """What reads a language of its own: Tesseract, and PP-OCR with it where that may be.
-
-        Where PP-OCR does not read the language, its detector finds the lines: Tesseract's search for lines is made for
-        Latin print, loses lines of Arabic, and takes lines of Korean for columns.
-        """
+        """What reads a language of its own: Tesseract, and PP-OCR with it where that may be."""
         if self.options.engine in ("tesserocr", "pytesseract"):
             return OcrEngine(replace(self.options, language=language))
         if not unread_languages(language):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from model.ocr.engine import OcrOptions
+from model.ocr.engine import OcrEngine, OcrOptions
 from model.ocr.language_guess import guess_language
 from model.ocr.language_reader import LanguageReader
 from model.ocr.page_reader import PageReader
@@ -79,6 +79,32 @@ def test_the_boxes_of_words_without_spaces_lie_side_by_side_on_their_line(reader
 
 def width_in_squares(character: str) -> float:
     return 1.0 if is_unspaced(character) or character == "：" else 0.55
+
+
+@pytest.mark.parametrize("installed", [("eng", "osd", "rus"), ("eng", "osd")])
+def test_a_few_lines_of_another_script_are_read_in_it_or_named(installed: tuple[str, ...], tmp_path: Path) -> None:
+    require(*installed)
+    page = Image.new("L", (1100, 960), 255)
+    page.paste(drawn_page("eng"), (0, 0))
+    page.paste(drawn_page("eng"), (0, 280))
+    page.paste(drawn_page("rus").crop((0, 140, 1100, 390)), (0, 620))
+    reader = LanguageReader(OcrOptions(language="auto", tessdata=tessdata_with(tmp_path, *installed)))
+    text = reader.read(page)
+    reader.close()
+    foreign = [word for line in PAGES["rus"][1:] for word in words_of_line(line)]
+    if "rus" in installed:
+        assert (text.language, text.missing_language) == ("eng+rus", "")
+        assert text.words == words_of("eng") * 2 + foreign
+    else:
+        assert (text.language, text.missing_language) == ("eng", "rus")
+        assert text.words[: 2 * len(words_of("eng"))] == words_of("eng") * 2
+
+
+def test_a_fixed_language_of_another_script_is_read_in_lines_that_ppocr_finds() -> None:
+    require("rus")
+    with OcrEngine(OcrOptions(language="rus")) as engine:
+        text = engine.read(drawn_page("rus"))
+    assert (text.engine, text.words) == ("ppocr+tesserocr", words_of("rus"))
 
 
 def test_an_english_page_starts_no_other_engine() -> None:
