@@ -116,7 +116,7 @@ class OcrEngine:
     """
 
     def __init__(self, options: OcrOptions | None = None, line_finder: PpOcr | None = None) -> None:
-        """`line_finder`: finds the lines that Tesseract reads, where that is alone and in this process; it stays open."""
+        """`line_finder`: finds the lines that Tesseract reads, where it is alone and in this process; stays open."""
         self.options = OcrOptions() if options is None else options
         self._is_auto = self.options.language == AUTO
         self._tesseract: Tesseract | None = None
