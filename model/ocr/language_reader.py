@@ -27,7 +27,17 @@ from model.ocr.language_guess import guess_language
 from model.ocr.orientation import Rotation, detect_rotation, detect_script
 from model.ocr.ppocr_languages import unread_languages
 from model.ocr.reading_order import reading_order
-from model.ocr.scripts import LATIN_SCRIPT, Script, installed_languages, is_installed, script_named, script_of_words
+from model.ocr.scripts import (
+    CHINESE,
+    JAPANESE,
+    KOREAN,
+    LATIN_SCRIPT,
+    Script,
+    installed_languages,
+    is_installed,
+    script_named,
+    script_of_words,
+)
 from model.ocr.tessdata import OcrUnavailableError, require_language
 
 __all__ = ["LanguageReader"]
@@ -40,7 +50,7 @@ OSD = "osd"
 LEAST_CONFIDENCE_OF_LINES = 2.0
 """Tesseract's confidence, from 0, with which the script of a few lines is told; they may be of anyone's hand."""
 LEAST_CERTAINTY = 0.65
-"""Mean confidence of the characters, 0-1, with which what is read in those lines is text."""
+"""Mean confidence of the characters, 0-1, with which what is read in a script that is not sure is text."""
 
 _TimeLeft = Callable[[], float | None]
 
@@ -85,10 +95,9 @@ class LanguageReader:
         except OcrUnavailableError:
             return self._lacking(first, OSD)
         script = None if name is None else script_named(name)
-        if script is None:
-            read = self._in_its_language(image, first, LATIN_SCRIPT, left)
-            return read if "ppocr" not in first.engine else replace(read, language="")  # its letters were not known
-        if script is LATIN_SCRIPT:
+        if script is None and "ppocr" in first.engine:
+            return self._in_likely_script(image, first, left)
+        if script is None or script is LATIN_SCRIPT:
             return self._in_its_language(image, first, LATIN_SCRIPT, left)
         return self._in_script(image, first, script, left)
 
@@ -115,6 +124,21 @@ class LanguageReader:
         read = self._read_in(image, installed[0], left)
         return self._in_its_language(image, read, script, left) if read.words else first
 
+    def _in_likely_script(self, image: Image.Image, first: OcrResult, left: _TimeLeft) -> OcrResult:
+        """A page whose letters PP-OCR does not know, in the script that is likeliest, if what is then read is text.
+
+        Tesseract is never sure of Korean, and takes some of its print for Chinese, which PP-OCR would have read.
+        """
+        name = detect_script(image, self.options.tessdata, 0.0)
+        script = None if name is None else script_named(name)
+        if script in (CHINESE, JAPANESE):
+            script = KOREAN
+        unknown = replace(first, language="")
+        if script is None or script is LATIN_SCRIPT:
+            return unknown
+        read = self._in_script(image, first, script, left)
+        return read if read.missing_language or _is_text(read) else unknown
+
     def _with_unread_lines(
         self, image: Image.Image, read: OcrResult, lines: Sequence[tuple[float, float, float, float]], left: _TimeLeft
     ) -> OcrResult:
@@ -131,8 +155,7 @@ class LanguageReader:
         if not installed:
             return self._lacking(read, next(iter(script.languages)))
         found = self._read_in(sheet, installed[0], left)
-        certain = sum(len(word) * sure for word, sure in zip(found.words, found.confidences, strict=True))
-        if not found.words or certain < LEAST_CERTAINTY * sum(map(len, found.words)):
+        if not _is_text(found):
             return read
         return _joined(_without(read, lines), found, installed[0], self.options.reading_order == "boxes")
 
@@ -188,6 +211,11 @@ class LanguageReader:
             else:
                 logger.warning("a page is in %s, which PP-OCR does not read: use --ocr-engine auto", language)
         return replace(read, missing_language=language)
+
+
+def _is_text(read: OcrResult) -> bool:
+    certain = sum(len(word) * confidence for word, confidence in zip(read.words, read.confidences, strict=True))
+    return bool(read.words) and certain >= LEAST_CERTAINTY * sum(map(len, read.words))
 
 
 def _only(image: Image.Image, lines: Sequence[tuple[float, float, float, float]]) -> Image.Image:
