@@ -84,10 +84,10 @@ def width_in_squares(character: str) -> float:
 @pytest.mark.parametrize("installed", [("eng", "osd", "rus"), ("eng", "osd")])
 def test_a_few_lines_of_another_script_are_read_in_it_or_named(installed: tuple[str, ...], tmp_path: Path) -> None:
     require(*installed)
-    page = Image.new("L", (1100, 960), 255)
-    page.paste(drawn_page("eng"), (0, 0))
-    page.paste(drawn_page("eng"), (0, 280))
-    page.paste(drawn_page("rus").crop((0, 140, 1100, 390)), (0, 620))
+    page = Image.new("L", (1100, 950), 255)
+    for top in (0, 350):
+        page.paste(drawn_page("eng").crop((0, 50, 1100, 400)), (0, top))
+    page.paste(drawn_page("rus").crop((0, 130, 1100, 370)), (0, 700))
     reader = LanguageReader(OcrOptions(language="auto", tessdata=tessdata_with(tmp_path, *installed)))
     text = reader.read(page)
     reader.close()
