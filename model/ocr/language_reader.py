@@ -118,7 +118,7 @@ class LanguageReader:
     def _in_script(self, image: Image.Image, first: OcrResult, script: Script, left: _TimeLeft) -> OcrResult:
         """The page read in an installed language of its script."""
         usual = next(iter(script.languages))
-        installed = installed_languages(script, self.options.tessdata) if self._may_use_tesseract() else []
+        installed = self._installed(script)
         if not installed:
             return self._lacking(first, usual)
         read = self._read_in(image, installed[0], left)
@@ -134,10 +134,14 @@ class LanguageReader:
         if script in (CHINESE, JAPANESE):
             script = KOREAN
         unknown = replace(first, language="")
-        if script is None or script is LATIN_SCRIPT:
-            return unknown
+        if script is None or script is LATIN_SCRIPT or not self._installed(script):
+            return unknown  # a signature or a logo is no reason to say that a language is missing
         read = self._in_script(image, first, script, left)
-        return read if read.missing_language or _is_text(read) else unknown
+        return read if _is_text(read) else unknown
+
+    def _installed(self, script: Script) -> list[str]:
+        """The languages of a script in which pages can be read, see `installed_languages`."""
+        return installed_languages(script, self.options.tessdata) if self._may_use_tesseract() else []
 
     def _with_unread_lines(
         self, image: Image.Image, read: OcrResult, lines: Sequence[tuple[float, float, float, float]], left: _TimeLeft
@@ -151,7 +155,7 @@ class LanguageReader:
         script = None if name is None else script_named(name)
         if script is None or script is LATIN_SCRIPT:
             return read
-        installed = installed_languages(script, self.options.tessdata) if self._may_use_tesseract() else []
+        installed = self._installed(script)
         if not installed:
             return self._lacking(read, next(iter(script.languages)))
         found = self._read_in(sheet, installed[0], left)
