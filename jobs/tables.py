@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import PurePosixPath
 from typing import IO, Any, Literal
 
@@ -20,7 +22,7 @@ BOX_COLUMNS = ("x0", "y0", "x1", "y1")
 """Of a box, 0-1000 of the page's width and height."""
 
 MAX_TEXT_WIDTH = 60
-"""Characters of a text in a table for people; csv and json hold all of it."""
+"""Columns of a text in a table for people; csv and json hold all of it."""
 
 
 @dataclass(frozen=True)
@@ -132,21 +134,32 @@ def _markdown_line(values: Any) -> str:
 
 def _write_aligned(out: IO[str], table: Table) -> None:
     lines = [tuple(_for_people(value) for value in line) for line in table.lines]
-    widths = [max(len(line[index]) for line in [table.columns, *lines]) for index in range(len(table.columns))]
+    widths = [max(_columns(line[index]) for line in [table.columns, *lines]) for index in range(len(table.columns))]
     numeric = [
         bool(lines) and all(isinstance(line[index], (int, float)) for line in table.lines)
         for index in range(len(table.columns))
     ]
     for line in [table.columns, tuple("-" * width for width in widths), *lines]:
-        cells = (
-            f"{value:>{width}}" if right else f"{value:<{width}}"
-            for value, width, right in zip(line, widths, numeric, strict=True)
-        )
+        cells = []
+        for value, width, right in zip(line, widths, numeric, strict=True):
+            space = " " * (width - _columns(value))
+            cells.append(space + value if right else value + space)
         out.write("  ".join(cells).rstrip() + "\n")
+
+
+def _columns(text: str) -> int:
+    """How many columns of a terminal a text takes: Chinese and Japanese characters two, marks on others none."""
+    if text.isascii():
+        return len(text)
+    wide = sum(unicodedata.east_asian_width(character) in "WF" for character in text)
+    return len(text) + wide - sum(unicodedata.category(character) in ("Mn", "Me", "Cf") for character in text)
 
 
 def _for_people(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.3f}"
     text = str(value)
-    return text if len(text) <= MAX_TEXT_WIDTH else text[: MAX_TEXT_WIDTH - 1] + "…"
+    if _columns(text) <= MAX_TEXT_WIDTH:
+        return text
+    ends = accumulate(map(_columns, text))
+    return text[: sum(end < MAX_TEXT_WIDTH for end in ends)] + "…"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 __all__ = ["is_unspaced", "is_wide", "join_words", "word_spans"]
 
@@ -46,30 +47,30 @@ def word_spans(text: str) -> list[tuple[int, int]]:
     """
     if not is_unspaced(text):
         return [(0, len(text))] if text else []
-    pieces: list[str] = []
-    is_open = False  # whether the last piece is an opening bracket, which belongs to the next word
+    starts: list[int] = []
+    end = 0
+    joins = False  # whether the next piece belongs to the word whatever it is: the word is an opening bracket so far
+    unspaced = False  # whether the word has letters of these scripts
     for piece in _pieces(text):
-        if pieces and (is_open or _belongs(pieces[-1], piece)):
-            pieces[-1] += piece
-        else:
-            pieces.append(piece)
-        is_open = unicodedata.category(piece[-1]) in ("Ps", "Pi")
-    spans, start = [], 0
-    for piece in pieces:
-        spans.append((start, start + len(piece)))
-        start += len(piece)
-    return spans
+        continues = joins or (
+            bool(starts) and _belongs(text[max(starts[-1], end - _LONGEST_HIRAGANA) : end], unspaced, piece)
+        )
+        if not continues:
+            starts.append(end)
+        unspaced = is_unspaced(piece) or (continues and unspaced)
+        joins = unicodedata.category(piece[-1]) in ("Ps", "Pi") or ((joins or not continues) and _is_unseen(piece))
+        end += len(piece)
+    return list(pairwise([*starts, end]))
 
 
 def join_words(words: Sequence[str]) -> str:
     """The text of neighbouring words: with spaces between them, except where their scripts are written without."""
     if all(word.isascii() for word in words):
         return " ".join(words)
-    parts: list[str] = []
-    for word in words:
-        if parts and word and parts[-1] and not _touch(parts[-1][-1], word[0]):
-            parts.append(" ")
-        parts.append(word)
+    shown = [word for word in words if word]
+    parts = shown[:1]
+    for before, word in pairwise(shown):
+        parts += [word] if _touch(before[-1], word[0]) else [" ", word]
     return "".join(parts)
 
 
@@ -90,19 +91,21 @@ def _pieces(text: str) -> Iterator[str]:
         start += len(segment)
 
 
-def _belongs(word: str, piece: str) -> bool:
-    """Whether a piece continues the word before it."""
-    last, first = word[-1], piece[0]
+def _belongs(tail: str, unspaced: bool, piece: str) -> bool:
+    """Whether a piece continues the word before it: its last characters, and whether it has letters without spaces."""
+    last, first = tail[-1], piece[0]
+    if _is_unseen(piece):
+        return True
     if unicodedata.category(first) in ("Ps", "Pi"):
-        return not is_unspaced(word) and not is_wide(first) and not is_wide(last)
-    if _is_mark(first) and is_unspaced(word):
+        return not unspaced and not is_wide(first) and not is_wide(last)
+    if _is_mark(first) and unspaced:
         return is_wide(first) or first in _CLOSING
     if _is_wide_mark(last):
         return _is_wide_mark(first)
-    if not is_unspaced(word) and not is_unspaced(piece):
+    if not unspaced and not is_unspaced(piece):
         return True
     if is_unspaced(last):
-        return _is_torn(word, piece)
+        return _is_torn(tail, piece)
     # a number and its counter
     return last.isdigit() and len(piece) == 1 and is_unspaced(piece) and not _HIRAGANA.fullmatch(piece)
 
@@ -113,6 +116,11 @@ def _is_torn(word: str, piece: str) -> bool:
         return False
     single = [part for part in (word, piece) if len(part) == 1]
     return bool(single) and not _PARTICLES.intersection(single)
+
+
+def _is_unseen(piece: str) -> bool:
+    """Whether a piece is nothing but characters without a shape of their own, such as the space of no width."""
+    return all(unicodedata.category(character) in ("Cf", "Mn", "Me") for character in piece)
 
 
 def _is_mark(character: str) -> bool:

@@ -19,6 +19,7 @@ import numpy as np
 from PIL import Image
 
 from model.ocr.doubtful_lines import divide
+from model.ocr.line_scripts import LEAST_SILENCE
 from model.ocr.options import AUTO, EngineChoice, OcrOptions, PpOcrOptions
 from model.ocr.orientation import Rotation, detect_rotation
 from model.ocr.ppocr import PpOcr
@@ -28,6 +29,7 @@ from model.ocr.reading_order import reading_order
 from model.ocr.tessdata import OcrUnavailableError
 from model.ocr.tesseract import Tesseract
 from model.ocr.tesseract_lines import read_lines
+from model.ocr.text_detection import TextLine
 from model.ocr.word_filter import Kept, Word, keep_text
 from model.word_breaks import is_unspaced
 
@@ -48,6 +50,8 @@ logger = logging.getLogger(__name__)
 TESSERACT_CONFIDENCES = 0.2, 0.6
 PPOCR_CONFIDENCES = 0.4, 0.5
 """The engines' minimum confidences of words, and of words without a letter or digit, unless the options say others."""
+
+_Choice = Literal["ppocr", "tesserocr", "pytesseract", "tesserocr+ppocr", "ppocr+tesserocr"]
 
 FIRST_LANGUAGE = "eng"
 """In which Tesseract reads a page whose language is not known yet."""
@@ -74,6 +78,7 @@ class OcrResult:
             "auto"; "" if its words do not tell.
         missing_language: what Tesseract has no data of and the page needs, by its name; "" if there is nothing.
         is_foreign: whether most of the page is in letters that the engine does not know.
+        unread: lines in such letters, (x0, y0, x1, y1) in pixels of the image, where they are few but more than flaws.
     """
 
     words: list[str]
@@ -84,6 +89,16 @@ class OcrResult:
     language: str = ""
     missing_language: str = ""
     is_foreign: bool = False
+    unread: tuple[tuple[float, float, float, float], ...] = ()
+
+
+@dataclass(frozen=True)
+class _Page:
+    """The words of a page that are text, in the engine's order; `is_foreign` and `unread` as in `OcrResult`."""
+
+    kept: Kept
+    is_foreign: bool
+    unread: tuple[tuple[float, float, float, float], ...] = ()
 
 
 class OcrEngine:
@@ -101,22 +116,27 @@ class OcrEngine:
     """
 
     def __init__(self, options: OcrOptions | None = None, line_finder: PpOcr | None = None) -> None:
-        """`line_finder`: finds the lines that Tesseract reads, where that is alone and in this process."""
+        """`line_finder`: finds the lines that Tesseract reads, where it is alone and in this process; stays open."""
         self.options = OcrOptions() if options is None else options
         self._is_auto = self.options.language == AUTO
         self._tesseract: Tesseract | None = None
         self._ppocr: PpOcr | None = None
+        self._line_finder, self._lent = line_finder, line_finder
         self._open(choose_engine(self.options))
         self.name = "+".join(
             [*([self._tesseract.name] if self._tesseract else []), *(["ppocr"] if self._ppocr else [])]
         )
-        self._line_finder = line_finder if self.name == "tesserocr" else None
-        if self._line_finder is not None:
+        if self._line_finder is not None and self.name == "tesserocr":
             self.name = "ppocr+tesserocr"
 
-    def _open(self, choice: Literal["ppocr", "tesserocr", "pytesseract", "tesserocr+ppocr"]) -> None:
+    def _open(self, choice: _Choice) -> None:
         options, may_choose = self.options, self.options.engine == "auto"
-        if "ppocr" in choice:
+        if choice == "ppocr+tesserocr" and self._line_finder is None:
+            try:
+                self._line_finder = PpOcr(options.ppocr)
+            except OcrUnavailableError as error:
+                logger.warning("PP-OCR cannot be used (%s): Tesseract finds the lines too", error)
+        elif choice in ("ppocr", "tesserocr+ppocr"):
             try:
                 self._ppocr = PpOcr(options.ppocr, options.language)
             except OcrUnavailableError as error:
@@ -151,7 +171,8 @@ class OcrEngine:
             return OcrResult([], [], [])
         if image.mode not in ("L", "RGB"):
             image = image.convert("L")
-        kept, is_foreign = self._kept(image, time_limit_seconds)
+        page = self._page(image, time_limit_seconds)
+        kept = page.kept
         boxes = [_inside(word.box, image.size) for word in kept.words]
         by_boxes = self.options.reading_order == "boxes"
         order = reading_order(boxes, [word.text for word in kept.words]) if by_boxes else range(len(boxes))
@@ -162,13 +183,14 @@ class OcrEngine:
             kept.dropped,
             self.name,
             "" if self._is_auto else self.options.language,
-            is_foreign=is_foreign,
+            is_foreign=page.is_foreign,
+            unread=page.unread,
         )
 
     @property
     def line_finder(self) -> PpOcr | None:
         """PP-OCR, if it takes part: it finds lines of any script."""
-        return self._ppocr
+        return self._ppocr or self._line_finder
 
     def rotation(self, image: Image.Image) -> Rotation | None:
         """By how many degrees clockwise a page must be turned to be upright; None if it is not sure.
@@ -186,18 +208,17 @@ class OcrEngine:
 
     def close(self) -> None:
         """Free the engines' memory; `read` raises `RuntimeError` afterwards."""
-        for engine in (self._tesseract, self._ppocr):
-            if engine is not None:
+        for engine in (self._tesseract, self._ppocr, self._line_finder):
+            if engine is not None and engine is not self._lent:
                 engine.close()
 
-    def _kept(self, image: Image.Image, time_limit_seconds: float | None) -> tuple[Kept, bool]:
-        """The words that are text, in the engine's order, with boxes in pixels; and whether the page is foreign."""
+    def _page(self, image: Image.Image, time_limit_seconds: float | None) -> _Page:
         if self._ppocr is None:
             words = self._read_by_tesseract(image, time_limit_seconds)
-            return self._text(words, TESSERACT_CONFIDENCES), _is_guessed(words)
+            return _Page(self._text(words, TESSERACT_CONFIDENCES), _is_guessed(words))
         if self._tesseract is None:
             read = self._ppocr.read(image, time_limit_seconds)
-            return self._text(read.words, PPOCR_CONFIDENCES), read.silent >= FOREIGN_SILENCE
+            return _page_of(self._text(read.words, PPOCR_CONFIDENCES), read.silent, read.unread)
         left = time_left(time_limit_seconds)
         words = self._tesseract.read(image, left())
         lines = self._ppocr.detect(image, left())
@@ -205,11 +226,11 @@ class OcrEngine:
         again = self._ppocr.read_lines(image, division.lines, left())
         if self._is_auto and 2 * sum(is_unspaced(word.text) for word in again.words) > len(again.words):
             whole = self._ppocr.read_lines(image, lines, left())  # Tesseract has read it in English
-            return self._text(whole.words, PPOCR_CONFIDENCES), False
+            return _Page(self._text(whole.words, PPOCR_CONFIDENCES), False)
         sure, reread = self._text(division.words, TESSERACT_CONFIDENCES), self._text(again.words, PPOCR_CONFIDENCES)
         lengths = [sum(max(line.size) for line in some) for some in (division.lines, lines)]
-        is_foreign = bool(lines) and again.silent * lengths[0] >= FOREIGN_SILENCE * lengths[1]
-        return Kept(sure.words + reread.words, sure.dropped + reread.dropped), is_foreign
+        silent = again.silent * lengths[0] / lengths[1] if lines else 0.0
+        return _page_of(Kept(sure.words + reread.words, sure.dropped + reread.dropped), silent, again.unread)
 
     def _read_by_tesseract(self, image: Image.Image, time_limit_seconds: float | None) -> list[Word]:
         assert self._tesseract is not None
@@ -239,12 +260,18 @@ class OcrEngine:
         self.close()
 
 
-def choose_engine(options: OcrOptions) -> Literal["ppocr", "tesserocr", "pytesseract", "tesserocr+ppocr"]:
-    """The engine that `options` mean on this machine; nothing is loaded."""
+def choose_engine(options: OcrOptions) -> _Choice:
+    """The engine that `options` mean on this machine; nothing is loaded.
+
+    Where PP-OCR does not read the language, its detector finds the lines all the same: Tesseract's search for lines is
+    made for Latin print, loses lines of Arabic, and takes lines of Korean for columns.
+    """
     if options.engine != "auto":
         return options.engine
-    if (options.language != AUTO and unread_languages(options.language)) or not is_installed():
+    if not is_installed():
         return "tesserocr"
+    if options.language != AUTO and unread_languages(options.language):
+        return "ppocr+tesserocr"
     return "ppocr" if is_fast(options.ppocr) else "tesserocr+ppocr"
 
 
@@ -273,6 +300,12 @@ def _inside(box: Sequence[float], size: tuple[int, int]) -> tuple[int, int, int,
     x0, y0 = (min(max(round(box[axis]), 0), size[axis] - 1) for axis in (0, 1))
     x1, y1 = (max(min(round(box[axis + 2]), size[axis]), low + 1) for axis, low in ((0, x0), (1, y0)))
     return x0, y0, x1, y1
+
+
+def _page_of(kept: Kept, silent: float, unread: Sequence[TextLine]) -> _Page:
+    """A page of which PP-OCR leaves out a share, 0-1, of the lines' length."""
+    some = LEAST_SILENCE <= silent < FOREIGN_SILENCE
+    return _Page(kept, silent >= FOREIGN_SILENCE, tuple(line.box for line in unread) if some else ())
 
 
 def _is_guessed(words: Sequence[Word]) -> bool:

@@ -13,11 +13,13 @@ from dataclasses import dataclass
 from model.ocr.line_words import Character, Grey
 from model.word_breaks import is_unspaced
 
-__all__ = ["ReadLines", "read_in_any_letters", "read_in_known_letters"]
+__all__ = ["LEAST_SILENCE", "ReadLines", "read_in_any_letters", "read_in_known_letters"]
 
 CHARACTERS_TO_HEIGHT = 0.7
 """Characters, each counted with its probability, that a line has at least for each time that it is as long as high;
 English print has 2."""
+PARTLY_READ = 1.2
+"""The same of lines that have no letters of another script, such as those in front of a number."""
 SHORTEST = 2.0
 """Lines that are less long, in their height, say nothing."""
 PROBED_LINES = 6
@@ -35,16 +37,17 @@ Recognise = Callable[[Sequence[Grey]], list[list[Character]]]
 
 @dataclass(frozen=True)
 class ReadLines:
-    """The characters of each line, and the share of the lines' length, 0-1, that has next to none."""
+    """The characters of each line, the lines with few, and the share of the length, 0-1, of those with hardly any."""
 
     characters: list[list[Character]]
+    unread: list[int]
     silent: float
 
 
 def read_in_known_letters(pictures: Sequence[Grey], recognise: Recognise) -> ReadLines:
     """Lines read in the letters of one recogniser."""
     read = dict(enumerate(recognise(pictures)))
-    return ReadLines(list(read.values()), _silence(pictures, read))
+    return _read_lines(pictures, read)
 
 
 def read_in_any_letters(pictures: Sequence[Grey], latin: Recognise, all_letters: Callable[[], Recognise]) -> ReadLines:
@@ -70,7 +73,13 @@ def read_in_any_letters(pictures: Sequence[Grey], latin: Recognise, all_letters:
             read.update(zip(others, recognise([pictures[line] for line in others]), strict=True))
     left = [line for line in order if line not in read]
     read.update(zip(left, latin([pictures[line] for line in left]), strict=True))
-    return ReadLines([read[line] for line in range(len(pictures))], _silence(pictures, read))
+    return _read_lines(pictures, read)
+
+
+def _read_lines(pictures: Sequence[Grey], read: dict[int, list[Character]]) -> ReadLines:
+    characters = [read[line] for line in range(len(pictures))]
+    unread = [line for line in range(len(pictures)) if _is_silent(pictures[line], read[line], PARTLY_READ)]
+    return ReadLines(characters, unread, _silence(pictures, read))
 
 
 def _silence(pictures: Sequence[Grey], read: dict[int, list[Character]]) -> float:
@@ -80,10 +89,10 @@ def _silence(pictures: Sequence[Grey], read: dict[int, list[Character]]) -> floa
     return silent / sum(lengths.values()) if lengths else 0.0
 
 
-def _is_silent(picture: Grey, characters: Sequence[Character]) -> bool:
+def _is_silent(picture: Grey, characters: Sequence[Character], least: float = CHARACTERS_TO_HEIGHT) -> bool:
     length = _length(picture)
     certain = sum(character.probability for character in characters if not character.text.isspace())
-    return length >= SHORTEST and certain < CHARACTERS_TO_HEIGHT * length
+    return length >= SHORTEST and certain < least * length
 
 
 def _length(picture: Grey) -> float:

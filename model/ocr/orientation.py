@@ -165,18 +165,21 @@ def detect_rotation(image: Image.Image, tessdata: str | None = None) -> Rotation
     return rotations.get(found.turn)
 
 
-def detect_script(image: Image.Image, tessdata: str | None = None) -> str | None:
+def detect_script(
+    image: Image.Image, tessdata: str | None = None, least_confidence: float = LEAST_SCRIPT_CONFIDENCE
+) -> str | None:
     """The script of a page by Tesseract's name for it, such as "Cyrillic"; None if it is not sure.
 
     Args:
         image: grey.
         tessdata: folder with osd.traineddata; None searches as for languages.
+        least_confidence: Tesseract's, from 0.
 
     Raises:
         OcrUnavailableError: osd.traineddata is not installed (Debian has it in tesseract-ocr-osd).
     """
     found = _detect(image.convert("L"), _osd_folder(tessdata))
-    return None if found is None or found.script_confidence < LEAST_SCRIPT_CONFIDENCE else found.script
+    return None if found is None or found.script_confidence < least_confidence else found.script
 
 
 @dataclass(frozen=True)

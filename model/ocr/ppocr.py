@@ -41,9 +41,10 @@ LEAST_LEAD = 0.1
 
 @dataclass(frozen=True)
 class LineWords:
-    """The words of each of some lines, and the share of the lines' length, 0-1, that is in letters not known."""
+    """The words of each of some lines, the lines in letters not known, and their share of all lines' length, 0-1."""
 
     lines: list[list[Word]]
+    unread: list[TextLine]
     silent: float
 
     @property
@@ -157,7 +158,7 @@ class PpOcr:
             ]
             for line, picture, characters in zip(lines, pictures, read.characters, strict=True)
         ]
-        return LineWords(words, read.silent)
+        return LineWords(words, [lines[index] for index in read.unread], read.silent)
 
     def _characters(self, pictures: Sequence[Grey], check_time: Callable[[], None]) -> ReadLines:
         def reader(networks: Networks) -> Recognise:

@@ -11,6 +11,7 @@ from model.word_breaks import is_unspaced
 __all__ = [
     "CHINESE",
     "JAPANESE",
+    "KOREAN",
     "LATIN_SCRIPT",
     "SCRIPTS",
     "Script",
@@ -47,13 +48,14 @@ LATIN_SCRIPT = _script(
 )
 CHINESE = _script("Han", "chi_sim:zh chi_tra:zh", "HanS")
 JAPANESE = _script("Japanese", "jpn:ja")
+KOREAN = _script("Korean", "kor:ko", "Hangul")
 SCRIPTS = {
     script.name: script
     for script in (
         LATIN_SCRIPT,
         CHINESE,
         JAPANESE,
-        _script("Korean", "kor:ko", "Hangul"),
+        KOREAN,
         _script("Cyrillic", "rus:ru ukr:uk bul:bg bel:be srp:sr mkd:mk kaz:kk kir:ky tgk:tg mon:mn"),
         _script("Greek", "ell:el"),
         _script("Arabic", "ara:ar fas:fa urd:ur pus:ps uig:ug"),

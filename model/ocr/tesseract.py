@@ -190,9 +190,13 @@ class _InProcess:
         if self._api is None:
             raise RuntimeError("this OCR engine is closed")
         mode = self._api.GetPageSegMode()
-        self._api.SetPageSegMode(self._tesserocr.PSM.SINGLE_LINE)
         try:
-            return self.read(image, LINE_RESOLUTION, time_limit_seconds)
+            for line_mode in (self._tesserocr.PSM.SINGLE_LINE, self._tesserocr.PSM.RAW_LINE):
+                self._api.SetPageSegMode(line_mode)
+                words = self.read(image, LINE_RESOLUTION, time_limit_seconds)
+                if words:  # the layout analysis of a single line takes some lines of Arabic for pictures
+                    return words
+            return []
         finally:
             self._api.SetPageSegMode(mode)
 

@@ -14,8 +14,8 @@ __all__ = ["cut_anew"]
 
 MOST_GAP = 0.8
 """Between pieces of one text without spaces, in heights of the line; a wider gap ends it."""
-MOST_GAP_OF_HANGUL = 0.45
-"""The same of Korean, whose spaces are half a height and more."""
+MOST_GAP_OF_HANGUL = 0.28
+"""The same of Korean, whose spaces are a third of a height and more."""
 
 _HANGUL = re.compile("[\u1100-\u11ff\u3130-\u318f\uac00-\ud7a3]")
 

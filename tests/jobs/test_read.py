@@ -196,6 +196,13 @@ def test_pages_that_a_document_does_not_have_are_said_and_the_others_are_printed
     assert [page["page_index"] for page in json.loads(out)["pages"]] == [0, 2]
 
 
+def test_columns_stand_below_each_other_beside_chinese_and_japanese_texts() -> None:
+    out = io.StringIO()
+    write_table(out, "table", Table(("text", "page"), [("山田太郎", 1), ("e\u0301a", 12), ("字" * 40, 3)]))
+    lines = out.getvalue().splitlines()
+    assert lines[2:] == ["山田太郎" + " " * 51 + "     1", "e\u0301a" + " " * 57 + "    12", "字" * 29 + "…" + "     3"]
+
+
 def test_markdown_escapes_what_would_end_a_cell() -> None:
     out = io.StringIO()
     write_table(out, "markdown", Table(("text", "page"), [("a|b\nc", 1)]))

@@ -65,3 +65,24 @@ def test_the_words_cover_the_text(text: str) -> None:
 )
 def test_words_are_joined_as_their_script_is_written(parts: list[str], expected: str) -> None:
     assert join_words(parts) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("日\u200b本\u200d", ["日\u200b", "本\u200d"]),
+        ("\u200b日本", ["\u200b日本"]),
+        ("語\ufe0f年", ["語\ufe0f", "年"]),
+    ],
+)
+def test_invisible_characters_are_no_words(text: str, expected: list[str]) -> None:
+    assert words(text) == expected
+
+
+def test_a_long_word_of_many_pieces_is_cut_at_its_letters_alone() -> None:
+    text = "年" + "\U0001f600a" * 20_000
+    assert word_spans(text) == [(0, 1), (1, len(text))]
+
+
+def test_empty_words_take_no_space_away() -> None:
+    assert join_words(["Größe", "", "cm"]) == "Größe cm"

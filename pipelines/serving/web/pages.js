@@ -162,6 +162,7 @@ function facts(page) {
   if (page.words.length) parts.push(counted(page.words.length, "word"));
   const quality = page.row.read_quality;
   if (quality !== null && quality !== undefined) parts.push(`read quality ${quality.toFixed(2)}`);
+  if (page.row.missing_language) parts.push(`language “${page.row.missing_language}” is not installed`);
   if (page.entities) parts.push(counted(page.entities.length, "entity", "entities"));
   return parts.join(" · ");
 }

@@ -73,8 +73,9 @@ def test_a_graphics_processor_is_fast(no_bfloat16: None, monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize("language", ["rus", "eng+ara", "kor", "vie"])
-def test_other_scripts_are_read_by_tesseract(bfloat16: None, language: str) -> None:
-    assert choose_engine(OcrOptions(language=language)) == "tesserocr"
+def test_other_scripts_are_read_by_tesseract_in_lines_that_ppocr_finds(bfloat16: None, language: str) -> None:
+    assert choose_engine(OcrOptions(language=language)) == "ppocr+tesserocr"
+    assert choose_engine(OcrOptions(engine="tesserocr", language=language)) == "tesserocr"
 
 
 def test_without_rapidocr_tesseract_reads(monkeypatch: pytest.MonkeyPatch) -> None:
