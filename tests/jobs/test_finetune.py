@@ -300,6 +300,7 @@ def check_questions_on_s3(finished: Finished, start: Finished) -> None:
     check_task(join_uri(output, "model"), "question-answering")
 
 
+@pytest.mark.slow
 @on_ray
 def test_questions_are_learned_on_s3_from_another_checkpoint_by_workers_of_which_one_dies(
     home: Path, s3_prefix: str, undisturbed: Finished

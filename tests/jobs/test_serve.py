@@ -268,7 +268,7 @@ def test_words_that_are_given_are_used_and_nothing_is_read(client: httpx.Client,
     given = {"words": json.dumps(read["words"]), "boxes": json.dumps(read["boxes"])}
     [answer] = extract(client, invoice, **given).json()["pages"]
     by_reading = ("text_source", "word_confidences", "word_sources", "ocr_engine", "rotation", "skew", "read_quality")
-    by_reading += ("needs_review", "width", "height")
+    by_reading += ("ocr_language", "missing_language", "needs_review", "width", "height")
     assert answer["text_source"] == "given" and answer["word_confidences"] == [None] * len(read["words"])
     assert differences(*({k: v for k, v in row.items() if k not in by_reading} for row in (answer, read))) == []
     assert answer["seconds"]["ocr"] == 0 and answer["entities"]

@@ -119,7 +119,10 @@ def without_seconds(rows: dict[tuple[str, int], Row]) -> dict[tuple[str, int], R
     return {key: {name: value for name, value in row.items() if name != "seconds"} for key, row in rows.items()}
 
 
-@pytest.mark.parametrize("compacted_bytes", [1, 30_000, compaction.COMPACTED_BYTES])
+@pytest.mark.parametrize(
+    "compacted_bytes",
+    [pytest.param(1, marks=pytest.mark.slow), 30_000, pytest.param(compaction.COMPACTED_BYTES, marks=pytest.mark.slow)],
+)
 def test_a_run_writes_the_same_rows_with_and_without_deduplication(
     compacted_bytes: int, s3_prefix: str, samples_directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

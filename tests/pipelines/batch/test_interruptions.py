@@ -196,7 +196,7 @@ def test_a_driver_that_is_killed_again_and_again_gets_there(
     assert_as_undisturbed(output, undisturbed)
 
 
-@pytest.fixture(params=["folder", "s3"])
+@pytest.fixture(params=[pytest.param("folder", marks=pytest.mark.slow), "s3"])
 def output(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """Where the drivers that die write to."""
     yield str(tmp_path / "out") if request.param == "folder" else request.getfixturevalue("s3_prefix")
