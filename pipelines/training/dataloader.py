@@ -26,6 +26,7 @@ from pipelines.training.augment import AugmentedVocabulary, AugmentOptions, Wind
 from pipelines.training.batch_plan import BatchPlan, micro_batches_for_rank
 from pipelines.training.example_cache import ExampleReader
 from pipelines.training.load_ahead import load_ahead
+from pipelines.training.micro_batch import array_fields, flat_arrays, micro_batch_table, model_tensors
 from pipelines.training.page_mixing import LabelledWords, PageMixingOptions, mix_pages
 from pipelines.training.targets import IGNORED_TARGET, Objective, answer_span, hidden_words, token_targets
 
@@ -74,7 +75,7 @@ MICRO_BATCH = pa.schema(
         ("targets", pa.int64()),
         ("own_targets", pa.int64()),
         ("rows", pa.int32()),
-        *((name, pa.list_(pa.from_numpy_dtype(np.dtype(dtype)))) for name, dtype in ARRAYS.items()),
+        *array_fields(ARRAYS),
     ]
 )
 """A loaded micro batch: flat arrays under the names of the model's arguments; those of other tasks are null.
@@ -194,8 +195,7 @@ def load_micro_batches(block: pa.Table, storage: Storage, options: DataLoaderOpt
     """Rows of `PLANNED` in, `MICRO_BATCH` out."""
     reader = ExampleReader(storage)
     rows = [_load(row, reader, options) for row in block.to_pylist()]
-    columns = [pa.array([row.get(field.name) for row in rows], type=field.type) for field in MICRO_BATCH]
-    return pa.Table.from_arrays(columns, schema=MICRO_BATCH)
+    return micro_batch_table(rows, MICRO_BATCH)
 
 
 def _load(planned: Row, reader: ExampleReader, options: DataLoaderOptions) -> Row:
@@ -229,9 +229,8 @@ def _load(planned: Row, reader: ExampleReader, options: DataLoaderOptions) -> Ro
             targets.append(window_targets(page, index, options))
     arrays = collate(windows, types, targets, options)
     own = 0 if planned["idle"] else _count(arrays)
-    flat = {name: np.ascontiguousarray(array, dtype=ARRAYS[name]).reshape(-1) for name, array in arrays.items()}
     kept = {name: planned[name] for name in ("step", "micro_batch_index", "epoch", "targets")}
-    return {**kept, "own_targets": own, "rows": len(windows), **flat}
+    return {**kept, "own_targets": own, "rows": len(windows), **flat_arrays(arrays, ARRAYS)}
 
 
 def mixed_page(page: Row, other: Row, options: DataLoaderOptions, random: np.random.Generator) -> Row:
@@ -317,26 +316,10 @@ def _count(arrays: Mapping[str, npt.NDArray[Any]]) -> int:
 
 def training_batch(row: pa.Table) -> TrainingBatch:
     """One row of `MICRO_BATCH` as int64 tensors; the images are uint8."""
-    import torch
-
     (record,) = row.combine_chunks().to_batches()
     (numbers,) = record.select(["step", "micro_batch_index", "epoch", "targets", "own_targets", "rows"]).to_pylist()
     rows = numbers.pop("rows")
-    tensors: dict[str, torch.Tensor] = {}
-    for name in ARRAYS:
-        column = record.column(name)
-        if column.null_count:
-            continue
-        flat = torch.from_numpy(column.flatten().to_numpy(zero_copy_only=False).copy())
-        if name == "image":
-            tensors[name] = flat.view(-1, *MODEL_IMAGE_SHAPE)
-        elif name == "bbox":
-            tensors[name] = flat.view(rows, -1, 4).long()
-        elif len(flat) == rows:
-            tensors[name] = flat.long()
-        else:
-            tensors[name] = flat.view(rows, -1).long()
-    return TrainingBatch(**numbers, tensors=tensors)
+    return TrainingBatch(**numbers, tensors=model_tensors(record, ARRAYS, rows))
 
 
 def augmented_vocabulary(tokenizer: LayoutTokenizer) -> AugmentedVocabulary:

@@ -171,7 +171,7 @@ def pretraining_example(
             is_own = np.array_equal(other_picture, window.picture)
             picture = other_picture
         elif draws.picture < shares.replaced_pictures + shares.dropped_pictures:
-            picture, is_own = _blank(window.picture.shape), False
+            picture, is_own = blank_picture(window.picture.shape), False
         matching_label = int(is_own)
 
     if "alignment" in objectives:
@@ -249,5 +249,6 @@ def _has_area(boxes: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
     return (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
 
 
-def _blank(shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:
+def blank_picture(shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:
+    """A picture of `COVER_COLOUR` alone, uint8 of this shape (3, height, width)."""
     return np.broadcast_to(np.array(COVER_COLOUR, dtype=np.uint8)[:, None, None], shape).copy()

@@ -25,14 +25,15 @@ from pipelines.storage.files import Storage
 from pipelines.training.augment import AugmentedVocabulary
 from pipelines.training.dataloader import augmented_vocabulary
 from pipelines.training.load_ahead import load_ahead
+from pipelines.training.micro_batch import array_fields, flat_arrays, micro_batch_table, model_tensors
 from pipelines.training.pretraining_buffer import BufferedPages, UnreadablePageError
 from pipelines.training.pretraining_inputs import (
-    COVER_COLOUR,
     OBJECTIVES,
     PretrainingExample,
     PretrainingObjective,
     PretrainingShares,
     PretrainingWindow,
+    blank_picture,
     lines_of_page,
     pretraining_example,
 )
@@ -59,16 +60,16 @@ PLANNED = pa.schema(
 `starts[i + 1]`, and the other pages of the buffer lend their pictures. `files` and `row_groups` are what is read; each
 page is a row of one of these."""
 
-TOKEN_ARRAYS: dict[str, npt.DTypeLike] = {
+ARRAYS: dict[str, npt.DTypeLike] = {
     "input_ids": np.int32,
     "token_type_ids": np.int8,
     "attention_mask": np.int8,
     "bbox": np.int16,
     "labels": np.int32,
     "alignment_labels": np.int8,
+    "matching_labels": np.int8,
+    "image": np.uint8,
 }
-WINDOW_ARRAYS: dict[str, npt.DTypeLike] = {"matching_labels": np.int8, "image": np.uint8}
-ARRAYS = {**TOKEN_ARRAYS, **WINDOW_ARRAYS}
 LABELS: dict[PretrainingObjective, str] = {
     "masked-words": "labels",
     "alignment": "alignment_labels",
@@ -83,7 +84,7 @@ MICRO_BATCH = pa.schema(
         ("windows", pa.int32()),
         ("rows", pa.int32()),
         ("lost", pa.list_(pa.string())),
-        *((name, pa.list_(pa.from_numpy_dtype(np.dtype(dtype)))) for name, dtype in ARRAYS.items()),
+        *array_fields(ARRAYS),
     ]
 )
 """A loaded micro batch: flat arrays under the names of the model's arguments; labels of objectives that are left out
@@ -184,8 +185,7 @@ def planned_row(plan: PretrainingPlan, buffer: Buffer, start: int, stop: int) ->
 def load_buffers(block: pa.Table, storage: Storage, options: LoaderOptions) -> pa.Table:
     """Rows of `PLANNED` in, `MICRO_BATCH` out: the wanted micro batches of each buffer."""
     rows = [row for planned in block.to_pylist() for row in _micro_batches(planned, storage, options)]
-    columns = [pa.array([row.get(field.name) for row in rows], type=field.type) for field in MICRO_BATCH]
-    return pa.Table.from_arrays(columns, schema=MICRO_BATCH)
+    return micro_batch_table(rows, MICRO_BATCH)
 
 
 def _micro_batches(planned: Row, storage: Storage, options: LoaderOptions) -> Iterator[Row]:
@@ -206,14 +206,13 @@ def _micro_batches(planned: Row, storage: Storage, options: LoaderOptions) -> It
             if example is not None:
                 examples.append(example)
         arrays = collate(examples or [_empty_example(options)], options)
-        flat = {name: np.ascontiguousarray(array, dtype=ARRAYS[name]).reshape(-1) for name, array in arrays.items()}
         yield {
             "step": planned["first_step"] + number,
             "micro_batch_index": planned["lane"],
             "windows": len(examples),
             "rows": max(1, len(examples)),
             "lost": lost,
-            **flat,
+            **flat_arrays(arrays, ARRAYS),
         }
 
 
@@ -257,7 +256,7 @@ def _example(pages: BufferedPages, position: int, seed: list[int], options: Load
 def _empty_example(options: LoaderOptions) -> PretrainingExample:
     """A window without targets, so that a worker whose lane has no page takes part in the step."""
     tokenizer = _tokenizer(options.tokenizer)
-    picture = np.broadcast_to(np.array(COVER_COLOUR, dtype=np.uint8)[:, None, None], MODEL_IMAGE_SHAPE)
+    picture = blank_picture(MODEL_IMAGE_SHAPE)
     ids = np.array([tokenizer.cls_token_id, tokenizer.sep_token_id], dtype=np.int64)
     ignored = np.full(len(ids), IGNORED_TARGET)
     boxes = np.zeros((len(ids), 4), dtype=np.int64)
@@ -299,25 +298,10 @@ def collate(examples: list[PretrainingExample], options: LoaderOptions) -> dict[
 
 def training_batch(row: pa.Table) -> PretrainingBatch:
     """One row of `MICRO_BATCH` as int64 tensors; the images are uint8."""
-    import torch
-
     (record,) = row.combine_chunks().to_batches()
     columns = ("step", "micro_batch_index", "windows", "rows", "lost")
     (numbers,) = record.select(columns).to_pylist()
-    tensors: dict[str, torch.Tensor] = {}
-    for name in ARRAYS:
-        column = record.column(name)
-        if column.null_count:
-            continue
-        flat = torch.from_numpy(column.flatten().to_numpy(zero_copy_only=False).copy())
-        if name == "image":
-            tensors[name] = flat.view(-1, *MODEL_IMAGE_SHAPE)
-        elif name == "bbox":
-            tensors[name] = flat.view(numbers["rows"], -1, 4).long()
-        elif name in WINDOW_ARRAYS:
-            tensors[name] = flat.long()
-        else:
-            tensors[name] = flat.view(numbers["rows"], -1).long()
+    tensors = model_tensors(record, ARRAYS, numbers["rows"])
     return PretrainingBatch(
         numbers["step"], numbers["micro_batch_index"], numbers["windows"], tuple(numbers["lost"]), tensors
     )
