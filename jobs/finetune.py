@@ -10,9 +10,9 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
 
 from jobs.cli import DONE, connect_to_ray, parse_options, require_positive, run_job
+from jobs.training_options import TrainingLoopOptions
 from model.ocr.engine import OcrOptions
 from pipelines.datasets.preprocess import PreprocessOptions
 from pipelines.datasets.registry import DATASETS
@@ -23,14 +23,14 @@ from pipelines.stages.sandbox_protocol import PageLimits
 from pipelines.storage.files import normalise_uri
 from pipelines.training.augment import AugmentOptions
 from pipelines.training.initialization import ANY_LABELS, check_init, choose_init, init_config, init_tokenizer
-from pipelines.training.options import BatchOptions, FinetuneOptions, OptimizerOptions, TrainingOptions
+from pipelines.training.options import BatchOptions, FinetuneOptions, TrainingOptions
 from pipelines.training.page_mixing import PageMixingOptions
 from pipelines.training.targets import Objective
 
 
 @dataclass(frozen=True)
-class Options:
-    """Options of `python -m jobs.finetune`."""
+class FinetunedOptions:
+    """The options of the job alone."""
 
     dataset: str
     """Format of the corpus: funsd, xfund, cord, sroie, kleister-nda, docvqa, rvl-cdip, class-folders or
@@ -70,24 +70,6 @@ class Options:
     """Peak learning rate of the parameters that a checkpoint brought."""
     new_parts_learning_rate: float = 5e-4
     """Peak learning rate of the new parameters."""
-    warmup_fraction: float = 0.1
-    """Share of the steps, 0 to 1, in which the learning rates rise; then they fall linearly."""
-    weight_decay: float = 0.01
-    """Weight decay of matrices and tables; biases and norms have none."""
-    gradient_clip: float = 1.0
-    """The largest norm of a step's gradients; 0 clips nothing."""
-    average_weights: float = 0.0
-    """Decay of the moving average of the weights, below 1, which is then evaluated and saved; 0 keeps none."""
-    freeze_backbone: bool = False
-    """Do not train the visual backbone."""
-    freeze_word_embeddings: bool = False
-    """Do not train the table of word embeddings."""
-    gradient_checkpointing: bool = False
-    """Recompute each layer in the backward pass: less memory, more time."""
-    synchronize_batch_norm: bool = False
-    """Train the normalisation of the backbone with statistics shared by all workers; GPUs only."""
-    dtype: Literal["float32", "bfloat16"] = "float32"
-    """Dtype of the arithmetic (autocast); weights stay float32."""
     mask_words: float = 0.0
     """Share of the words, 0 to 1, that are hidden or replaced by others, different ones in every epoch."""
     shift: float = 0.0
@@ -113,8 +95,6 @@ class Options:
     """Steps between evaluations; by default once an epoch."""
     checkpoint_every: int = 200
     """Steps between checkpoints; every evaluation makes one too."""
-    log_every: int = 10
-    """Steps between lines of metrics.jsonl."""
     cache: str | None = None
     """Folder or s3:// prefix for the examples (pages as they are read), which several runs may share; by default
     OUTPUT/examples."""
@@ -133,14 +113,11 @@ class Options:
     """The most memory that reading one page may take, in millions of bytes; then the page is left out."""
     strict: bool = False
     """End at a broken annotation or a page that cannot be read, instead of leaving it out."""
-    workers: int = 1
-    """Processes that train together; each takes a GPU where the cluster has them."""
-    threads: int | None = None
-    """Threads of PyTorch in each worker; by default the workers share the cores of a machine."""
-    overwrite: bool = False
-    """Remove what an earlier run wrote to --output and start again."""
-    address: str | None = None
-    """Address of a Ray cluster; by default the cluster that this runs in, or else a local one is started."""
+
+
+@dataclass(frozen=True)
+class Options(TrainingLoopOptions, FinetunedOptions):
+    """Options of `python -m jobs.finetune`."""
 
     def finetune_options(self) -> FinetuneOptions:
         """The options of the run.
@@ -202,16 +179,7 @@ class Options:
                 checkpoint_every=self.checkpoint_every,
                 log_every=self.log_every,
                 batches=batches,
-                optimizer=OptimizerOptions(
-                    learning_rate=self.learning_rate,
-                    new_parts_learning_rate=self.new_parts_learning_rate,
-                    warmup_fraction=self.warmup_fraction,
-                    weight_decay=self.weight_decay,
-                    gradient_clip=self.gradient_clip,
-                    average_weights=self.average_weights,
-                    freeze_backbone=self.freeze_backbone,
-                    freeze_word_embeddings=self.freeze_word_embeddings,
-                ),
+                optimizer=self.optimizer_options(self.learning_rate, self.new_parts_learning_rate),
                 augment=augment,
                 page_mixing=page_mixing,
                 objective=self.objective,
@@ -230,12 +198,7 @@ class Options:
         whole = ("epochs", "steps", "batch_size", "micro_batch_size", "evaluate_every", "checkpoint_every", "log_every")
         positive = (*whole, "workers", "threads", "dpi", "page_time_limit_seconds", "learning_rate")
         require_positive(self, (*positive, "new_parts_learning_rate"))
-        for name, most in (("warmup_fraction", 1.0), ("average_weights", 1.0), ("weight_decay", float("inf"))):
-            value = getattr(self, name)
-            if not 0 <= value < most:
-                raise ValueError(f"--{name.replace('_', '-')} is {value:g}; it must be from 0 to below {most:g}")
-        if not 0 <= self.gradient_clip < float("inf"):
-            raise ValueError(f"--gradient-clip is {self.gradient_clip:g}; it must be 0 or above")
+        self.check_optimizer()
         if not 0 <= self.seed < 2**63:
             raise ValueError(f"--seed is {self.seed}; it must be from 0 to below 2**63")
 

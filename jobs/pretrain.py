@@ -11,9 +11,9 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
 
 from jobs.cli import DONE, connect_to_ray, parse_options, require_positive, run_job
+from jobs.training_options import TrainingLoopOptions
 from pipelines.storage.files import normalise_uri
 from pipelines.training.initialization import (
     check_pretraining_init,
@@ -21,14 +21,14 @@ from pipelines.training.initialization import (
     init_tokenizer,
     pretraining_config,
 )
-from pipelines.training.options import BatchOptions, OptimizerOptions
+from pipelines.training.options import BatchOptions
 from pipelines.training.pretraining_inputs import OBJECTIVES, PretrainingObjective, PretrainingShares
 from pipelines.training.pretraining_options import PretrainingOptions, PretrainOptions
 
 
 @dataclass(frozen=True)
-class Options:
-    """Options of `python -m jobs.pretrain`."""
+class PretrainedOptions:
+    """The options of the job alone."""
 
     data: tuple[str, ...]
     """Folders or s3://bucket/prefixes that jobs.extract --keep-pictures wrote."""
@@ -73,24 +73,6 @@ class Options:
     """Peak learning rate of the parameters that a checkpoint brought."""
     new_parts_learning_rate: float | None = None
     """Peak learning rate of the new parameters; by default the same."""
-    warmup_fraction: float = 0.1
-    """Share of the steps, 0 to 1, in which the learning rates rise; then they fall linearly."""
-    weight_decay: float = 0.01
-    """Weight decay of matrices and tables; biases and norms have none."""
-    gradient_clip: float = 1.0
-    """The largest norm of a step's gradients; 0 clips nothing."""
-    average_weights: float = 0.0
-    """Decay of the moving average of the weights, below 1, which is then evaluated and saved; 0 keeps none."""
-    freeze_backbone: bool = False
-    """Do not train the visual backbone."""
-    freeze_word_embeddings: bool = False
-    """Do not train the table of word embeddings."""
-    gradient_checkpointing: bool = False
-    """Recompute each layer in the backward pass: less memory, more time."""
-    synchronize_batch_norm: bool = False
-    """Train the normalisation of the backbone with statistics shared by all workers; GPUs only."""
-    dtype: Literal["float32", "bfloat16"] = "float32"
-    """Dtype of the arithmetic (autocast); weights stay float32."""
     stride: int = 128
     """Tokens that neighbouring windows share on pages of more than 512 tokens."""
     seed: int = 0
@@ -99,16 +81,11 @@ class Options:
     """Steps between evaluations on the held-out pages; by default once an epoch."""
     checkpoint_every: int = 500
     """Steps between checkpoints; every evaluation makes one too."""
-    log_every: int = 10
-    """Steps between lines of metrics.jsonl."""
-    workers: int = 1
-    """Processes that train together; each takes a GPU where the cluster has them."""
-    threads: int | None = None
-    """Threads of PyTorch in each worker; by default the workers share the cores of a machine."""
-    overwrite: bool = False
-    """Remove what an earlier run wrote to --output and start again."""
-    address: str | None = None
-    """Address of a Ray cluster; by default the cluster that this runs in, or else a local one is started."""
+
+
+@dataclass(frozen=True)
+class Options(TrainingLoopOptions, PretrainedOptions):
+    """Options of `python -m jobs.pretrain`."""
 
     def pretrain_options(self) -> PretrainOptions:
         """The options of the run.
@@ -157,15 +134,8 @@ class Options:
                 checkpoint_every=self.checkpoint_every,
                 log_every=self.log_every,
                 batches=batches,
-                optimizer=OptimizerOptions(
-                    learning_rate=self.learning_rate,
-                    new_parts_learning_rate=self.new_parts_learning_rate or self.learning_rate,
-                    warmup_fraction=self.warmup_fraction,
-                    weight_decay=self.weight_decay,
-                    gradient_clip=self.gradient_clip,
-                    average_weights=self.average_weights,
-                    freeze_backbone=self.freeze_backbone,
-                    freeze_word_embeddings=self.freeze_word_embeddings,
+                optimizer=self.optimizer_options(
+                    self.learning_rate, self.new_parts_learning_rate or self.learning_rate
                 ),
                 objectives=tuple(name for name in OBJECTIVES if name in self.objectives),
                 shares=shares,
@@ -182,11 +152,9 @@ class Options:
         whole = ("epochs", "steps", "batch_size", "micro_batch_size", "evaluate_every", "checkpoint_every", "log_every")
         positive = (*whole, "workers", "threads", "held_out_pages", "learning_rate", "new_parts_learning_rate")
         require_positive(self, positive)
-        limits = (("warmup_fraction", 1.0), ("average_weights", 1.0), ("held_out_fraction", 1.0))
-        for name, most in (*limits, ("weight_decay", float("inf")), ("gradient_clip", float("inf"))):
-            value = getattr(self, name)
-            if not 0 <= value < most:
-                raise ValueError(f"--{name.replace('_', '-')} is {value:g}; it must be from 0 to below {most:g}")
+        self.check_optimizer()
+        if not 0 <= self.held_out_fraction < 1:
+            raise ValueError(f"--held-out-fraction is {self.held_out_fraction:g}; it must be from 0 to below 1")
         if not 0 <= self.seed < 2**32:
             raise ValueError(f"--seed is {self.seed}; it must be from 0 to below 2**32")
 
