@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 from statistics import mean, stdev
-from typing import Any
+from typing import Any, Literal
 
 import tyro
 
@@ -61,6 +61,8 @@ class Options:
     """Folder for the runs and their figures."""
     init_text: str | None = None
     """BERT-like text model to start from, with the sizes of the bundled models."""
+    config: str | None = None
+    """With --init-text: a config.json with other sizes of what is new."""
     model: str | None = None
     """LayoutLMv2 checkpoint to start from instead."""
     sets: tuple[str, ...] = tuple(SETS)
@@ -79,6 +81,12 @@ class Options:
     """Peak learning rate of loaded parameters in pre-training."""
     new_parts_learning_rate: float = WORDS.optimizer.new_parts_learning_rate
     """Peak learning rate of new parameters in pre-training."""
+    stride: int = 128
+    """Tokens that neighbouring windows share; less than half of the model's positions."""
+    average_weights: float = FORMS.optimizer.average_weights
+    """Decay of the moving average of fine-tuned weights: 1 / (1 - decay) steps should be a part of the steps."""
+    dtype: Literal["float32", "bfloat16"] = WORDS.dtype
+    """Of the computation; float32 on a CPU without AMX or AVX512-BF16, which would emulate bfloat16."""
     threads: int | None = None
     """Threads of PyTorch; 1 on a machine that is busy with other work, where threads wait for one another."""
 
@@ -119,10 +127,11 @@ def measured(options: Options, cell: Cell) -> dict[str, Any]:
     if stored.exists():
         return dict(json.loads(stored.read_text()))
     load, started = os.getloadavg()[0], time.monotonic()
+    optimizer = replace(FORMS.optimizer, average_weights=options.average_weights)
     finetuning = step_options(
         cell.folder(options),
         start_of(options, cell),
-        FORMS,
+        replace(FORMS, dtype=options.dtype, optimizer=optimizer),
         "funsd",
         options.funsd,
         options.finetuning_steps,
@@ -131,8 +140,9 @@ def measured(options: Options, cell: Cell) -> dict[str, Any]:
         seed=cell.seed,
     )
     cache = normalise_uri(str(options.output / "examples"))
-    model = run_step(replace(finetuning, cache=cache, threads=options.threads)).source
-    asked = EvaluateOptions(dataset="funsd", data=options.funsd, split="dev", model=model)
+    preprocess = replace(finetuning.preprocess, stride=options.stride)
+    model = run_step(replace(finetuning, preprocess=preprocess, cache=cache, threads=options.threads)).source
+    asked = EvaluateOptions(dataset="funsd", data=options.funsd, split="dev", model=model, stride=options.stride)
     found = {method: evaluate(replace(asked, decode=method), read_split(asked))["f1"] for method in METHODS}
     figures = {"f1": found, "seconds": round(time.monotonic() - started), "load_before": round(load, 2)}
     stored.write_text(json.dumps(figures) + "\n")
@@ -150,9 +160,9 @@ def start_of(options: Options, cell: Cell) -> ModelInit:
 
 def first_start(options: Options) -> ModelInit:
     """The model that is pre-trained."""
-    if options.init_text is not None and options.model is None:
+    if options.init_text is not None and options.model is None and options.config is None:
         return text_start(options.output, options.init_text)
-    return choose_init(options.model, options.init_text, None)
+    return choose_init(options.model, options.init_text, options.config)
 
 
 def pretraining_of(options: Options, objectives: str, seed: int) -> PretrainOptions:
@@ -169,8 +179,9 @@ def pretraining_of(options: Options, objectives: str, seed: int) -> PretrainOpti
         start=first_start(options),
         training=PretrainingOptions(
             steps=steps,
-            dtype=WORDS.dtype,
+            dtype=options.dtype,
             seed=seed,
+            stride=options.stride,
             evaluate_every=max(1, steps // EVALUATIONS),
             checkpoint_every=100,
             batches=BatchOptions(options.batch_size, options.batch_size, seed),
