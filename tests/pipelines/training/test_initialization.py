@@ -127,6 +127,17 @@ def test_everything_of_a_model_from_nothing_is_new(tmp_path: Path) -> None:
     assert init_config(ModelInit("new"), "token-classification", LABELS).hidden_size == 128
 
 
+@pytest.mark.parametrize(("norm", "warned"), [("FrozenBN", True), ("BN", False)])
+def test_a_new_backbone_with_frozen_normalisation_is_warned_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, norm: str, warned: bool
+) -> None:
+    backbone = {**TINY["detectron2_config_args"], "MODEL.RESNETS.NORM": norm}
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps({**TINY, "detectron2_config_args": backbone}))
+    initialize_model(ModelInit("new", config=str(config)), "token-classification", LABELS, 0)
+    assert ("set MODEL.RESNETS.NORM and MODEL.FPN.NORM to BN" in caplog.text) == warned
+
+
 def test_a_tokenizer_that_is_not_the_model_s_is_refused(tmp_path: Path) -> None:
     write_model_file(tmp_path)
     with pytest.raises(ValueError, match=f"{tmp_path}: the tokenizer has {TOKENS} entries and the model 250002; put"):
