@@ -229,8 +229,8 @@ def _initialized(
             if config.detectron2_config_args.get("MODEL.RESNETS.NORM", "FrozenBN") == "FrozenBN":
                 logger.warning(
                     "the visual backbone is new, and its batch normalisation is frozen: the model will hardly learn to "
-                    "look at pages; in detectron2_config_args of --config, set MODEL.RESNETS.NORM and MODEL.FPN.NORM to "
-                    "BN, and MODEL.BACKBONE.FREEZE_AT to 0"
+                    "look at pages; in detectron2_config_args of --config, set MODEL.BACKBONE.FREEZE_AT to 0, and "
+                    "MODEL.RESNETS.NORM and MODEL.FPN.NORM to BN"
                 )
             model = model_class(config).eval()
             new = {name for name, _ in model.named_parameters()}

@@ -135,7 +135,7 @@ def test_a_new_backbone_with_frozen_normalisation_is_warned_of(
     config = tmp_path / "config.json"
     config.write_text(json.dumps({**TINY, "detectron2_config_args": backbone}))
     initialize_model(ModelInit("new", config=str(config)), "token-classification", LABELS, 0)
-    assert ("set MODEL.RESNETS.NORM and MODEL.FPN.NORM" in caplog.text) == warned
+    assert ("MODEL.RESNETS.NORM and MODEL.FPN.NORM to BN" in caplog.text) == warned
 
 
 def test_a_tokenizer_that_is_not_the_model_s_is_refused(tmp_path: Path) -> None:
