@@ -81,6 +81,8 @@ class Options:
     """Peak learning rate of loaded parameters in pre-training."""
     new_parts_learning_rate: float = WORDS.optimizer.new_parts_learning_rate
     """Peak learning rate of new parameters in pre-training."""
+    held_out_fraction: float = 0.05
+    """Share of the documents that pre-training measures on."""
     stride: int = 128
     """Tokens that neighbouring windows share; less than half of the model's positions."""
     average_weights: float = FORMS.optimizer.average_weights
@@ -177,6 +179,7 @@ def pretraining_of(options: Options, objectives: str, seed: int) -> PretrainOpti
         data=tuple(normalise_uri(uri) for uri in options.data),
         output=normalise_uri(str(options.output / "pretrained" / f"{_file_name(objectives)}-{seed}")),
         start=first_start(options),
+        held_out_fraction=options.held_out_fraction,
         training=PretrainingOptions(
             steps=steps,
             dtype=options.dtype,
