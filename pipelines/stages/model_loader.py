@@ -15,8 +15,10 @@ from model.decoding import Decoding, load_decoding
 from model.preprocessing.layout_tokenizer import LayoutTokenizer
 from model.preprocessing.tokenizer_choice import load_page_tokenizer
 from model.preprocessing.tokenizer_files import FORMATS, TOKENIZER_FILE, UNIGRAM, tokenizer_format
+from model.runtimes.runtime import Runtime
 from model.untrained import UNTRAINED, untrained_config, untrained_model
 from pipelines.schema import Task
+from pipelines.stages.infer import InferOptions
 
 MODEL_CLASSES: dict[Task, str] = {
     "token-classification": "LayoutLMv2ForTokenClassification",
@@ -46,6 +48,14 @@ class LoadedModel:
     """A model with the head of its task, in evaluation mode; `name` identifies its weights in the rows."""
 
     model: Any
+    name: str
+
+
+@dataclass(frozen=True)
+class LoadedRuntime:
+    """What runs a model; `name` identifies its weights in the rows."""
+
+    runtime: Runtime
     name: str
 
 
@@ -96,6 +106,21 @@ def load_model(source: str, task: Task) -> LoadedModel:
         return LoadedModel(untrained_model(model_class, task), UNTRAINED)
     folder = resolve_checkpoint(source)
     return LoadedModel(model_class.from_pretrained(folder), model_name(source))
+
+
+def load_runtime(source: str, options: InferOptions) -> LoadedRuntime:
+    """What runs the model of a checkpoint, with the head of `options.task`."""
+    import torch
+
+    from model.runtimes.dtype_choice import choose_dtype
+    from model.runtimes.torch_runtime import TorchRuntime
+
+    found = "cuda" if torch.cuda.is_available() else "cpu"
+    device = torch.device(found if options.device == "auto" else options.device)
+    loaded = load_model(source, options.task)
+    return LoadedRuntime(
+        TorchRuntime(loaded.model, options.task, device, choose_dtype(options.dtype, device)), loaded.name
+    )
 
 
 def model_name(source: str) -> str:
