@@ -29,12 +29,12 @@ class TorchRuntime:
     ) -> None:
         """`model` has the head of `task`; it is moved, cast and set to evaluation mode in place.
 
-        Unless it is `shared`, with a training for example, its float32 weights are laid out anew on a CPU, and it
-        cannot be saved any more.
+        Unless it is `shared`, with a training for example, the process is taken to be for predictions: on a CPU it
+        keeps freed memory, and float32 weights are laid out anew, so that the model cannot be saved any more.
         """
         self.device = torch.device(device)
         self.on_gpu = self.device.type != "cpu"
-        if not self.on_gpu:
+        if not (shared or self.on_gpu):
             keep_freed_memory()
         self.task = task
         self.model = model.eval().to(device=self.device, dtype=dtype)
