@@ -119,7 +119,7 @@ def read_form(page: LabelledPage, label_numbers: dict[str, int], tokenizer: Layo
     )
     windows = page_windows(tokenizer, list(page.words), [list(box) for box in page.boxes], TokenizeOptions())
     places, has_tokens = first_pieces(windows, len(page.words))
-    inputs = collate(windows, tokenizer.pad_token_id)
+    inputs = {name: torch.from_numpy(array) for name, array in collate(windows).items()}
     labels = torch.full(inputs["input_ids"].shape, IGNORED_LABEL)
     for word in np.flatnonzero(has_tokens).tolist():
         labels[tuple(places[word])] = label_numbers[page.labels[word]]

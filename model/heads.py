@@ -43,6 +43,7 @@ class LayoutLMv2ForTokenClassification(LayoutLMv2PreTrainedModel):
         output_hidden_states: bool | None = None,
         return_dict: bool | None = None,
         image_of_row: torch.Tensor | None = None,
+        image_features: torch.Tensor | None = None,
     ) -> TokenClassifierOutput | tuple[Any, ...]:
         """Classify tokens; arguments and errors beyond these as in `LayoutLMv2Model.forward`.
 
@@ -51,9 +52,17 @@ class LayoutLMv2ForTokenClassification(LayoutLMv2PreTrainedModel):
                 over the others (NaN if there are none).
         """
         embedded = self.layoutlmv2.embed(
-            input_ids, bbox, image, attention_mask, token_type_ids, position_ids, inputs_embeds, image_of_row
+            input_ids,
+            bbox,
+            image,
+            attention_mask,
+            token_type_ids,
+            position_ids,
+            inputs_embeds,
+            image_of_row,
+            image_features,
         )
-        encoded = self.layoutlmv2.encode(embedded, output_attentions, output_hidden_states)
+        encoded = self.layoutlmv2.encode(embedded, output_attentions, output_hidden_states, text_only=True)
         logits = self.classifier(self.dropout(encoded.last_hidden_state[:, : embedded.text_tokens]))
         loss = None
         if labels is not None:
@@ -88,6 +97,7 @@ class LayoutLMv2ForSequenceClassification(LayoutLMv2PreTrainedModel):
         output_hidden_states: bool | None = None,
         return_dict: bool | None = None,
         image_of_row: torch.Tensor | None = None,
+        image_features: torch.Tensor | None = None,
     ) -> SequenceClassifierOutput | tuple[Any, ...]:
         """Classify pages; arguments and errors beyond these as in `LayoutLMv2Model.forward`.
 
@@ -98,7 +108,15 @@ class LayoutLMv2ForSequenceClassification(LayoutLMv2PreTrainedModel):
                 records the meaning of its logits.
         """
         embedded = self.layoutlmv2.embed(
-            input_ids, bbox, image, attention_mask, token_type_ids, position_ids, inputs_embeds, image_of_row
+            input_ids,
+            bbox,
+            image,
+            attention_mask,
+            token_type_ids,
+            position_ids,
+            inputs_embeds,
+            image_of_row,
+            image_features,
         )
         encoded = self.layoutlmv2.encode(embedded, output_attentions, output_hidden_states)
         final = encoded.last_hidden_state
@@ -165,6 +183,7 @@ class LayoutLMv2ForQuestionAnswering(LayoutLMv2PreTrainedModel):
         output_hidden_states: bool | None = None,
         return_dict: bool | None = None,
         image_of_row: torch.Tensor | None = None,
+        image_features: torch.Tensor | None = None,
     ) -> QuestionAnsweringModelOutput | tuple[Any, ...]:
         """Score the start and end of answers; arguments and errors beyond these as in `LayoutLMv2Model.forward`.
 
@@ -174,9 +193,17 @@ class LayoutLMv2ForQuestionAnswering(LayoutLMv2PreTrainedModel):
                 (NaN if all are); negative ones count as 0, the first token.
         """
         embedded = self.layoutlmv2.embed(
-            input_ids, bbox, image, attention_mask, token_type_ids, position_ids, inputs_embeds, image_of_row
+            input_ids,
+            bbox,
+            image,
+            attention_mask,
+            token_type_ids,
+            position_ids,
+            inputs_embeds,
+            image_of_row,
+            image_features,
         )
-        encoded = self.layoutlmv2.encode(embedded, output_attentions, output_hidden_states)
+        encoded = self.layoutlmv2.encode(embedded, output_attentions, output_hidden_states, text_only=True)
         scores = self.qa_outputs(encoded.last_hidden_state[:, : embedded.text_tokens])
         start_logits, end_logits = (part.contiguous() for part in scores.unbind(dim=-1))
         loss = None

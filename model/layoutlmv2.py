@@ -82,6 +82,7 @@ class LayoutLMv2Model(LayoutLMv2PreTrainedModel):
         position_ids: torch.Tensor | None = None,
         inputs_embeds: torch.Tensor | None = None,
         image_of_row: torch.Tensor | None = None,
+        image_features: torch.Tensor | None = None,
     ) -> Embedded:
         """Everything before the encoder. Arguments and errors as in `forward`."""
         batch, tokens = check_shapes(
@@ -115,7 +116,8 @@ class LayoutLMv2Model(LayoutLMv2PreTrainedModel):
         rows, columns, _ = self.config.image_feature_pool_shape
         boxes = visual_boxes(rows, columns, device)
         visual_positions = torch.arange(self.visual_tokens, device=device)
-        visual = self._embed_image(image, boxes, visual_positions, batch, image_of_row)
+        features = self._features_of_rows(image, image_features, image_of_row, batch)
+        visual = self._embed_visual(features, boxes, visual_positions)
         text = self.embeddings(inputs_embeds, bbox, position_ids, token_type_ids)
         return Embedded(
             hidden=torch.cat([text, visual], dim=1),
@@ -125,39 +127,70 @@ class LayoutLMv2Model(LayoutLMv2PreTrainedModel):
             text_tokens=tokens,
         )
 
-    def _embed_image(
-        self,
-        image: Any,
-        boxes: torch.Tensor,
-        positions: torch.Tensor,
-        batch: int,
-        image_of_row: torch.Tensor | None,
-    ) -> torch.Tensor:
+    def image_features(self, image: Any) -> torch.Tensor:
+        """The visual features of images, all of the model that depends on the image alone.
+
+        They can be computed once and given to any number of calls as `image_features`, for example to one for each
+        window of a long page.
+
+        Args:
+            image: as in `forward`.
+
+        Returns:
+            [images, visual_tokens, hidden_size] in the parameters' dtype.
+
+        Raises:
+            ValueError: the image is missing or has another shape.
+        """
         pixels = getattr(image, "tensor", image)  # detectron2's ImageList wraps its tensor
         if not torch.is_tensor(pixels) or pixels.dim() != 4 or pixels.shape[1] != 3:
             actual = list(pixels.shape) if torch.is_tensor(pixels) else type(pixels).__name__
             raise ValueError(
                 f"image is {actual}; expected a tensor (or ImageList) [batch, 3, height, width], BGR, 0..255"
             )
-        rows = pixels.shape[0] if image_of_row is None else image_of_row.shape[0]  # len() would fix it in an export
-        if rows != batch:
-            source = "image" if image_of_row is None else "image_of_row"
+        return self.visual_proj(self.visual(image))
+
+    def _features_of_rows(
+        self, image: Any, features: torch.Tensor | None, image_of_row: torch.Tensor | None, batch: int
+    ) -> torch.Tensor:
+        """The visual features of each row, [b, visual_tokens, hidden_size], from its image or from given features."""
+        source = "image" if features is None else "image_features"
+        if features is None:
+            features = self.image_features(image)
+        elif image is not None:
+            raise ValueError("give either image or image_features, and not both")
+        expected = [self.visual_tokens, self.config.hidden_size]
+        if features.dim() != 3 or list(features.shape[1:]) != expected:
             raise ValueError(
-                f"{batch} rows of text, but {source} has {rows}: give every row its page's image, or set image_of_row "
-                "to the index of each row's image"
+                f"image_features is {list(features.shape)}; expected {['images', *expected]}, as the method "
+                "image_features returns them"
             )
-        features = self.visual_proj(self.visual(image))
-        if image_of_row is not None:
-            features = features[image_of_row]
+        # len() would fix the number in an export.
+        rows = features.shape[0] if image_of_row is None else image_of_row.shape[0]
+        if rows != batch:
+            raise ValueError(
+                f"{batch} rows of text, but {source if image_of_row is None else 'image_of_row'} has {rows}: give "
+                "every row its page's image, or set image_of_row to the index of each row's image"
+            )
+        return features if image_of_row is None else features[image_of_row]
+
+    def _embed_visual(self, features: torch.Tensor, boxes: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
         total = features + self.embeddings.positional(boxes, positions)
         if self.has_visual_segment_embedding:
             total = total + self.visual_segment_embedding
         return self.visual_dropout(self.visual_LayerNorm(total))
 
     def encode(
-        self, embedded: Embedded, output_attentions: bool | None = None, output_hidden_states: bool | None = None
+        self,
+        embedded: Embedded,
+        output_attentions: bool | None = None,
+        output_hidden_states: bool | None = None,
+        text_only: bool = False,
     ) -> EncoderOutput:
-        """Run the encoder on the result of `embed`; None means the configuration's value."""
+        """Run the encoder on the result of `embed`; None means the configuration's value.
+
+        With `text_only`, the last layer may leave out the visual tokens, whose output then is not needed.
+        """
         config = self.config
         return self.encoder(
             embedded.hidden,
@@ -166,6 +199,7 @@ class LayoutLMv2Model(LayoutLMv2PreTrainedModel):
             embedded.visible,
             output_attentions=config.output_attentions if output_attentions is None else output_attentions,
             output_hidden_states=config.output_hidden_states if output_hidden_states is None else output_hidden_states,
+            wanted=embedded.text_tokens if text_only else None,
         )
 
     def forward(
@@ -181,6 +215,7 @@ class LayoutLMv2Model(LayoutLMv2PreTrainedModel):
         output_hidden_states: bool | None = None,
         return_dict: bool | None = None,
         image_of_row: torch.Tensor | None = None,
+        image_features: torch.Tensor | None = None,
     ) -> BaseModelOutputWithPooling | tuple[Any, ...]:
         """Encode the text and the image of a batch of pages, or of windows of pages.
 
@@ -200,16 +235,25 @@ class LayoutLMv2Model(LayoutLMv2PreTrainedModel):
             output_attentions, output_hidden_states, return_dict: None means the configuration's value.
             image_of_row: int64 [b], the index in `image` of each row's image; `image` then has any number of images:
                 the windows of a page share one, and the backbone runs once. Not in the reference.
+            image_features: instead of `image`, the result of the method of that name for it. Not in the reference.
 
         Returns:
             The output for text and visual tokens; with `return_dict=False`, its `to_tuple()`.
 
         Raises:
-            ValueError: shapes do not match, the image is missing, an id or box is out of range, or a box is inverted;
-                the message names the row and token.
+            ValueError: shapes do not match, the image is missing or given twice, an id or box is out of range, or a
+                box is inverted; the message names the row and token.
         """
         embedded = self.embed(
-            input_ids, bbox, image, attention_mask, token_type_ids, position_ids, inputs_embeds, image_of_row
+            input_ids,
+            bbox,
+            image,
+            attention_mask,
+            token_type_ids,
+            position_ids,
+            inputs_embeds,
+            image_of_row,
+            image_features,
         )
         encoded = self.encode(embedded, output_attentions, output_hidden_states)
         output = BaseModelOutputWithPooling(

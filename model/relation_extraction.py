@@ -54,6 +54,7 @@ class LayoutLMv2ForRelationExtraction(LayoutLMv2PreTrainedModel):
         output_hidden_states: bool | None = None,
         return_dict: bool | None = None,
         image_of_row: torch.Tensor | None = None,
+        image_features: torch.Tensor | None = None,
     ) -> RelationExtractionOutput | tuple[Any, ...]:
         """Score pairs of entities; arguments and errors beyond these as in `LayoutLMv2Model.forward`.
 
@@ -75,7 +76,15 @@ class LayoutLMv2ForRelationExtraction(LayoutLMv2PreTrainedModel):
         if head_mask is not None:
             raise ValueError("head_mask is not supported; leave it out")
         embedded = self.layoutlmv2.embed(
-            input_ids, bbox, image, attention_mask, token_type_ids, position_ids, inputs_embeds, image_of_row
+            input_ids,
+            bbox,
+            image,
+            attention_mask,
+            token_type_ids,
+            position_ids,
+            inputs_embeds,
+            image_of_row,
+            image_features,
         )
         rows, tokens = embedded.hidden.shape[0], embedded.text_tokens
         if entities is None and self.classifier is None:

@@ -37,7 +37,7 @@ from pipelines.stages.fetch import Fetch
 from pipelines.stages.infer import Infer
 from pipelines.stages.keep_picture import KeepPicture
 from pipelines.stages.merge import Merge, MergeOptions
-from pipelines.stages.model_loader import load_config, load_model, load_model_decoding, load_tokenizer, model_labels
+from pipelines.stages.model_loader import load_config, load_model_decoding, load_runtime, load_tokenizer, model_labels
 from pipelines.stages.ocr import OCR_SHARE, Ocr
 from pipelines.stages.preview import Preview
 from pipelines.stages.rasterize import Rasterize
@@ -121,14 +121,15 @@ def make_tokenize(options: ExtractOptions) -> Tokenize:
 
 
 def make_infer(options: ExtractOptions, threads: int | None = None) -> Infer:
-    """Infer with the model loaded; `threads` of PyTorch on a CPU, by default its own choice."""
+    """Infer with the model loaded; `threads` on a CPU, by default one for each core."""
     # Read once, when PyTorch is loaded. Threads that wait by spinning take the cores from the workers that read pages:
     # with both cores busy, a page cost the model 0.35 s of CPU with it and 0.17 s without. Some microseconds of it, the
     # time between two operators, spare 800 switches a page: 70 ms instead of 84 on idle cores, at the same CPU time.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("GOMP_SPINCOUNT", "2000")
-    loaded = load_model(options.model, options.task)
-    return Infer(loaded.model, loaded.name, replace(options.infer, task=options.task, threads=threads))
+    infer = replace(options.infer, task=options.task, threads=threads)
+    loaded = load_runtime(options.model, infer)
+    return Infer(loaded.runtime, loaded.name, infer)
 
 
 def preview_pages(

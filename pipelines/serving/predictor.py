@@ -18,7 +18,7 @@ from pipelines.serving.options import ServedModel, ServeOptions
 from pipelines.serving.probe import probe_page
 from pipelines.serving.row_json import page_json_schema, row_json
 from pipelines.serving.work_thread import WorkThread
-from pipelines.stages.infer import Answers, Infer
+from pipelines.stages.infer import Answers, Infer, PageFeatures
 from pipelines.stages.merge import Merge
 
 BATCH_SECONDS = 60.0
@@ -109,10 +109,11 @@ class Predictor:
         """Run the model over a page's windows; yields None after each slice, and last the JSON of the page."""
         answers: Answers = {}
         seconds = 0.0
+        features = PageFeatures([row], [0])
         for windows in (await self._load(model)).infer.slices(row):
             stages = await self._load(model)  # each time: another model may have taken its place in the meantime
             started = time.perf_counter()
-            answers |= await self._thread.run(partial(stages.infer.answer_slice, row, windows))
+            answers |= await self._thread.run(partial(stages.infer.answer_slice, row, windows, features))
             seconds += time.perf_counter() - started
             yield None
         stages = await self._load(model)

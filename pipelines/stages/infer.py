@@ -1,29 +1,26 @@
 """Infer: the model over the windows of a block of pages.
 
-On a GPU, windows of similar length share a batch. On a CPU, each core takes one page at a time: cores that share a page
-wait for one another at every operator, and longer on a busy machine.
+On a GPU, windows of similar length share a batch. On a CPU, each core takes one window at a time: a batch would cost
+its padding and gain nothing, and cores that share a window wait for one another at every operator, and longer on a busy
+machine. All windows of a page share its visual features.
 
-PyTorch is imported inside the functions: the many workers that read pages import this file and never run a model.
+No runtime is imported here: the many workers that read pages import this file and never run a model.
 """
 
 from __future__ import annotations
 
+import os
+import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from model.runtimes.runtime import DtypeChoice, Runtime
 from pipelines.schema import MODEL_IMAGE_SHAPE, Row, Task, mark_failed
-
-if TYPE_CHECKING:
-    import torch
-
-    from model.pretrained import LayoutLMv2PreTrainedModel
-
-DtypeChoice = Literal["auto", "float32", "bfloat16", "float16"]
 
 LENGTH_MULTIPLE = 8
 """The windows of a batch are padded to the longest one, rounded up to a multiple of this: aligned sizes are faster."""
@@ -46,11 +43,10 @@ class InferOptions:
 
     Attributes:
         task: which head.
-        dtype: "auto" is bfloat16 on a GPU and float32 on a CPU.
-        device: "auto" is the GPU if there is one.
-        batch_tokens: maximum tokens of a batch, padding included; a batch holds at least one window, and on a CPU only
-            windows of one page.
-        threads: PyTorch's threads on a CPU, for all pages together; None keeps PyTorch's default.
+        dtype: of PyTorch; "auto" is as in `choose_dtype`.
+        device: of PyTorch; "auto" is the GPU if there is one.
+        batch_tokens: maximum tokens of a batch on a GPU, padding included; a batch holds at least one window.
+        threads: threads on a CPU, for all pages together; None is as many as the process has cores.
     """
 
     task: Task = "token-classification"
@@ -60,6 +56,25 @@ class InferOptions:
     threads: int | None = None
 
 
+class PageFeatures:
+    """The visual features of pages, computed when they are first needed, and only once."""
+
+    def __init__(self, rows: Sequence[Row], pages: Sequence[int]) -> None:
+        """`pages` are the indices of rows whose status is "ok"."""
+        self.pages = list(pages)
+        self._images = [rows[page]["model_image"] for page in pages]
+        self._lock = threading.Lock()
+        self._features: Any = None
+
+    def get(self, runtime: Runtime) -> Any:
+        """What the runtime computes from the pages' images; each page has its index in `pages`."""
+        with self._lock:
+            if self._features is None:
+                images = np.stack([np.frombuffer(image, dtype=np.uint8) for image in self._images])
+                self._features = runtime.image_features(images.reshape(-1, *MODEL_IMAGE_SHAPE))
+            return self._features
+
+
 class Infer:
     """Rows with the columns of `TOKENIZED` in, `INFERRED` out: the logits of each window.
 
@@ -67,20 +82,14 @@ class Infer:
         pages_at_once: how many pages a call processes in parallel; more gain nothing. None on a GPU: no such limit.
     """
 
-    def __init__(self, model: LayoutLMv2PreTrainedModel, model_name: str, options: InferOptions) -> None:
-        """`model` has the head of `options.task`; `model_name` goes into the rows."""
-        import torch
-
+    def __init__(self, runtime: Runtime, model_name: str, options: InferOptions) -> None:
+        """`runtime` runs a model with the head of `options.task`; `model_name` goes into the rows."""
+        self.runtime = runtime
         self.options = options
         self.model_name = model_name
-        device = options.device if options.device != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")
-        self.device = torch.device(device)
-        self.dtype = choose_dtype(options.dtype, self.device)
-        self.model = model.eval().to(device=self.device, dtype=self.dtype)
-        self._threads = options.threads or torch.get_num_threads()
-        on_cpu = self.device.type == "cpu"
-        self.answer = self.page_by_page if on_cpu else self.batch_by_batch
-        self.pages_at_once = self._threads if on_cpu else None
+        self._threads = options.threads or len(os.sched_getaffinity(0))
+        self.answer = self.batch_by_batch if runtime.on_gpu else self.window_by_window
+        self.pages_at_once = None if runtime.on_gpu else self._threads
         self._lanes = ThreadPoolExecutor(self._threads, thread_name_prefix="infers")
 
     def __call__(self, rows: Iterable[Row]) -> Iterator[Row]:
@@ -115,75 +124,57 @@ class Infer:
             return plan_batches([row], windows, self.options.batch_tokens)
         return [windows[first : first + self._threads] for first in range(0, len(windows), self._threads)]
 
-    def answer_slice(self, row: Row, windows: list[WindowPosition]) -> Answers:
-        """The answers to one of the parts that `slices` gives."""
+    def answer_slice(self, row: Row, windows: list[WindowPosition], features: PageFeatures) -> Answers:
+        """The answers to one of the parts that `slices` gives; all parts share `features`, those of `row`."""
         if self.pages_at_once is None:
-            return self.batch_by_batch([row], windows)
-        return self._in_lanes([row], [[window] for window in windows])
+            return self._answer_batch([row], windows, features)
+        return self._in_lanes([row], windows, {0: features})
 
     def batch_by_batch(self, rows: list[Row], windows: list[WindowPosition]) -> Answers:
         """Batch windows of similar length across pages; used on a GPU."""
         answers: Answers = {}
+        features = PageFeatures(rows, sorted({position.page for position in windows}))
         for batch in plan_batches(rows, windows, self.options.batch_tokens):
-            answers |= self._answer_batch(rows, batch)
+            answers |= self._answer_batch(rows, batch, features)
         return answers
 
-    def page_by_page(self, rows: list[Row], windows: list[WindowPosition]) -> Answers:
-        """Batch the windows of each page separately and run several pages in parallel; used on a CPU."""
-        return self._in_lanes(rows, plan_page_batches(rows, windows, self.options.batch_tokens))
+    def window_by_window(self, rows: list[Row], windows: list[WindowPosition]) -> Answers:
+        """Run windows in parallel, those of the page with the most tokens first; used on a CPU."""
+        features = {page: PageFeatures(rows, [page]) for page in {position.page for position in windows}}
+        return self._in_lanes(rows, longest_page_first(rows, windows), features)
 
-    def _in_lanes(self, rows: list[Row], batches: list[list[WindowPosition]]) -> Answers:
-        """Run batches in parallel; with fewer of them than threads, the threads are divided among them."""
-        import torch
+    def _in_lanes(self, rows: list[Row], windows: list[WindowPosition], features: dict[int, PageFeatures]) -> Answers:
+        """Run windows in parallel; with fewer than threads, the threads are divided among them."""
+        lanes = min(self._threads, len(windows))
 
-        lanes = min(self._threads, len(batches))
+        def answer(window: WindowPosition) -> Answers:
+            self.runtime.set_threads(self._threads // lanes)
+            return self._answer_batch(rows, [window], features[window.page])
 
-        def answer_page(batch: list[WindowPosition]) -> Answers:
-            torch.set_num_threads(self._threads // lanes)  # applies to the calling thread only
-            return self._answer_batch(rows, batch)
-
-        parts = map(answer_page, batches) if lanes <= 1 else self._lanes.map(answer_page, batches)
+        parts = map(answer, windows) if lanes <= 1 else self._lanes.map(answer, windows)
         return {position: answer for part in parts for position, answer in part.items()}
 
-    def _answer_batch(self, rows: list[Row], batch: list[WindowPosition]) -> Answers:
+    def _answer_batch(self, rows: list[Row], batch: list[WindowPosition], features: PageFeatures) -> Answers:
         """Run a batch; if it fails, for example out of memory, retry window by window before its pages fail."""
         try:
-            return dict(zip(batch, self._logits(rows, batch), strict=True))
+            return dict(zip(batch, self._logits(rows, batch, features), strict=True))
         except Exception as error:
-            if len(batch) == 1:
+            if len(batch) == len(features.pages) == 1:
                 return {batch[0]: error}
-            return {position: self._answer_batch(rows, [position])[position] for position in batch}
+            alone = {page: features for page in features.pages}
+            if len(features.pages) > 1:  # together, their images may be what failed
+                alone = {page: PageFeatures(rows, [page]) for page in {position.page for position in batch}}
+            return {
+                position: self._answer_batch(rows, [position], alone[position.page])[position] for position in batch
+            }
 
-    def _logits(self, rows: list[Row], batch: list[WindowPosition]) -> list[np.ndarray]:
-        import torch
-
+    def _logits(self, rows: list[Row], batch: list[WindowPosition], features: PageFeatures) -> list[np.ndarray]:
         windows = [rows[position.page]["windows"][position.window] for position in batch]
-        pages = sorted({position.page for position in batch})  # the windows of a page share its image
-        images = np.stack([np.frombuffer(rows[page]["model_image"], dtype=np.uint8) for page in pages])
-        tensors = collate(windows, self.model.config.pad_token_id or 0)
-        tensors["image"] = torch.from_numpy(images).view(-1, *MODEL_IMAGE_SHAPE)
-        tensors["image_of_row"] = torch.tensor([pages.index(position.page) for position in batch])
-        with torch.inference_mode():
-            output = self.model(**{name: tensor.to(self.device) for name, tensor in tensors.items()})
-        if self.options.task == "question-answering":
-            stacked = torch.stack([output.start_logits, output.end_logits], dim=-1)
-        else:
-            stacked = output.logits
-        by_window = stacked.float().cpu().numpy()
+        image_of_row = np.array([features.pages.index(position.page) for position in batch], dtype=np.int64)
+        logits = self.runtime.logits(collate(windows), features.get(self.runtime), image_of_row)
         if self.options.task == "sequence-classification":
-            return list(by_window)
-        return [logits[: len(window["input_ids"])] for logits, window in zip(by_window, windows, strict=True)]
-
-
-def choose_dtype(choice: DtypeChoice, device: torch.device) -> torch.dtype:
-    """The dtype for an option; "auto" is float32 on a CPU, bfloat16 on a GPU that supports it, float16 on others."""
-    import torch
-
-    if choice != "auto":
-        return {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}[choice]
-    if device.type != "cuda":
-        return torch.float32
-    return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+            return list(logits)
+        return [scores[: len(window["input_ids"])] for scores, window in zip(logits, windows, strict=True)]
 
 
 def window_positions(rows: Sequence[Row]) -> list[WindowPosition]:
@@ -204,13 +195,12 @@ def plan_batches(rows: list[Row], windows: list[WindowPosition], batch_tokens: i
     return batches
 
 
-def plan_page_batches(rows: list[Row], windows: list[WindowPosition], batch_tokens: int) -> list[list[WindowPosition]]:
-    """The batches of `plan_batches` for each page separately, those with the most tokens first."""
-    by_page: dict[int, list[WindowPosition]] = {}
+def longest_page_first(rows: list[Row], windows: list[WindowPosition]) -> list[WindowPosition]:
+    """Windows page by page, so that few pages' features are in memory; the pages with the most tokens come first."""
+    tokens: dict[int, int] = {}
     for position in windows:
-        by_page.setdefault(position.page, []).append(position)
-    batches = [batch for positions in by_page.values() for batch in plan_batches(rows, positions, batch_tokens)]
-    return sorted(batches, key=lambda batch: -sum(_tokens(rows, position) for position in batch))
+        tokens[position.page] = tokens.get(position.page, 0) + _tokens(rows, position)
+    return sorted(windows, key=lambda position: (-tokens[position.page], position.page, -_tokens(rows, position)))
 
 
 def _tokens(rows: list[Row], position: WindowPosition) -> int:
@@ -222,12 +212,14 @@ def padded_length(tokens: int) -> int:
     return -(-tokens // LENGTH_MULTIPLE) * LENGTH_MULTIPLE
 
 
-def collate(windows: list[Row], pad_token_id: int) -> dict[str, torch.Tensor]:
-    """A batch of windows as int64 tensors [windows, tokens] (`bbox`: [windows, tokens, 4]), padded on the right."""
-    import torch
+def collate(windows: list[Row]) -> dict[str, np.ndarray]:
+    """A batch of windows as int64 arrays [windows, tokens] (`bbox`: [windows, tokens, 4]), padded on the right.
 
-    length = padded_length(max(len(window["input_ids"]) for window in windows))
-    input_ids = np.full((len(windows), length), pad_token_id, dtype=np.int64)
+    Padding is zeros, which are ids of every model, and hidden by `attention_mask`. One window is not padded.
+    """
+    lengths = [len(window["input_ids"]) for window in windows]
+    length = lengths[0] if len(windows) == 1 else padded_length(max(lengths))
+    input_ids = np.zeros((len(windows), length), dtype=np.int64)
     token_type_ids, attention_mask = np.zeros_like(input_ids), np.zeros_like(input_ids)
     bbox = np.zeros((len(windows), length, 4), dtype=np.int64)
     for index, window in enumerate(windows):
@@ -236,5 +228,4 @@ def collate(windows: list[Row], pad_token_id: int) -> dict[str, torch.Tensor]:
         token_type_ids[index, :count] = window["token_type_ids"]
         attention_mask[index, :count] = 1
         bbox[index, :count] = np.asarray(window["bbox"]).reshape(count, 4)
-    arrays = {"input_ids": input_ids, "token_type_ids": token_type_ids, "attention_mask": attention_mask, "bbox": bbox}
-    return {name: torch.from_numpy(array) for name, array in arrays.items()}
+    return {"input_ids": input_ids, "token_type_ids": token_type_ids, "attention_mask": attention_mask, "bbox": bbox}

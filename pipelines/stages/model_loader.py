@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 import model
 from model import LayoutLMv2Config, LayoutLMv2Tokenizer
@@ -15,8 +19,12 @@ from model.decoding import Decoding, load_decoding
 from model.preprocessing.layout_tokenizer import LayoutTokenizer
 from model.preprocessing.tokenizer_choice import load_page_tokenizer
 from model.preprocessing.tokenizer_files import FORMATS, TOKENIZER_FILE, UNIGRAM, tokenizer_format
+from model.runtimes.probe_page import load_probe_page
+from model.runtimes.runtime import Runtime
 from model.untrained import UNTRAINED, untrained_config, untrained_model
 from pipelines.schema import Task
+from pipelines.stages.infer import InferOptions, collate
+from pipelines.stages.tokenize import TokenizeOptions, page_windows
 
 MODEL_CLASSES: dict[Task, str] = {
     "token-classification": "LayoutLMv2ForTokenClassification",
@@ -46,6 +54,14 @@ class LoadedModel:
     """A model with the head of its task, in evaluation mode; `name` identifies its weights in the rows."""
 
     model: Any
+    name: str
+
+
+@dataclass(frozen=True)
+class LoadedRuntime:
+    """What runs a model; `name` identifies its weights in the rows."""
+
+    runtime: Runtime
     name: str
 
 
@@ -96,6 +112,49 @@ def load_model(source: str, task: Task) -> LoadedModel:
         return LoadedModel(untrained_model(model_class, task), UNTRAINED)
     folder = resolve_checkpoint(source)
     return LoadedModel(model_class.from_pretrained(folder), model_name(source))
+
+
+def load_runtime(source: str, options: InferOptions) -> LoadedRuntime:
+    """What runs the model of a checkpoint, with the head of `options.task`."""
+    import torch
+
+    from model.runtimes.dtype_choice import choose_dtype
+    from model.runtimes.torch_runtime import TorchRuntime
+
+    found = "cuda" if torch.cuda.is_available() else "cpu"
+    device = torch.device(found if options.device == "auto" else options.device)
+    loaded = load_model(source, options.task)
+    dtype = choose_dtype(options.dtype, device, partial(bfloat16_agreement, loaded.model, source, options.task))
+    return LoadedRuntime(TorchRuntime(loaded.model, options.task, device, dtype), loaded.name)
+
+
+def bfloat16_agreement(loaded: Any, source: str, task: Task) -> float:
+    """The share of labels of the probe page that a model keeps on this CPU in bfloat16, 0 to 1.
+
+    Args:
+        loaded: the model of the checkpoint `source`; it is cast to float32.
+    """
+    import torch
+
+    from model.runtimes.dtype_choice import label_agreement
+    from model.runtimes.torch_runtime import TorchRuntime
+
+    windows, image = probe_windows(source)
+    exact = TorchRuntime(loaded, task, shared=True)
+    rounded = TorchRuntime(copy.deepcopy(loaded), task, dtype=torch.bfloat16)
+    return label_agreement(probe_logits(exact, windows, image), probe_logits(rounded, windows, image), task)
+
+
+def probe_windows(source: str) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """The first window of the probe page, by the checkpoint's tokenizer, and its image, as a runtime takes them."""
+    page = load_probe_page()
+    windows = page_windows(load_tokenizer(source), page.words, [*page.boxes], TokenizeOptions())
+    return collate(windows[:1]), page.image
+
+
+def probe_logits(runtime: Runtime, windows: dict[str, np.ndarray], image: np.ndarray) -> np.ndarray:
+    """A runtime's logits of the result of `probe_windows`."""
+    return runtime.logits(windows, runtime.image_features(image), np.zeros(1, dtype=np.int64))
 
 
 def model_name(source: str) -> str:

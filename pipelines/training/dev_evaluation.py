@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 import torch.distributed
 
+from model.runtimes.dtype_choice import choose_dtype
+from model.runtimes.torch_runtime import TorchRuntime
 from pipelines.datasets.preprocess import GROUND_TRUTH
 from pipelines.schema import Row, Task
-from pipelines.stages.infer import Infer, InferOptions, choose_dtype
+from pipelines.stages.infer import Infer, InferOptions
 from pipelines.stages.merge import Merge, MergeOptions
 from pipelines.storage.files import Storage
 from pipelines.training.example_cache import ExampleIndex, ExampleReader
@@ -37,8 +39,7 @@ def predict_share(
     dtype = choose_dtype("auto", model.device)
     if dtype != torch.float32:
         model = copy.deepcopy(model)
-    names: dict[torch.dtype, Any] = {torch.float32: "float32", torch.bfloat16: "bfloat16", torch.float16: "float16"}
-    infer = Infer(model, "", InferOptions(task=task, dtype=names[dtype], device=str(model.device)))
+    infer = Infer(TorchRuntime(model, task, model.device, dtype, shared=True), "", InferOptions(task=task))
     merge = Merge(MergeOptions(task, labels))
     reader = ExampleReader(storage)
     results: list[Row] = []

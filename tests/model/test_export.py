@@ -136,6 +136,20 @@ def test_windows_of_a_page_share_its_picture_in_an_exported_model() -> None:
     assert_same(program, model, windows(7, 3))
 
 
+def test_the_network_can_be_exported_without_its_backbone() -> None:
+    def windows(rows: int, images: int) -> dict[str, torch.Tensor]:
+        inputs = pages(rows, 20)
+        features = torch.randn(images, 49, model.config.hidden_size, generator=torch.Generator().manual_seed(0))
+        del inputs["image"]
+        return inputs | {"image_features": features, "image_of_row": torch.arange(rows) % images}
+
+    model = build(LayoutLMv2ForTokenClassification)
+    shapes = {name: shape for name, shape in SHAPES.items() if name != "image"}
+    shapes |= {"image_features": {0: DYNAMIC}, "image_of_row": {0: DYNAMIC}}
+    program = torch.export.export(model, (), windows(3, 2), dynamic_shapes=shapes)
+    assert_same(program, model, windows(7, 3))
+
+
 def test_an_exported_model_can_be_saved_and_loaded(
     tagger: tuple[Any, torch.export.ExportedProgram], tmp_path: Path
 ) -> None:

@@ -173,6 +173,30 @@ def test_windows_of_a_page_can_share_its_image(tiny: Golden) -> None:
     assert calls == [3, 2]
 
 
+@torch.no_grad()
+def test_the_features_of_an_image_can_be_computed_once_for_many_calls(tiny: Golden) -> None:
+    model = tiny.model()
+    inputs = tiny.inputs()
+    expected = model(**inputs).last_hidden_state
+    features = model.image_features(inputs.pop("image"))
+    assert torch.equal(model(**inputs, image_features=features).last_hidden_state, expected)
+    swapped = model(**inputs, image_features=features.flip(0), image_of_row=torch.tensor([1, 0])).last_hidden_state
+    assert torch.equal(swapped, expected)
+
+
+def test_features_of_the_wrong_shape_and_an_image_beside_them_are_rejected(tiny: Golden) -> None:
+    model = tiny.model()
+    inputs = tiny.inputs()
+    features = model.image_features(inputs["image"])
+    with pytest.raises(ValueError, match="not both"):
+        model(**inputs, image_features=features)
+    del inputs["image"]
+    with pytest.raises(ValueError, match="2 rows of text, but image_features has 1"):
+        model(**inputs, image_features=features[:1])
+    with pytest.raises(ValueError, match="image_features is"):
+        model(**inputs, image_features=features[..., 1:])
+
+
 def test_mismatched_images_are_rejected(tiny: Golden) -> None:
     model = tiny.model()
     inputs = tiny.inputs()

@@ -7,17 +7,21 @@ import pytest
 import torch
 
 from model import LayoutLMv2Tokenizer
+from model.pretrained import LayoutLMv2PreTrainedModel
+from model.runtimes.torch_runtime import TorchRuntime
 from pipelines.schema import MODEL_IMAGE_SHAPE, TASKS, Row, Task
 from pipelines.stages.infer import (
     Answers,
     Infer,
     InferOptions,
+    PageFeatures,
     WindowPosition,
     collate,
+    longest_page_first,
     plan_batches,
-    plan_page_batches,
+    window_positions,
 )
-from pipelines.stages.model_loader import load_model
+from pipelines.stages.model_loader import load_runtime
 from pipelines.stages.tokenize import Tokenize, TokenizeOptions
 
 TOKENIZER = LayoutLMv2Tokenizer()
@@ -40,8 +44,14 @@ def page(word_count: int, task: Task = "token-classification", seed: int = 0) ->
 
 
 def infer(task: Task = "token-classification", **options: object) -> Infer:
-    loaded = load_model("untrained", task)
-    return Infer(loaded.model, loaded.name, InferOptions(task=task, **options))  # type: ignore[arg-type]
+    infer_options = InferOptions(task=task, **options)  # type: ignore[arg-type]
+    loaded = load_runtime("untrained", infer_options)
+    return Infer(loaded.runtime, loaded.name, infer_options)
+
+
+def network(stage: Infer) -> LayoutLMv2PreTrainedModel:
+    assert isinstance(stage.runtime, TorchRuntime)
+    return stage.runtime.model
 
 
 def as_on_a_gpu(stage: Infer) -> Infer:
@@ -51,7 +61,7 @@ def as_on_a_gpu(stage: Infer) -> Infer:
     return stage
 
 
-@pytest.mark.parametrize("way", [as_on_a_gpu, lambda stage: stage], ids=["in batches", "page by page"])
+@pytest.mark.parametrize("way", [as_on_a_gpu, lambda stage: stage], ids=["in batches", "window by window"])
 @pytest.mark.parametrize("task", TASKS)
 def test_logits_of_a_window_equal_those_of_the_model_on_it_alone(task: Task, way: Callable[[Infer], Infer]) -> None:
     rows = [page(count, task, seed) for seed, count in enumerate((5, 300, 60, 0))]
@@ -63,7 +73,8 @@ def test_logits_of_a_window_equal_those_of_the_model_on_it_alone(task: Task, way
         assert len(result["window_logits"]) == len(row["windows"])
         for window, logits in zip(row["windows"], result["window_logits"], strict=True):
             with torch.inference_mode():
-                alone = stage.model(**collate([window], 0), image=model_image)
+                tensors = {name: torch.from_numpy(array) for name, array in collate([window]).items()}
+                alone = network(stage)(**tensors, image=model_image)
             if task == "question-answering":
                 expected = torch.stack([alone.start_logits, alone.end_logits], -1)[0, : len(window["input_ids"])]
             elif task == "token-classification":
@@ -87,38 +98,69 @@ def test_a_window_larger_than_the_batch_limit_is_a_batch_of_its_own() -> None:
     assert len(plan_batches(rows, [WindowPosition(0, 0), WindowPosition(0, 1)], batch_tokens=100)) == 2
 
 
-def test_windows_of_one_page_are_batched_and_the_longest_batch_comes_first() -> None:
+def test_on_a_cpu_windows_of_the_longest_page_come_first() -> None:
     pages = [[9], [512, 12], [300], [512, 512, 512]]
     rows = [{"windows": [{"input_ids": [0] * length} for length in lengths]} for lengths in pages]
     windows = [WindowPosition(page, window) for page, lengths in enumerate(pages) for window in range(len(lengths))]
-    batches = plan_page_batches(rows, windows, batch_tokens=1024)
-    lengths_of_batches = [[pages[page][window] for page, window in batch] for batch in batches]
-    assert lengths_of_batches == [[512, 512], [512, 12], [512], [300], [9]]
-    assert all(len({page for page, _ in batch}) == 1 for batch in batches)
+    assert [page for page, _ in longest_page_first(rows, windows)] == [3, 3, 3, 1, 1, 2, 0]
 
 
 def test_batches_are_padded_to_their_longest_window_and_not_to_the_maximum() -> None:
     rows = [page(5), page(40)]
-    tensors = collate([row["windows"][0] for row in rows], pad_token_id=0)
+    tensors = collate([row["windows"][0] for row in rows])
     longest = max(len(row["windows"][0]["input_ids"]) for row in rows)
+    assert collate(rows[0]["windows"])["input_ids"].shape == (1, len(rows[0]["windows"][0]["input_ids"]))
     assert longest <= tensors["input_ids"].shape[1] < longest + 8
-    assert tensors["attention_mask"].sum().item() == sum(len(row["windows"][0]["input_ids"]) for row in rows)
+    assert tensors["attention_mask"].sum() == sum(len(row["windows"][0]["input_ids"]) for row in rows)
     assert tensors["bbox"].shape == (*tensors["input_ids"].shape, 4)
 
 
-def test_the_backbone_runs_once_for_all_windows_of_a_page_in_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
-    stage = as_on_a_gpu(infer("question-answering", batch_tokens=100_000))
-    seen: list[int] = []
-    visual = stage.model.layoutlmv2.visual
-    forward = visual.forward
-    monkeypatch.setattr(visual, "forward", lambda images: (seen.append(len(images)), forward(images))[1])
-    rows = [page(1200, "question-answering"), page(0, "question-answering"), page(30, "question-answering")]
-    assert sum(len(row["windows"]) for row in rows) > 4
+@pytest.mark.parametrize(
+    ("way", "images_of_calls"),
+    [(as_on_a_gpu, [2]), (lambda stage: stage, [1, 1])],
+    ids=["in batches", "window by window"],
+)
+def test_the_backbone_runs_once_for_all_windows_of_a_page(
+    way: Callable[[Infer], Infer], images_of_calls: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = way(infer(threads=2, batch_tokens=600))
+    seen = images_seen(stage, monkeypatch)
+    rows = [page(1200), page(600)]
+    windows = window_positions(rows)
+    assert len(plan_batches(rows, windows, 600)) > len(rows), "a page's windows are in several batches"
     list(stage(rows))
-    assert seen == [2]
+    assert seen == images_of_calls
 
 
-@pytest.mark.parametrize("way", [as_on_a_gpu, lambda stage: stage], ids=["in batches", "page by page"])
+def test_the_backbone_runs_once_for_a_page_in_slices(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = infer(threads=1)
+    seen = images_seen(stage, monkeypatch)
+    row = page(1200)
+    features = PageFeatures([row], [0])
+    for windows in stage.slices(row):
+        stage.answer_slice(row, windows, features)
+    assert len(stage.slices(row)) > 2 and seen == [1]
+
+
+def images_seen(stage: Infer, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The number of images of each call of the backbone from now on."""
+    seen: list[int] = []
+    image_features = stage.runtime.image_features
+    monkeypatch.setattr(
+        stage.runtime, "image_features", lambda images: (seen.append(len(images)), image_features(images))[1]
+    )
+    return seen
+
+
+@pytest.mark.parametrize("way", [as_on_a_gpu, lambda stage: stage], ids=["in batches", "window by window"])
+def test_a_page_whose_picture_is_damaged_fails_alone(way: Callable[[Infer], Infer]) -> None:
+    rows = [page(5, seed=0), page(700, seed=1), page(5, seed=2)]
+    rows[1]["model_image"] = b"short"
+    results = list(way(infer())(rows))
+    assert [row["status"] for row in results] == ["ok", "failed", "ok"]
+
+
+@pytest.mark.parametrize("way", [as_on_a_gpu, lambda stage: stage], ids=["in batches", "window by window"])
 def test_a_page_with_invalid_input_fails_alone(way: Callable[[Infer], Infer]) -> None:
     rows = [page(5, seed=0), page(5, seed=1), page(5, seed=2)]
     rows[1]["windows"][0]["bbox"] = np.full_like(rows[1]["windows"][0]["bbox"], 5000)
@@ -160,10 +202,10 @@ def test_a_page_in_slices_gets_the_logits_of_a_call(way: Callable[[Infer], Infer
     stage = way(infer(threads=3, batch_tokens=1024))
     (whole,) = stage([row])
     answers: Answers = {}
-    slices = stage.slices(row)
+    slices, features = stage.slices(row), PageFeatures([row], [0])
     assert len(slices) > 2 and max(map(len, slices)) == slice_windows
     for windows in slices:
-        answers |= stage.answer_slice(row, windows)
+        answers |= stage.answer_slice(row, windows, features)
     (sliced,) = stage.results([row], answers, 1.0)
     assert sliced.keys() == whole.keys() and sliced["seconds"]["infer"] == pytest.approx(1.0)
     for ours, theirs in zip(sliced["window_logits"], whole["window_logits"], strict=True):
@@ -174,8 +216,9 @@ def test_a_window_of_a_slice_that_is_invalid_fails_its_page() -> None:
     row, stage = page(1500), infer(threads=2)
     row["windows"][1]["bbox"] = np.full_like(row["windows"][1]["bbox"], 5000)
     answers: Answers = {}
+    features = PageFeatures([row], [0])
     for windows in stage.slices(row):
-        answers |= stage.answer_slice(row, windows)
+        answers |= stage.answer_slice(row, windows, features)
     (result,) = stage.results([row], answers, 1.0)
     assert result["status"] == "failed" and "bbox" in result["error"]
 
