@@ -14,10 +14,7 @@ from torch.export import Dim, ExportedProgram
 
 from model.export.attention_bias import LookupBias
 from model.pretrained import LayoutLMv2PreTrainedModel
-
-IMAGE_INPUTS = ("images",)
-TEXT_INPUTS = ("input_ids", "token_type_ids", "attention_mask", "bbox", "features", "image_of_row")
-"""The inputs of the graphs, in their order."""
+from model.runtimes.graph_inputs import TEXT_INPUTS
 
 IMAGE_SHAPE = (3, 224, 224)
 """Channels (BGR), height and width of the images that an exported model takes."""
