@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -338,8 +338,21 @@ class FeaturePyramid(nn.Module):
         """A quarter of the image's sides, rounded up, must be a multiple of this: each level halves the size."""
         return 2 ** (len(self.levels) - 1)
 
+    @property
+    def output(self) -> Convolution:
+        """The convolution that ends the finest level."""
+        return cast(Convolution, self.get_submodule(f"fpn_output{self.levels[0]}"))
+
     def forward(self, x: Tensor) -> Tensor:
         """The features `p2`, [b, FPN_OUT_CHANNELS, ceil(h / 4), ceil(w / 4)], of normalised pixels [b, channels, h, w].
+
+        Raises:
+            ValueError: like `sum_of_levels`.
+        """
+        return self.output(self.sum_of_levels(x))
+
+    def sum_of_levels(self, x: Tensor) -> Tensor:
+        """What `output` is applied to: the same shape, all levels added up at the size of the finest.
 
         Raises:
             ValueError: the sides cannot be halved at every level (multiples of 32 can).
@@ -357,4 +370,5 @@ class FeaturePyramid(nn.Module):
                 if self.average:
                     lateral = lateral / 2
             top_down = lateral
-        return self.get_submodule(f"fpn_output{self.levels[0]}")(top_down)
+        assert top_down is not None
+        return top_down

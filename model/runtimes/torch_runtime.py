@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from model.pretrained import LayoutLMv2PreTrainedModel
+from model.runtimes.inference_backbone import prepare
 
 IMAGES_AT_ONCE = 32
 """Images of a pass through the backbone: its activations take up to 30 MB each."""
@@ -28,16 +29,18 @@ class TorchRuntime:
         self.on_gpu = self.device.type != "cpu"
         self.task = task
         self.model = model.eval().to(device=self.device, dtype=dtype)
+        base: Any = self.model.base_model
+        self._backbone = prepare(base.visual)
+        self._projection = base.visual_proj
 
     def set_threads(self, threads: int) -> None:
         torch.set_num_threads(threads)  # applies to the calling thread only
 
     def image_features(self, images: np.ndarray) -> torch.Tensor:
         """[pages, visual_tokens, hidden_size] on the model's device."""
-        base: Any = self.model.base_model
         with torch.inference_mode():
             parts = torch.from_numpy(images).split(IMAGES_AT_ONCE)
-            return torch.cat([base.image_features(part.to(self.device)) for part in parts])
+            return torch.cat([self._projection(self._backbone(part.to(self.device))) for part in parts])
 
     def logits(self, windows: dict[str, np.ndarray], features: torch.Tensor, image_of_row: np.ndarray) -> np.ndarray:
         tensors = {name: torch.from_numpy(array) for name, array in windows.items()}
