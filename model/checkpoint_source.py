@@ -34,7 +34,9 @@ TOKENIZER_FILES = (
     "tokenizer.json", "vocab.txt", "sentencepiece.bpe.model", "tokenizer_config.json", "special_tokens_map.json",
     "added_tokens.json",
 )  # fmt: skip
-OTHER_FILES = (CONFIG_NAME, DECODING_NAME, EXPORT_NAME, "preprocessor_config.json", "processor_config.json", *TOKENIZER_FILES)
+OTHER_FILES = (
+    CONFIG_NAME, DECODING_NAME, EXPORT_NAME, "preprocessor_config.json", "processor_config.json", *TOKENIZER_FILES,
+)  # fmt: skip
 
 BUNDLED_FORMS = "layoutlmv2-forms-small"
 """The model included in this package: it finds headers, questions and answers on forms."""
@@ -170,7 +172,7 @@ def find_weights(folder: Path) -> list[Path]:
             return [folder / name for name in shards]
     if (folder / EXPORT_NAME).is_file():
         raise CheckpointError(
-            f"{folder} is an exported model, which jobs run as --model; PyTorch loads the checkpoint that it was made of",
+            f"{folder} is an exported model, which jobs run as --model; PyTorch loads the checkpoint that it came from",
             "not_found",
         )
     raise CheckpointError(

@@ -72,7 +72,8 @@ def export_model(
         ExportDependencyError: a package is not installed.
         ValueError: there are no batches, or int8 is asked of "torch-export".
     """
-    reference = TorchRuntime(model, options.task)
+    if not batches:
+        raise ValueError("there is no page to check the exported model on")
     folder.mkdir(parents=True, exist_ok=True)
     (folder / EXPORT_NAME).unlink(missing_ok=True)
     for name in OTHER_FILES:
@@ -80,6 +81,7 @@ def export_model(
             shutil.copyfile(checkpoint / name, folder / name)
     tell("tracing the image graph and the text graph")
     image, text = export_image_graph(model), export_text_graph(model)
+    reference = TorchRuntime(model, options.task)
     calibration: list[dict[str, np.ndarray]] = []
     if options.quantization == "int8":
         calibration = text_inputs(reference, batches)

@@ -60,7 +60,9 @@ def quantize_onnx(source: Path, target: Path, float_layers: Sequence[str]) -> No
         import onnx
         from onnxruntime.quantization import QuantType, quantize_dynamic
     except ImportError as error:
-        raise ExportDependencyError(f"--quantize int8 needs onnx and onnxruntime ({error}): {INSTALL_EXPORT}") from error
+        raise ExportDependencyError(
+            f"--quantize int8 needs onnx and onnxruntime ({error}): {INSTALL_EXPORT}"
+        ) from error
     names = [node.name for node in onnx.load(source).graph.node]
     excluded = [name for name in names if any(part in name for part in float_layers)]
     quantize_dynamic(

@@ -87,7 +87,9 @@ def read_record(folder: Path) -> ExportRecord:
         if not known or set(record.files) != set(GRAPH_FILES[record.format]):
             raise KeyError(f"format {record.format!r}, files {sorted(record.files)}")
     except (OSError, KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
-        raise ValueError(f"{path} is damaged ({error}): export the checkpoint again, or copy the folder again") from error
+        raise ValueError(
+            f"{path} is damaged ({error}): export the checkpoint again, or copy the folder again"
+        ) from error
     return record
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from model.config import LayoutLMv2Config
-from model.runtimes.graph_inputs import TEXT_INPUTS
 from model.ocr.ppocr_runtime import has_bfloat16
+from model.runtimes.graph_inputs import TEXT_INPUTS
 from model.runtimes.runtime import DtypeChoice
 from model.runtimes.window_values import check_window_values
 
@@ -27,9 +27,7 @@ class OpenVinoRuntime:
 
     on_gpu = False
 
-    def __init__(
-        self, image: Any, text: Any, config: LayoutLMv2Config, threads: int, precision: str = "f32"
-    ) -> None:
+    def __init__(self, image: Any, text: Any, config: LayoutLMv2Config, threads: int, precision: str = "f32") -> None:
         """
         Args:
             image, text: the graphs, as openvino.Model or as paths of what `openvino.Core.read_model` reads.

@@ -26,9 +26,7 @@ class TorchExportRuntime:
             ValueError: a program cannot be read.
         """
         try:
-            self._image, self._text = (
-                torch.export.load(folder / f"{name}.pt2").module() for name in ("image", "text")
-            )
+            self._image, self._text = (torch.export.load(folder / f"{name}.pt2").module() for name in ("image", "text"))
         except (RuntimeError, OSError, KeyError, TypeError) as error:
             raise ValueError(f"PyTorch cannot read the programs in {folder} ({error}): export them again") from error
         self._config = config
