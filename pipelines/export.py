@@ -20,6 +20,7 @@ from model.export.record import ExportFormat, ExportRecord, Quantization
 from model.untrained import UNTRAINED
 from pipelines.batch.listing import list_documents, listed_row
 from pipelines.batch.opening import open_in_driver
+from pipelines.errors import ProcessingError
 from pipelines.extract import count_steps
 from pipelines.in_process import BlockReader
 from pipelines.options import ExtractOptions
@@ -125,7 +126,10 @@ def _images(rows: Sequence[Row]) -> np.ndarray:
 def _documents(extract: ExtractOptions, pages: ExportPages) -> list[Row]:
     """Rows of `DOCUMENTS` that can be opened."""
     storage = Storage(s3=extract.access.s3)
-    written = table_files(storage, pages.source, "documents")
+    try:
+        written = table_files(storage, pages.source, "documents")
+    except ProcessingError:  # a document, and no folder
+        written = []
     if written:
         rows = [row for _, table in read_tables(storage, written) for row in table.to_pylist()]
         return [row for row in rows if row["status"] == "ok"]
