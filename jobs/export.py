@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from jobs.cli import DONE, FAILED, parse_options, require_positive, run_job
-from model.checkpoint_source import BUNDLED_FORMS, resolve_checkpoint
+from model.checkpoint_source import BUNDLED_FORMS, PICKLE_FILES, SAFETENSORS_FILES, resolve_checkpoint
 from model.export.record import GRAPH_FILES, ExportFormat, ExportRecord, Quantization, is_exported
 from model.untrained import UNTRAINED
 from pipelines.export import SAMPLES, ExportPages
@@ -71,6 +71,8 @@ class Options:
         folder = Path(self.output)
         if folder.exists() and not folder.is_dir():
             raise ValueError(f"--output is {self.output}, which is a file")
+        if any((folder / name).is_file() for name in (SAFETENSORS_FILES[0], PICKLE_FILES[0])):
+            raise ValueError(f"--output is {self.output}, which is a checkpoint: give a folder of its own")
         source = str(SAMPLES) if self.calibration is None else self.calibration
         questions = (QUESTION,) if self.task == "question-answering" else ()
         extract = ExtractOptions(self.model, self.task, questions)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from model.checkpoint_source import EXPORT_NAME, OTHER_FILES
+from model.checkpoint_source import EXPORT_FILES, EXPORT_NAME, OTHER_FILES
 from model.export.check import Agreement, CheckedBatch, compare_runtimes, failed_check
 from model.export.formats import open_graphs, package_versions, write_graphs
 from model.export.graphs import export_image_graph, export_text_graph
@@ -63,7 +63,7 @@ def export_model(
         model: in float32, with the head of the task.
         checkpoint: its folder, from which all files but the weights are copied.
         source_name: goes into the record.
-        folder: created if necessary; files of the same names are replaced.
+        folder: created if necessary; an exported model in it is replaced.
         batches: windows of real pages, for the check and for int8's calibration.
         tell: called with each step before it begins.
 
@@ -75,7 +75,8 @@ def export_model(
     if not batches:
         raise ValueError("there is no page to check the exported model on")
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / EXPORT_NAME).unlink(missing_ok=True)
+    for name in (EXPORT_NAME, *EXPORT_FILES):
+        (folder / name).unlink(missing_ok=True)
     for name in OTHER_FILES:
         if name != EXPORT_NAME and (checkpoint / name).is_file():
             shutil.copyfile(checkpoint / name, folder / name)

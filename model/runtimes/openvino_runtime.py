@@ -1,4 +1,4 @@
-"""Runs an exported model with OpenVINO on a CPU: a stream of one thread for each page that is computed at a time."""
+"""Runs an exported model with OpenVINO on a CPU: a stream of one thread for each page at a time."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ IMAGES_AT_ONCE = 32
 
 
 class OpenVinoRuntime:
-    """Two compiled graphs; see `Runtime` for the calls.
+    """The two graphs; see `Runtime` for the calls.
 
     Each calling thread has requests of its own, and a request runs on one thread of the CPU: with a stream for each
-    thread, nothing waits for other pages. `set_threads` has no effect.
+    thread, nothing waits for other pages. A thread that is alone (`set_threads` with all of them) gets graphs that are
+    compiled for one request on all threads, at the first such call.
     """
 
     on_gpu = False
@@ -32,7 +33,7 @@ class OpenVinoRuntime:
         Args:
             image, text: the graphs, as openvino.Model or as paths of what `openvino.Core.read_model` reads.
             config: of the model.
-            threads: how many threads call at a time.
+            threads: threads of the CPU, which is also how many threads call at a time.
             precision: "f32" or "bf16", see `choose_precision`.
 
         Raises:
@@ -40,44 +41,59 @@ class OpenVinoRuntime:
         """
         import openvino
 
-        core = openvino.Core()
-        settings = {
-            "NUM_STREAMS": threads,
-            "INFERENCE_NUM_THREADS": threads,
-            "PERFORMANCE_HINT": "THROUGHPUT",
-            "INFERENCE_PRECISION_HINT": precision,
-            "ENABLE_CPU_PINNING": False,  # pinned threads of several workers would all sit on the same cores
-        }
-        try:
-            self._image, self._text = (core.compile_model(graph, "CPU", settings) for graph in (image, text))
-        except RuntimeError as error:
-            raise ValueError(
-                f"OpenVINO cannot read the exported model ({_last_line(error)}): export the checkpoint again, or copy "
-                "the folder again"
-            ) from error
+        self._core = openvino.Core()
+        self._graphs = (image, text)
+        self._threads, self._precision = threads, precision
+        self._compiled: dict[int, tuple[Any, Any]] = {}
+        self._lock = threading.Lock()
         self._config = config
-        self._requests = threading.local()
+        self._calling = threading.local()
+        self._compile(1)
 
     def set_threads(self, threads: int) -> None:
-        """Without effect: each call runs on one thread."""
+        """Let calls of this thread use all threads if `threads` is as many, else one."""
+        self._calling.threads = self._threads if threads >= self._threads else 1
 
     def image_features(self, images: np.ndarray) -> np.ndarray:
         """float32 [pages, visual_tokens, hidden_size]."""
-        request = self._request("image", self._image)
+        image, _ = self._requests()
         parts = [images[first : first + IMAGES_AT_ONCE] for first in range(0, len(images), IMAGES_AT_ONCE)]
-        return np.concatenate([_run(request, {"images": part}) for part in parts])
+        return np.concatenate([_run(image, {"images": part}) for part in parts])
 
     def logits(self, windows: dict[str, np.ndarray], features: np.ndarray, image_of_row: np.ndarray) -> np.ndarray:
         check_window_values(self._config, windows)
         inputs = {**windows, "features": features, "image_of_row": image_of_row}
-        return _run(self._request("text", self._text), {name: inputs[name] for name in TEXT_INPUTS})
+        _, text = self._requests()
+        return _run(text, {name: inputs[name] for name in TEXT_INPUTS})
 
-    def _request(self, name: str, compiled: Any) -> Any:
-        request = getattr(self._requests, name, None)
-        if request is None:
-            request = compiled.create_infer_request()
-            setattr(self._requests, name, request)
-        return request
+    def _requests(self) -> tuple[Any, Any]:
+        """The calling thread's own requests of both graphs."""
+        threads = getattr(self._calling, "threads", 1)
+        requests: dict[int, tuple[Any, Any]] = self._calling.__dict__.setdefault("requests", {})
+        if threads not in requests:
+            image, text = self._compile(threads)
+            requests[threads] = (image.create_infer_request(), text.create_infer_request())
+        return requests[threads]
+
+    def _compile(self, threads: int) -> tuple[Any, Any]:
+        """Both graphs for requests that take so many threads each."""
+        settings = {
+            "NUM_STREAMS": self._threads // threads,
+            "INFERENCE_NUM_THREADS": self._threads,
+            "INFERENCE_PRECISION_HINT": self._precision,
+            "ENABLE_CPU_PINNING": False,  # pinned threads of several workers would all sit on the same cores
+        }
+        with self._lock:
+            if threads not in self._compiled:
+                try:
+                    image, text = (self._core.compile_model(graph, "CPU", settings) for graph in self._graphs)
+                except RuntimeError as error:
+                    raise ValueError(
+                        f"OpenVINO cannot read the exported model ({_last_line(error)}): export the checkpoint again, "
+                        "or copy the folder again"
+                    ) from error
+                self._compiled[threads] = (image, text)
+            return self._compiled[threads]
 
 
 def read_exported(folder: Path, config: LayoutLMv2Config, threads: int, dtype: DtypeChoice) -> OpenVinoRuntime:

@@ -109,6 +109,12 @@ def test_options_that_make_no_sense_are_refused(
     assert not (tmp_path / "out").exists()
 
 
+def test_a_checkpoint_is_not_written_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "model.safetensors").write_bytes(b"weights")
+    assert main(["--model", "untrained", "--output", str(tmp_path)]) == 2
+    assert "which is a checkpoint" in capsys.readouterr().err
+
+
 def test_an_exported_folder_is_not_exported_again(
     exported: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
