@@ -38,14 +38,15 @@ class LabelledPagesOptions:
     decode: DecodeChoice = "auto"
     """What gets a label: words, segments, or auto, as in jobs.extract."""
     dtype: DtypeChoice = "auto"
-    """Dtype of the model; auto is bfloat16 on a GPU and float32 on a CPU."""
+    """Dtype of the model; auto is bfloat16 on a GPU and on a CPU that has it, where labels stay the same, else
+    float32."""
     runtime: RuntimeChoice = "auto"
     """What runs the model. auto: what --model is made for, PyTorch for a checkpoint, and OpenVINO, ONNX Runtime or
     PyTorch for a folder that jobs.export wrote; openvino also takes a checkpoint, and converts it at the start."""
     device: str = "auto"
     """cpu, cuda, or auto: a GPU if there is one."""
     batch_tokens: int = 4096
-    """Tokens of one batch of the model, padding included; a CPU takes a page at a time on each core."""
+    """Tokens of one batch of the model, padding included; a CPU takes a window at a time on each core."""
     page_time_limit_seconds: float = 120.0
     """The longest that reading one page may take, in seconds; then it is a failed page."""
     page_memory_limit_megabytes: int = 2000

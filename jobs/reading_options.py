@@ -52,14 +52,15 @@ class ReadingOptions:
     """What gets a label: words, each on its own; segments, the words of a line without a gap, which are then joined; or
     auto: what the checkpoint says."""
     dtype: DtypeChoice = "auto"
-    """Of the model; auto is bfloat16 on a GPU and float32 on a CPU."""
+    """Of the model; auto is bfloat16 on a GPU and on a CPU that has it, where labels stay the same, else
+    float32."""
     runtime: RuntimeChoice = "auto"
     """What runs the model. auto: what --model is made for, PyTorch for a checkpoint, and OpenVINO, ONNX Runtime or
     PyTorch for a folder that jobs.export wrote; openvino also takes a checkpoint, and converts it at the start."""
     device: str = "auto"
     """cpu, cuda, or auto: a GPU if there is one."""
     batch_tokens: int = 4096
-    """Tokens of one batch of the model, padding included; a CPU takes a page at a time on each core."""
+    """Tokens of one batch of the model, padding included; a CPU takes a window at a time on each core."""
 
     def extract_options(self, model: str, task: Task, questions: tuple[str, ...] = ()) -> ExtractOptions:
         """What is done with a page, for one model.

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from model.cpu_features import has_bfloat16
 from model.ocr.options import PpOcrOptions
 from model.ocr.tessdata import OcrUnavailableError
 
@@ -57,16 +58,6 @@ def is_fast(options: PpOcrOptions) -> bool:
     if options.runtime == "cuda" or (options.runtime == "auto" and _has_cuda()):
         return True
     return _prefers_openvino(options.runtime) and options.precision != "f32" and has_bfloat16()
-
-
-def has_bfloat16(processor: Path = Path("/proc/cpuinfo")) -> bool:
-    """Whether the CPU multiplies bfloat16 in hardware; False where the system does not say."""
-    try:
-        lines = processor.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return False
-    flags = next((line.partition(":")[2].split() for line in lines if line.startswith("flags")), [])
-    return not {"amx_bf16", "avx512_bf16"}.isdisjoint(flags)
 
 
 def load_networks(options: PpOcrOptions, latin_only: bool) -> Networks:

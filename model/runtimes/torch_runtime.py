@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from model.pretrained import LayoutLMv2PreTrainedModel
+from model.runtimes.freed_memory import keep_freed_memory
 from model.runtimes.inference_backbone import prepare
 
 IMAGES_AT_ONCE = 32
@@ -27,6 +28,8 @@ class TorchRuntime:
         """`model` has the head of `task`; it is moved, cast and set to evaluation mode in place."""
         self.device = torch.device(device)
         self.on_gpu = self.device.type != "cpu"
+        if not self.on_gpu:
+            keep_freed_memory()
         self.task = task
         self.model = model.eval().to(device=self.device, dtype=dtype)
         base: Any = self.model.base_model

@@ -1,7 +1,8 @@
 """Infer: the model over the windows of a block of pages.
 
-On a GPU, windows of similar length share a batch. On a CPU, each core takes one page at a time: cores that share a page
-wait for one another at every operator, and longer on a busy machine. All windows of a page share its visual features.
+On a GPU, windows of similar length share a batch. On a CPU, each core takes one window at a time: a batch would cost
+its padding and gain nothing, and cores that share a window wait for one another at every operator, and longer on a busy
+machine. All windows of a page share its visual features.
 
 No runtime is imported here: the many workers that read pages import this file and never run a model.
 """
@@ -42,10 +43,9 @@ class InferOptions:
 
     Attributes:
         task: which head.
-        dtype: of PyTorch; "auto" is bfloat16 on a GPU and float32 on a CPU.
+        dtype: of PyTorch; "auto" is as in `choose_dtype`.
         device: of PyTorch; "auto" is the GPU if there is one.
-        batch_tokens: maximum tokens of a batch, padding included; a batch holds at least one window, and on a CPU only
-            windows of one page.
+        batch_tokens: maximum tokens of a batch on a GPU, padding included; a batch holds at least one window.
         runtime: what runs the model; "auto" is what it is made for.
         threads: threads on a CPU, for all pages together; None is as many as the process has cores.
     """
@@ -90,7 +90,7 @@ class Infer:
         self.options = options
         self.model_name = model_name
         self._threads = options.threads or len(os.sched_getaffinity(0))
-        self.answer = self.batch_by_batch if runtime.on_gpu else self.page_by_page
+        self.answer = self.batch_by_batch if runtime.on_gpu else self.window_by_window
         self.pages_at_once = None if runtime.on_gpu else self._threads
         self._lanes = ThreadPoolExecutor(self._threads, thread_name_prefix="infers")
 
@@ -130,7 +130,7 @@ class Infer:
         """The answers to one of the parts that `slices` gives; all parts share `features`, those of `row`."""
         if self.pages_at_once is None:
             return self._answer_batch([row], windows, features)
-        return self._in_lanes([row], [[window] for window in windows], {0: features})
+        return self._in_lanes([row], windows, {0: features})
 
     def batch_by_batch(self, rows: list[Row], windows: list[WindowPosition]) -> Answers:
         """Batch windows of similar length across pages; used on a GPU."""
@@ -140,22 +140,20 @@ class Infer:
             answers |= self._answer_batch(rows, batch, features)
         return answers
 
-    def page_by_page(self, rows: list[Row], windows: list[WindowPosition]) -> Answers:
-        """Batch the windows of each page separately and run several pages in parallel; used on a CPU."""
+    def window_by_window(self, rows: list[Row], windows: list[WindowPosition]) -> Answers:
+        """Run windows in parallel, those of the page with the most tokens first; used on a CPU."""
         features = {page: PageFeatures(rows, [page]) for page in {position.page for position in windows}}
-        return self._in_lanes(rows, plan_page_batches(rows, windows, self.options.batch_tokens), features)
+        return self._in_lanes(rows, longest_page_first(rows, windows), features)
 
-    def _in_lanes(
-        self, rows: list[Row], batches: list[list[WindowPosition]], features: dict[int, PageFeatures]
-    ) -> Answers:
-        """Run batches, of one page each, in parallel; with fewer than threads, the threads are divided among them."""
-        lanes = min(self._threads, len(batches))
+    def _in_lanes(self, rows: list[Row], windows: list[WindowPosition], features: dict[int, PageFeatures]) -> Answers:
+        """Run windows in parallel; with fewer than threads, the threads are divided among them."""
+        lanes = min(self._threads, len(windows))
 
-        def answer_page(batch: list[WindowPosition]) -> Answers:
+        def answer(window: WindowPosition) -> Answers:
             self.runtime.set_threads(self._threads // lanes)
-            return self._answer_batch(rows, batch, features[batch[0].page])
+            return self._answer_batch(rows, [window], features[window.page])
 
-        parts = map(answer_page, batches) if lanes <= 1 else self._lanes.map(answer_page, batches)
+        parts = map(answer, windows) if lanes <= 1 else self._lanes.map(answer, windows)
         return {position: answer for part in parts for position, answer in part.items()}
 
     def _answer_batch(self, rows: list[Row], batch: list[WindowPosition], features: PageFeatures) -> Answers:
@@ -199,13 +197,12 @@ def plan_batches(rows: list[Row], windows: list[WindowPosition], batch_tokens: i
     return batches
 
 
-def plan_page_batches(rows: list[Row], windows: list[WindowPosition], batch_tokens: int) -> list[list[WindowPosition]]:
-    """The batches of `plan_batches` for each page separately, those with the most tokens first."""
-    by_page: dict[int, list[WindowPosition]] = {}
+def longest_page_first(rows: list[Row], windows: list[WindowPosition]) -> list[WindowPosition]:
+    """Windows page by page, so that few pages' features are in memory; the pages with the most tokens come first."""
+    tokens: dict[int, int] = {}
     for position in windows:
-        by_page.setdefault(position.page, []).append(position)
-    batches = [batch for positions in by_page.values() for batch in plan_batches(rows, positions, batch_tokens)]
-    return sorted(batches, key=lambda batch: -sum(_tokens(rows, position) for position in batch))
+        tokens[position.page] = tokens.get(position.page, 0) + _tokens(rows, position)
+    return sorted(windows, key=lambda position: (-tokens[position.page], position.page, -_tokens(rows, position)))
 
 
 def _tokens(rows: list[Row], position: WindowPosition) -> int:
@@ -220,9 +217,10 @@ def padded_length(tokens: int) -> int:
 def collate(windows: list[Row]) -> dict[str, np.ndarray]:
     """A batch of windows as int64 arrays [windows, tokens] (`bbox`: [windows, tokens, 4]), padded on the right.
 
-    Padding is zeros, which are ids of every model, and hidden by `attention_mask`.
+    Padding is zeros, which are ids of every model, and hidden by `attention_mask`. One window is not padded.
     """
-    length = padded_length(max(len(window["input_ids"]) for window in windows))
+    lengths = [len(window["input_ids"]) for window in windows]
+    length = lengths[0] if len(windows) == 1 else padded_length(max(lengths))
     input_ids = np.zeros((len(windows), length), dtype=np.int64)
     token_type_ids, attention_mask = np.zeros_like(input_ids), np.zeros_like(input_ids)
     bbox = np.zeros((len(windows), length, 4), dtype=np.int64)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 import model
 from model import LayoutLMv2Config, LayoutLMv2Tokenizer
@@ -15,11 +18,13 @@ from model.decoding import Decoding, load_decoding
 from model.preprocessing.layout_tokenizer import LayoutTokenizer
 from model.preprocessing.tokenizer_choice import load_page_tokenizer
 from model.preprocessing.tokenizer_files import FORMATS, TOKENIZER_FILE, UNIGRAM, tokenizer_format
+from model.runtimes.probe_page import load_probe_page
 from model.runtimes.runtime import Runtime
 from model.untrained import UNTRAINED, untrained_config, untrained_model
 from pipelines.schema import Task
-from pipelines.stages.infer import InferOptions
+from pipelines.stages.infer import InferOptions, collate
 from pipelines.stages.runtime_choice import choose_runtime, convert_in_memory, open_exported
+from pipelines.stages.tokenize import TokenizeOptions, page_windows
 
 MODEL_CLASSES: dict[Task, str] = {
     "token-classification": "LayoutLMv2ForTokenClassification",
@@ -124,14 +129,35 @@ def load_runtime(source: str, options: InferOptions) -> LoadedRuntime:
         return LoadedRuntime(convert_in_memory(loaded.model, options), loaded.name)
     import torch
 
-    from model.runtimes.dtype_choice import choose_dtype
+    from model.runtimes.dtype_choice import choose_dtype, label_agreement
     from model.runtimes.torch_runtime import TorchRuntime
 
     found = "cuda" if torch.cuda.is_available() else "cpu"
     device = torch.device(found if options.device == "auto" else options.device)
-    return LoadedRuntime(
-        TorchRuntime(loaded.model, options.task, device, choose_dtype(options.dtype, device)), loaded.name
-    )
+
+    def agreement() -> float:
+        windows, image = probe_windows(source)
+        runtimes = [
+            TorchRuntime(copy.deepcopy(loaded.model), options.task, device, dtype)
+            for dtype in (torch.float32, torch.bfloat16)
+        ]
+        exact, rounded = (probe_logits(runtime, windows, image) for runtime in runtimes)
+        return label_agreement(exact, rounded, options.task)
+
+    dtype = choose_dtype(options.dtype, device, agreement)
+    return LoadedRuntime(TorchRuntime(loaded.model, options.task, device, dtype), loaded.name)
+
+
+def probe_windows(source: str) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """The first window of the probe page, by the checkpoint's tokenizer, and its image, as a runtime takes them."""
+    page = load_probe_page()
+    windows = page_windows(load_tokenizer(source), page.words, [*page.boxes], TokenizeOptions())
+    return collate(windows[:1]), page.image
+
+
+def probe_logits(runtime: Runtime, windows: dict[str, np.ndarray], image: np.ndarray) -> np.ndarray:
+    """A runtime's logits of the result of `probe_windows`."""
+    return runtime.logits(windows, runtime.image_features(image), np.zeros(1, dtype=np.int64))
 
 
 def model_name(source: str) -> str:

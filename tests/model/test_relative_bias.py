@@ -92,6 +92,27 @@ def test_positions_shared_by_the_batch_equal_positions_for_every_row() -> None:
         torch.testing.assert_close(shared, each)
 
 
+@pytest.mark.parametrize("hides", [True, False], ids=["some hidden", "all visible"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("tables_of", ["text and page", "text", "page", "none"])
+def test_without_a_gradient_the_bias_is_bitwise_the_same(tables_of: str, dtype: torch.dtype, hides: bool) -> None:
+    in_text, by_x, by_y = (table.to(dtype) for table in tables())
+    positions, boxes, visible = tokens()
+    arguments = (
+        in_text if "text" in tables_of else None,
+        (by_x, by_y) if "page" in tables_of else None,
+        positions,
+        boxes,
+        visible if hides else torch.ones_like(visible),
+        dtype,
+    )
+    expected = relative_bias(*arguments)
+    with torch.no_grad():
+        looked_up = relative_bias(*arguments)
+    assert expected.requires_grad == (tables_of != "none")
+    assert looked_up.dtype == dtype and torch.equal(looked_up, expected)
+
+
 def test_rows_of_the_bias_are_aligned_for_fused_kernels() -> None:
     in_text, by_x, by_y = tables()
     bias = relative_bias(in_text, (by_x, by_y), *tokens(), torch.float32)

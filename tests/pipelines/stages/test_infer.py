@@ -17,8 +17,8 @@ from pipelines.stages.infer import (
     PageFeatures,
     WindowPosition,
     collate,
+    longest_page_first,
     plan_batches,
-    plan_page_batches,
     window_positions,
 )
 from pipelines.stages.model_loader import load_runtime
@@ -61,7 +61,7 @@ def as_on_a_gpu(stage: Infer) -> Infer:
     return stage
 
 
-@pytest.mark.parametrize("way", [as_on_a_gpu, lambda stage: stage], ids=["in batches", "page by page"])
+@pytest.mark.parametrize("way", [as_on_a_gpu, lambda stage: stage], ids=["in batches", "window by window"])
 @pytest.mark.parametrize("task", TASKS)
 def test_logits_of_a_window_equal_those_of_the_model_on_it_alone(task: Task, way: Callable[[Infer], Infer]) -> None:
     rows = [page(count, task, seed) for seed, count in enumerate((5, 300, 60, 0))]
@@ -98,20 +98,18 @@ def test_a_window_larger_than_the_batch_limit_is_a_batch_of_its_own() -> None:
     assert len(plan_batches(rows, [WindowPosition(0, 0), WindowPosition(0, 1)], batch_tokens=100)) == 2
 
 
-def test_windows_of_one_page_are_batched_and_the_longest_batch_comes_first() -> None:
+def test_on_a_cpu_windows_of_the_longest_page_come_first() -> None:
     pages = [[9], [512, 12], [300], [512, 512, 512]]
     rows = [{"windows": [{"input_ids": [0] * length} for length in lengths]} for lengths in pages]
     windows = [WindowPosition(page, window) for page, lengths in enumerate(pages) for window in range(len(lengths))]
-    batches = plan_page_batches(rows, windows, batch_tokens=1024)
-    lengths_of_batches = [[pages[page][window] for page, window in batch] for batch in batches]
-    assert lengths_of_batches == [[512, 512], [512, 12], [512], [300], [9]]
-    assert all(len({page for page, _ in batch}) == 1 for batch in batches)
+    assert [page for page, _ in longest_page_first(rows, windows)] == [3, 3, 3, 1, 1, 2, 0]
 
 
 def test_batches_are_padded_to_their_longest_window_and_not_to_the_maximum() -> None:
     rows = [page(5), page(40)]
     tensors = collate([row["windows"][0] for row in rows])
     longest = max(len(row["windows"][0]["input_ids"]) for row in rows)
+    assert collate(rows[0]["windows"])["input_ids"].shape == (1, len(rows[0]["windows"][0]["input_ids"]))
     assert longest <= tensors["input_ids"].shape[1] < longest + 8
     assert tensors["attention_mask"].sum() == sum(len(row["windows"][0]["input_ids"]) for row in rows)
     assert tensors["bbox"].shape == (*tensors["input_ids"].shape, 4)
@@ -120,7 +118,7 @@ def test_batches_are_padded_to_their_longest_window_and_not_to_the_maximum() -> 
 @pytest.mark.parametrize(
     ("way", "images_of_calls"),
     [(as_on_a_gpu, [2]), (lambda stage: stage, [1, 1])],
-    ids=["in batches", "page by page"],
+    ids=["in batches", "window by window"],
 )
 def test_the_backbone_runs_once_for_all_windows_of_a_page(
     way: Callable[[Infer], Infer], images_of_calls: list[int], monkeypatch: pytest.MonkeyPatch
@@ -154,7 +152,7 @@ def images_seen(stage: Infer, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return seen
 
 
-@pytest.mark.parametrize("way", [as_on_a_gpu, lambda stage: stage], ids=["in batches", "page by page"])
+@pytest.mark.parametrize("way", [as_on_a_gpu, lambda stage: stage], ids=["in batches", "window by window"])
 def test_a_page_whose_picture_is_damaged_fails_alone(way: Callable[[Infer], Infer]) -> None:
     rows = [page(5, seed=0), page(700, seed=1), page(5, seed=2)]
     rows[1]["model_image"] = b"short"
@@ -162,7 +160,7 @@ def test_a_page_whose_picture_is_damaged_fails_alone(way: Callable[[Infer], Infe
     assert [row["status"] for row in results] == ["ok", "failed", "ok"]
 
 
-@pytest.mark.parametrize("way", [as_on_a_gpu, lambda stage: stage], ids=["in batches", "page by page"])
+@pytest.mark.parametrize("way", [as_on_a_gpu, lambda stage: stage], ids=["in batches", "window by window"])
 def test_a_page_with_invalid_input_fails_alone(way: Callable[[Infer], Infer]) -> None:
     rows = [page(5, seed=0), page(5, seed=1), page(5, seed=2)]
     rows[1]["windows"][0]["bbox"] = np.full_like(rows[1]["windows"][0]["bbox"], 5000)
