@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from model.config import LayoutLMv2Config
-from model.ocr.ppocr_runtime import has_bfloat16
+from model.cpu_features import has_bfloat16
 from model.runtimes.graph_inputs import TEXT_INPUTS
 from model.runtimes.runtime import DtypeChoice
 from model.runtimes.window_values import check_window_values
