@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -13,8 +14,8 @@ import pytest
 
 from model.checkpoint_source import CONFIG_NAME, DECODING_NAME
 from model.export.check import compare_runtimes
-from model.export.export import ExportOptions, export_model
-from model.export.formats import open_graphs
+from model.export.export import ExportOptions, export_model, text_inputs
+from model.export.formats import convert_to_openvino, open_graphs, write_graphs
 from model.export.graphs import export_image_graph, export_text_graph
 from model.export.record import ExportFormat, ExportRecord, read_record
 from model.runtimes.openvino_runtime import choose_precision, read_exported
@@ -23,6 +24,8 @@ from model.runtimes.torch_runtime import TorchRuntime
 from tests.model.export.windows import BATCHES, batch, small_model
 
 TASK = "token-classification"
+
+CI = os.environ.get("CI")
 
 
 @dataclass(frozen=True)
@@ -107,13 +110,38 @@ def test_a_graph_that_is_cut_short_is_refused(exported: Exported, tmp_path: Path
 
 @pytest.mark.parametrize("task", ["sequence-classification", "question-answering"])
 def test_the_other_tasks_agree_with_pytorch_in_openvino(task: str, tmp_path: Path) -> None:
-    from model.export.formats import write_graphs
-
     model = small_model(task)
     write_graphs(export_image_graph(model), export_text_graph(model), tmp_path, "openvino")
     runtime = read_exported(tmp_path, model.config, 1, "float32")
     agreement = compare_runtimes(TorchRuntime(model, task), runtime, BATCHES[:2], task)
     assert agreement.largest_difference < 1e-4
+
+
+def test_converting_a_model_sends_no_usage_statistics(tmp_path: Path) -> None:
+    telemetry = pytest.importorskip("openvino_telemetry")
+    convert_to_openvino(export_image_graph(small_model()))
+    assert telemetry.Telemetry().consent is False
+    assert os.environ.get("CI") == CI
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("format", ["openvino", "onnx"])
+def test_int8_is_near_pytorch_and_its_matrix_products_are_smaller(format: ExportFormat, tmp_path: Path) -> None:
+    pytest.importorskip("nncf" if format == "openvino" else "onnxscript")
+    model = small_model()
+    sizes = {}
+    for quantization in ("none", "int8"):
+        folder = tmp_path / quantization
+        folder.mkdir()
+        calibration = text_inputs(TorchRuntime(small_model(), TASK), BATCHES) if quantization == "int8" else []
+        write_graphs(export_image_graph(model), export_text_graph(model), folder, format, quantization, calibration)
+        name = "text.bin" if format == "openvino" else "text.onnx"
+        sizes[quantization] = (folder / name).stat().st_size
+    assert sizes["int8"] < sizes["none"]
+    agreement = compare_runtimes(
+        TorchRuntime(small_model(), TASK), open_graphs(folder, model.config, format, "float32"), BATCHES, TASK
+    )
+    assert 0 < agreement.largest_difference < 0.5
 
 
 def test_openvino_refuses_a_dtype_that_it_would_emulate() -> None:
