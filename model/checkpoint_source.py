@@ -353,7 +353,7 @@ def _list_checkpoint(client: Any, uri: str, bucket: str, prefix: str, weights: b
             "give the prefix to which a checkpoint was copied",
             "not_found",
         )
-    formats = SAFETENSORS_FILES if _has_weights(names, SAFETENSORS_FILES) else PICKLE_FILES
+    formats: tuple[str, ...] = SAFETENSORS_FILES if _has_weights(names, SAFETENSORS_FILES) else PICKLE_FILES
     if EXPORT_NAME in names:
         formats = EXPORT_FILES
     patterns = (*OTHER_FILES, *(formats if weights else ()))

@@ -39,7 +39,7 @@ class TextGraph(nn.Module):
         """`model`: with the head of its task, in evaluation mode and float32; it is copied."""
         super().__init__()
         self.model: Any = copy.deepcopy(model)
-        base = self.model.base_model
+        base: Any = self.model.base_model
         base.visual = base.visual_proj = nn.Identity()  # the features are given: without their weights
         self.bias = LookupBias(base.encoder)
         base.encoder.attention_bias = self._attention_bias
