@@ -28,7 +28,7 @@ def check_window_values(config: LayoutLMv2Config, windows: dict[str, np.ndarray]
     _raise_at(wrong, boxes, "bbox", f"expected (x0, y0, x1, y1) from 0 to {limit} with x0 <= x1 and y0 <= y1")
 
 
-def _raise_at(wrong: np.ndarray | np.bool, values: np.ndarray, name: str, expected: str) -> None:
+def _raise_at(wrong: np.ndarray | np.bool_, values: np.ndarray, name: str, expected: str) -> None:
     if np.any(wrong):
         row, token = (int(index) for index in np.argwhere(wrong)[0])
         raise ValueError(f"{name}[{row}, {token}] is {values[row, token].tolist()}; {expected}")
