@@ -1,4 +1,4 @@
-"""Is inference on a CPU faster with one page per core, or with batches of pages on all cores?
+"""Is inference on a CPU faster with one window per core, or with batches of pages on all cores?
 
     python -m benchmarks.infer [--pages 8] [--rounds 5]
 
@@ -80,7 +80,7 @@ def main() -> None:
     extract = ExtractOptions(model=BUNDLED_FORMS)
     (make_infer,) = infer_steps(extract, cores)
     infer = cast(Infer, make_infer())  # before anything else loads PyTorch, because it sets how its threads wait
-    methods = {"batches on all cores": infer.batch_by_batch, "a page on each core": infer.page_by_page}
+    methods = {"batches on all cores": infer.batch_by_batch, "a window on each core": infer.window_by_window}
     print("| page | beside | method | ms per page | CPU ms per page |\n| --- | --- | --- | --- | --- |")
     for kind, (name, media_type) in PAGES.items():
         rows = [read_page(name, media_type, extract)] * options.pages

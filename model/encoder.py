@@ -37,23 +37,35 @@ class LayoutLMv2SelfAttention(nn.Module):
             self.value = nn.Linear(size, size)
         self.dropout = nn.Dropout(config.attention_probs_dropout_prob)
 
-    def _project(self, hidden: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        if self.fast_qkv:
-            offset = torch.cat([self.q_bias, torch.zeros_like(self.q_bias), self.v_bias], dim=-1).flatten()
-            parts = functional.linear(hidden, self.qkv_linear.weight, offset).chunk(3, dim=-1)
+    def _project(self, hidden: torch.Tensor, queries: int | None) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        asking = hidden if queries is None else hidden[:, :queries]
+        parts: tuple[torch.Tensor, ...]
+        if not self.fast_qkv:
+            parts = (self.query(asking), self.key(hidden), self.value(hidden))
         else:
-            parts = (self.query(hidden), self.key(hidden), self.value(hidden))
+            weight, zeros = self.qkv_linear.weight, torch.zeros_like(self.v_bias)
+            if queries is None:
+                offset = torch.cat([self.q_bias, zeros, self.v_bias], dim=-1).flatten()
+                parts = functional.linear(hidden, weight, offset).chunk(3, dim=-1)
+            else:
+                size = weight.shape[1]
+                offset = torch.cat([zeros, self.v_bias], dim=-1).flatten()
+                query = functional.linear(asking, weight[:size], self.q_bias.flatten())
+                parts = (query, *functional.linear(hidden, weight[size:], offset).chunk(2, dim=-1))
         query, key, value = (part.unflatten(-1, (self.heads, self.head_size)).transpose(1, 2) for part in parts)
         return query, key, value
 
     def forward(
-        self, hidden: torch.Tensor, bias: torch.Tensor, output_attentions: bool
+        self, hidden: torch.Tensor, bias: torch.Tensor, output_attentions: bool, queries: int | None = None
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
         """The context [b, s, hidden_size] of tokens of that shape with a bias [b, heads, s, s] or [b, 1, 1, s].
 
-        The second result is the probabilities [b, heads, s, s] with `output_attentions`, else None.
+        With `queries`, it is that of the first so many tokens alone, which attend to all. The second result is the
+        probabilities [b, heads, s, s] with `output_attentions`, else None.
         """
-        query, key, value = self._project(hidden)
+        query, key, value = self._project(hidden, queries)
+        if queries is not None and bias.shape[-2] > 1:
+            bias = bias[:, :, :queries]
         # On a CPU, PyTorch's fused attention has no gradient for a bias, so the same steps are explicit, in float32.
         if output_attentions or (bias.requires_grad and hidden.device.type == "cpu"):
             scores = (query / math.sqrt(self.head_size)) @ key.transpose(-1, -2)
@@ -111,10 +123,11 @@ class LayoutLMv2Layer(nn.Module):
         self.output = LayoutLMv2Output(config, config.intermediate_size)
 
     def forward(
-        self, hidden: torch.Tensor, bias: torch.Tensor, output_attentions: bool
+        self, hidden: torch.Tensor, bias: torch.Tensor, output_attentions: bool, queries: int | None = None
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
-        context, probabilities = self.attention.self(hidden, bias, output_attentions)
-        attended = self.attention.output(context, hidden)
+        """The layer's output for all tokens or for the first `queries`, and the probabilities if they are asked for."""
+        context, probabilities = self.attention.self(hidden, bias, output_attentions, queries)
+        attended = self.attention.output(context, hidden if queries is None else hidden[:, :queries])
         # Optional chunks of tokens use less memory, with the same result; in an export their number would be fixed.
         in_chunks = self.chunk and not torch.compiler.is_exporting()
         chunks = attended.split(self.chunk, dim=1) if in_chunks else (attended,)
@@ -163,6 +176,7 @@ class LayoutLMv2Encoder(nn.Module):
         *,
         output_attentions: bool = False,
         output_hidden_states: bool = False,
+        wanted: int | None = None,
     ) -> EncoderOutput:
         """Encode tokens.
 
@@ -174,15 +188,20 @@ class LayoutLMv2Encoder(nn.Module):
             output_attentions: return the attention probabilities. Fused attention does not compute them, so an explicit
                 softmax is used: the same result up to rounding, slower and with more memory.
             output_hidden_states: return the input of the first layer and the output of each.
+            wanted: `last_hidden_state` is needed for the first so many tokens, and the last layer leaves out the
+                others, unless its attentions or hidden states are returned; None: for all.
         """
+        if output_attentions or output_hidden_states:
+            wanted = None
         bias = self.attention_bias(position_ids, bbox, visible, _attention_dtype(hidden))
         hidden_states = [hidden]
         attentions: list[torch.Tensor] = []
-        for layer in self.layer:
+        for number, layer in enumerate(self.layer, start=1):
+            queries = wanted if number == len(self.layer) else None
             if self.gradient_checkpointing and self.training and torch.is_grad_enabled():
-                hidden, probabilities = checkpoint(layer, hidden, bias, output_attentions, use_reentrant=False)
+                hidden, probabilities = checkpoint(layer, hidden, bias, output_attentions, queries, use_reentrant=False)
             else:
-                hidden, probabilities = layer(hidden, bias, output_attentions)
+                hidden, probabilities = layer(hidden, bias, output_attentions, queries)
             if output_hidden_states:
                 hidden_states.append(hidden)
             if probabilities is not None:

@@ -62,7 +62,7 @@ class LayoutLMv2ForTokenClassification(LayoutLMv2PreTrainedModel):
             image_of_row,
             image_features,
         )
-        encoded = self.layoutlmv2.encode(embedded, output_attentions, output_hidden_states)
+        encoded = self.layoutlmv2.encode(embedded, output_attentions, output_hidden_states, text_only=True)
         logits = self.classifier(self.dropout(encoded.last_hidden_state[:, : embedded.text_tokens]))
         loss = None
         if labels is not None:
@@ -203,7 +203,7 @@ class LayoutLMv2ForQuestionAnswering(LayoutLMv2PreTrainedModel):
             image_of_row,
             image_features,
         )
-        encoded = self.layoutlmv2.encode(embedded, output_attentions, output_hidden_states)
+        encoded = self.layoutlmv2.encode(embedded, output_attentions, output_hidden_states, text_only=True)
         scores = self.qa_outputs(encoded.last_hidden_state[:, : embedded.text_tokens])
         start_logits, end_logits = (part.contiguous() for part in scores.unbind(dim=-1))
         loss = None

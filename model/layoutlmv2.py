@@ -181,9 +181,16 @@ class LayoutLMv2Model(LayoutLMv2PreTrainedModel):
         return self.visual_dropout(self.visual_LayerNorm(total))
 
     def encode(
-        self, embedded: Embedded, output_attentions: bool | None = None, output_hidden_states: bool | None = None
+        self,
+        embedded: Embedded,
+        output_attentions: bool | None = None,
+        output_hidden_states: bool | None = None,
+        text_only: bool = False,
     ) -> EncoderOutput:
-        """Run the encoder on the result of `embed`; None means the configuration's value."""
+        """Run the encoder on the result of `embed`; None means the configuration's value.
+
+        With `text_only`, the last layer may leave out the visual tokens, whose output then is not needed.
+        """
         config = self.config
         return self.encoder(
             embedded.hidden,
@@ -192,6 +199,7 @@ class LayoutLMv2Model(LayoutLMv2PreTrainedModel):
             embedded.visible,
             output_attentions=config.output_attentions if output_attentions is None else output_attentions,
             output_hidden_states=config.output_hidden_states if output_hidden_states is None else output_hidden_states,
+            wanted=embedded.text_tokens if text_only else None,
         )
 
     def forward(

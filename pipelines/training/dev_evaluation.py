@@ -39,7 +39,7 @@ def predict_share(
     dtype = choose_dtype("auto", model.device)
     if dtype != torch.float32:
         model = copy.deepcopy(model)
-    infer = Infer(TorchRuntime(model, task, model.device, dtype), "", InferOptions(task=task))
+    infer = Infer(TorchRuntime(model, task, model.device, dtype, shared=True), "", InferOptions(task=task))
     merge = Merge(MergeOptions(task, labels))
     reader = ExampleReader(storage)
     results: list[Row] = []

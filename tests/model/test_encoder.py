@@ -43,6 +43,22 @@ def tokens(batch: int = 2) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, to
     return hidden, torch.arange(TOKENS)[None], corners.flatten(2), visible
 
 
+@pytest.mark.parametrize("training", [False, True], ids=["predicting", "training"])
+@pytest.mark.parametrize(
+    "values", [{}, {"fast_qkv": False}, {"has_relative_attention_bias": False, "has_spatial_attention_bias": False}]
+)
+def test_tokens_that_nobody_wants_are_left_out_and_the_others_stay_the_same(
+    values: dict[str, Any], training: bool
+) -> None:
+    made = encoder(**values)
+    with torch.set_grad_enabled(training):
+        everything = made(*tokens()).last_hidden_state
+        some = made(*tokens(), wanted=20)
+        with_states = made(*tokens(), wanted=20, output_hidden_states=True)
+    torch.testing.assert_close(some.last_hidden_state, everything[:, :20], rtol=1e-5, atol=1e-5)
+    assert with_states.last_hidden_state.shape == everything.shape, "states are returned for all tokens"
+
+
 @pytest.mark.parametrize(
     "values",
     [

@@ -1,4 +1,4 @@
-"""Which tokenizer is taken for a checkpoint, and which checkpoints are refused for want of one."""
+"""Which tokenizer is taken for a checkpoint, which checkpoints are refused, and what bfloat16 does to labels."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from model import LayoutLMv2Tokenizer, LayoutXLMTokenizer
 from model.untrained import untrained_config
-from pipelines.stages.model_loader import MAX_UNUSED_ENTRIES, load_tokenizer
+from pipelines.stages.model_loader import MAX_UNUSED_ENTRIES, bfloat16_agreement, load_model, load_tokenizer
 from tests.model.preprocessing.small_sentencepiece import TOKENS, model_message, write_model_file
 
 
@@ -102,3 +103,11 @@ def test_of_two_vocabularies_the_one_that_the_configuration_names_is_taken(
         "tokenizer_config.json": {"tokenizer_class": named},
     }
     assert type(load_tokenizer(checkpoint(tmp_path, TOKENS, files))) is expected
+
+
+def test_what_bfloat16_does_to_the_labels_is_measured_on_the_probe_page() -> None:
+    loaded = load_model("untrained", "token-classification").model
+    agreement = bfloat16_agreement(loaded, "untrained", "token-classification")
+    assert 0.5 < agreement <= 1
+    assert next(loaded.parameters()).dtype == torch.float32
+    assert all(parameter.is_contiguous() for parameter in loaded.parameters())
