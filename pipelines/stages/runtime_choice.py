@@ -112,7 +112,7 @@ def open_exported(source: str, options: InferOptions, chosen: ChosenRuntime) -> 
 
 
 def convert_in_memory(model: Any, options: InferOptions) -> Runtime:
-    """OpenVINO over a loaded model, which is converted: it takes 20 to 30 s of CPU for the bundled one.
+    """OpenVINO over a loaded model, which is converted: it takes about 20 s of CPU for the bundled one.
 
     Args:
         model: in float32, with the head of the task.
