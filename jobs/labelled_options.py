@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from jobs.cli import require_positive
 from model.decoding import DecodeChoice
 from model.ocr.engine import EngineChoice, OcrOptions
+from model.runtimes.runtime import DtypeChoice, RuntimeChoice
 from pipelines.evaluation.options import EvaluateOptions
 from pipelines.schema import Task
-from pipelines.stages.infer import DtypeChoice, InferOptions
+from pipelines.stages.infer import InferOptions
 from pipelines.stages.rasterize import RasterizeOptions, TextChoice
 from pipelines.stages.sandbox_protocol import PageLimits
 from pipelines.storage.files import normalise_uri
@@ -39,6 +40,9 @@ class LabelledPagesOptions:
     dtype: DtypeChoice = "auto"
     """Dtype of the model; auto is bfloat16 on a GPU and on a CPU that has it, where labels stay the same, else
     float32."""
+    runtime: RuntimeChoice = "auto"
+    """What runs the model. auto: what --model is made for, PyTorch for a checkpoint, and OpenVINO, ONNX Runtime or
+    PyTorch for a folder that jobs.export wrote; openvino also takes a checkpoint, and converts it at the start."""
     device: str = "auto"
     """cpu, cuda, or auto: a GPU if there is one."""
     batch_tokens: int = 4096
@@ -76,7 +80,13 @@ class LabelledPagesOptions:
             limits=PageLimits(self.page_time_limit_seconds, self.page_memory_limit_megabytes),
             rasterize=RasterizeOptions(text=self.text),
             ocr=OcrOptions(engine=self.ocr_engine, language=self.ocr_lang),
-            infer=InferOptions(task=task, dtype=self.dtype, device=self.device, batch_tokens=self.batch_tokens),
+            infer=InferOptions(
+                task=task,
+                dtype=self.dtype,
+                device=self.device,
+                batch_tokens=self.batch_tokens,
+                runtime=self.runtime,
+            ),
             read_workers=self.read_workers,
             model_workers=self.model_workers,
         )

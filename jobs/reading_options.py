@@ -7,10 +7,11 @@ from typing import Literal
 
 from model.decoding import DecodeChoice
 from model.ocr.engine import EngineChoice, OcrOptions
+from model.runtimes.runtime import DtypeChoice, RuntimeChoice
 from pipelines.documents.rendering import RenderOptions
 from pipelines.options import ExtractOptions
 from pipelines.schema import Task
-from pipelines.stages.infer import DtypeChoice, InferOptions
+from pipelines.stages.infer import InferOptions
 from pipelines.stages.rasterize import RasterizeOptions, TextChoice
 from pipelines.stages.sandbox_protocol import PageLimits
 
@@ -53,6 +54,9 @@ class ReadingOptions:
     dtype: DtypeChoice = "auto"
     """Of the model; auto is bfloat16 on a GPU and on a CPU that has it, where labels stay the same, else
     float32."""
+    runtime: RuntimeChoice = "auto"
+    """What runs the model. auto: what --model is made for, PyTorch for a checkpoint, and OpenVINO, ONNX Runtime or
+    PyTorch for a folder that jobs.export wrote; openvino also takes a checkpoint, and converts it at the start."""
     device: str = "auto"
     """cpu, cuda, or auto: a GPU if there is one."""
     batch_tokens: int = 4096
@@ -77,7 +81,13 @@ class ReadingOptions:
             limits=PageLimits(self.page_time_limit_seconds, self.page_memory_limit_megabytes),
             rasterize=RasterizeOptions(text=self.text, render=render),
             ocr=self._ocr_options(),
-            infer=InferOptions(task=task, dtype=self.dtype, device=self.device, batch_tokens=self.batch_tokens),
+            infer=InferOptions(
+                task=task,
+                dtype=self.dtype,
+                device=self.device,
+                batch_tokens=self.batch_tokens,
+                runtime=self.runtime,
+            ),
         )
 
     def _ocr_options(self) -> OcrOptions:

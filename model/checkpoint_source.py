@@ -22,11 +22,21 @@ CONFIG_NAME = "config.json"
 DECODING_NAME = "decoding.json"
 SAFETENSORS_FILES = ("model.safetensors", "model.safetensors.index.json", "model-*.safetensors")
 PICKLE_FILES = ("pytorch_model.bin", "pytorch_model.bin.index.json", "pytorch_model-*.bin")
+EXPORT_NAME = "export.json"
+"""In the folder of an exported model: what it holds, see `model.export.record`."""
+
+EXPORT_FILES = (
+    "image.pt2", "text.pt2", "image.onnx", "text.onnx", "image.xml", "image.bin", "text.xml", "text.bin",
+)  # fmt: skip
+"""The graphs of an exported model, in place of weights."""
+
 TOKENIZER_FILES = (
     "tokenizer.json", "vocab.txt", "sentencepiece.bpe.model", "tokenizer_config.json", "special_tokens_map.json",
     "added_tokens.json",
 )  # fmt: skip
-OTHER_FILES = (CONFIG_NAME, DECODING_NAME, "preprocessor_config.json", "processor_config.json", *TOKENIZER_FILES)
+OTHER_FILES = (
+    CONFIG_NAME, DECODING_NAME, EXPORT_NAME, "preprocessor_config.json", "processor_config.json", *TOKENIZER_FILES,
+)  # fmt: skip
 
 BUNDLED_FORMS = "layoutlmv2-forms-small"
 """The model included in this package: it finds headers, questions and answers on forms."""
@@ -160,6 +170,11 @@ def find_weights(folder: Path) -> list[Path]:
                     "not_found",
                 )
             return [folder / name for name in shards]
+    if (folder / EXPORT_NAME).is_file():
+        raise CheckpointError(
+            f"{folder} is an exported model, which jobs run as --model; PyTorch loads the checkpoint that it came from",
+            "not_found",
+        )
     raise CheckpointError(
         f"{folder} has no weights: neither {SAFETENSORS_FILES[0]} nor {PICKLE_FILES[0]} nor an index of shards; "
         "save the model into it with save_pretrained, or copy its weights there",
@@ -181,7 +196,7 @@ def checkpoint_fingerprint(folder: str | PathLike[str]) -> str:
     paths = [
         folder / CONFIG_NAME,
         folder / DECODING_NAME,
-        *find_weights(folder),
+        *_graphs_or_weights(folder),
         *(folder / name for name in TOKENIZER_FILES),
     ]
     total = hashlib.sha256()
@@ -192,6 +207,12 @@ def checkpoint_fingerprint(folder: str | PathLike[str]) -> str:
                 content.update(block)
         total.update(f"{path.name} {content.hexdigest()}\n".encode())
     return total.hexdigest()[:12]
+
+
+def _graphs_or_weights(folder: Path) -> list[Path]:
+    if not (folder / EXPORT_NAME).is_file():
+        return find_weights(folder)
+    return [folder / name for name in EXPORT_FILES]
 
 
 def _read_json_object(path: Path, if_missing: str) -> dict[str, Any]:
@@ -222,7 +243,9 @@ def _download_from_hub(hub_id: str, options: dict[str, Any], inner: str, weights
     try:
         folder = download(*(SAFETENSORS_FILES if weights else ()))
         names = (path.name for path in (folder / inner).glob("*"))
-        if weights and not _has_weights(names, (*SAFETENSORS_FILES, *PICKLE_FILES)):
+        if weights and (folder / inner / EXPORT_NAME).is_file():
+            folder = download(*EXPORT_FILES)
+        elif weights and not _has_weights(names, (*SAFETENSORS_FILES, *PICKLE_FILES)):
             folder = download(*PICKLE_FILES)
         return folder
     except errors.GatedRepoError as error:
@@ -330,7 +353,9 @@ def _list_checkpoint(client: Any, uri: str, bucket: str, prefix: str, weights: b
             "give the prefix to which a checkpoint was copied",
             "not_found",
         )
-    formats = SAFETENSORS_FILES if _has_weights(names, SAFETENSORS_FILES) else PICKLE_FILES
+    formats: tuple[str, ...] = SAFETENSORS_FILES if _has_weights(names, SAFETENSORS_FILES) else PICKLE_FILES
+    if EXPORT_NAME in names:
+        formats = EXPORT_FILES
     patterns = (*OTHER_FILES, *(formats if weights else ()))
     return sorted(
         (file for file in found if any(fnmatch(file.name, pattern) for pattern in patterns)),

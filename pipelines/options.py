@@ -5,7 +5,7 @@ This file loads neither Ray nor PyTorch, so that a job can explain or refuse its
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from model.decoding import DecodeChoice
 from model.ocr.engine import OcrEngine, OcrOptions, choose_engine
@@ -14,6 +14,7 @@ from pipelines.schema import Task
 from pipelines.stages.infer import InferOptions
 from pipelines.stages.model_loader import check_task, load_tokenizer
 from pipelines.stages.rasterize import RasterizeOptions
+from pipelines.stages.runtime_choice import check_graph_files, choose_runtime
 from pipelines.stages.sandbox_protocol import PageLimits
 from pipelines.stages.tokenize import TokenizeOptions, check_questions
 from pipelines.storage.files import S3Options
@@ -71,13 +72,15 @@ def check_options(options: ExtractOptions) -> None:
 
     Raises:
         ValueError: questions without their task or the other way round, a question or a stride too long, a model
-            for another task.
+            for another task, or a runtime that does not run it here.
         CheckpointError: the model cannot be read.
         OcrUnavailableError: Tesseract, or the data of a language, is not installed.
     """
     if options.task != "question-answering" and options.questions:
         raise ValueError(f"--questions are for --task question-answering, and the task is {options.task}")
     check_task(options.model, options.task)
+    choose_runtime(options.model, replace(options.infer, task=options.task))
+    check_graph_files(options.model)
     tokenizer = load_tokenizer(options.model)
     windows = tokenize_options(options, tokenizer)
     if options.task == "question-answering":

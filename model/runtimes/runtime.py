@@ -11,6 +11,9 @@ import numpy as np
 
 DtypeChoice = Literal["auto", "float32", "bfloat16", "float16"]
 
+RuntimeChoice = Literal["auto", "torch", "openvino", "onnxruntime"]
+"""auto: what the model is made for, which is PyTorch for a checkpoint."""
+
 
 class Runtime(Protocol):
     """Runs a model's network: image features once a page, then logits of windows. Safe to call from several threads at

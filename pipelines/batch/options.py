@@ -59,6 +59,8 @@ class RunOptions:
         # Outputs of earlier versions have no such options, and are completed by the defaults.
         if self.extract.decode == "auto":  # what the checkpoint says
             del extract["decode"]
+        if self.extract.infer.runtime == "auto":
+            del extract["infer"]["runtime"]
         if not self.extract.keep_pictures:
             del extract["keep_pictures"]
         options = {"extract": extract, "listing": asdict(self.listing), "limit": self.limit}

@@ -14,6 +14,7 @@ from pipelines.evaluation.options import EvaluateOptions
 from pipelines.evaluation.read_words import without_words
 from pipelines.schema import Task
 from pipelines.stages.model_loader import check_task, load_tokenizer, model_labels
+from pipelines.stages.runtime_choice import check_graph_files, choose_runtime
 from pipelines.storage.files import Storage
 
 LABELS_NAMED = 8
@@ -40,6 +41,8 @@ def read_split(options: EvaluateOptions) -> Corpus:
         OcrUnavailableError: words have to be read, and OCR is not installed.
     """
     check_task(options.model, options.task)
+    choose_runtime(options.model, options.infer)
+    check_graph_files(options.model)
     longest = load_tokenizer(options.model).model_max_length
     if not 0 <= options.stride < longest // 2:
         raise ValueError(f"--stride is {options.stride}; it must be from 0 to {longest // 2 - 1}")

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from model.runtimes.runtime import DtypeChoice, Runtime
+from model.runtimes.runtime import DtypeChoice, Runtime, RuntimeChoice
 from pipelines.schema import MODEL_IMAGE_SHAPE, Row, Task, mark_failed
 
 LENGTH_MULTIPLE = 8
@@ -46,6 +46,7 @@ class InferOptions:
         dtype: of PyTorch; "auto" is as in `choose_dtype`.
         device: of PyTorch; "auto" is the GPU if there is one.
         batch_tokens: maximum tokens of a batch on a GPU, padding included; a batch holds at least one window.
+        runtime: what runs the model; "auto" is what it is made for.
         threads: threads on a CPU, for all pages together; None is as many as the process has cores.
     """
 
@@ -54,6 +55,7 @@ class InferOptions:
     device: str = "auto"
     batch_tokens: int = 4096
     threads: int | None = None
+    runtime: RuntimeChoice = "auto"
 
 
 class PageFeatures:

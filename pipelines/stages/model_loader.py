@@ -24,6 +24,7 @@ from model.runtimes.runtime import Runtime
 from model.untrained import UNTRAINED, untrained_config, untrained_model
 from pipelines.schema import Task
 from pipelines.stages.infer import InferOptions, collate
+from pipelines.stages.runtime_choice import choose_runtime, convert_in_memory, open_exported
 from pipelines.stages.tokenize import TokenizeOptions, page_windows
 
 MODEL_CLASSES: dict[Task, str] = {
@@ -115,7 +116,18 @@ def load_model(source: str, task: Task) -> LoadedModel:
 
 
 def load_runtime(source: str, options: InferOptions) -> LoadedRuntime:
-    """What runs the model of a checkpoint, with the head of `options.task`."""
+    """What runs the model of a checkpoint or an exported folder, with the head of `options.task`.
+
+    Raises:
+        ValueError: see `choose_runtime`.
+        CheckpointError: the model cannot be read.
+    """
+    chosen = choose_runtime(source, options)
+    if chosen.record is not None:
+        return LoadedRuntime(open_exported(source, options, chosen), model_name(source))
+    loaded = load_model(source, options.task)
+    if chosen.name == "openvino":
+        return LoadedRuntime(convert_in_memory(loaded.model, options), loaded.name)
     import torch
 
     from model.runtimes.dtype_choice import choose_dtype
@@ -123,7 +135,6 @@ def load_runtime(source: str, options: InferOptions) -> LoadedRuntime:
 
     found = "cuda" if torch.cuda.is_available() else "cpu"
     device = torch.device(found if options.device == "auto" else options.device)
-    loaded = load_model(source, options.task)
     dtype = choose_dtype(options.dtype, device, partial(bfloat16_agreement, loaded.model, source, options.task))
     return LoadedRuntime(TorchRuntime(loaded.model, options.task, device, dtype), loaded.name)
 

@@ -91,6 +91,12 @@ def test_options_that_jobs_share_are_explained_once(document: str, heading: str,
     check_defaults(documented, actual)
 
 
+def test_every_option_of_exporting_is_explained_with_its_default() -> None:
+    documented, actual = documented_options(DOCS / "export.md", "Options"), options_of("export")
+    assert set(documented) == set(actual)
+    check_defaults(documented, actual)
+
+
 def test_every_option_of_calibration_is_explained_or_that_of_evaluation() -> None:
     document = DOCS / "calibration.md"
     documented, actual = documented_options(document, "Options"), options_of("calibrate")

@@ -27,7 +27,18 @@ def heavy_modules_of(job: str, arguments: tuple[str, ...]) -> list[str]:
 
 @pytest.mark.parametrize(
     "job",
-    ["read", "extract", "serve", "finetune", "evaluate", "calibrate", "plan", "forms_model", "multilingual_model"],
+    [
+        "read",
+        "extract",
+        "serve",
+        "finetune",
+        "evaluate",
+        "calibrate",
+        "export",
+        "plan",
+        "forms_model",
+        "multilingual_model",
+    ],
 )
 def test_help_loads_neither_ray_nor_pytorch(job: str) -> None:
     assert heavy_modules_of(job, ("--help",)) == []

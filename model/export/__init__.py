@@ -1,0 +1,1 @@
+"""Models for other runtimes: exported, quantized, and checked against PyTorch."""
