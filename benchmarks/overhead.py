@@ -19,10 +19,12 @@ import statistics
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import pyarrow as pa
 import ray
@@ -30,6 +32,7 @@ import ray.data
 import tyro
 from ray._private.internal_api import memory_summary
 
+from benchmarks.cpu_time import CpuTime, measured_cpu_time
 from benchmarks.memory import write_document, write_tiny_model
 from benchmarks.plan import SAMPLES, SCANNED
 from model.untrained import UNTRAINED
@@ -46,31 +49,52 @@ from pipelines.storage.tables import write_table
 _USED, _SPILLED = re.compile(r"Plasma memory usage ([\d.]+) MiB"), re.compile(r"Spilled ([\d.]+) MiB")
 _OBJECTS = re.compile(r"Plasma memory usage [\d.]+ MiB, (\d+) objects")
 MEBIBYTE = 1.048576
+BUNDLED = "layoutlmv2-forms-small"
+
+Variant = Literal["plain", "one operator", "three operators"]
 
 
 @dataclass(frozen=True)
 class Options:
     """Options of `python -m benchmarks.overhead`."""
 
-    light_pages: int = 3000
-    """Pages with a text layer, in documents of 500."""
-    heavy_copies: int = 10
-    """Copies of the scanned samples, 8 pages each."""
+    tiny_pages: int = 3000
+    """Light pages for a tiny model, in documents of 500; 0 leaves a row out, here and below."""
+    bundled_pages: int = 1000
+    """Light pages for the bundled model."""
+    heavy_copies: int = 4
+    """Copies of the scanned samples, 8 pages each, for the untrained model."""
     repeats: int = 2
     """Runs of each variant, alternating."""
-    pages_per_block: int | None = None
+    pages_per_block: tuple[int | None, ...] = (None,)
     """None is the job's choice."""
+    variants: tuple[Variant, ...] = ("plain", "one operator")
+    """`three operators` is what Ray Data does where the model has actors of its own."""
 
 
 @dataclass
 class Rate:
-    """Pages written, and when."""
+    """Pages written, and when; CPU seconds by kind of process."""
 
+    cpu: CpuTime
     times: list[tuple[float, int]] = field(default_factory=list)
+    seconds: Counter[str] = field(default_factory=Counter)
 
     def add(self, pages: int) -> None:
         """Record that a block was written."""
         self.times.append((time.monotonic(), pages))
+        if len(self.times) == 1:
+            self.cpu.mark()
+
+    def finish(self) -> None:
+        """Record that all blocks are written."""
+        self.seconds = self.cpu.by_kind()
+
+    @property
+    def cpu_milliseconds_a_page(self) -> dict[str, float]:
+        """By kind of process, from the first block to the last."""
+        pages = sum(pages for _, pages in self.times[1:])
+        return {kind: 1000 * seconds / pages for kind, seconds in self.seconds.most_common()}
 
     @property
     def pages_per_second(self) -> float:
@@ -116,11 +140,12 @@ def _work(block: pa.Table) -> int:
 
 def in_plain_processes(blocks: list[pa.Table], options: ExtractOptions, folder: str) -> Rate:
     """Process blocks in a pool of the standard library."""
-    rate = Rate()
     context = multiprocessing.get_context("spawn")
-    with context.Pool(os.cpu_count(), _start_worker, (options, folder)) as pool:
+    with measured_cpu_time() as cpu, context.Pool(os.cpu_count(), _start_worker, (options, folder)) as pool:
+        rate = Rate(cpu)
         for pages in pool.imap_unordered(_work, blocks):
             rate.add(pages)
+        rate.finish()
     return rate
 
 
@@ -147,20 +172,21 @@ class StoreMonitor:
         self._stopped.set()
 
 
-def through_ray(blocks: list[pa.Table], options: ExtractOptions, folder: str) -> tuple[Rate, StoreMonitor]:
+def through_ray(
+    blocks: list[pa.Table], options: ExtractOptions, folder: str, model_workers: int | None = None
+) -> tuple[Rate, StoreMonitor]:
     """Process blocks with Ray Data, like the job."""
-    pools = cap_pools(plan_pools(os.cpu_count() or 1, 0), len(blocks))
-    rate, monitor = Rate(), StoreMonitor()
+    pools = cap_pools(plan_pools(os.cpu_count() or 1, 0, model_workers=model_workers), len(blocks))
+    write = partial(write_block, storage=Storage(), folder=folder)
+    monitor = StoreMonitor()
     thread = threading.Thread(target=monitor.run)
     thread.start()
-    written = extract_pages(ray.data.from_blocks(blocks), options, pools).map_batches(
-        partial(write_block, storage=Storage(), folder=folder),
-        batch_size=None,
-        batch_format="pyarrow",
-        num_cpus=pools.task_cpus,
-    )
-    for summary in written.iter_rows():
-        rate.add(summary["pages"])
+    with measured_cpu_time() as cpu:
+        rate = Rate(cpu)
+        written = extract_pages(ray.data.from_blocks(blocks), options, pools, write)
+        for summary in written.iter_batches(batch_size=None, batch_format="pyarrow"):
+            rate.add(sum(summary["pages"].to_pylist()))
+        rate.finish()
     monitor.stop()
     thread.join()
     return rate, monitor
@@ -183,41 +209,54 @@ def blocks_of(paths: Iterable[Path], block_pages: int | None) -> list[pa.Table]:
     ]
 
 
+def run_once(variant: Variant, blocks: list[pa.Table], options: ExtractOptions, folder: str) -> Rate:
+    """Process blocks once, in one of the ways."""
+    if variant == "plain":
+        return in_plain_processes(blocks, options, folder)
+    ray.init(include_dashboard=False, logging_level=logging.ERROR, log_to_driver=False)
+    set_data_context()
+    try:
+        return through_ray(blocks, options, folder, 1 if variant == "three operators" else None)[0]
+    finally:
+        ray.shutdown()
+
+
 def main() -> None:
     """Make the corpora, run both variants, print the table."""
     options = tyro.cli(Options, description=__doc__)
     with tempfile.TemporaryDirectory() as folder:
-        light, heavy = Path(folder, "light"), Path(folder, "heavy")
-        light.mkdir()
+        tiny, bundled, heavy = (Path(folder, name) for name in ("tiny-pages", "bundled-pages", "heavy"))
+        for source, pages in ((tiny, options.tiny_pages), (bundled, options.bundled_pages)):
+            source.mkdir()
+            for number in range(pages // 500):
+                write_document(source / f"light-{number:03d}.pdf", 500)
         heavy.mkdir()
-        for number in range(options.light_pages // 500):
-            write_document(light / f"light-{number:03d}.pdf", 500)
         for number in range(options.heavy_copies):
             for name in SCANNED:
                 shutil.copy(SAMPLES / name, heavy / f"{number:03d}-{name}")
         write_tiny_model(Path(folder, "tiny"))
-        corpora = {"light": (light, f"{folder}/tiny"), "heavy": (heavy, UNTRAINED)}
-        print("| pages | plain, pages/s | Ray Data, pages/s | share | object store, MB | objects | spilled, MB |")
-        print("|---|---|---|---|---|---|---|", flush=True)
+        corpora = {"light, tiny model": (tiny, f"{folder}/tiny"), "light, bundled model": (bundled, BUNDLED)}
+        corpora["scans"] = (heavy, UNTRAINED)
         for name, (source, model) in corpora.items():
             if not any(source.iterdir()):
                 continue
-            blocks, extract = blocks_of(sorted(source.iterdir()), options.pages_per_block), ExtractOptions(model=model)
-            plain, with_ray, stores = [], [], []
-            for repeat in range(options.repeats):
-                plain.append(in_plain_processes(blocks, extract, f"{folder}/plain-{name}-{repeat}").pages_per_second)
-                ray.init(include_dashboard=False, logging_level=logging.ERROR, log_to_driver=False)
-                set_data_context()
-                rate, store = through_ray(blocks, extract, f"{folder}/ray-{name}-{repeat}")
-                ray.shutdown()
-                with_ray.append(rate.pages_per_second)
-                stores.append(store)
-            one, other = statistics.median(plain), statistics.median(with_ray)
-            peak, spilled = max(store.peak for store in stores), max(store.spilled for store in stores)
-            pages = sum(block.num_rows for block in blocks)
-            objects = max(store.objects for store in stores)
-            cells = f"{one:.3g} | {other:.3g} | {other / one:.0%} | {peak:.0f} | {objects} | {spilled:.0f}"
-            print(f"| {pages} {name} | {cells} |", flush=True)
+            for size in options.pages_per_block:
+                blocks, extract = blocks_of(sorted(source.iterdir()), size), ExtractOptions(model=model)
+                rates: dict[Variant, list[Rate]] = {variant: [] for variant in options.variants}
+                for repeat in range(options.repeats):
+                    for variant in options.variants:
+                        rates[variant].append(
+                            run_once(variant, blocks, extract, f"{folder}/{variant}-{name}-{size}-{repeat}")
+                        )
+                for variant, measured in rates.items():
+                    rate = measured[0]
+                    cost = rate.cpu_milliseconds_a_page
+                    print(
+                        f"{name} | {variant} | {blocks[0].num_rows} | {statistics.median(one.pages_per_second for one in measured):.3g} | "
+                        + " | ".join(f"{sum(r.cpu_milliseconds_a_page.values()):.2f}" for r in measured),
+                        {k: round(v, 3) for k, v in cost.items()},
+                        flush=True,
+                    )
 
 
 if __name__ == "__main__":

@@ -236,11 +236,8 @@ def write_round(
         return
     import ray.data
 
-    from pipelines.stages.ray_data import map_blocks
-
     def extract_and_write(left: list[pa.Table], may_fail: int) -> Iterator[WrittenPages]:
-        extracted = extract_pages(ray.data.from_blocks(left), options.extract, cap_pools(pools, len(left)))
-        written = map_blocks(extracted, write, pools)
+        written = extract_pages(ray.data.from_blocks(left), options.extract, cap_pools(pools, len(left)), write)
         written.context.max_errored_blocks = may_fail
         for summary in written.iter_batches(batch_size=None, batch_format="pyarrow"):
             yield from _written(summary, claim)
