@@ -34,12 +34,14 @@ def without_seconds(table: pa.Table) -> list[Row]:
 
 @pytest.mark.xdist_group("ray")
 @pytest.mark.usefixtures("ray_cluster")
-def test_rows_and_pictures_are_those_of_the_pipeline_on_ray(samples_directory: Path) -> None:
+@pytest.mark.parametrize("model_workers", [None, 1], ids=["one operator", "three operators"])
+def test_rows_and_pictures_are_those_of_the_pipeline_on_ray(samples_directory: Path, model_workers: int | None) -> None:
     keeping = replace(UNTRAINED, keep_pictures=True)
     form, locked = samples_directory / "supplier-form.pdf", samples_directory / "form-with-password.pdf"
     blocks = [block_of((form, 0), (form, 2)), block_of((locked, 0)), block_of((form, 1))]
     here = pa.concat_tables(extract_blocks(blocks, keeping))
-    pools = plan_pools(2, 0)
+    pools = plan_pools(2, 0, model_workers=model_workers)
+    assert pools.whole_pages is (model_workers is None)
     on_ray = pa.concat_tables(
         extract_pages(ray.data.from_blocks(blocks), keeping, pools).iter_batches(
             batch_size=None, batch_format="pyarrow"
