@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 import psutil
 
-SAMPLE_SECONDS = 0.25
+SAMPLE_SECONDS = 0.5
 
 KINDS = {
     "parsers": "pipelines.stages.sandbox_worker",
@@ -26,9 +26,12 @@ KINDS = {
 }
 """By a part of the command line, the first that fits; else a process is of kind "driver" if it samples, or "other"."""
 
+GENERIC = {"other", "Ray's other processes", "tasks"}
+"""Kinds of processes that may become another one: Ray names its workers when they are given work."""
+
 
 class CpuTime:
-    """Samples the processes until `stop`; `by_kind` are the seconds since the last `mark`."""
+    """Samples the processes until `stop`; `by_kind` are the seconds since the last `mark`, and before the first all."""
 
     def __init__(self) -> None:
         self._own = psutil.Process()
@@ -68,7 +71,7 @@ class CpuTime:
         for process in (self._own, *self._own.children(recursive=True)):
             try:
                 key, times = (process.pid, process.create_time()), process.cpu_times()
-                if key not in self._kinds or self._kinds[key] in ("other", "tasks"):
+                if self._kinds.get(key, "other") in GENERIC:
                     self._kinds[key] = "driver" if process == self._own else _kind(" ".join(process.cmdline()))
             except psutil.Error:
                 continue  # it has just ended

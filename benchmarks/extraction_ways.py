@@ -94,9 +94,13 @@ def _pages_of(paths: Iterable[Path]) -> Iterator[Row]:
 
 @dataclass
 class Rate:
-    """Pages written, and when; CPU seconds by kind of process, from the first block to the last."""
+    """Pages written, and when; CPU seconds by kind of process, from the first block to the last.
+
+    `blocks`: number of blocks; with the last one, CPU time is read at once, before its processes end.
+    """
 
     cpu: CpuTime
+    blocks: int
     times: list[tuple[float, int]] = field(default_factory=list)
     seconds: Counter[str] = field(default_factory=Counter)
 
@@ -105,10 +109,8 @@ class Rate:
         self.times.append((time.monotonic(), pages))
         if len(self.times) == 1:
             self.cpu.mark()
-
-    def finish(self) -> None:
-        """Record that all blocks are written."""
-        self.seconds = self.cpu.by_kind()
+        if len(self.times) == self.blocks:
+            self.seconds = self.cpu.by_kind()
 
     @property
     def counted_pages(self) -> int:
@@ -162,10 +164,9 @@ def in_plain_processes(blocks: list[pa.Table], options: ExtractOptions, folder: 
     """Process blocks in a pool of the standard library, one process per CPU, each with one thread."""
     context = multiprocessing.get_context("spawn")
     with measured_cpu_time() as cpu, context.Pool(CPUS, _start_worker, (options, folder)) as pool:
-        rate = Rate(cpu)
+        rate = Rate(cpu, len(blocks))
         for pages in pool.imap_unordered(_work, blocks):
             rate.add(pages)
-        rate.finish()
     return rate
 
 
@@ -185,12 +186,11 @@ def through_ray(blocks: list[pa.Table], options: ExtractOptions, folder: str, mo
     write = partial(write_block, storage=Storage(), folder=folder)
     try:
         with measured_cpu_time() as cpu:
-            rate = Rate(cpu)
+            rate = Rate(cpu, len(blocks))
             written = extract_pages(ray.data.from_blocks(blocks), options, pools, write)
             for summary in written.iter_batches(batch_size=None, batch_format="pyarrow"):
                 for pages in summary["pages"].to_pylist():
                     rate.add(pages)
-            rate.finish()
     finally:
         ray.shutdown()
     return rate

@@ -69,14 +69,13 @@ def through_daft(blocks: list[pa.Table], options: ExtractOptions, folder: str) -
             return [self.whole_page(block)] + [0] * (block.num_rows - 1)  # one value a row is due
 
     with measured_cpu_time() as cpu:
-        rate = Rate(cpu)
+        rate = Rate(cpu, len(blocks))
         pages = daft.from_arrow(pa.concat_tables(blocks))
         write = Blocks(options, folder).write
         written = pages.select(write(*(pages[name] for name in PAGE_TO_DO.names)).alias("pages"))
         for batch in written.to_arrow_iter():
             for count in filter(None, batch.column("pages").to_pylist()):
                 rate.add(count)
-        rate.finish()
     return rate
 
 
