@@ -115,6 +115,7 @@ def write_pages(
             if not options.keep_going:
                 burst.add(block_outcome(block))
             assert progress is not None
+            count_pages(block.counts)
             progress.add(len(block), block.counts.pages["failed"])
             set_pending_pages(to_do - progress.done)
             if time.monotonic() - checked > OWNERSHIP_CHECK_SECONDS:
@@ -263,5 +264,4 @@ def write_block(block: pa.Table, storage: Storage, output: str, run_id: str) -> 
     if read_first_run(storage, output) > run_number(run_id):
         storage.delete(uri)
         return nothing
-    count_pages(block)
     return WrittenPages.of(block, name, size_bytes).to_table()
