@@ -30,7 +30,7 @@ TOKENIZER_FILES = (TOKENIZER_FILE, *(one.vocabulary_file for one in FORMATS))
 PUBLISHED_VOCABULARY = 30522
 """Entries of the vocabulary of the published models, BERT's uncased one, which is part of this package."""
 
-UNTRAINED_BYTES = 50_000_000
+UNTRAINED_BYTES = 63_000_000
 """Memory of the untrained model's weights."""
 
 OTHER_TOKENIZER_FILES = ("*.model", "vocab.json", "merges.txt")
