@@ -1,223 +1,93 @@
 """What is the overhead of Ray Data? Compares the pipeline with the same stages in a plain pool of processes.
 
-    python -m benchmarks.overhead [--light-pages 3000] [--heavy-copies 10] [--repeats 2]
+    python -m benchmarks.overhead [--tiny-pages 3000] [--bundled-pages 500] [--scans 4] [--repeats 2]
 
-Light pages have a text layer and go through a tiny model, so most of their time is the pipeline's own. Heavy pages are
-scans, read by OCR, with the small untrained model. The pool has one process per CPU; each runs all stages of a block on
-one thread, and writes it. Rates are from the first written block to the last, which excludes the start. `object store`
-is the peak of Ray's object store, in MB and in objects, sampled twice a second: a block in transit is an object.
+Light pages have a text layer of one line: with a tiny model most of their time is the pipeline's own, with the bundled
+one the model's. Scans are read by OCR and go through the small untrained model. The pool has one process per CPU; each
+runs all stages of a block on one thread, and writes it. `share` is the pool's CPU time of a page by that of Ray Data,
+all of Ray's processes included, and the rate of Ray Data by the pool's; on an idle machine both say the same.
 """
 
 from __future__ import annotations
 
-import logging
-import multiprocessing
-import os
-import re
-import shutil
 import statistics
 import tempfile
-import threading
-import time
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections import Counter
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
-import pyarrow as pa
-import ray
-import ray.data
 import tyro
-from ray._private.internal_api import memory_summary
 
-from benchmarks.memory import write_document, write_tiny_model
-from benchmarks.plan import SAMPLES, SCANNED
-from model.untrained import UNTRAINED
-from pipelines.documents.document import Document
-from pipelines.extract import ExtractOptions, extract_pages, infer_steps, merge_options, read_steps
-from pipelines.runtime.pools import cap_pools, pages_per_block, plan_pools
-from pipelines.runtime.ray_data import set_data_context
-from pipelines.schema import INFERRED, PAGE_TO_DO, TOKENIZED, Row, page_schema
-from pipelines.stages.merge import Merge
-from pipelines.stages.ray_data import StageRunner
-from pipelines.storage.files import Storage
-from pipelines.storage.tables import write_table
+from benchmarks.extraction_ways import Corpus, Rate, in_plain_processes, machine_load, make_corpora, through_ray
 
-_USED, _SPILLED = re.compile(r"Plasma memory usage ([\d.]+) MiB"), re.compile(r"Spilled ([\d.]+) MiB")
-_OBJECTS = re.compile(r"Plasma memory usage [\d.]+ MiB, (\d+) objects")
-MEBIBYTE = 1.048576
+Way = Literal["plain processes", "one operator", "three operators"]
+WAYS = {
+    "plain processes": in_plain_processes,
+    "one operator": through_ray,
+    "three operators": partial(through_ray, model_workers=1),
+}
 
 
 @dataclass(frozen=True)
 class Options:
     """Options of `python -m benchmarks.overhead`."""
 
-    light_pages: int = 3000
-    """Pages with a text layer, in documents of 500."""
-    heavy_copies: int = 10
+    tiny_pages: int = 3000
+    """Light pages for a tiny model; 0 leaves a corpus out, here and below."""
+    bundled_pages: int = 500
+    """Light pages for the bundled model."""
+    scans: int = 4
     """Copies of the scanned samples, 8 pages each."""
     repeats: int = 2
-    """Runs of each variant, alternating."""
-    pages_per_block: int | None = None
-    """None is the job's choice."""
+    """Runs of each way, alternating; the table has the medians."""
+    pages_per_block: tuple[int, ...] = ()
+    """Sizes of blocks to compare; none is the job's choice."""
+    ways: tuple[Way, ...] = ("plain processes", "one operator")
+    """The first is what the others are compared with. In `three operators` the model has an actor of its own."""
+    by_process: bool = False
+    """Print the CPU time of a page by kind of process too."""
 
 
-@dataclass
-class Rate:
-    """Pages written, and when."""
-
-    times: list[tuple[float, int]] = field(default_factory=list)
-
-    def add(self, pages: int) -> None:
-        """Record that a block was written."""
-        self.times.append((time.monotonic(), pages))
-
-    @property
-    def pages_per_second(self) -> float:
-        """From the first block to the last."""
-        return sum(pages for _, pages in self.times[1:]) / (self.times[-1][0] - self.times[0][0])
+def measure(corpus: Corpus, size: int | None, options: Options, folder: Path) -> dict[Way, list[Rate]]:
+    """The rates of each way, one for each repetition."""
+    blocks = corpus.blocks(size)
+    rates: dict[Way, list[Rate]] = {way: [] for way in options.ways}
+    for repeat in range(options.repeats):
+        for way, measured in rates.items():
+            target = folder / f"{corpus.name}-{way}-{size}-{repeat}"
+            measured.append(WAYS[way](blocks, corpus.options, str(target)))
+    return rates
 
 
-class WholePage:
-    """All stages of a block in one process."""
-
-    def __init__(self, options: ExtractOptions, folder: str) -> None:
-        self.stages = [
-            StageRunner(read_steps(options), TOKENIZED),
-            StageRunner(infer_steps(options, threads=1), INFERRED),
-            StageRunner((partial(Merge, merge_options(options)),), page_schema(options.task)),
-        ]
-        self.storage, self.folder = Storage(), folder
-
-    def __call__(self, block: pa.Table) -> int:
-        """Run all stages and write the block; return its pages."""
-        for stage in self.stages:
-            block = stage(block)
-        write_block(block, self.storage, self.folder)
-        return block.num_rows
-
-
-def write_block(block: pa.Table, storage: Storage, folder: str) -> pa.Table:
-    """Write a block as a file; returns the number of its pages."""
-    write_table(storage, f"{folder}/{block['document_id'][0]}-{block['page_index'][0]}.parquet", block)
-    return pa.table({"pages": [block.num_rows]})
-
-
-_worker: list[WholePage] = []
-
-
-def _start_worker(options: ExtractOptions, folder: str) -> None:
-    _worker.append(WholePage(options, folder))
-
-
-def _work(block: pa.Table) -> int:
-    return _worker[0](block)
-
-
-def in_plain_processes(blocks: list[pa.Table], options: ExtractOptions, folder: str) -> Rate:
-    """Process blocks in a pool of the standard library."""
-    rate = Rate()
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(os.cpu_count(), _start_worker, (options, folder)) as pool:
-        for pages in pool.imap_unordered(_work, blocks):
-            rate.add(pages)
-    return rate
-
-
-@dataclass
-class StoreMonitor:
-    """The peak size of the object store, in MB and in objects, and the size spilled, in MB."""
-
-    peak: float = 0.0
-    objects: int = 0
-    spilled: float = 0.0
-    _stopped: threading.Event = field(default_factory=threading.Event)
-
-    def run(self) -> None:
-        """Sample until `stop`."""
-        while not self._stopped.wait(0.5):
-            summary = memory_summary(stats_only=True)
-            for pattern, name in ((_USED, "peak"), (_SPILLED, "spilled")):
-                for match in pattern.finditer(summary):
-                    setattr(self, name, max(getattr(self, name), float(match[1]) * MEBIBYTE))
-            self.objects = max([self.objects, *(int(match[1]) for match in _OBJECTS.finditer(summary))])
-
-    def stop(self) -> None:
-        """Stop sampling."""
-        self._stopped.set()
-
-
-def through_ray(blocks: list[pa.Table], options: ExtractOptions, folder: str) -> tuple[Rate, StoreMonitor]:
-    """Process blocks with Ray Data, like the job."""
-    pools = cap_pools(plan_pools(os.cpu_count() or 1, 0), len(blocks))
-    rate, monitor = Rate(), StoreMonitor()
-    thread = threading.Thread(target=monitor.run)
-    thread.start()
-    written = extract_pages(ray.data.from_blocks(blocks), options, pools).map_batches(
-        partial(write_block, storage=Storage(), folder=folder),
-        batch_size=None,
-        batch_format="pyarrow",
-        num_cpus=pools.task_cpus,
-    )
-    for summary in written.iter_rows():
-        rate.add(summary["pages"])
-    monitor.stop()
-    thread.join()
-    return rate, monitor
-
-
-def blocks_of(paths: Iterable[Path], block_pages: int | None) -> list[pa.Table]:
-    """The pages of documents in blocks of `block_pages`; None is the job's choice."""
-
-    def rows() -> Iterator[Row]:
-        for path in paths:
-            with Document(path) as document:
-                count, media_type = document.page_count, document.media_type
-            identity = {"document_id": path.stem, "uri": str(path), "media_type": media_type, "page_count": count}
-            yield from ({**identity, "page_index": index} for index in range(count))
-
-    pages = list(rows())
-    size = block_pages or pages_per_block(len(pages), plan_pools(os.cpu_count() or 1, 0))
-    return [
-        pa.Table.from_pylist(pages[first : first + size], schema=PAGE_TO_DO) for first in range(0, len(pages), size)
-    ]
+def print_rates(corpus: Corpus, block_pages: int, rates: dict[Way, list[Rate]], by_process: bool) -> None:
+    """Rows of the table, one for each way."""
+    first: tuple[float, float] | None = None
+    for way, measured in rates.items():
+        rate = statistics.median(one.pages_per_second for one in measured)
+        cost = statistics.median(one.cpu_milliseconds for one in measured)
+        first = first or (rate, cost)
+        cells = f"{rate:.3g} | {rate / first[0]:.0%} | {cost:.2f} | {first[1] / cost:.0%}"
+        print(f"| {corpus.name} | {block_pages} | {way} | {cells} |", flush=True)
+        if by_process:
+            pages = sum(one.counted_pages for one in measured)
+            kinds = sum((one.seconds for one in measured), Counter[str]())
+            print("  ", ", ".join(f"{kind} {1000 * spent / pages:.2f}" for kind, spent in kinds.most_common()))
 
 
 def main() -> None:
-    """Make the corpora, run both variants, print the table."""
+    """Make the corpora, run all ways, print the table."""
     options = tyro.cli(Options, description=__doc__)
-    with tempfile.TemporaryDirectory() as folder:
-        light, heavy = Path(folder, "light"), Path(folder, "heavy")
-        light.mkdir()
-        heavy.mkdir()
-        for number in range(options.light_pages // 500):
-            write_document(light / f"light-{number:03d}.pdf", 500)
-        for number in range(options.heavy_copies):
-            for name in SCANNED:
-                shutil.copy(SAMPLES / name, heavy / f"{number:03d}-{name}")
-        write_tiny_model(Path(folder, "tiny"))
-        corpora = {"light": (light, f"{folder}/tiny"), "heavy": (heavy, UNTRAINED)}
-        print("| pages | plain, pages/s | Ray Data, pages/s | share | object store, MB | objects | spilled, MB |")
-        print("|---|---|---|---|---|---|---|", flush=True)
-        for name, (source, model) in corpora.items():
-            if not any(source.iterdir()):
-                continue
-            blocks, extract = blocks_of(sorted(source.iterdir()), options.pages_per_block), ExtractOptions(model=model)
-            plain, with_ray, stores = [], [], []
-            for repeat in range(options.repeats):
-                plain.append(in_plain_processes(blocks, extract, f"{folder}/plain-{name}-{repeat}").pages_per_second)
-                ray.init(include_dashboard=False, logging_level=logging.ERROR, log_to_driver=False)
-                set_data_context()
-                rate, store = through_ray(blocks, extract, f"{folder}/ray-{name}-{repeat}")
-                ray.shutdown()
-                with_ray.append(rate.pages_per_second)
-                stores.append(store)
-            one, other = statistics.median(plain), statistics.median(with_ray)
-            peak, spilled = max(store.peak for store in stores), max(store.spilled for store in stores)
-            pages = sum(block.num_rows for block in blocks)
-            objects = max(store.objects for store in stores)
-            cells = f"{one:.3g} | {other:.3g} | {other / one:.0%} | {peak:.0f} | {objects} | {spilled:.0f}"
-            print(f"| {pages} {name} | {cells} |", flush=True)
+    print(machine_load(), f"median of {options.repeats}\n", sep="; ")
+    print("| pages | pages a block | way | pages/s | share | CPU ms a page | share |\n|---|---|---|---|---|---|---|")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for corpus in make_corpora(folder, options.tiny_pages, options.bundled_pages, options.scans):
+            for size in options.pages_per_block or (None,):
+                block_pages = corpus.blocks(size)[0].num_rows
+                print_rates(corpus, block_pages, measure(corpus, size, options, folder), options.by_process)
+    print(f"\nat the end: {machine_load()}")
 
 
 if __name__ == "__main__":

@@ -176,7 +176,7 @@ def stage_purpose(stage: type) -> str:
 
 
 def read_page_way() -> list[Operator]:
-    """The operators that `extract_pages` builds, as it builds them."""
+    """The operators that `extract_pages` builds with a GPU, as it builds them."""
     from model.untrained import UNTRAINED
     from pipelines.extract import extract_pages
     from pipelines.options import ExtractOptions
@@ -195,7 +195,7 @@ def read_page_way() -> list[Operator]:
 
     recorders = patch.multiple("pipelines.stages.ray_data", map_stages=map_stages, map_stage=map_stage)
     with recorders:
-        extract_pages(None, ExtractOptions(UNTRAINED), plan_pools(2, 0))  # type: ignore[arg-type]
+        extract_pages(None, ExtractOptions(UNTRAINED), plan_pools(2, 1))  # type: ignore[arg-type]
     return operators
 
 

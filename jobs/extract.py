@@ -70,11 +70,12 @@ class Options(ReadingOptions, InputAccessOptions, FieldOptions, ExtractedOptions
     max_document_megabytes: float = 1000.0
     """Larger files are not opened, in millions of bytes."""
     read_workers: int | None = None
-    """Workers that render and read pages; by default one a CPU. On an autoscaling cluster (see cluster.yaml), the
-    maximum, by default 320."""
+    """Workers that render and read pages, and run the model too where there is no GPU; by default one a CPU. On an
+    autoscaling cluster (see cluster.yaml), the maximum, by default 320."""
     model_workers: int | None = None
-    """Workers that run the model; by default one a GPU, or one for 16 CPUs without a GPU. On an autoscaling cluster,
-    the maximum, by default 4."""
+    """Workers that run the model and do nothing else; by default one a GPU. Without a GPU there are none by default,
+    unless memory does not allow a model in each reading worker: then one for 16 CPUs. On an autoscaling cluster, the
+    maximum, by default 4."""
     overwrite: bool = False
     """Remove what an earlier run wrote to --output and begin anew."""
     retry_failed: bool = False

@@ -1,17 +1,20 @@
 """The whole pipeline: from pages to do to the rows that are written.
 
-    list -> pages to do -> [ fetch -> ( rasterize -> ocr ) -> tokenize ] -> [ infer ] -> [ merge ] -> Parquet
-                                    actors on CPUs                         actors on     tasks
-                                                                           GPUs or CPUs
+    list -> pages to do -> [ fetch -> ( rasterize -> ocr ) -> tokenize ] -> [ infer ] -> [ merge -> Parquet ]
+                                    actors on CPUs                      actors on GPUs         tasks
+
+    list -> pages to do -> [ fetch -> ( rasterize -> ocr ) -> tokenize ->   infer   ->   merge -> Parquet ]
+                                                 actors on CPUs, each with the model
 
 One row is one page throughout; square brackets are Ray Data operators, round ones a sandbox. Rasterize and OCR share
-both, so that a page image is never stored between them.
+both, so that a page image is never stored between them. Where there is no GPU and memory for a model in each actor
+(`Pools.whole_pages`), all is one operator: pages with a text layer take less time than the way from one to the next.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -46,29 +49,41 @@ from pipelines.stages.sandbox_protocol import PageLimits
 from pipelines.stages.tokenize import Tokenize
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     import ray.data
 
     from pipelines.runtime.pools import Pools
 
 
-def extract_pages(pages: ray.data.Dataset, options: ExtractOptions, pools: Pools) -> ray.data.Dataset:
+def extract_pages(
+    pages: ray.data.Dataset,
+    options: ExtractOptions,
+    pools: Pools,
+    write: Callable[[pa.Table], pa.Table] | None = None,
+) -> ray.data.Dataset:
     """From a Dataset of pages to a Dataset of rows, lazily.
 
     Args:
         pages: rows of `PAGE_TO_DO`: document_id, uri, media_type, page_index, page_count. A block is the unit of work
             and of retry: 16 to 32 pages each (`pages.repartition(target_num_rows_per_block=16)`) serve well.
         options: what is done.
-        pools: how many workers of each kind.
+        pools: how many workers of each kind, and whether each of them does all of a page.
+        write: called in a worker with each block of rows; what it returns takes their place. Must be picklable.
 
     Returns:
-        One row a page, with the columns of `page_schema(options.task, options.keep_pictures)`.
+        One row a page, with the columns of `page_schema(options.task, options.keep_pictures)`, or what `write` returns.
     """
-    from pipelines.stages.ray_data import map_stage, map_stages  # loads Ray, which one document does without
+    from pipelines.stages.ray_data import map_blocks, map_stage, map_stages  # loads Ray: one document does without
 
+    schema = page_schema(options.task, options.keep_pictures)
+    if pools.whole_pages:
+        steps = (*read_steps(options), *infer_steps(options, pools.page_threads), merge_step(options))
+        return map_stages(pages, steps, schema, pools, "whole pages", write)
     tokenized, inferred = (with_picture(schema, options.keep_pictures) for schema in (TOKENIZED, INFERRED))
     read = map_stages(pages, read_steps(options), tokenized, pools, "read")
     answered = map_stages(read, infer_steps(options, pools.infer_threads), inferred, pools, "infer")
-    return map_stage(answered, merge_step(options), page_schema(options.task, options.keep_pictures), pools)
+    merged = map_stage(answered, merge_step(options), schema, pools)
+    return merged if write is None else map_blocks(merged, write, pools)
 
 
 def read_steps(options: ExtractOptions) -> tuple[StageFactory, ...]:
@@ -158,8 +173,13 @@ def preview_pages(
 
 
 def merge_step(options: ExtractOptions) -> StageFactory:
-    """Merge, to the rows that are written."""
-    return partial(Merge, merge_options(options), ("picture",) if options.keep_pictures else ())
+    """Merge, to the rows that are written; what the logits mean is read where it is called."""
+    return partial(make_merge, options)
+
+
+def make_merge(options: ExtractOptions) -> Merge:
+    """Merge, with what the checkpoint says about its logits."""
+    return Merge(merge_options(options), ("picture",) if options.keep_pictures else ())
 
 
 def merge_options(options: ExtractOptions) -> MergeOptions:

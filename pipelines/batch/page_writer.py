@@ -115,6 +115,7 @@ def write_pages(
             if not options.keep_going:
                 burst.add(block_outcome(block))
             assert progress is not None
+            count_pages(block.counts)
             progress.add(len(block), block.counts.pages["failed"])
             set_pending_pages(to_do - progress.done)
             if time.monotonic() - checked > OWNERSHIP_CHECK_SECONDS:
@@ -236,11 +237,8 @@ def write_round(
         return
     import ray.data
 
-    from pipelines.stages.ray_data import map_blocks
-
     def extract_and_write(left: list[pa.Table], may_fail: int) -> Iterator[WrittenPages]:
-        extracted = extract_pages(ray.data.from_blocks(left), options.extract, cap_pools(pools, len(left)))
-        written = map_blocks(extracted, write, pools)
+        written = extract_pages(ray.data.from_blocks(left), options.extract, cap_pools(pools, len(left)), write)
         written.context.max_errored_blocks = may_fail
         for summary in written.iter_batches(batch_size=None, batch_format="pyarrow"):
             yield from _written(summary, claim)
@@ -266,5 +264,4 @@ def write_block(block: pa.Table, storage: Storage, output: str, run_id: str) -> 
     if read_first_run(storage, output) > run_number(run_id):
         storage.delete(uri)
         return nothing
-    count_pages(block)
     return WrittenPages.of(block, name, size_bytes).to_table()

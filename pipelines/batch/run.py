@@ -24,7 +24,7 @@ from pipelines.batch.report import write_report
 from pipelines.batch.written_pages import Findings
 from pipelines.errors import JobError, describe_error
 from pipelines.runtime.cluster import Cluster
-from pipelines.stages.model_loader import model_name
+from pipelines.stages.model_loader import model_name, weights_bytes
 from pipelines.storage.files import Storage
 from pipelines.storage.tables import DamagedFileError
 
@@ -69,7 +69,8 @@ def _run_phases(
     started: float,
 ) -> None:
     """The phases of a run, which complete `record` and write it; `started` is a time of `time.monotonic`."""
-    cluster = Cluster(connect, options.read_workers, options.model_workers, options.extract.infer.device)
+    model_bytes = weights_bytes(options.extract.model)
+    cluster = Cluster(connect, options.read_workers, options.model_workers, options.extract.infer.device, model_bytes)
 
     retry = discover_documents(storage, options, cluster, claim)
     discovered = time.monotonic()

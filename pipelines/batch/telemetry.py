@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections import Counter as Tally
 from functools import cache
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
-
-from pipelines.batch.page_counts import ENDED_KINDS, STAGES
+from pipelines.batch.page_counts import ENDED_KINDS, PageCounts
 
 if TYPE_CHECKING:
     from ray.util.metrics import Counter, Gauge
@@ -24,24 +21,21 @@ def is_connected() -> bool:
     return ray.is_initialized()
 
 
-def count_pages(block: pa.Table) -> None:
-    """Count the rows of a block that has been written: pages by what became of them, seconds by stage, restarts."""
+def count_pages(counts: PageCounts) -> None:
+    """Count the pages of a block that has been written: by what became of them, seconds by stage, restarts.
+
+    To be called in the driver: what a worker counts last is lost if it ends before Ray has asked for it, and a block
+    that is written again after its worker has died would count twice.
+    """
     if not is_connected():
         return
-    pages: Tally[tuple[str, str, str]] = Tally()
-    restarts: Tally[str] = Tally()
-    seconds = dict.fromkeys(STAGES, 0.0)
-    for row in block.select(["status", "error_kind", "text_source", "seconds"]).to_pylist():
-        pages[row["status"], row["error_kind"] or "", row["text_source"] or ""] += 1
-        if row["error_kind"] in ENDED_KINDS:
-            restarts[row["error_kind"]] += 1
-        for stage, spent in (row["seconds"] or {}).items():
-            seconds[stage] += spent or 0.0
-    for (status, error_kind, text_source), count in pages.items():
-        _pages().inc(count, {"status": status, "error_kind": error_kind, "text_source": text_source})
-    for reason, count in restarts.items():
-        _restarts().inc(count, {"reason": reason})
-    for stage, spent in seconds.items():
+    for text_source, pages in counts.text_sources.items():
+        _pages().inc(pages, {"status": "ok", "error_kind": "", "text_source": text_source or ""})
+    for error_kind, pages in counts.errors.items():
+        _pages().inc(pages, {"status": "failed", "error_kind": error_kind, "text_source": ""})
+        if error_kind in ENDED_KINDS:
+            _restarts().inc(pages, {"reason": error_kind})
+    for stage, spent in counts.seconds.items():
         if spent > 0:
             _seconds().inc(spent, {"stage": stage})
 

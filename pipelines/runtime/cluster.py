@@ -29,13 +29,14 @@ class Cluster:
 
     Attributes:
         connect: connects to it; None if it is connected already, and then it is used for all work.
-        read_workers, model_workers, device: see `pools_for_cluster`.
+        read_workers, model_workers, device, model_bytes: see `pools_for_cluster`.
     """
 
     connect: Callable[[], None] | None
     read_workers: int | None = None
     model_workers: int | None = None
     device: str = "auto"
+    model_bytes: int = 0
 
     @property
     def is_optional(self) -> bool:
@@ -55,15 +56,16 @@ class Cluster:
         if self.connect is not None:
             self.connect()
         set_data_context()
-        return pools_for_cluster(self.read_workers, self.model_workers, self.device)
+        return pools_for_cluster(self.read_workers, self.model_workers, self.device, self.model_bytes)
 
 
-def pools_for_cluster(read_workers: int | None, model_workers: int | None, device: str) -> Pools:
+def pools_for_cluster(read_workers: int | None, model_workers: int | None, device: str, model_bytes: int = 0) -> Pools:
     """Pools for the connected cluster; on one with node types, a warning is logged if required nodes do not start.
 
     Args:
         read_workers, model_workers: numbers of workers; on an autoscaling cluster, the maximum. None is automatic.
         device: "cpu" requests no GPU.
+        model_bytes: memory of the model's weights; 0 is next to nothing.
 
     Raises:
         ValueError: a number of workers is below one.
@@ -72,14 +74,19 @@ def pools_for_cluster(read_workers: int | None, model_workers: int | None, devic
 
     nodes = [node for node in ray.nodes() if node["Alive"]]
     if not is_autoscaling(nodes):
+        working = [node["Resources"] for node in nodes if node["Resources"].get("CPU", 0) >= 1]
         return plan_pools(
             sum(node["Resources"].get("CPU", 0) for node in nodes),
-            sum(node["Resources"].get("GPU", 0) for node in nodes),
+            0 if device == "cpu" else sum(node["Resources"].get("GPU", 0) for node in nodes),
             node_cpus=max(node["Resources"].get("CPU", 0) for node in nodes),
+            cpu_bytes=min((node.get("memory", 0) / node["CPU"] for node in working), default=0),
             read_workers=read_workers,
             model_workers=model_workers,
+            model_bytes=model_bytes,
         )
-    pools = plan_autoscaling_pools(on_gpus=device != "cpu", read_workers=read_workers, model_workers=model_workers)
+    pools = plan_autoscaling_pools(
+        on_gpus=device != "cpu", read_workers=read_workers, model_workers=model_workers, model_bytes=model_bytes
+    )
     threading.Thread(target=_warn_if_nodes_missing, args=(pools,), name="placement", daemon=True).start()
     return pools
 
@@ -131,9 +138,12 @@ def unmet_requirements(pools: Pools, nodes: Sequence[dict[str, Any]]) -> list[st
     alive = [node for node in nodes if node["Alive"]]
     readers = [node for node in alive if node["Labels"].get(POOL_LABEL) == READING]
     unmet = []
-    if pools.read_labels and not _any_has(readers, CPU=pools.read_cpus, memory=pools.read_bytes or 0):
-        reader = f"{pools.read_cpus:g} CPU{_memory(pools.read_bytes)}"
+    read_bytes = pools.page_bytes if pools.whole_pages else pools.read_bytes
+    if pools.read_labels and not _any_has(readers, CPU=pools.read_cpus, memory=read_bytes or 0):
+        reader = f"{pools.read_cpus:g} CPU{_memory(read_bytes)}"
         unmet.append(f"reading: a node with the label {POOL_LABEL}={READING}, {reader}")
+    if pools.whole_pages:
+        return unmet
     if not pools.infer_gpus and pools.infer_labels and not _any_has(readers, memory=pools.infer_bytes or 0):
         unmet.append(f"the model: {(pools.infer_bytes or 0) / 1e9:g} GB of memory on a node for reading")
     if pools.infer_gpus and not _any_has(alive, GPU=pools.infer_gpus, memory=pools.infer_bytes or 0):

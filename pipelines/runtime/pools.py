@@ -24,6 +24,10 @@ TYPED_READ_BYTES, TYPED_INFER_BYTES = 700_000_000, 2_000_000_000
 """Memory of a reading worker with its parser, for ordinary pages, and of a model worker. With 2 GB per core, of which
 Ray offers 70%, memory does not limit how many workers fit on a node."""
 
+MODEL_PROCESS_BYTES, TYPED_CPU_BYTES = 500_000_000, 1_400_000_000
+"""Memory that a worker takes for running a model, without its weights (PyTorch's code and the tensors of a batch), and
+what Ray offers for each CPU of a node with 2 GB per core."""
+
 MAX_READERS, MAX_MODELS = 320, 4
 """Default maximum of workers on an autoscaling cluster: 20 nodes of 16 cores, and 4 GPUs. The job does not wait for
 all of them: it runs with those that start."""
@@ -34,7 +38,7 @@ is 16 s of work."""
 
 MAX_PAGES_PER_BLOCK, BLOCK_SECONDS = 128, 2.0
 """After the first round of a job, a block of fast pages holds `BLOCK_SECONDS` of work, up to this many pages: Ray takes
-about 0.1 s of CPU per block (`benchmarks/overhead.py`)."""
+0.12 s of CPU per block of three operators, and less with one (`benchmarks/overhead.py`)."""
 
 BLOCKS_PER_READER = 4
 """A small job has smaller blocks, so that each reading worker gets several and none waits long for the last one."""
@@ -55,6 +59,10 @@ class Pools:
             one actor and grow to the maximum with the number of waiting pages.
         read_bytes, infer_bytes: memory that an actor requests; None requests none, which is enough on one machine.
         read_labels: labels of the nodes on which readers, and models without GPUs, run; None is any node.
+        whole_pages: each reading actor also holds the model and merges, so that a page never leaves it; there are no
+            other actors then.
+        page_threads: PyTorch's threads in each such actor.
+        page_bytes: memory that each such actor requests.
     """
 
     read_actors: int
@@ -69,6 +77,9 @@ class Pools:
     read_bytes: int | None = None
     infer_bytes: int | None = None
     read_labels: dict[str, str] | None = None
+    whole_pages: bool = False
+    page_threads: int = 1
+    page_bytes: int | None = None
 
     def read_strategy(self) -> ray.data.ActorPoolStrategy:
         """The pool of reading actors."""
@@ -89,8 +100,10 @@ def plan_pools(
     cluster_gpus: float,
     *,
     node_cpus: float | None = None,
+    cpu_bytes: float | None = None,
     read_workers: int | None = None,
     model_workers: int | None = None,
+    model_bytes: int = 0,
 ) -> Pools:
     """Pools that fit a cluster as it is now.
 
@@ -98,8 +111,11 @@ def plan_pools(
         cluster_cpus: CPUs of the cluster; at least 1.
         cluster_gpus: its GPUs; each gets one model actor.
         node_cpus: CPUs of its largest node, for the threads of a model on a CPU; None for a single node.
+        cpu_bytes: memory that Ray offers for each CPU, of the node that has the least; None is enough.
         read_workers: actors that render and read pages; None is one per CPU.
-        model_workers: actors that run the model; None is one per GPU, or one per 16 CPUs.
+        model_workers: actors that run the model; None is one per GPU. Without GPUs, a number gives the model actors of
+            its own, and None gives one to every reading actor, or one to 16 CPUs where memory does not allow that.
+        model_bytes: memory of the model's weights.
 
     Raises:
         ValueError: the cluster has no CPU, or a number of workers is below one.
@@ -110,6 +126,8 @@ def plan_pools(
     cpus, gpus = int(cluster_cpus), int(cluster_gpus)
     read_actors = read_workers or cpus
     infer_actors = model_workers or gpus or -(-cpus // 16)
+    page_bytes = _page_bytes(model_bytes)
+    fits = cpu_bytes is None or read_actors * page_bytes <= cpus * cpu_bytes
     return Pools(
         read_actors=read_actors,
         read_cpus=_requested_cpus(READ_CPUS * cpus / read_actors, READ_CPUS),
@@ -118,18 +136,22 @@ def plan_pools(
         infer_gpus=1 / -(-infer_actors // gpus) if gpus else 0.0,
         infer_threads=max(1, int(min(cpus, node_cpus or cpus)) // infer_actors),
         task_cpus=TASK_CPUS,
+        whole_pages=not gpus and model_workers is None and fits,
+        page_threads=max(1, int(min(cpus, node_cpus or cpus)) // read_actors),
     )
 
 
 def plan_autoscaling_pools(
-    *, on_gpus: bool, read_workers: int | None = None, model_workers: int | None = None
+    *, on_gpus: bool, read_workers: int | None = None, model_workers: int | None = None, model_bytes: int = 0
 ) -> Pools:
     """Pools that grow and shrink with an autoscaling cluster with node types, whose nodes may not exist yet.
 
     Args:
         on_gpus: whether the model runs on GPUs or beside the readers. One model worker is requested at the start, and
             more when pages wait for it.
-        read_workers, model_workers: the maximum; None is `MAX_READERS`, `MAX_MODELS`.
+        read_workers, model_workers: the maximum; None is `MAX_READERS`, `MAX_MODELS`. Without GPUs, None gives a model
+            to every reading actor if `TYPED_CPU_BYTES` allow that.
+        model_bytes: memory of the model's weights.
 
     Raises:
         ValueError: a number of workers is below one.
@@ -148,6 +170,8 @@ def plan_autoscaling_pools(
         read_bytes=TYPED_READ_BYTES,
         infer_bytes=TYPED_INFER_BYTES,
         read_labels={POOL_LABEL: READING},
+        whole_pages=not on_gpus and model_workers is None and _page_bytes(model_bytes) <= TYPED_CPU_BYTES,
+        page_bytes=_page_bytes(model_bytes),
     )
 
 
@@ -181,6 +205,11 @@ def pages_per_later_block(block_pages: int, seconds_a_page: float) -> int:
     if seconds_a_page <= 0:
         return block_pages
     return max(block_pages, min(MAX_PAGES_PER_BLOCK, int(BLOCK_SECONDS / seconds_a_page)))
+
+
+def _page_bytes(model_bytes: int) -> int:
+    """Memory of a worker that reads pages and holds a model of this size as well."""
+    return TYPED_READ_BYTES + MODEL_PROCESS_BYTES + model_bytes
 
 
 def _check_workers(*counts: int | None) -> None:

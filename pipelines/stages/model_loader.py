@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 import re
 from dataclasses import dataclass
 from functools import partial
@@ -14,7 +15,7 @@ import numpy as np
 
 import model
 from model import LayoutLMv2Config, LayoutLMv2Tokenizer
-from model.checkpoint_source import checkpoint_fingerprint, resolve_checkpoint
+from model.checkpoint_source import checkpoint_fingerprint, find_weights, resolve_checkpoint
 from model.decoding import Decoding, load_decoding
 from model.preprocessing.layout_tokenizer import LayoutTokenizer
 from model.preprocessing.tokenizer_choice import load_page_tokenizer
@@ -37,6 +38,9 @@ TOKENIZER_FILES = (TOKENIZER_FILE, *(one.vocabulary_file for one in FORMATS))
 
 PUBLISHED_VOCABULARY = 30522
 """Entries of the vocabulary of the published models, BERT's uncased one, which is part of this package."""
+
+UNTRAINED_BYTES = 63_000_000
+"""Memory of the untrained model's weights."""
 
 OTHER_TOKENIZER_FILES = ("*.model", "vocab.json", "merges.txt")
 """Files of tokenizers of other kinds: other SentencePiece models, and byte pairs, as those of LayoutLMv3."""
@@ -174,6 +178,26 @@ def model_name(source: str) -> str:
         return UNTRAINED
     name = source.rstrip("/").rsplit("/", 1)[-1] if "://" in source else Path(source).resolve().name
     return f"{name}@{checkpoint_fingerprint(resolve_checkpoint(source))}"
+
+
+def weights_bytes(source: str) -> int:
+    """Memory that a checkpoint's weights take in float32, in bytes.
+
+    Raises:
+        CheckpointError: the checkpoint, or its weights, cannot be found.
+    """
+    if source == UNTRAINED:
+        return UNTRAINED_BYTES
+    return sum(map(_float32_bytes, find_weights(resolve_checkpoint(source))))
+
+
+def _float32_bytes(path: Path) -> int:
+    """The bytes in float32 of the weights of a file; at most these for a file of another format than safetensors."""
+    if path.suffix != ".safetensors":
+        return 2 * path.stat().st_size  # its weights may have 16 bits
+    with path.open("rb") as file:
+        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+    return sum(4 * math.prod(tensor["shape"]) for name, tensor in header.items() if name != "__metadata__")
 
 
 def load_tokenizer(source: str) -> LayoutTokenizer:

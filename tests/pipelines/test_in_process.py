@@ -7,13 +7,14 @@ import pyarrow as pa
 import pytest
 import ray.data
 
-from pipelines.extract import extract_pages
+from pipelines.extract import extract_pages, infer_steps, merge_step, read_steps
 from pipelines.in_process import extract_blocks
 from pipelines.options import ExtractOptions
 from pipelines.read import read_document
 from pipelines.runtime.pools import plan_pools
 from pipelines.schema import PAGE_TO_DO, Row, page_schema
 from pipelines.stages.rasterize import RasterizeOptions
+from pipelines.stages.ray_data import RetryingStageRunner
 from pipelines.stages.sandbox_protocol import PageLimits
 
 UNTRAINED = ExtractOptions("untrained")
@@ -34,12 +35,17 @@ def without_seconds(table: pa.Table) -> list[Row]:
 
 @pytest.mark.xdist_group("ray")
 @pytest.mark.usefixtures("ray_cluster")
-def test_rows_and_pictures_are_those_of_the_pipeline_on_ray(samples_directory: Path) -> None:
+@pytest.mark.parametrize(
+    "model_workers",
+    [pytest.param(None, id="one operator"), pytest.param(1, id="three operators", marks=pytest.mark.slow)],
+)
+def test_rows_and_pictures_are_those_of_the_pipeline_on_ray(samples_directory: Path, model_workers: int | None) -> None:
     keeping = replace(UNTRAINED, keep_pictures=True)
     form, locked = samples_directory / "supplier-form.pdf", samples_directory / "form-with-password.pdf"
     blocks = [block_of((form, 0), (form, 2)), block_of((locked, 0)), block_of((form, 1))]
     here = pa.concat_tables(extract_blocks(blocks, keeping))
-    pools = plan_pools(2, 0)
+    pools = plan_pools(2, 0, model_workers=model_workers)
+    assert pools.whole_pages is (model_workers is None)
     on_ray = pa.concat_tables(
         extract_pages(ray.data.from_blocks(blocks), keeping, pools).iter_batches(
             batch_size=None, batch_format="pyarrow"
@@ -49,6 +55,23 @@ def test_rows_and_pictures_are_those_of_the_pipeline_on_ray(samples_directory: P
     assert without_seconds(here.sort_by(order)) == without_seconds(on_ray.sort_by(order))
     assert here.schema == on_ray.schema == page_schema("token-classification", keep_pictures=True)
     assert [picture is None for picture in here["picture"].to_pylist()] == [False, False, True, False]
+
+
+def test_an_actor_for_whole_pages_gives_the_rows_that_pass_through_tables_between_the_stages(
+    samples_directory: Path,
+) -> None:
+    """Words, windows, logits and labels are plain values in one actor, and columns on the way to another one."""
+    form = samples_directory / "supplier-form.pdf"
+    block = block_of((form, 0), (form, 7), (form, 2))
+    steps = (*read_steps(UNTRAINED), *infer_steps(UNTRAINED, threads=1), merge_step(UNTRAINED))
+    whole = RetryingStageRunner(steps, page_schema("token-classification"))
+    [expected] = extract_blocks([block], UNTRAINED)
+    table = whole(block)
+    assert table.schema == expected.schema and table["status"].to_pylist() == ["ok", "failed", "ok"]
+    assert without_seconds(table) == without_seconds(expected)
+    assert [seconds is not None and sorted(seconds) for seconds in table["seconds"].to_pylist()] == [
+        seconds is not None and sorted(seconds) for seconds in expected["seconds"].to_pylist()
+    ]
 
 
 def test_blocks_come_in_their_order_and_a_failed_page_costs_itself_alone(samples_directory: Path) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from pipelines.runtime.cluster import unmet_requirements
@@ -33,6 +35,30 @@ def test_all_pools_fit_the_cluster_at_once_and_leave_room_for_tasks(cpus: int, g
 def test_each_cpu_reads_and_each_gpu_infers() -> None:
     pools = plan_pools(16, 2)
     assert (pools.read_actors, pools.infer_actors, pools.infer_gpus) == (16, 2, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("gpus", "arguments", "whole_pages"),
+    [
+        (0, {}, True),
+        (0, {"read_workers": 3}, True),
+        (0, {"cpu_bytes": 1.5e9, "model_bytes": 100_000_000}, True),
+        (0, {"cpu_bytes": 1.5e9, "model_bytes": 800_000_000}, False),
+        (0, {"cpu_bytes": 1.5e9, "model_bytes": 800_000_000, "read_workers": 4}, True),
+        (0, {"model_workers": 1}, False),
+        (1, {}, False),
+    ],
+)
+def test_each_actor_does_whole_pages_without_gpus_where_memory_allows_a_model_in_each(
+    gpus: int, arguments: dict[str, Any], whole_pages: bool
+) -> None:
+    assert plan_pools(8, gpus, **arguments).whole_pages is whole_pages
+
+
+@pytest.mark.parametrize(("readers", "threads"), [(None, 1), (4, 2), (1, 8), (20, 1)])
+def test_the_models_of_actors_for_whole_pages_share_the_cores_of_a_node(readers: int | None, threads: int) -> None:
+    pools = plan_pools(16, 0, node_cpus=8, read_workers=readers)
+    assert pools.page_threads == threads
 
 
 def test_requested_sizes_are_used() -> None:
@@ -96,6 +122,21 @@ def test_without_gpus_the_model_runs_beside_the_readers_and_all_fits_on_a_core()
     assert pools.read_cpus + pools.infer_cpus + pools.task_cpus <= 1
 
 
+@pytest.mark.parametrize(
+    ("arguments", "whole_pages"),
+    [
+        ({"on_gpus": False, "model_bytes": 100_000_000}, True),
+        ({"on_gpus": False, "model_bytes": 800_000_000}, False),
+        ({"on_gpus": False, "model_workers": 2}, False),
+        ({"on_gpus": True}, False),
+    ],
+)
+def test_readers_of_an_autoscaling_cluster_hold_a_small_model(arguments: dict[str, Any], whole_pages: bool) -> None:
+    pools = plan_autoscaling_pools(**arguments)
+    assert pools.whole_pages is whole_pages
+    assert pools.page_bytes == 1_200_000_000 + arguments.get("model_bytes", 0)
+
+
 def test_a_fixed_cluster_has_fixed_pools_without_labels() -> None:
     pools = plan_pools(8, 0)
     assert (pools.read_strategy().min_size, pools.read_strategy().max_size) == (8, 8)
@@ -112,9 +153,13 @@ def test_unmet_requirements_are_named() -> None:
     assert unmet_requirements(pools, [head, reader, node(alive=False, GPU=1.0)]) == [model]
     assert unmet_requirements(pools, [head, gpu, node(pool="ocr", CPU=16.0, memory=5e8)]) == [reading]
     assert "0.7 GB of memory" in reading and "2 GB of memory" in model
-    assert unmet_requirements(plan_autoscaling_pools(on_gpus=False), [head, reader]) == []
-    [model] = unmet_requirements(plan_autoscaling_pools(on_gpus=False), [head, node(pool="ocr", CPU=16.0, memory=1e9)])
+    small = node(pool="ocr", CPU=16.0, memory=1e9)
+    apart, whole = (plan_autoscaling_pools(on_gpus=False, model_workers=workers) for workers in (4, None))
+    assert unmet_requirements(apart, [head, reader]) == unmet_requirements(whole, [head, reader]) == []
+    [model] = unmet_requirements(apart, [head, small])
     assert "2 GB of memory on a node for reading" in model
+    [reading] = unmet_requirements(whole, [head, small])
+    assert "0.7 CPU and 1.2 GB of memory" in reading
 
 
 @pytest.mark.parametrize("arguments", [{"read_workers": 0}, {"model_workers": 0}])

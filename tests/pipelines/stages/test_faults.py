@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -13,10 +13,10 @@ import ray.data
 from pipelines.errors import InfrastructureError, ProcessingError
 from pipelines.runtime.pools import plan_pools
 from pipelines.schema import PAGE_IMAGE, PAGE_TO_DO, Row
-from pipelines.stages.base import with_retries
+from pipelines.stages.base import Stage, with_retries
 from pipelines.stages.count_pages import CountPages, ListingOptions
 from pipelines.stages.rasterize import Rasterize, RasterizeOptions
-from pipelines.stages.ray_data import map_stages
+from pipelines.stages.ray_data import RetryingStageRunner, map_stages
 from pipelines.stages.sandbox import ATTEMPTS, Sandbox
 from pipelines.stages.sandbox_faults import attribute_fault, decode_fault, encode_fault
 from pipelines.stages.sandbox_protocol import PageLimits
@@ -142,6 +142,28 @@ def test_work_that_fails_for_another_reason_is_not_repeated() -> None:
     with pytest.raises(KeyError):
         with_retries(work, (0.0, 0.0))
     assert len(calls) == 1
+
+
+def test_a_fault_while_a_block_is_written_repeats_the_writing_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipelines.stages.ray_data.RETRY_PAUSES_SECONDS", (0.0,))
+    read, failures = list[str](), [FULL]
+
+    def make_stage() -> Stage:
+        def stage(rows: Iterable[Row]) -> Iterator[Row]:
+            for row in rows:
+                read.append(row["uri"])
+                yield {**row, "status": "ok"}
+
+        return stage
+
+    def write(block: pa.Table) -> pa.Table:
+        if failures:
+            raise failures.pop()
+        return pa.table({"written": block["uri"]})
+
+    worker = RetryingStageRunner((make_stage,), PAGE_IMAGE, write)
+    block = pa.Table.from_pylist([page("a"), page("b")], schema=PAGE_TO_DO)
+    assert worker(block)["written"].to_pylist() == ["a", "b"] == read
 
 
 @pytest.mark.xdist_group("ray")

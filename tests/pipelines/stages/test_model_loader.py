@@ -1,4 +1,4 @@
-"""Which tokenizer is taken for a checkpoint, which checkpoints are refused, and what bfloat16 does to labels."""
+"""Which tokenizer is taken for a checkpoint, which checkpoints are refused, what their weights take, and bfloat16."""
 
 from __future__ import annotations
 
@@ -8,10 +8,18 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
-from model import LayoutLMv2Tokenizer, LayoutXLMTokenizer
-from model.untrained import untrained_config
-from pipelines.stages.model_loader import MAX_UNUSED_ENTRIES, bfloat16_agreement, load_model, load_tokenizer
+from model import LayoutLMv2ForTokenClassification, LayoutLMv2Tokenizer, LayoutXLMTokenizer
+from model.untrained import untrained_config, untrained_model
+from pipelines.stages.model_loader import (
+    MAX_UNUSED_ENTRIES,
+    UNTRAINED_BYTES,
+    bfloat16_agreement,
+    load_model,
+    load_tokenizer,
+    weights_bytes,
+)
 from tests.model.preprocessing.small_sentencepiece import TOKENS, model_message, write_model_file
 
 
@@ -21,6 +29,23 @@ def checkpoint(folder: Path, vocab_size: int, files: dict[str, Any]) -> str:
     for name, content in files.items():
         (folder / name).write_text(content if isinstance(content, str) else json.dumps(content))
     return str(folder)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32])
+def test_weights_take_their_bytes_in_float32_however_they_are_stored(tmp_path: Path, dtype: torch.dtype) -> None:
+    weights = {"one": torch.zeros(3, 5, dtype=dtype), "other": torch.zeros(7, dtype=dtype)}
+    save_file(weights, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    assert weights_bytes(str(tmp_path)) == 4 * (15 + 7)
+
+
+def test_weights_of_the_old_format_take_at_most_twice_their_file(tmp_path: Path) -> None:
+    (tmp_path / "pytorch_model.bin").write_bytes(b"0" * 100)
+    assert weights_bytes(str(tmp_path)) == 200
+
+
+def test_the_untrained_model_takes_what_is_said() -> None:
+    model = untrained_model(LayoutLMv2ForTokenClassification, "token-classification")
+    assert 0.8 < sum(4 * weight.numel() for weight in model.parameters()) / UNTRAINED_BYTES < 1.05
 
 
 @pytest.mark.parametrize(
