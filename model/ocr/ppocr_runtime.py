@@ -8,24 +8,34 @@ from __future__ import annotations
 
 import importlib.util
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from model.ocr.options import PpOcrOptions
+from model.ocr.ppocr_int8 import known_ranges, quantise
 from model.ocr.tessdata import OcrUnavailableError
 
-__all__ = ["Network", "Networks", "has_bfloat16", "is_fast", "is_installed", "load_networks"]
+__all__ = [
+    "Network",
+    "Networks",
+    "cpu_precision",
+    "has_bfloat16",
+    "is_fast",
+    "is_installed",
+    "load_networks",
+    "model_folder",
+]
 
 logger = logging.getLogger(__name__)
 
 INSTALL = "pip install rapidocr openvino (or onnxruntime instead of openvino)"
 DETECTOR, RECOGNISER = "PP-OCRv6_det_small.onnx", "PP-OCRv6_rec_small.onnx"
-GPU_DEVICE = Path("/dev/nvidiactl")
+GPU_DEVICE, PROCESSOR = Path("/dev/nvidiactl"), Path("/proc/cpuinfo")
 
 Network = Callable[[npt.NDArray[np.float32]], Any]
 """Runs a network on one float32 input (batch, 3, height, width)."""
@@ -59,14 +69,26 @@ def is_fast(options: PpOcrOptions) -> bool:
     return _prefers_openvino(options.runtime) and options.precision != "f32" and has_bfloat16()
 
 
-def has_bfloat16(processor: Path = Path("/proc/cpuinfo")) -> bool:
+def has_bfloat16(processor: Path = PROCESSOR) -> bool:
     """Whether the CPU multiplies bfloat16 in hardware; False where the system does not say."""
+    return not {"amx_bf16", "avx512_bf16"}.isdisjoint(_flags(processor))
+
+
+def cpu_precision(precision: str, processor: Path = PROCESSOR) -> Literal["f32", "bf16", "int8"]:
+    """The precision of OpenVINO on this CPU: "auto" is bfloat16 in hardware, else int8 with AVX2, else float32."""
+    if precision != "auto":
+        return precision  # type: ignore[return-value]
+    if has_bfloat16(processor):
+        return "bf16"
+    return "int8" if "avx2" in _flags(processor) else "f32"
+
+
+def _flags(processor: Path) -> list[str]:
     try:
         lines = processor.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
-        return False
-    flags = next((line.partition(":")[2].split() for line in lines if line.startswith("flags")), [])
-    return not {"amx_bf16", "avx512_bf16"}.isdisjoint(flags)
+        return []
+    return next((line.partition(":")[2].split() for line in lines if line.startswith("flags")), [])
 
 
 def load_networks(options: PpOcrOptions, latin_only: bool) -> Networks:
@@ -79,7 +101,7 @@ def load_networks(options: PpOcrOptions, latin_only: bool) -> Networks:
     Raises:
         OcrUnavailableError: a package or a model file is missing, or there is no GPU for "cuda".
     """
-    folder = _model_folder()
+    folder = model_folder()
     cuda = options.runtime == "cuda" or (options.runtime == "auto" and _has_cuda())
     try:
         if not cuda and _prefers_openvino(options.runtime):
@@ -89,7 +111,12 @@ def load_networks(options: PpOcrOptions, latin_only: bool) -> Networks:
         raise OcrUnavailableError(f"PP-OCR's runtime cannot be imported ({error}): {INSTALL}") from error
 
 
-def _model_folder() -> Path:
+def model_folder() -> Path:
+    """Where the networks' files are.
+
+    Raises:
+        OcrUnavailableError: the package or a file is missing.
+    """
     found = importlib.util.find_spec("rapidocr")
     if found is None or not found.submodule_search_locations:
         raise OcrUnavailableError(f"PP-OCR needs the package rapidocr: {INSTALL}")
@@ -131,9 +158,12 @@ def _load_openvino(models: Path, options: PpOcrOptions, latin_only: bool) -> Net
     core = openvino.Core()
     # Pinned threads of several workers would all sit on the same core.
     settings: dict[str, Any] = {"INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": 1, "ENABLE_CPU_PINNING": False}
-    if options.precision != "auto":
-        settings["INFERENCE_PRECISION_HINT"] = options.precision
+    precision = cpu_precision(options.precision)
+    rest = "bf16" if has_bfloat16() else "f32"  # of a network in int8
+    settings["INFERENCE_PRECISION_HINT"] = rest if precision == "int8" else precision
     detector, recogniser = core.read_model(models / DETECTOR), core.read_model(models / RECOGNISER)
+    if precision == "int8":
+        _quantise({models / DETECTOR: detector, models / RECOGNISER: recogniser}, options.precision == "int8")
     characters = recogniser.get_rt_info()["framework"]["character"].value.splitlines()
     classes, kept = _kept(characters, latin_only)
     _keep_classes(recogniser, classes, len(characters) + 2)
@@ -142,6 +172,24 @@ def _load_openvino(models: Path, options: PpOcrOptions, latin_only: bool) -> Net
     ]
     detect, recognise = (lambda inputs, request=request: request.infer([inputs])[0] for request in requests)
     return Networks(detect, recognise, kept, "openvino")
+
+
+def _quantise(networks: Mapping[Path, Any], is_required: bool) -> None:
+    """The networks in int8; in float32, with a warning, if they are not the files whose ranges are known.
+
+    Raises:
+        OcrUnavailableError: in that case, if int8 `is_required`.
+    """
+    for file, network in networks.items():
+        ranges = known_ranges(file)
+        if ranges is not None:
+            quantise(network, ranges)
+        elif is_required:
+            raise OcrUnavailableError(
+                f"{file} is not the file that can be read in int8: pip install 'rapidocr==3.10.*'"
+            )
+        else:
+            logger.warning("%s is not the file that can be read in int8: it is computed in float32", file)
 
 
 def _keep_classes(recogniser: Any, classes: Sequence[int], count: int) -> None:
