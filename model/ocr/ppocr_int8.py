@@ -27,6 +27,11 @@ Ranges = Mapping[str, tuple[float, float]]
 """The least and the greatest activation in front of each convolution."""
 
 ACTIVATION_LEVELS, WEIGHT_LEVELS = 256, 255
+MOST_NEGATIVE = 0.3
+"""The least activation over the greatest, without its sign, up to which the levels are not laid around 0."""
+WEIGHT_SPAN = 2.0
+"""The range of the weights' levels over that of the weights: 2 leaves a bit unused. A CPU without VNNI adds two
+products of 8 bits in 16, which overflows: a tenth of the recogniser's characters changed, instead of 2 in 100."""
 
 
 def known_ranges(network: Path, ranges: Path = RANGES) -> Ranges | None:
@@ -50,7 +55,7 @@ def write_ranges(measured: Mapping[Path, Ranges], ranges: Path = RANGES) -> None
 
 
 def measure_ranges(network: Any, inputs: Iterable[npt.NDArray[np.float32]]) -> Ranges:
-    """The mean over inputs of the least and of the greatest activation in front of each convolution.
+    """The least and the greatest activation of all inputs in front of each convolution.
 
     Args:
         network: an `openvino.Model`; it is not changed.
@@ -74,9 +79,12 @@ def measure_ranges(network: Any, inputs: Iterable[npt.NDArray[np.float32]]) -> R
     found = [[limits.copy() for limits in request.infer([one]).values()] for one in inputs]
     if not found:
         raise ValueError("no inputs to measure ranges on")
-    means = np.mean(np.asarray(found, np.float64), axis=0)
+    limits = np.asarray(found, np.float64)
     names = [convolution.get_friendly_name() for convolution in convolutions]
-    return {name: (float(low), float(high)) for name, (low, high) in zip(names, means, strict=True)}
+    return {
+        name: (float(of[:, 0].min()), float(of[:, 1].max()))
+        for name, of in zip(names, limits.swapaxes(0, 1), strict=True)
+    }
 
 
 def quantise(network: Any, ranges: Ranges) -> None:
@@ -84,8 +92,7 @@ def quantise(network: Any, ranges: Ranges) -> None:
 
     Args:
         network: an `openvino.Model`.
-        ranges: of all its convolutions. One whose activations are never negative gets all 256 levels above 0; others
-            get them around 0.
+        ranges: of all its convolutions.
 
     Raises:
         KeyError: a convolution has no range.
@@ -94,13 +101,11 @@ def quantise(network: Any, ranges: Ranges) -> None:
 
     for convolution in _convolutions(network):
         low, high = ranges[convolution.get_friendly_name()]
-        most = max(-low, high, 1e-6)
-        limits = (0.0, most) if low >= 0 else (-most, most * 127 / 128)
-        activations = _rounded(convolution.input(0).get_source_output(), *limits, ACTIVATION_LEVELS)
+        activations = _rounded(convolution.input(0).get_source_output(), *_levels(low, high), ACTIVATION_LEVELS)
         weights = convolution.input(1).get_source_output()
         largest = np.maximum(np.abs(weights.get_node().get_data()).max(axis=(1, 2, 3), keepdims=True), 1e-9)
-        limit = opset13.constant(largest.astype(np.float32))
-        negative = opset13.constant(-largest.astype(np.float32))
+        span = (WEIGHT_SPAN * largest).astype(np.float32)
+        negative, limit = opset13.constant(-span), opset13.constant(span)
         rounded = opset13.fake_quantize(weights, negative, limit, negative, limit, WEIGHT_LEVELS)
         convolution.input(0).replace_source_output(activations)
         convolution.input(1).replace_source_output(rounded.output(0))
@@ -115,6 +120,20 @@ def _convolutions(network: Any) -> list[Any]:
         if node.get_type_name() == "Convolution"
         and node.input(1).get_source_output().get_node().get_type_name() == "Constant"
     ]
+
+
+def _levels(low: float, high: float) -> tuple[float, float]:
+    """The values of the first and the last level, of which one is exactly 0.
+
+    After a rectifier or the error function, whose outputs are above -0.17, all levels but a few are positive; other
+    activations have them around 0, which is faster.
+    """
+    if low < -MOST_NEGATIVE * high:
+        most = max(-low, high)
+        return -most, most * 127 / 128
+    step = max(high - min(low, 0.0), 1e-6) / (ACTIVATION_LEVELS - 1)
+    below = round(-min(low, 0.0) / step)
+    return -below * step, (ACTIVATION_LEVELS - 1 - below) * step
 
 
 def _rounded(values: Any, low: float, high: float, levels: int) -> Any:

@@ -42,8 +42,9 @@ def test_the_ranges_are_those_in_front_of_ordinary_convolutions() -> None:
     network = convolution()
     ranges = measure_ranges(network, [INPUTS, 2 * INPUTS])
     assert len(ranges) == 2
-    first, _ = ranges.values()
-    assert first == pytest.approx((1.5 * INPUTS.min(), 1.5 * INPUTS.max()), rel=1e-5)
+    first, second = ranges.values()
+    assert first == pytest.approx((2 * INPUTS.min(), 2 * INPUTS.max()), rel=1e-5)
+    assert second[0] < 0 < second[1]
 
 
 def test_a_quantised_network_gives_nearly_the_same_from_rounded_numbers() -> None:
@@ -53,6 +54,14 @@ def test_a_quantised_network_gives_nearly_the_same_from_rounded_numbers() -> Non
     error = np.abs(found - expected).max() / np.abs(expected).max()
     assert 0 < error < 0.05
     assert sum(node.get_type_name() == "FakeQuantize" for node in rounded.get_ordered_ops()) == 4
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.0, 3.0), (-0.17, 6.0), (-2.0, 3.0), (-3.0, 1.0), (0.5, 1.0), (0.0, 0.0)])
+def test_a_range_is_covered_by_levels_of_which_one_is_0(low: float, high: float) -> None:
+    first, last = ppocr_int8._levels(low, high)
+    step = (last - first) / 255
+    assert first - step / 2 <= low and last + step >= high
+    assert -first / step == pytest.approx(round(-first / step), abs=1e-6)
 
 
 def test_a_convolution_without_a_range_is_refused() -> None:
