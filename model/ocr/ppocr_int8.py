@@ -76,15 +76,12 @@ def measure_ranges(network: Any, inputs: Iterable[npt.NDArray[np.float32]]) -> R
     measured = openvino.Model(results, network.get_parameters(), "ranges")
     settings = {"INFERENCE_NUM_THREADS": 1, "INFERENCE_PRECISION_HINT": "f32"}
     request = openvino.Core().compile_model(measured, "CPU", settings).create_infer_request()
-    found = [[limits.copy() for limits in request.infer([one]).values()] for one in inputs]
+    found = [[pair.copy() for pair in request.infer([one]).values()] for one in inputs]
     if not found:
         raise ValueError("no inputs to measure ranges on")
-    limits = np.asarray(found, np.float64)
+    low, high = np.asarray(found, np.float64).min(axis=0)[:, 0], np.asarray(found, np.float64).max(axis=0)[:, 1]
     names = [convolution.get_friendly_name() for convolution in convolutions]
-    return {
-        name: (float(of[:, 0].min()), float(of[:, 1].max()))
-        for name, of in zip(names, limits.swapaxes(0, 1), strict=True)
-    }
+    return dict(zip(names, zip(low.tolist(), high.tolist(), strict=True), strict=True))
 
 
 def quantise(network: Any, ranges: Ranges) -> None:
@@ -92,15 +89,19 @@ def quantise(network: Any, ranges: Ranges) -> None:
 
     Args:
         network: an `openvino.Model`.
-        ranges: of all its convolutions.
+        ranges: of its convolutions; those without one stay as they are.
 
     Raises:
-        KeyError: a convolution has no range.
+        ValueError: a range is of no convolution.
     """
     from openvino import opset13
 
-    for convolution in _convolutions(network):
-        low, high = ranges[convolution.get_friendly_name()]
+    convolutions = {node.get_friendly_name(): node for node in _convolutions(network)}
+    unknown = sorted(set(ranges) - set(convolutions))
+    if unknown:
+        raise ValueError(f"the network has no convolutions {', '.join(unknown)}")
+    for name, (low, high) in ranges.items():
+        convolution = convolutions[name]
         activations = _rounded(convolution.input(0).get_source_output(), *_levels(low, high), ACTIVATION_LEVELS)
         weights = convolution.input(1).get_source_output()
         largest = np.maximum(np.abs(weights.get_node().get_data()).max(axis=(1, 2, 3), keepdims=True), 1e-9)

@@ -7,7 +7,6 @@ a second, set up logging, and download files that are missing.
 from __future__ import annotations
 
 import importlib.util
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from model.ocr.options import PpOcrOptions
+from model.ocr.options import PpOcrOptions, Precision
 from model.ocr.ppocr_int8 import known_ranges, quantise
 from model.ocr.tessdata import OcrUnavailableError
 
@@ -30,8 +29,6 @@ __all__ = [
     "load_networks",
     "model_folder",
 ]
-
-logger = logging.getLogger(__name__)
 
 INSTALL = "pip install rapidocr openvino (or onnxruntime instead of openvino)"
 DETECTOR, RECOGNISER = "PP-OCRv6_det_small.onnx", "PP-OCRv6_rec_small.onnx"
@@ -71,24 +68,19 @@ def is_fast(options: PpOcrOptions) -> bool:
 
 def has_bfloat16(processor: Path = PROCESSOR) -> bool:
     """Whether the CPU multiplies bfloat16 in hardware; False where the system does not say."""
-    return not {"amx_bf16", "avx512_bf16"}.isdisjoint(_flags(processor))
-
-
-def cpu_precision(precision: str, processor: Path = PROCESSOR) -> Literal["f32", "bf16", "int8"]:
-    """The precision of OpenVINO on this CPU: "auto" is bfloat16 in hardware, else int8 with AVX2, else float32."""
-    if precision != "auto":
-        return precision  # type: ignore[return-value]
-    if has_bfloat16(processor):
-        return "bf16"
-    return "int8" if "avx2" in _flags(processor) else "f32"
-
-
-def _flags(processor: Path) -> list[str]:
     try:
         lines = processor.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
-        return []
-    return next((line.partition(":")[2].split() for line in lines if line.startswith("flags")), [])
+        return False
+    flags = next((line.partition(":")[2].split() for line in lines if line.startswith("flags")), [])
+    return not {"amx_bf16", "avx512_bf16"}.isdisjoint(flags)
+
+
+def cpu_precision(precision: Precision, processor: Path = PROCESSOR) -> Literal["f32", "bf16", "int8"]:
+    """The precision of OpenVINO on this CPU: "auto" is bfloat16 in hardware, else float32."""
+    if precision == "auto":
+        return "bf16" if has_bfloat16(processor) else "f32"
+    return precision
 
 
 def load_networks(options: PpOcrOptions, latin_only: bool) -> Networks:
@@ -163,7 +155,7 @@ def _load_openvino(models: Path, options: PpOcrOptions, latin_only: bool) -> Net
     settings["INFERENCE_PRECISION_HINT"] = rest if precision == "int8" else precision
     detector, recogniser = core.read_model(models / DETECTOR), core.read_model(models / RECOGNISER)
     if precision == "int8":
-        _quantise({models / DETECTOR: detector, models / RECOGNISER: recogniser}, options.precision == "int8")
+        _quantise({models / DETECTOR: detector, models / RECOGNISER: recogniser})
     characters = recogniser.get_rt_info()["framework"]["character"].value.splitlines()
     classes, kept = _kept(characters, latin_only)
     _keep_classes(recogniser, classes, len(characters) + 2)
@@ -174,22 +166,17 @@ def _load_openvino(models: Path, options: PpOcrOptions, latin_only: bool) -> Net
     return Networks(detect, recognise, kept, "openvino")
 
 
-def _quantise(networks: Mapping[Path, Any], is_required: bool) -> None:
-    """The networks in int8; in float32, with a warning, if they are not the files whose ranges are known.
+def _quantise(networks: Mapping[Path, Any]) -> None:
+    """Make networks int8.
 
     Raises:
-        OcrUnavailableError: in that case, if int8 `is_required`.
+        OcrUnavailableError: a file is not the one whose ranges are known.
     """
     for file, network in networks.items():
         ranges = known_ranges(file)
-        if ranges is not None:
-            quantise(network, ranges)
-        elif is_required:
-            raise OcrUnavailableError(
-                f"{file} is not the file that can be read in int8: pip install 'rapidocr==3.10.*'"
-            )
-        else:
-            logger.warning("%s is not the file that can be read in int8: it is computed in float32", file)
+        if ranges is None:
+            raise OcrUnavailableError(f"{file} is not the file that is known in int8: pip install 'rapidocr==3.10.*'")
+        quantise(network, ranges)
 
 
 def _keep_classes(recogniser: Any, classes: Sequence[int], count: int) -> None:

@@ -64,9 +64,15 @@ def test_a_range_is_covered_by_levels_of_which_one_is_0(low: float, high: float)
     assert -first / step == pytest.approx(round(-first / step), abs=1e-6)
 
 
-def test_a_convolution_without_a_range_is_refused() -> None:
-    with pytest.raises(KeyError):
-        quantise(convolution(), {})
+def test_a_convolution_without_a_range_stays_exact() -> None:
+    network = convolution()
+    quantise(network, {})
+    assert np.array_equal(run(network, INPUTS), run(convolution(), INPUTS))
+
+
+def test_a_range_of_no_convolution_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"no convolutions Conv\.99"):
+        quantise(convolution(), {"Conv.99": (0.0, 1.0)})
 
 
 def test_no_inputs_are_refused() -> None:
@@ -89,26 +95,26 @@ def test_the_ranges_of_the_installed_networks_are_known(name: str) -> None:
     ranges = known_ranges(model_folder() / name)
     network = openvino.Core().read_model(model_folder() / name)
     assert ranges is not None
-    assert set(ranges) == {node.get_friendly_name() for node in ppocr_int8._convolutions(network)}
+    assert len(ranges) > 30 and set(ranges) <= {node.get_friendly_name() for node in ppocr_int8._convolutions(network)}
 
 
 def test_other_networks_are_not_read_in_int8(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     other = tmp_path / "ranges.json"
     other.write_text(json.dumps({}))
     monkeypatch.setattr(ppocr_runtime, "known_ranges", lambda file: known_ranges(file, other))
-    with pytest.raises(OcrUnavailableError, match="not the file that can be read in int8"):
+    with pytest.raises(OcrUnavailableError, match="not the file that is known in int8"):
         load_networks(PpOcrOptions(precision="int8", runtime="openvino"), latin_only=True)
 
 
 @pytest.mark.parametrize(
     ("flags", "precision"),
-    [("fma avx2 avx512f avx512_bf16", "bf16"), ("avx2 amx_bf16", "bf16"), ("fma avx2", "int8"), ("sse4_2", "f32")],
+    [("fma avx2 avx512f avx512_bf16", "bf16"), ("avx2 amx_bf16", "bf16"), ("fma avx2", "f32")],
 )
 def test_the_precision_follows_from_what_the_processor_can_do(tmp_path: Path, flags: str, precision: str) -> None:
     processor = tmp_path / "cpuinfo"
     processor.write_text(f"processor\t: 0\nflags\t\t: {flags}\n")
     assert cpu_precision("auto", processor) == precision
-    assert cpu_precision("f32", processor) == "f32"
+    assert [cpu_precision(given, processor) for given in ("f32", "bf16", "int8")] == ["f32", "bf16", "int8"]
 
 
 def test_without_a_list_of_flags_it_is_float32(tmp_path: Path) -> None:
