@@ -21,7 +21,7 @@ LINE_HEIGHT = 48
 """Height in pixels at which the recogniser reads a line."""
 WIDTH_STEP = 32
 """Lines are padded to a multiple of this width in pixels: each new input shape is compiled and kept in memory, in some
-20 ms and MBMB MB. Multiples of 128 took a tenth (forms) to a sixth (receipts) more pixels."""
+20 ms and a few MB. Multiples of 128 took a tenth (forms) to a sixth (receipts) more pixels."""
 LONGEST_PIECE = 2048
 """Wider lines, in pixels at `LINE_HEIGHT`, are read in pieces, cut where they have no ink."""
 VERTICAL = 1.5

@@ -27,8 +27,8 @@ class PpOcrOptions:
     """"auto" takes CUDA where there are a GPU and a build of ONNX Runtime for it; else OpenVINO, if it can be imported;
     else ONNX Runtime on the CPU."""
     precision: Precision = "auto"
-    """Of OpenVINO: "auto" is bfloat16 on a CPU that has it in hardware, else float32; "int8" is faster than float32 and
-    finds fewer words, see `model.ocr.ppocr_int8`. ONNX Runtime has float32 only."""
+    """Of OpenVINO: "auto" is bfloat16 on a CPU that has it in hardware, else float32; "int8" is the same with
+    the detector in int8, see `model.ocr.ppocr_int8`. ONNX Runtime has float32 only."""
     detection_pixels: int = 1280
     """Length of the page's longer side in the detector."""
     least_width: int = 736

@@ -1,10 +1,14 @@
-"""PP-OCR's networks in int8, for CPUs without bfloat16: a register holds four times as many numbers as in float32.
+"""PP-OCR's detector in int8, for CPUs without bfloat16: a register holds four times as many numbers as in float32.
 
-The networks come as they are from the wheel of `rapidocr`. When they are loaded, a rounding to 8 bits is put in front
-of the inputs of each ordinary convolution, which have nearly all of the multiplications: weights by output channel, and
+The network comes as it is from the wheel of `rapidocr`. When it is loaded, a rounding to 8 bits is put in front of the
+inputs of each ordinary convolution, which have nearly all of the multiplications: weights by output channel, and
 activations by the ranges in `ppocr_ranges.json`, which `benchmarks/ppocr_ranges.py` measured on pages. OpenVINO then
 computes these convolutions in int8 (Jacob et al., 2018, "Quantization and Training of Neural Networks for Efficient
-Integer-Arithmetic-Only Inference"). Depthwise convolutions, attention and the last layer stay in float32.
+Integer-Arithmetic-Only Inference"). On two forms and two receipts it finds 251 of the 253 lines that it finds in
+float32, with a mean intersection over union of .95, in .73 of the time with AVX2 alone.
+
+The recogniser stays as it is: in int8 it took .65 of the time with AVX2, and lost 2 to 4 of 100 words of receipts,
+however the ranges were taken, and with the first four convolutions in float32.
 """
 
 from __future__ import annotations
@@ -31,7 +35,7 @@ MOST_NEGATIVE = 0.3
 """The least activation over the greatest, without its sign, up to which the levels are not laid around 0."""
 WEIGHT_SPAN = 2.0
 """The range of the weights' levels over that of the weights: 2 leaves a bit unused. A CPU without VNNI adds two
-products of 8 bits in 16, which overflows: a tenth of the recogniser's characters changed, instead of 2 in 100."""
+products of 8 bits in 16, which overflows: with 1, a tenth of the recogniser's characters changed, with 2, 3 in 100."""
 
 
 def known_ranges(network: Path, ranges: Path = RANGES) -> Ranges | None:

@@ -1,4 +1,4 @@
-"""PP-OCR's networks in int8, on small networks and on its own."""
+"""Networks in int8: small ones, and PP-OCR's detector."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from openvino import opset13
 from model.ocr import ppocr_int8, ppocr_runtime
 from model.ocr.options import PpOcrOptions
 from model.ocr.ppocr_int8 import known_ranges, measure_ranges, quantise, write_ranges
-from model.ocr.ppocr_runtime import DETECTOR, RECOGNISER, cpu_precision, load_networks, model_folder
+from model.ocr.ppocr_runtime import DETECTOR, cpu_precision, load_networks, model_folder
 from model.ocr.tessdata import OcrUnavailableError
 
 
@@ -90,15 +90,14 @@ def test_ranges_are_known_for_the_file_that_they_were_measured_on_alone(tmp_path
     assert known_ranges(tmp_path / "other.onnx", ranges) is None
 
 
-@pytest.mark.parametrize("name", [DETECTOR, RECOGNISER])
-def test_the_ranges_of_the_installed_networks_are_known(name: str) -> None:
-    ranges = known_ranges(model_folder() / name)
-    network = openvino.Core().read_model(model_folder() / name)
+def test_the_ranges_of_the_installed_detector_are_known() -> None:
+    ranges = known_ranges(model_folder() / DETECTOR)
+    network = openvino.Core().read_model(model_folder() / DETECTOR)
     assert ranges is not None
     assert len(ranges) > 30 and set(ranges) <= {node.get_friendly_name() for node in ppocr_int8._convolutions(network)}
 
 
-def test_other_networks_are_not_read_in_int8(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_detector_is_not_read_in_int8(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     other = tmp_path / "ranges.json"
     other.write_text(json.dumps({}))
     monkeypatch.setattr(ppocr_runtime, "known_ranges", lambda file: known_ranges(file, other))
