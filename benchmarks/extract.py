@@ -1,14 +1,21 @@
 """How many pages per second does the extraction job process, compared with a plain script?
 
-    python -m benchmarks.extract --scans DIR --contracts DIR [--pages 96] [--plain-pages 16] [--model M] [--repeats 3]
+    python -m benchmarks.extract --scans DIR [DIR ...] --contracts DIR [--pages 96] [--plain-pages 16] [--repeats 3]
+        [--rendered-pages 0] [--engines auto ppocr]
 
-Both use the same weights on the same pages; the script, which takes many times as long, processes only the first
-documents. It does what a notebook does: pdf2image at 200 dpi, `pytesseract.image_to_data` with its defaults, a sequence
-padded to 512 tokens, float32, one page at a time in one process. The job's pages per second are reported twice: for the
-extraction, including the start of its workers, and from the command to the report, including the start of Ray. Each
-figure is the median of `--repeats` runs; the script and the job alternate.
+All use the same weights. The plain script (`benchmarks/plain_script.py`) does what a notebook does; it runs as one
+process with the threads that its libraries choose, and as a pool of as many processes as there are cores, with one
+thread each. It processes some of the job's documents, taken evenly, because it takes longer. Ways alternate, and each
+figure is the median of `--repeats` runs.
 
-Then the cost of each stage per page, alone in one process with one thread.
+There are two rates. "While extracting" is the job's own, which includes the start of its workers; the plain script's
+begins when its model is loaded. "From command to report" is from the start of the command to its end, the start of Ray
+and imports included; the plain script's is worked out for as many pages as the job had. "Job / this" says how many
+times as fast as that way the job with the default engine is. The load averages are those of the last minute, before and
+after; other work on the machine makes the table worthless.
+
+Then the cost of each stage per page, alone in one process with one thread: in CPU seconds, so that it can be compared
+on a busy machine.
 """
 
 from __future__ import annotations
@@ -20,124 +27,176 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pdf2image
-import pytesseract
-import torch
+import pypdfium2 as pdfium
 import tyro
-from PIL import Image
 
-from model import LayoutLMv2ImageProcessorPil, LayoutLMv2Tokenizer
-from model.ocr.engine import normalise_boxes
+from benchmarks.ocr import spread
+from model.ocr.options import EngineChoice, OcrOptions
 from model.untrained import UNTRAINED
 from pipelines.extract import ExtractOptions, infer_steps, merge_options, read_steps
 from pipelines.schema import Row
 from pipelines.stages.merge import Merge
-from pipelines.stages.model_loader import load_model, load_tokenizer
 from pipelines.storage.files import Storage
-
-PLAIN_DPI = 200
 
 
 @dataclass(frozen=True)
 class Options:
     """Options of `python -m benchmarks.extract`."""
 
-    scans: Path
-    """Folder of page images (PNG, JPEG) without text."""
-    contracts: Path
+    scans: tuple[Path, ...] = ()
+    """Folders of page images (PNG, JPEG) without text."""
+    contracts: Path | None = None
     """Folder of born-digital PDFs."""
+    rendered_pages: int = 0
+    """Pages of the contracts that are rendered at 200 dpi and added to the scans."""
     pages: int = 96
     """Pages of each corpus for the job, or a few more: documents are processed whole."""
     plain_pages: int = 16
-    """At least this many of them, in whole documents, are also processed by the script."""
+    """About this many of them, in whole documents, are also processed by the plain script."""
+    engines: tuple[EngineChoice, ...] = ("auto",)
+    """OCR engines of the job; the first is compared with the plain script."""
     model: str = UNTRAINED
-    """Checkpoint for both."""
+    """Checkpoint for all."""
     repeats: int = 3
     """Runs of each."""
 
 
-def choose_files(folder: Path, pages: int) -> tuple[list[Path], int]:
-    """The first files by name that have at least `pages` pages together, and their number of pages."""
-    chosen, count = [], 0
-    for path in sorted(path for path in folder.iterdir() if path.suffix in (".pdf", ".png", ".jpg")):
-        if count >= pages:
-            break
-        chosen.append(path)
-        count += pdf2image.pdfinfo_from_path(path)["Pages"] if path.suffix == ".pdf" else 1
-    return chosen, count
+@dataclass(frozen=True)
+class Corpus:
+    """Files, and the number of pages of each."""
+
+    pages: dict[Path, int]
+
+    @property
+    def count(self) -> int:
+        """The number of all pages."""
+        return sum(self.pages.values())
+
+    def sample(self, pages: int) -> Corpus:
+        """Files taken evenly that have about this many pages."""
+        files = spread(list(self.pages), max(round(len(self.pages) * pages / self.count), 1))
+        return Corpus({path: self.pages[path] for path in files})
 
 
-def page_images(paths: list[Path]) -> Iterator[Image.Image]:
-    """The pages of files as the script reads them, lazily by file."""
-    for path in paths:
-        if path.suffix == ".pdf":
-            yield from pdf2image.convert_from_path(path, dpi=PLAIN_DPI)
-        else:
-            yield Image.open(path).convert("RGB")
+@dataclass(frozen=True)
+class Rates:
+    """Pages per second: while extracting, and from the command to the report."""
+
+    extracting: float
+    whole: float
 
 
-def run_plain_script(paths: list[Path], model: Any, tokenizer: LayoutLMv2Tokenizer) -> list[list[str]]:
-    """The plain script: the labels of the tokens of each page."""
-    image_processor = LayoutLMv2ImageProcessorPil(apply_ocr=False)
-    labels = []
-    for image in page_images(paths):
-        data = pytesseract.image_to_data(image, output_type=pytesseract.Output.DICT)
-        kept = [index for index, text in enumerate(data["text"]) if text.strip()]
-        words = [data["text"][index] for index in kept]
-        corners = [
-            (data["left"][i], data["top"][i], data["left"][i] + data["width"][i], data["top"][i] + data["height"][i])
-            for i in kept
-        ]
-        boxes = normalise_boxes(corners, image.width, image.height)
-        encoding = tokenizer(
-            words, boxes=boxes, padding="max_length", truncation=True, max_length=512, return_tensors="pt"
-        )
-        pixels = torch.as_tensor(np.asarray(image_processor(image)["pixel_values"][0]))[None]
-        with torch.inference_mode():
-            logits = model(**encoding, image=pixels).logits
-        labels.append([model.config.id2label[int(label)] for label in logits[0].argmax(-1)])
-    return labels
+def choose_files(folders: Sequence[Path], pages: int) -> Corpus:
+    """Files taken evenly from the folders that have about `pages` pages together, or all if they have fewer."""
+    found = [
+        path
+        for folder in folders
+        for path in sorted(folder.iterdir())
+        if path.suffix in (".pdf", ".png", ".jpg", ".jpeg")
+    ]
+    corpus = Corpus({path: page_count(path) for path in found})
+    return corpus if corpus.count <= pages else corpus.sample(pages)
 
 
-def run_job(paths: list[Path], model: str) -> tuple[float, float]:
-    """Run the job as a user does; return pages per second of the extraction, and seconds from start to end."""
+def page_count(path: Path) -> int:
+    """The pages of a file; an image has one."""
+    return int(pdf2image.pdfinfo_from_path(path)["Pages"]) if path.suffix == ".pdf" else 1
+
+
+@contextmanager
+def rendered(folder: Path | None, pages: int) -> Iterator[list[Path]]:
+    """A folder with this many pages of PDFs as grey images at 200 dpi; none for 0."""
+    if folder is None or not pages:
+        yield []
+        return
+    with tempfile.TemporaryDirectory() as images:
+        for path, count in choose_files([folder], pages).pages.items():
+            with pdfium.PdfDocument(path) as document:
+                for index in range(count):
+                    image = document[index].render(scale=200 / 72, grayscale=True).to_pil()
+                    image.save(Path(images, f"{path.stem}-{index}.png"))
+        yield [Path(images)]
+
+
+def run_plain_script(corpus: Corpus, model: str, processes: int, pages: int) -> Rates:
+    """Run the plain script; what it would take from start to end is worked out for `pages` pages."""
+    arguments = ["--model", model, "--processes", str(processes), "--files", *map(str, corpus.pages)]
+    started = time.perf_counter()
+    output = run([sys.executable, "-m", "benchmarks.plain_script", *arguments])
+    seconds = time.perf_counter() - started
+    result = json.loads(output.splitlines()[-1])
+    rate = result["pages"] / result["seconds"]
+    return Rates(rate, pages / (seconds - result["seconds"] + pages / rate))
+
+
+def run_job(corpus: Corpus, model: str, engine: EngineChoice) -> Rates:
+    """Run the job as a user does."""
     with tempfile.TemporaryDirectory() as output:
-        command = [
-            sys.executable,
-            "-m",
-            "jobs.extract",
-            "--input",
-            *map(str, paths),
-            "--output",
-            output,
-            "--model",
-            model,
-        ]
+        arguments = ["--input", *map(str, corpus.pages), "--output", output, "--model", model, "--ocr-engine", engine]
         started = time.perf_counter()
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        run([sys.executable, "-m", "jobs.extract", *arguments])
         seconds = time.perf_counter() - started
-        if done.returncode != 0:
-            raise RuntimeError(done.stderr[-2000:])
         record = json.loads((Path(output) / "run.json").read_text())
-    return record["pages_per_second"], seconds
+    return Rates(record["pages_per_second"], corpus.count / seconds)
 
 
-def stage_costs(paths: list[Path], model: str) -> dict[str, float]:
-    """Seconds per page of each stage, one stage at a time over all pages, in this process."""
-    options = ExtractOptions(model=model)
+def run(command: Sequence[str]) -> str:
+    """What a command prints; its errors are raised."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise RuntimeError(done.stderr[-2000:])
+    return done.stdout
+
+
+def compare(name: str, corpus: Corpus, options: Options) -> None:
+    """Print a row for each way."""
+    cores = len(os.sched_getaffinity(0))
+    plain = corpus.sample(options.plain_pages)
+    ways: dict[str, tuple[int, Callable[[], Rates]]] = {
+        f"job, --ocr-engine {engine}": (corpus.count, lambda engine=engine: run_job(corpus, options.model, engine))
+        for engine in options.engines
+    } | {
+        "plain script": (plain.count, lambda: run_plain_script(plain, options.model, 1, corpus.count)),
+        f"plain script, {cores} processes with one thread": (
+            plain.count,
+            lambda: run_plain_script(plain, options.model, cores, corpus.count),
+        ),
+    }
+    runs: dict[str, list[Rates]] = {way: [] for way in ways}
+    before = os.getloadavg()[0]
+    for _ in range(options.repeats):
+        for way, (_, measure) in ways.items():
+            runs[way].append(measure())
+    load = f"{before:.1f}, {os.getloadavg()[0]:.1f}"
+    rates = {
+        way: Rates(*(statistics.median(getattr(r, field) for r in some) for field in ("extracting", "whole")))
+        for way, some in runs.items()
+    }
+    job = next(iter(rates.values()))
+    for way, rate in rates.items():
+        times = (f"{job.extracting / rate.extracting:.1f}", f"{job.whole / rate.whole:.1f}")
+        print(
+            _line(name, way, str(ways[way][0]), f"{rate.extracting:.2f}", times[0], f"{rate.whole:.2f}", times[1], load)
+        )
+    sys.stdout.flush()
+
+
+def stage_costs(corpus: Corpus, model: str, engine: EngineChoice) -> dict[str, float]:
+    """CPU seconds per page of each stage, one stage at a time over all pages, in this process."""
+    options = ExtractOptions(model=model, ocr=OcrOptions(engine=engine))
     rows: list[Row] = [
         {"document_id": path.name, "uri": str(path), "media_type": "", "page_index": index, "page_count": 0}
-        for path in paths
-        for index in range(pdf2image.pdfinfo_from_path(path)["Pages"] if path.suffix == ".pdf" else 1)
+        for path, pages in corpus.pages.items()
+        for index in range(pages)
     ]
-    costs = {"fetch": timed(lambda: [Storage().read(str(path)) for path in paths])[0] / len(rows)}
+    costs = {"fetch": timed(lambda: [Storage().read(str(path)) for path in corpus.pages])[0] / len(rows)}
     make_steps = (*read_steps(options), *infer_steps(options, threads=1))
     stages = [(name, make()) for name, make in zip(("rasterize", "ocr", "tokenize", "infer"), make_steps, strict=True)]
     for name, stage in [*stages, ("merge", Merge(merge_options(options)))]:
@@ -147,41 +206,32 @@ def stage_costs(paths: list[Path], model: str) -> dict[str, float]:
 
 
 def timed(call: Callable[[], Any]) -> tuple[float, Any]:
-    """Seconds and result of a call."""
-    started = time.perf_counter()
+    """CPU seconds and result of a call."""
+    started = time.process_time()
     result = call()
-    return time.perf_counter() - started, result
+    return time.process_time() - started, result
 
 
-def main() -> None:
+def main(options: Options) -> None:
     """Print both tables."""
-    options = tyro.cli(Options, description=__doc__)
-    model = load_model(options.model, "token-classification").model
-    tokenizer = load_tokenizer(options.model)
+    if not options.scans and options.contracts is None:
+        raise SystemExit("nothing to extract: give --scans or --contracts")
     print(f"{len(os.sched_getaffinity(0))} CPUs; model {options.model}; median of {options.repeats}\n")
-    columns = ("corpus", "pages", "plain script, pages/s", "job's extraction, pages/s", "speedup")
-    print(_line(*columns, "job from start to end, pages/s", "speedup"))
-    print(_line(*["---"] * 7))
-    corpora = {"scans": options.scans, "contracts": options.contracts}
-    for name, folder in corpora.items():
-        paths, pages = choose_files(folder, options.pages)
-        plain_paths, _ = choose_files(folder, options.plain_pages)
-        plain, extracting, whole = [], [], []
-        for _ in range(options.repeats):
-            seconds, labels = timed(partial(run_plain_script, plain_paths, model, tokenizer))
-            plain.append(len(labels) / seconds)
-            rate, seconds = run_job(paths, options.model)
-            extracting.append(rate)
-            whole.append(pages / seconds)
-        base, fast, all_in = (statistics.median(values) for values in (plain, extracting, whole))
-        cells = (f"{base:.3f}", f"{fast:.2f}", f"{fast / base:.1f}", f"{all_in:.2f}", f"{all_in / base:.1f}")
-        print(_line(name, str(pages), *cells), flush=True)
-    # Last, because it changes the number of threads of this process.
-    costs = {
-        name: stage_costs(choose_files(folder, options.pages)[0], options.model) for name, folder in corpora.items()
-    }
-    print("\n" + _line("milliseconds per page", *costs["scans"]))
-    print(_line(*["---"] * (len(costs["scans"]) + 1)))
+    rates = ("while extracting, pages/s", "job / this", "from command to report, pages/s", "job / this")
+    print(_line("corpus", "way", "pages", *rates, "load before, after"))
+    print(_line(*["---"] * 8))
+    with rendered(options.contracts, options.rendered_pages) as images:
+        folders = {"scans": [*options.scans, *images], "contracts": [options.contracts] if options.contracts else []}
+        corpora = {name: choose_files(some, options.pages) for name, some in folders.items() if some}
+        for name, corpus in corpora.items():
+            compare(name, corpus, options)
+        # Last, because it changes the number of threads of this process.
+        costs = {
+            name: stage_costs(corpus.sample(options.plain_pages), options.model, options.engines[0])
+            for name, corpus in corpora.items()
+        }
+    print("\n" + _line("CPU milliseconds per page", *next(iter(costs.values()))))
+    print(_line(*["---"] * (len(next(iter(costs.values()))) + 1)))
     for name, by_stage in costs.items():
         print(_line(name, *(f"{1000 * seconds:.1f}" for seconds in by_stage.values())))
 
@@ -191,4 +241,4 @@ def _line(*cells: str) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    main(tyro.cli(Options, description=__doc__))

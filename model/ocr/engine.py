@@ -145,7 +145,10 @@ class OcrEngine:
                 logger.warning("PP-OCR cannot be used (%s): Tesseract reads the pages", error)
         if choice != "ppocr" or self._ppocr is None:
             try:
-                self._tesseract = Tesseract(replace(options, language=FIRST_LANGUAGE) if self._is_auto else options)
+                self._tesseract = Tesseract(
+                    replace(options, language=FIRST_LANGUAGE) if self._is_auto else options,
+                    reads_inverted=self._ppocr is None,  # PP-OCR reads what Tesseract is unsure of
+                )
             except OcrUnavailableError as error:
                 if not may_choose or self._ppocr is None:
                     raise

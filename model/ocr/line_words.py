@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import unicodedata
+from bisect import bisect
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -134,11 +135,10 @@ def _reluctance(letters: Sequence[Character], index: int) -> float:
 
 def _ink(crop: Grey) -> npt.NDArray[np.bool_]:
     """Where a line has ink, dark on light or light on dark, without rules that run along most of it."""
-    low, high = np.percentile(crop, (2, 98))
+    low, paper, high = np.percentile(crop, (2, 50, 98))
     if high - low < 20:
         return np.zeros(crop.shape, bool)
     middle = (low + high) / 2
-    paper = float(np.median(crop))
     ink: npt.NDArray[np.bool_] = np.asarray(crop < middle if paper - low >= high - paper else crop > middle)
     ink[ink.mean(axis=1) > 0.75] = False
     return ink
@@ -147,17 +147,21 @@ def _ink(crop: Grey) -> npt.NDArray[np.bool_]:
 def _gaps(ink: npt.NDArray[np.bool_], peaks: Sequence[float]) -> list[tuple[int, int]]:
     """Between each two peaks, the widest run of columns without ink, as (first, end); empty if there is none."""
     height, width = ink.shape
-    filled: npt.NDArray[np.bool_] = np.asarray(ink[int(height * 0.08) : max(int(height * 0.92), 1)].any(axis=0))
+    empty = np.zeros(width + 2, np.int8)
+    empty[1:-1] = ~ink[int(height * 0.08) : max(int(height * 0.92), 1)].any(axis=0)
+    edges = np.flatnonzero(np.diff(empty)).tolist()
+    runs = list(zip(edges[::2], edges[1::2], strict=True))
     gaps = []
     for left, right in itertools.pairwise(peaks):
         first, end = int(left), min(int(right) + 1, width)
-        edges = np.flatnonzero(np.diff(np.pad(1 - filled[first:end].astype(np.int64), 1)))
-        runs = edges.reshape(-1, 2)
-        if len(runs):
-            begin, stop = runs[(runs[:, 1] - runs[:, 0]).argmax()]
-            gaps.append((first + int(begin), first + int(stop)))
-        else:
-            gaps.append((first, first))
+        widest = first, first
+        for start, stop in runs[max(bisect(edges, first) // 2, 0) :]:
+            if start >= end:
+                break
+            begin, last = max(start, first), min(stop, end)
+            if last - begin > widest[1] - widest[0]:
+                widest = begin, last
+        gaps.append(widest)
     return gaps
 
 

@@ -6,12 +6,14 @@ import re
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
-__all__ = ["AUTO", "EngineChoice", "OcrOptions", "PpOcrOptions"]
+__all__ = ["AUTO", "EngineChoice", "OcrOptions", "PpOcrOptions", "Precision"]
 
 AUTO = "auto"
 """The language of a reader that finds the language of each page."""
 
 EngineChoice = Literal["auto", "ppocr", "tesserocr", "pytesseract", "tesserocr+ppocr"]
+
+Precision = Literal["auto", "f32", "bf16", "int8"]
 
 LARGEST_SIDE = 32767
 """Tesseract's limit of an image's longer side, in pixels."""
@@ -24,8 +26,9 @@ class PpOcrOptions:
     runtime: Literal["auto", "openvino", "onnxruntime", "cuda"] = "auto"
     """"auto" takes CUDA where there are a GPU and a build of ONNX Runtime for it; else OpenVINO, if it can be imported;
     else ONNX Runtime on the CPU."""
-    precision: Literal["auto", "f32", "bf16"] = "auto"
-    """Of OpenVINO: "auto" is bfloat16 on a CPU that has it in hardware, else float32. ONNX Runtime has float32 only."""
+    precision: Precision = "auto"
+    """Of OpenVINO: "auto" is bfloat16 on a CPU that has it in hardware, else float32; "int8" is the same with
+    the detector in int8, see `model.ocr.ppocr_int8`. ONNX Runtime has float32 only."""
     detection_pixels: int = 1280
     """Length of the page's longer side in the detector."""
     least_width: int = 736
@@ -46,10 +49,10 @@ class PpOcrOptions:
     def __post_init__(self) -> None:
         if self.runtime not in ("auto", "openvino", "onnxruntime", "cuda"):
             raise ValueError(f"runtime={self.runtime!r} is unknown: use 'auto', 'openvino', 'onnxruntime' or 'cuda'")
-        if self.precision not in ("auto", "f32", "bf16"):
-            raise ValueError(f"precision={self.precision!r} is unknown: use 'auto', 'f32' or 'bf16'")
-        if self.precision == "bf16" and self.runtime in ("onnxruntime", "cuda"):
-            raise ValueError("precision='bf16' needs OpenVINO: ONNX Runtime has float32 only")
+        if self.precision not in get_args(Precision):
+            raise ValueError(f"precision={self.precision!r} is unknown: use 'auto', 'f32', 'bf16' or 'int8'")
+        if self.precision in ("bf16", "int8") and self.runtime in ("onnxruntime", "cuda"):
+            raise ValueError(f"precision={self.precision!r} needs OpenVINO: ONNX Runtime has float32 only")
         for name in ("detection_pixels", "least_width"):
             if not 32 <= getattr(self, name) <= 4096:
                 raise ValueError(f"{name}={getattr(self, name)} must be from 32 to 4096")

@@ -151,13 +151,11 @@ class PpOcr:
     def _words(self, grey: Grey, lines: Sequence[TextLine], check_time: Callable[[], None]) -> LineWords:
         pictures = [line_picture(grey, line) for line in lines]
         read = self._characters(pictures, check_time)
-        words = [
-            [
-                Word(text, to_page(line, box, grey.shape), confidence)
-                for text, box, confidence in split_line(picture, characters)
-            ]
-            for line, picture, characters in zip(lines, pictures, read.characters, strict=True)
-        ]
+        words = []
+        for line, picture, characters in zip(lines, pictures, read.characters, strict=True):
+            found = split_line(picture, characters)
+            boxes = to_page(line, [box for _, box, _ in found], grey.shape)
+            words.append([Word(text, box, sure) for (text, _, sure), box in zip(found, boxes, strict=True)])
         return LineWords(words, [lines[index] for index in read.unread], read.silent)
 
     def _characters(self, pictures: Sequence[Grey], check_time: Callable[[], None]) -> ReadLines:

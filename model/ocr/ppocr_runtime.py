@@ -7,26 +7,33 @@ a second, set up logging, and download files that are missing.
 from __future__ import annotations
 
 import importlib.util
-import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from model.cpu_features import has_bfloat16
-from model.ocr.options import PpOcrOptions
+from model.ocr.options import PpOcrOptions, Precision
+from model.ocr.ppocr_int8 import known_ranges, quantise
 from model.ocr.tessdata import OcrUnavailableError
 
-__all__ = ["Network", "Networks", "has_bfloat16", "is_fast", "is_installed", "load_networks"]
-
-logger = logging.getLogger(__name__)
+__all__ = [
+    "Network",
+    "Networks",
+    "cpu_precision",
+    "has_bfloat16",
+    "is_fast",
+    "is_installed",
+    "load_networks",
+    "model_folder",
+]
 
 INSTALL = "pip install rapidocr openvino (or onnxruntime instead of openvino)"
 DETECTOR, RECOGNISER = "PP-OCRv6_det_small.onnx", "PP-OCRv6_rec_small.onnx"
-GPU_DEVICE = Path("/dev/nvidiactl")
+GPU_DEVICE, PROCESSOR = Path("/dev/nvidiactl"), Path("/proc/cpuinfo")
 
 Network = Callable[[npt.NDArray[np.float32]], Any]
 """Runs a network on one float32 input (batch, 3, height, width)."""
@@ -60,6 +67,13 @@ def is_fast(options: PpOcrOptions) -> bool:
     return _prefers_openvino(options.runtime) and options.precision != "f32" and has_bfloat16()
 
 
+def cpu_precision(precision: Precision, processor: Path = PROCESSOR) -> Literal["f32", "bf16", "int8"]:
+    """The precision of OpenVINO on this CPU: "auto" is bfloat16 in hardware, else float32."""
+    if precision == "auto":
+        return "bf16" if has_bfloat16(processor) else "f32"
+    return precision
+
+
 def load_networks(options: PpOcrOptions, latin_only: bool) -> Networks:
     """The networks, each on one thread of the CPU, or on the GPU.
 
@@ -70,7 +84,7 @@ def load_networks(options: PpOcrOptions, latin_only: bool) -> Networks:
     Raises:
         OcrUnavailableError: a package or a model file is missing, or there is no GPU for "cuda".
     """
-    folder = _model_folder()
+    folder = model_folder()
     cuda = options.runtime == "cuda" or (options.runtime == "auto" and _has_cuda())
     try:
         if not cuda and _prefers_openvino(options.runtime):
@@ -80,7 +94,12 @@ def load_networks(options: PpOcrOptions, latin_only: bool) -> Networks:
         raise OcrUnavailableError(f"PP-OCR's runtime cannot be imported ({error}): {INSTALL}") from error
 
 
-def _model_folder() -> Path:
+def model_folder() -> Path:
+    """Where the networks' files are.
+
+    Raises:
+        OcrUnavailableError: the package or a file is missing.
+    """
     found = importlib.util.find_spec("rapidocr")
     if found is None or not found.submodule_search_locations:
         raise OcrUnavailableError(f"PP-OCR needs the package rapidocr: {INSTALL}")
@@ -122,9 +141,12 @@ def _load_openvino(models: Path, options: PpOcrOptions, latin_only: bool) -> Net
     core = openvino.Core()
     # Pinned threads of several workers would all sit on the same core.
     settings: dict[str, Any] = {"INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": 1, "ENABLE_CPU_PINNING": False}
-    if options.precision != "auto":
-        settings["INFERENCE_PRECISION_HINT"] = options.precision
+    precision = cpu_precision(options.precision)
+    rest = "bf16" if has_bfloat16() else "f32"  # of a network in int8
+    settings["INFERENCE_PRECISION_HINT"] = rest if precision == "int8" else precision
     detector, recogniser = core.read_model(models / DETECTOR), core.read_model(models / RECOGNISER)
+    if precision == "int8":
+        _quantise({models / DETECTOR: detector, models / RECOGNISER: recogniser})
     characters = recogniser.get_rt_info()["framework"]["character"].value.splitlines()
     classes, kept = _kept(characters, latin_only)
     _keep_classes(recogniser, classes, len(characters) + 2)
@@ -133,6 +155,19 @@ def _load_openvino(models: Path, options: PpOcrOptions, latin_only: bool) -> Net
     ]
     detect, recognise = (lambda inputs, request=request: request.infer([inputs])[0] for request in requests)
     return Networks(detect, recognise, kept, "openvino")
+
+
+def _quantise(networks: Mapping[Path, Any]) -> None:
+    """Make networks int8.
+
+    Raises:
+        OcrUnavailableError: a file is not the one whose ranges are known.
+    """
+    for file, network in networks.items():
+        ranges = known_ranges(file)
+        if ranges is None:
+            raise OcrUnavailableError(f"{file} is not the file that is known in int8: pip install 'rapidocr==3.10.*'")
+        quantise(network, ranges)
 
 
 def _keep_classes(recogniser: Any, classes: Sequence[int], count: int) -> None:

@@ -29,6 +29,9 @@ LONGEST_PAGE = 2
 LINE_RESOLUTION = 150
 """In dpi, of pictures of single lines."""
 
+INVERTED = "tessedit_do_invert"
+"""Tesseract's setting by which a line with little confidence is read once more, inverted."""
+
 HIGHEST_RESOLUTION = 2400
 """Tesseract's limit of the resolution, in dpi."""
 
@@ -43,9 +46,10 @@ class Tesseract:
         OcrUnavailableError: Tesseract or the data of a language is missing; the message names the Debian package.
     """
 
-    def __init__(self, options: OcrOptions) -> None:
+    def __init__(self, options: OcrOptions, reads_inverted: bool = True) -> None:
+        """`reads_inverted`: read a line of which it is unsure a second time, as white letters on black."""
         self._options = options
-        self._runner, self.name = _make_runner(options)
+        self._runner, self.name = _make_runner(options, reads_inverted)
 
     def read(self, image: Image.Image, time_limit_seconds: float | None = None) -> list[Word]:
         """Words in Tesseract's order, with boxes in pixels of `image`, inside it, at least one pixel wide and high.
@@ -143,7 +147,7 @@ class _Runner(Protocol):
     def close(self) -> None: ...
 
 
-def _make_runner(options: OcrOptions) -> tuple[_Runner, str]:
+def _make_runner(options: OcrOptions, reads_inverted: bool) -> tuple[_Runner, str]:
     if options.engine != "pytesseract":
         try:
             with one_openmp_thread():  # if built with OpenMP, tesserocr reads the limit when it is loaded
@@ -151,14 +155,14 @@ def _make_runner(options: OcrOptions) -> tuple[_Runner, str]:
         except ImportError as error:
             logger.warning("tesserocr cannot be imported (%s): using pytesseract instead", error)
         else:
-            return _InProcess(tesserocr, options), "tesserocr"
-    return _Program(options), "pytesseract"
+            return _InProcess(tesserocr, options, reads_inverted), "tesserocr"
+    return _Program(options, reads_inverted), "pytesseract"
 
 
 class _InProcess:
     """Tesseract as a library, whose data is loaded once."""
 
-    def __init__(self, tesserocr: Any, options: OcrOptions) -> None:
+    def __init__(self, tesserocr: Any, options: OcrOptions, reads_inverted: bool) -> None:
         self._tesserocr = tesserocr
         tessdata = find_tessdata(options.language, options.tessdata)
         try:
@@ -169,6 +173,8 @@ class _InProcess:
             raise OcrUnavailableError(
                 f"Tesseract cannot load the data of {options.language!r} in {tessdata}: {error}"
             ) from error
+        if not reads_inverted:
+            self._api.SetVariable(INVERTED, "0")
 
     def read(self, image: Image.Image, resolution_dpi: int, time_limit_seconds: float | None) -> list[Word]:
         if self._api is None:
@@ -227,7 +233,7 @@ class _InProcess:
 class _Program:
     """The `tesseract` program, which pytesseract starts for every page."""
 
-    def __init__(self, options: OcrOptions) -> None:
+    def __init__(self, options: OcrOptions, reads_inverted: bool) -> None:
         try:
             import pytesseract
         except ImportError as error:
@@ -250,6 +256,8 @@ class _Program:
             require_language(options.language, set(installed))
         if options.page_segmentation_mode != 3:
             arguments += ["--psm", str(options.page_segmentation_mode)]
+        if not reads_inverted:
+            arguments += ["-c", f"{INVERTED}=0"]
         self._config = " ".join(arguments)
 
     def read(self, image: Image.Image, resolution_dpi: int, time_limit_seconds: float | None) -> list[Word]:

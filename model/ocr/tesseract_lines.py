@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from PIL import Image
@@ -43,7 +44,10 @@ def read_lines(
         found = reader.read_line(framed, check_time())
         top = min((word.box[1] for word in found), default=0.0)
         bottom = max((word.box[3] for word in found), default=0.0)
-        for word in found:
-            x0, y0, x1, y1 = ((side - BORDER) / scale for side in (word.box[0], top, word.box[2], bottom))
-            words.append(Word(word.text, to_page(line, (x0, y0, x1, y1), grey.shape), word.confidence))
+        inside = [
+            ((x0 - BORDER) / scale, (top - BORDER) / scale, (x1 - BORDER) / scale, (bottom - BORDER) / scale)
+            for x0, _, x1, _ in (word.box for word in found)
+        ]
+        boxes = to_page(line, inside, grey.shape)
+        words += [replace(word, box=box) for word, box in zip(found, boxes, strict=True)]
     return words

@@ -191,7 +191,8 @@ def test_cuda_without_a_gpu_is_refused() -> None:
     ("settings", "message"),
     [
         ({"runtime": "torch"}, "openvino"),
-        ({"precision": "int8"}, "bf16"),
+        ({"precision": "int4"}, "int8"),
+        ({"precision": "int8", "runtime": "cuda"}, "OpenVINO"),
         ({"precision": "bf16", "runtime": "onnxruntime"}, "OpenVINO"),
         ({"detection_pixels": 0}, "32 to 4096"),
         ({"line_threshold": 1.0}, "between 0 and 1"),

@@ -73,3 +73,34 @@ def test_pages_are_scaled_by_the_longer_side_and_strips_by_the_shorter() -> None
     assert detection_scale(560, 7052, options) == 1.0
     assert detection_scale(1280, 7260, options) == 1.0
     assert detection_scale(12000, 2560, options) == 0.5
+
+
+def test_only_the_part_of_a_page_that_has_ink_is_detected_and_its_lines_keep_their_places() -> None:
+    page = np.full((1280, 960), 255, np.uint8)
+    for y in range(500, 700, 40):
+        page[y : y + 12, 300:700] = 0
+    shapes: list[tuple[int, ...]] = []
+
+    def recorded(inputs: npt.NDArray[np.float32]) -> Any:
+        shapes.append(inputs.shape)
+        return dark(inputs)
+
+    lines = detect_lines(page, recorded, OPTIONS)
+    assert shapes == [(1, 3, 256, 512)]  # 172 + 2 x 32 by 400 + 2 x 32 pixels, in steps of 64
+    assert [round(line.box[1]) // 40 for line in lines] == [12, 13, 14, 15, 16]
+    assert all(abs(line.box[0] - 300) <= 3 and abs(line.box[2] - 700) <= 3 for line in lines)
+
+
+@pytest.mark.parametrize("paper", [0, 90, 255])
+def test_a_page_without_ink_is_not_detected_at_all(paper: int) -> None:
+    def never(inputs: npt.NDArray[np.float32]) -> Any:
+        raise AssertionError("the network ran")
+
+    noise = np.random.default_rng(0).integers(-10, 11, (900, 700)) + paper
+    assert detect_lines(np.clip(noise, 0, 255).astype(np.uint8), never, OPTIONS) == []
+
+
+def test_light_letters_on_a_dark_page_are_ink() -> None:
+    assert len(detect_lines(255 - striped(900, 560), lambda inputs: 1 - dark(inputs), OPTIONS)) == len(
+        detect_lines(striped(900, 560), dark, OPTIONS)
+    )
