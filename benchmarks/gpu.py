@@ -131,8 +131,7 @@ def measure(sections: dict[str, float], device: str, quick: bool, seconds: float
         if not began:  # it would not begin the next time either
             break
     for section in left:
-        if not any(one["section"] == section for one in measured.left_out):
-            measured.leave_out(section, ["everything"], "the time was over, or the process did not start")
+        measured.leave_out(section, ["everything"], "the time was over, or the process did not start")
     return measured
 
 
@@ -194,7 +193,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print and write; returns 0 if anything was measured."""
     options = parse(arguments)
     started = time.monotonic()
-    chosen = {name: seconds for name, seconds in SECTIONS.items() if name in options.sections.split(",")}
+    names = [name for name in SECTIONS if name in options.sections.split(",")]
+    chosen = {name: options.seconds if options.quick else SECTIONS[name] for name in names}
     device = best_device() if options.device == "auto" else options.device
     measured = measure(chosen, device, options.quick, options.seconds)
     result = {

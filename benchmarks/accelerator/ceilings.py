@@ -1,4 +1,4 @@
-"""The two ceilings of a device: multiplying matrices and copying memory. All shares of `benchmarks.gpu` are of these."""
+"""The two ceilings of a device, products of matrices and copies of memory, of which `benchmarks.gpu` gives shares."""
 
 from __future__ import annotations
 
@@ -18,11 +18,8 @@ def ceiling_cases(setting: Setting) -> list[Case]:
     """Matrix products in each dtype, then copies on the device and from the host."""
     dtypes = dict.fromkeys((*setting.dtypes, torch.float32))
     products = [Case(f"product {name_of(dtype)}", partial(matrix_product, setting, dtype)) for dtype in dtypes]
-    copies = [
-        Case("copy on the device", partial(device_copy, setting)),
-        Case("copy to it", partial(host_copy, setting)),
-    ]
-    return [*products, *copies]
+    on_device, to_device = partial(device_copy, setting), partial(host_copy, setting)
+    return [*products, Case("copy on the device", on_device), Case("copy to it", to_device)]
 
 
 def matrix_product(setting: Setting, dtype: torch.dtype) -> Row:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache, partial
 
 import numpy as np
@@ -9,7 +10,9 @@ import numpy.typing as npt
 import torch
 
 from benchmarks.accelerator.ceilings import name_of
-from benchmarks.accelerator.setting import MODELS, Case, Row, Setting, batch_of, make_model
+from benchmarks.accelerator.setting import MODELS, Case, Row, Setting, batch_of, kept_model
+
+Logits = npt.NDArray[np.float64]
 
 WINDOWS = 4
 """Of a batch: the explicit softmax of float64 takes memory."""
@@ -18,21 +21,17 @@ WINDOWS = 4
 def correctness_cases(setting: Setting) -> list[Case]:
     """Each model in each dtype below float64. The reference of a model is computed once, before its first case."""
     reference = cache(partial(logits_of_pages, setting, dtype=torch.float64))
-    dtypes = (torch.float32, torch.bfloat16, torch.float16)
     return [
-        Case(
-            f"{model} {name_of(dtype)}",
-            lambda model=model, dtype=dtype: compared(setting, model, dtype, reference(model)),
-        )
+        Case(f"{model} {name_of(dtype)}", partial(compared, setting, model, dtype, reference))
         for model in MODELS
-        for dtype in dtypes
+        for dtype in (torch.float32, torch.bfloat16, torch.float16)
     ]
 
 
 @torch.inference_mode()
-def logits_of_pages(setting: Setting, name: str, dtype: torch.dtype) -> npt.NDArray[np.float64]:
+def logits_of_pages(setting: Setting, name: str, dtype: torch.dtype) -> Logits:
     """The logits of all tokens of all pages, float64 [tokens, labels]."""
-    model, pages = make_model(name, setting, dtype), setting.pages()
+    model, pages = kept_model(name, setting, dtype), setting.pages()
     ordered = sorted(pages.windows, key=lambda window: window.tokens)
     found = []
     for first in range(0, len(ordered), WINDOWS):
@@ -44,16 +43,22 @@ def logits_of_pages(setting: Setting, name: str, dtype: torch.dtype) -> npt.NDAr
     return np.concatenate(found)
 
 
-def compared(setting: Setting, name: str, dtype: torch.dtype, reference: npt.NDArray[np.float64]) -> Row:
-    """The row of a model in a dtype. `labels_equal` is the share of tokens whose best label is the same."""
-    logits = logits_of_pages(setting, name, dtype)
-    difference = np.abs(logits - reference)
+def compared(setting: Setting, name: str, dtype: torch.dtype, reference: Callable[[str], Logits]) -> Row:
+    """The row of a model in a dtype: differences over finite logits, and the share of tokens with the same best label.
+
+    Args:
+        reference: gives the logits of a model in float64.
+    """
+    exact, logits = reference(name), logits_of_pages(setting, name, dtype)
+    finite = np.isfinite(logits).all(axis=1)
+    difference = np.abs(logits - exact)[finite]
     return {
         "model": name,
         "dtype": name_of(dtype),
         "tokens": len(logits),
-        "logits_deviation": round(float(reference.std()), 5),
-        "largest_difference": round(float(difference.max()), 7),
-        "mean_difference": round(float(difference.mean()), 8),
-        "labels_equal": round(float((logits.argmax(1) == reference.argmax(1)).mean()), 5),
+        "logits_deviation": round(float(exact.std()), 5),
+        "largest_difference": round(float(difference.max()), 7) if len(difference) else None,
+        "mean_difference": round(float(difference.mean()), 8) if len(difference) else None,
+        "tokens_not_finite": int((~finite).sum()),
+        "labels_equal": round(float((finite & (logits.argmax(1) == exact.argmax(1))).mean()), 5),
     }

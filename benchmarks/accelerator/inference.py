@@ -1,4 +1,4 @@
-"""Windows a second by length and batch: PyTorch as it comes, with CUDA graphs, and compiled; and where the time goes."""
+"""Windows a second by length and batch, as PyTorch comes, with CUDA graphs and compiled; and where the time goes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from benchmarks.accelerator.setting import (
     Row,
     Setting,
     full_batch,
-    make_model,
+    kept_model,
 )
 
 Inputs = dict[str, torch.Tensor]
@@ -90,7 +90,7 @@ def _case(setting: Setting, model: str, way: str, prepare: Prepare, tokens: int,
 @torch.inference_mode()
 def windows_per_second(setting: Setting, name: str, way: str, prepare: Prepare, tokens: int, batch: int) -> Row:
     """The row of a model at a length and batch, a picture for each window, everything on the device already."""
-    model = make_model(name, setting, setting.dtype)
+    model = kept_model(name, setting, setting.dtype)
     inputs = full_batch(setting, setting.pages(), batch, tokens)
     setting.forget_peak()
     seconds = setting.seconds(prepare(setting, model, inputs))
@@ -116,7 +116,7 @@ def part_cases(setting: Setting) -> list[Case]:
 def part_seconds(setting: Setting, name: str, part: str) -> Row:
     """The row of a part of a model."""
     tokens, batch = setting.lengths[-1], setting.batches[-1]
-    model = make_model(name, setting, setting.dtype)
+    model = kept_model(name, setting, setting.dtype)
     inputs = full_batch(setting, setting.pages(), batch, tokens)
     inputs["attention_mask"] = torch.ones_like(inputs["input_ids"])
     seconds = setting.seconds(PARTS[part](model.layoutlmv2, inputs))

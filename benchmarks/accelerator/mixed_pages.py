@@ -13,7 +13,7 @@ from torch.nn import functional
 from benchmarks.accelerator.ceilings import name_of
 from benchmarks.accelerator.inference import as_graph
 from benchmarks.accelerator.pages import Pages, Window
-from benchmarks.accelerator.setting import MODELS, Case, NotHereError, Row, Setting, batch_of, make_model
+from benchmarks.accelerator.setting import MODELS, Case, NotHereError, Row, Setting, batch_of, kept_model
 
 LENGTH_MULTIPLE = 8
 """As in `pipelines.stages.infer`: what a batch is padded to."""
@@ -56,7 +56,7 @@ def batches_by_length(windows: Sequence[Window], batch_tokens: int) -> list[Batc
 @torch.inference_mode()
 def eager_pages(setting: Setting, name: str, batch_tokens: int) -> Row:
     """Seconds a page of scans, of pages with a text layer, and of all."""
-    model, pages = make_model(name, setting, setting.dtype), setting.pages()
+    model, pages = kept_model(name, setting, setting.dtype), setting.pages()
 
     def answer(windows: Sequence[Window]) -> None:
         for chosen, tokens in batches_by_length(windows, batch_tokens):
@@ -91,18 +91,13 @@ def graph_pages(setting: Setting, name: str, batch_tokens: int) -> Row:
     """
     if not setting.on_gpu:
         raise NotHereError("CUDA graphs need a CUDA device")
-    model, pages = make_model(name, setting, setting.dtype), setting.pages()
+    model, pages = kept_model(name, setting, setting.dtype), setting.pages()
     setting.forget_peak()
     began = time.perf_counter()
     graphs: dict[int, tuple[dict[str, torch.Tensor], Any, torch.Tensor]] = {}
     for tokens in BUCKETS:
         inputs = empty_batch(max(1, batch_tokens // tokens), tokens, setting.device)
-        results: list[torch.Tensor] = []
-        # The result of the captured call is where each replay writes.
-        replay = as_graph(
-            setting, lambda inputs=inputs, results=results, **_: results.append(model(**inputs).logits), {}
-        )
-        graphs[tokens] = inputs, replay, results[-1]
+        graphs[tokens] = inputs, *captured_call(setting, partial(model, **inputs))
     captured = time.perf_counter() - began
 
     def answer(windows: Sequence[Window]) -> None:
@@ -124,6 +119,13 @@ def graph_pages(setting: Setting, name: str, batch_tokens: int) -> Row:
     row = {"model": name, "way": "CUDA graphs by length", "dtype": name_of(setting.dtype), "batch_tokens": batch_tokens}
     seconds = _seconds_by_kind(setting, pages, answer)
     return row | seconds | {"peak_megabytes": setting.peak_megabytes(), "capture_seconds": round(captured, 2)}
+
+
+def captured_call(setting: Setting, call: Callable[[], Any]) -> tuple[Callable[[], Any], torch.Tensor]:
+    """A graph of a model's call, and the logits that each replay writes anew."""
+    results: list[torch.Tensor] = []
+    replay = as_graph(setting, lambda: results.append(call().logits), {})
+    return replay, results[-1]
 
 
 def empty_batch(batch: int, tokens: int, device: str) -> dict[str, torch.Tensor]:

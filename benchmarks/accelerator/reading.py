@@ -48,11 +48,11 @@ def network_seconds(setting: Setting, network: str, shape: tuple[int, int, int, 
         raise NotHereError(str(error)) from error
     pixels = np.random.default_rng(0).random(shape, dtype=np.float32)
     seconds = setting.seconds(partial(networks.detect if network == "detect" else networks.recognise, pixels))
-    row = {
+    per_page = seconds if network == "detect" else seconds * LINES / shape[0]
+    return {
         "network": network,
         "runtime": networks.runtime,
         "input": list(shape),
         "milliseconds": round(1000 * seconds, 3),
+        "milliseconds_per_page": round(1000 * per_page, 3),
     }
-    per_page = seconds if network == "detect" else seconds * LINES / shape[0]
-    return row | {"milliseconds_per_page": round(1000 * per_page, 3)}
