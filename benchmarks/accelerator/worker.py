@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import gc
 import json
-import os
 import platform
 import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -27,6 +25,7 @@ from benchmarks.accelerator.operations import count_operations
 from benchmarks.accelerator.reading import reading_cases
 from benchmarks.accelerator.setting import MODELS, Case, NotHereError, Setting, model_config
 from benchmarks.accelerator.training import training_cases
+from pipelines.runtime.machine import describe_machine
 
 MAKERS: dict[str, Callable[[Setting], Sequence[Case]]] = {
     "ceilings": ceiling_cases,
@@ -61,8 +60,7 @@ def machine(setting: Setting) -> dict[str, Any]:
         "device": setting.device,
         "torch": torch.__version__,
         "python": platform.python_version(),
-        "processor": processor_name(),
-        "cores": os.cpu_count(),
+        **describe_machine(),
     }
     if setting.on_gpu:
         properties = torch.cuda.get_device_properties(0)
@@ -73,13 +71,6 @@ def machine(setting: Setting) -> dict[str, Any]:
             "cuda": torch.version.cuda,
         }
     return about
-
-
-def processor_name(description: Path = Path("/proc/cpuinfo")) -> str:
-    """The processor's name as the system has it."""
-    lines = description.read_text(errors="replace").splitlines() if description.is_file() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
 
 
 def operations(setting: Setting) -> dict[str, dict[str, Any]]:
