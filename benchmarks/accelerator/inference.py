@@ -74,7 +74,7 @@ def inference_cases(setting: Setting) -> list[Case]:
 
 def compile_cases(setting: Setting) -> list[Case]:
     """torch.compile, which takes half a minute a shape: the largest batch of the longest and of a short length."""
-    lengths = setting.lengths[-1:] if setting.quick else (setting.lengths[-1], setting.lengths[1])
+    lengths = dict.fromkeys((setting.lengths[-1], setting.lengths[len(setting.lengths) // 3]))
     return [
         _case(setting, model, "torch.compile", compiled, tokens, setting.batches[-1])
         for tokens in lengths
@@ -94,7 +94,7 @@ def windows_per_second(setting: Setting, name: str, way: str, prepare: Prepare, 
     inputs = full_batch(setting, setting.pages(), batch, tokens)
     setting.forget_peak()
     seconds = setting.seconds(prepare(setting, model, inputs))
-    operations = 2 * batch * count_operations(model.config, tokens).total
+    operations = 2 * batch * count_operations(model.config, tokens, setting.side).total
     return {
         "model": name,
         "way": way,
@@ -120,7 +120,7 @@ def part_seconds(setting: Setting, name: str, part: str) -> Row:
     inputs = full_batch(setting, setting.pages(), batch, tokens)
     inputs["attention_mask"] = torch.ones_like(inputs["input_ids"])
     seconds = setting.seconds(PARTS[part](model.layoutlmv2, inputs))
-    counted = count_operations(model.config, tokens)
+    counted = count_operations(model.config, tokens, setting.side)
     operations = {"backbone": counted.backbone, "encoder": counted.encoder}.get(part)
     moved = encoder_bytes(model.config, tokens, batch, setting.dtype.itemsize) if part == "encoder" else None
     return {

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from benchmarks.accelerator.ceilings import name_of
 from benchmarks.accelerator.inference import as_graph
-from benchmarks.accelerator.pages import Pages, Window
+from benchmarks.accelerator.pages import SIDE, Pages, Window
 from benchmarks.accelerator.setting import MODELS, Case, NotHereError, Row, Setting, batch_of, kept_model
 
 LENGTH_MULTIPLE = 8
@@ -134,7 +134,7 @@ def empty_batch(batch: int, tokens: int, device: str) -> dict[str, torch.Tensor]
         "input_ids": torch.zeros(batch, tokens, dtype=torch.long, device=device),
         "bbox": torch.zeros(batch, tokens, 4, dtype=torch.long, device=device),
         "attention_mask": torch.ones(batch, tokens, dtype=torch.long, device=device),
-        "image": torch.zeros(batch, 3, 224, 224, dtype=torch.uint8, device=device),
+        "image": torch.zeros(batch, 3, SIDE, SIDE, dtype=torch.uint8, device=device),
         "image_of_row": torch.arange(batch, device=device),
     }
 
@@ -151,7 +151,8 @@ def picture_cases(setting: Setting) -> list[Case]:
 def picture_seconds(setting: Setting, resized_on_device: bool) -> Row:
     """Milliseconds a page until the backbone's input is on the device: sent as bytes, resized, normalised there."""
     count = 2 if setting.quick else 16
-    side = FULL_PAGE if resized_on_device else (224, 224)
+    full = (FULL_PAGE[0] // 8, FULL_PAGE[1] // 8) if setting.quick else FULL_PAGE
+    side = full if resized_on_device else (SIDE, SIDE)
     pixels = torch.randint(0, 256, (count, 3, *side), dtype=torch.uint8)
     pixels = pixels.pin_memory() if setting.on_gpu else pixels
     mean, deviation = (torch.rand(3, 1, 1, device=setting.device) + 1 for _ in range(2))
@@ -159,7 +160,7 @@ def picture_seconds(setting: Setting, resized_on_device: bool) -> Row:
     def prepare() -> torch.Tensor:
         sent = pixels.to(setting.device, non_blocking=True).float()
         if resized_on_device:
-            sent = functional.interpolate(sent, (224, 224), mode="bilinear", antialias=True)
+            sent = functional.interpolate(sent, (SIDE, SIDE), mode="bilinear", antialias=True)
         return ((sent - mean) / deviation).to(setting.dtype)
 
     seconds = setting.seconds(prepare)

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from benchmarks.accelerator.pages import SIDE
 from model.config import LayoutLMv2Config
 from model.feature_pyramid import BLOCKS_PER_STAGE, STAGES, PyramidOptions
-
-PICTURE_SIDE = 224
 
 
 @dataclass(frozen=True)
@@ -42,14 +41,14 @@ class Operations:
         return self.backbone + self.encoder + self.head
 
 
-def count_operations(config: LayoutLMv2Config, text_tokens: int) -> Operations:
+def count_operations(config: LayoutLMv2Config, text_tokens: int, picture_side: int = SIDE) -> Operations:
     """The operations of a model for token classification over a window of so many text tokens, padding included."""
     rows, columns, channels = config.image_feature_pool_shape
     hidden, layers, visual = config.hidden_size, config.num_hidden_layers, rows * columns
     tokens = text_tokens + visual
     linear = 4 * hidden * hidden + 2 * hidden * config.intermediate_size
     return Operations(
-        backbone=backbone_operations(PyramidOptions.from_arguments(config.detectron2_config_args))
+        backbone=backbone_operations(PyramidOptions.from_arguments(config.detectron2_config_args), picture_side)
         + visual * channels * hidden,
         projections=layers * tokens * linear,
         attention=layers * 2 * tokens * tokens * hidden,
@@ -57,7 +56,7 @@ def count_operations(config: LayoutLMv2Config, text_tokens: int) -> Operations:
     )
 
 
-def backbone_operations(options: PyramidOptions, side: int = PICTURE_SIDE) -> int:
+def backbone_operations(options: PyramidOptions, side: int) -> int:
     """Those of the feature pyramid over a square picture, of which only the finest level is computed."""
     side = side // 2
     total = _convolution(side, len(options.PIXEL_MEAN), options.RESNETS_STEM_OUT_CHANNELS, 7)

@@ -50,9 +50,9 @@ def ceilings_of(result: Mapping[str, Any]) -> dict[str, float]:
 
 
 def with_shares(row: Mapping[str, Any], ceilings: Mapping[str, float]) -> dict[str, Any]:
-    """A row with the shares of the ceilings that it has figures for; training multiplies in bfloat16 on a GPU."""
+    """A row with the shares of the ceilings that it has figures for; of the dtype that it names."""
     shown = dict(row)
-    product = ceilings.get(row.get("dtype", "bfloat16"))
+    product = ceilings.get(row.get("dtype", ""))
     if row.get("teraflops") and "model" in row and product:
         shown["share_of_products"] = f"{row['teraflops'] / product:.0%}"
     if row.get("gigabytes_per_second") and "model" in row and "copy" in ceilings:

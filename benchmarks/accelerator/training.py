@@ -47,10 +47,11 @@ def step_seconds(setting: Setting, name: str, batch: int, checkpointing: bool) -
 
     setting.forget_peak()
     seconds = setting.seconds(step, spent=2.0)
-    counted = count_operations(model.config, tokens)
+    counted = count_operations(model.config, tokens, setting.side)
     done = 3 * counted.total + (counted.encoder if checkpointing else 0)
     return {
         "model": name,
+        "dtype": "bfloat16" if setting.on_gpu else "float32",
         "tokens": tokens,
         "batch": batch,
         "gradient_checkpointing": checkpointing,

@@ -76,7 +76,7 @@ def machine(setting: Setting) -> dict[str, Any]:
 def operations(setting: Setting) -> dict[str, dict[str, Any]]:
     """Of a full window, by model."""
     configs = {name: model_config(name, setting.quick) for name in MODELS}
-    counted = {name: count_operations(config, setting.lengths[-1]) for name, config in configs.items()}
+    counted = {name: count_operations(config, setting.lengths[-1], setting.side) for name, config in configs.items()}
     return {name: {**asdict(one), "total": one.total} for name, one in counted.items()}
 
 
