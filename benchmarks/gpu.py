@@ -18,9 +18,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -84,11 +85,9 @@ class Measured:
 
 
 class Worker:
-    """The process that measures, and the lines that it writes."""
+    """A process that measures, and the lines that it writes."""
 
-    def __init__(self, sections: dict[str, float], device: str, quick: bool) -> None:
-        task = json.dumps({"sections": sections, "device": device, "quick": quick})
-        command = [sys.executable, "-m", "benchmarks.accelerator.worker", task]
+    def __init__(self, command: Sequence[str]) -> None:
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         self._lines: queue.Queue[str | None] = queue.Queue()
         threading.Thread(target=self._read, daemon=True).start()
@@ -118,12 +117,24 @@ class Worker:
         self._process.wait()
 
 
-def measure(sections: dict[str, float], device: str, quick: bool, seconds: float) -> Measured:
-    """Measure sections within so many seconds, in a new process whenever one died or had to be ended."""
+def worker_command(sections: Mapping[str, float], device: str, quick: bool) -> list[str]:
+    """The command of a worker that measures sections, each with its seconds."""
+    task = json.dumps({"sections": dict(sections), "device": device, "quick": quick})
+    return [sys.executable, "-m", "benchmarks.accelerator.worker", task]
+
+
+def measure(
+    sections: Mapping[str, float], seconds: float, command: Callable[[Mapping[str, float]], Sequence[str]]
+) -> Measured:
+    """Measure sections within so many seconds, in a new process whenever one died or had to be ended.
+
+    Args:
+        command: of a worker, by the sections that are left.
+    """
     until = time.monotonic() + seconds - END_SECONDS
     measured, left = Measured(), dict(sections)
     while left and time.monotonic() < until:
-        worker = Worker(left, device, quick)
+        worker = Worker(command(left))
         try:
             began = follow(worker, measured, left, until)
         finally:
@@ -196,7 +207,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     names = [name for name in SECTIONS if name in options.sections.split(",")]
     chosen = {name: options.seconds if options.quick else SECTIONS[name] for name in names}
     device = best_device() if options.device == "auto" else options.device
-    measured = measure(chosen, device, options.quick, options.seconds)
+    command = partial(worker_command, device=device, quick=options.quick)
+    measured = measure(chosen, options.seconds, command)
     result = {
         "format": FORMAT,
         "finished": datetime.now(timezone.utc).isoformat(timespec="seconds"),

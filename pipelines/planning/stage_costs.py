@@ -128,10 +128,9 @@ def stage_costs_of_run(record: Mapping[str, Any], known: StageCosts = SHIPPED) -
 def machine_of_run(record: Mapping[str, Any]) -> str:
     """The machine of a run as its record has it, with its workers; on a cluster it is that of the job's driver."""
     machine, pools = record.get("machine"), record["pools"]
-    known = isinstance(machine, Mapping) and {"processor", "cores"} <= machine.keys()
-    described = (
-        f"{machine['processor']}, {machine['cores']} cores" if known else "a machine that run.json does not name"
-    )
+    described = "a machine that run.json does not name"
+    if isinstance(machine, Mapping) and {"processor", "cores"} <= machine.keys():
+        described = f"{machine['processor']}, {machine['cores']} cores"
     readers, models = pools.get("read_actors"), pools.get("infer_actors")
     return described + (f", up to {readers} reading and {models} model workers" if readers and models else "")
 
