@@ -43,9 +43,8 @@ SECTIONS = {
 }
 """Seconds of each section, in the order of their worth."""
 
-START_SECONDS, GRACE_SECONDS, END_SECONDS = 60.0, 10.0, 5.0
-"""How long a process may take to start; how long a case that began in time may take beyond its section; what is kept
-for the end."""
+GRACE_SECONDS, END_SECONDS = 10.0, 5.0
+"""How long a case that began in time may take beyond its section; what is kept for the end."""
 
 
 @dataclass(frozen=True)
@@ -124,19 +123,23 @@ def worker_command(sections: Mapping[str, float], device: str, quick: bool) -> l
 
 
 def measure(
-    sections: Mapping[str, float], seconds: float, command: Callable[[Mapping[str, float]], Sequence[str]]
+    sections: Mapping[str, float],
+    seconds: float,
+    command: Callable[[Mapping[str, float]], Sequence[str]],
+    grace: float = GRACE_SECONDS,
 ) -> Measured:
     """Measure sections within so many seconds, in a new process whenever one died or had to be ended.
 
     Args:
         command: of a worker, by the sections that are left.
+        grace: seconds that the last case of a section may take beyond it.
     """
     until = time.monotonic() + seconds - END_SECONDS
     measured, left = Measured(), dict(sections)
     while left and time.monotonic() < until:
         worker = Worker(command(left))
         try:
-            began = follow(worker, measured, left, until)
+            began = follow(worker, measured, left, until, grace)
         finally:
             worker.stop()
         if not began:  # it would not begin the next time either
@@ -146,10 +149,9 @@ def measure(
     return measured
 
 
-def follow(worker: Worker, measured: Measured, left: dict[str, float], until: float) -> bool:
+def follow(worker: Worker, measured: Measured, left: dict[str, float], until: float, grace: float) -> bool:
     """Take what a worker tells until it ends; sections leave `left` when they begin. Returns whether it began one."""
-    section, waiting, began = "", list[str](), False
-    deadline = min(until, time.monotonic() + START_SECONDS)
+    section, waiting, began, deadline = "", list[str](), False, until
     while True:
         event = worker.next_event(deadline)
         kind = event["event"]
@@ -157,7 +159,7 @@ def follow(worker: Worker, measured: Measured, left: dict[str, float], until: fl
             measured.machine, measured.operations = event["machine"], event["operations"]
         elif kind == "section":
             section, waiting, began = event["section"], event["cases"], True
-            deadline = min(until, time.monotonic() + left.pop(section) + GRACE_SECONDS)
+            deadline = min(until, time.monotonic() + left.pop(section) + grace)
             measured.rows[section] = []
         elif kind in ("row", "left_out"):
             waiting.remove(event["case"])
@@ -171,7 +173,7 @@ def follow(worker: Worker, measured: Measured, left: dict[str, float], until: fl
             if not left:
                 return True
         else:
-            late = f"the section took {GRACE_SECONDS:g} s more than it had, or the run was over"
+            late = f"the section took {grace:g} s more than it had, or the run was over"
             reason = late if kind == "late" else f"the process ended with {event['status']}"
             measured.leave_out(section or "start", waiting or ["everything"], reason)
             return began
