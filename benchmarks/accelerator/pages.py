@@ -93,7 +93,7 @@ def make_pages(output: Path) -> None:
     rows = rows_of(sorted(path.name for path in SAMPLES.iterdir() if path.name not in UNREADABLE))
     for make in read_steps(ExtractOptions(model="untrained")):
         rows = list(make()(rows))
-    read = [row for row in rows if row["status"] == "ok"]
+    read = [row for row in rows if row["status"] == "ok" and row["windows"]]  # blank pages go through no model
     scans = [row for row in read if row["text_source"] != "layer"]
     layers = [row for row in read if row["text_source"] == "layer"]
     longer, shorter = sorted((scans, layers), key=len, reverse=True)
