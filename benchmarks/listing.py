@@ -284,20 +284,20 @@ def make_documents(folder: Path, documents: int) -> None:
 
 
 def measured(step: str, folder: str, options: Options) -> str:
-    """Run a step and return its part of a row: pages or documents, seconds, requests, MB."""
+    """Run a step and return its part of a row: pages or documents, seconds, those of CPU, requests, MB."""
     if step == "open":
         ray.init(log_to_driver=False)
     storage = CountingStorage() if step != "open" else Storage()
     rss_before = psutil.Process().memory_info().rss
     Path("/proc/self/clear_refs").write_text("5")  # the peak counts from here
-    started = time.monotonic()
+    started, used = time.monotonic(), time.process_time()
     do, subfolder = STEPS[step]
     count = do(str(Path(folder, subfolder)), options, storage)
-    seconds = time.monotonic() - started
+    seconds, cpu = time.monotonic() - started, time.process_time() - used
     status = Path("/proc/self/status").read_text()
     (peak,) = (int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM"))
     requests = f"{storage.requests:,}" if isinstance(storage, CountingStorage) and step != "arrow" else ""
-    return f"{count:,} | {seconds:.1f} | {requests} | {(peak - rss_before) / 1e6:.0f} |"
+    return f"{count:,} | {seconds:.1f} | {cpu:.1f} | {requests} | {(peak - rss_before) / 1e6:.0f} |"
 
 
 def print_row(step: str, name: str, folder: str, options: Options) -> None:
@@ -315,7 +315,7 @@ def main() -> None:
         print(measured(options.step, options.folder, options))
         return
     print(f"load average at the start: {os.getloadavg()[0]:.1f}\n")
-    print("| step | of | found | seconds | requests | MB beyond the start |\n|---|---|---|---|---|---|")
+    print("| step | of | found | seconds | CPU seconds | requests | MB beyond the start |\n|" + "---|" * 7)
     for pages in options.pages:
         with tempfile.TemporaryDirectory() as folder:
             make_output(Path(folder), pages, options)

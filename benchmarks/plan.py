@@ -116,8 +116,6 @@ def measure_costs() -> StageCosts:
         layer=page_seconds(rows_of(LAYERED)),
         read_start=start_seconds(START_READER, START_PARSER),
         infer_start=start_seconds(START_MODEL),
-        source="this machine",
-        assumed=(),
     )
 
 

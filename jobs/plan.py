@@ -14,9 +14,17 @@ from pathlib import Path
 
 from jobs.cli import parse_options, require_positive
 from pipelines.planning.fleet import NodeType, Prices, Workload
-from pipelines.planning.pretraining import PretrainingWork
+from pipelines.planning.measured_files import GpuModel, MeasuredFiles, gpu_seconds, read_measured_files
+from pipelines.planning.pretraining import WINDOWS_PER_SECOND, PretrainingWork
 from pipelines.planning.search import Limits, ModelChoice, Planner
-from pipelines.planning.stage_costs import SHIPPED, StageCosts, on_faster_cores, stage_costs_of_run, with_gpu_seconds
+from pipelines.planning.stage_costs import (
+    SHIPPED,
+    StageCosts,
+    on_faster_cores,
+    stage_costs_of_run,
+    with_gpu_seconds,
+    with_measured_gpu,
+)
 from pipelines.planning.summary import plan_as_json, plan_as_text
 
 
@@ -34,11 +42,13 @@ class Options:
     """Mean number of pages a document."""
     pages_skew: float = 1.0
     """Sigma of the log-normal distribution of pages a document; with 0 all documents have equal length."""
-    run: Path | None = None
-    """A run.json with the seconds of rendering, OCR and the model; by default those that were measured for this
-    package."""
+    measured: tuple[Path, ...] = ()
+    """Measured seconds: the run.json of an output (rendering, OCR, the model), the gpu.json of benchmarks.gpu (a GPU's
+    seconds for a page, and what it learns), or both. What they lack was measured for this package, or is assumed."""
+    gpu_model: GpuModel = "bundled"
+    """The model of a gpu.json to plan for: bundled, or base, the sizes of the published base model."""
     gpu_page_seconds: float | None = None
-    """Seconds of a GPU for a scanned page, as you measured them; the default is an assumption."""
+    """Seconds of a GPU for a scanned page, as you know them; the default is measured, or else an assumption."""
     core_speed: float = 1.0
     """Speed of the ocr nodes' cores, relative to the measured ones."""
     ocr_node_cores: int = 16
@@ -75,9 +85,9 @@ class Options:
     """Passes of jobs.pretrain over the pages once they are extracted; by default none is planned."""
     pretrain_gpus: int = 8
     """GPUs that pre-train together."""
-    pretrain_windows_per_second: float = 200.0
-    """Windows that one GPU learns in a second, as metrics.jsonl has them; the default is an assumption, for the sizes
-    of the published base model in bfloat16."""
+    pretrain_windows_per_second: float | None = None
+    """Windows that one GPU learns in a second, as metrics.jsonl has them; the default is that of a measured gpu.json,
+    or else 200, an assumption for the sizes of the published base model in bfloat16."""
     pretrain_gpu_price: float = 2.50
     """Price of one of these GPUs in US dollars an hour, its share of the machine included; an example."""
     seed: int = 0
@@ -114,37 +124,54 @@ class Options:
             idle_seconds=60 * self.idle_minutes,
         )
 
-    def costs(self) -> StageCosts:
+    def measured_files(self) -> MeasuredFiles:
+        """The content of --measured.
+
+        Raises:
+            ValueError, OSError: a file cannot be used.
+        """
+        return read_measured_files(self.measured)
+
+    def costs(self, files: MeasuredFiles) -> StageCosts:
         """Seconds a page, by stage.
 
         Raises:
-            ValueError, OSError: --run cannot be used.
+            ValueError: a measured file makes no sense.
         """
-        costs = SHIPPED if self.run is None else stage_costs_of_run(json.loads(self.run.read_text()))
+        costs = SHIPPED if files.run is None else stage_costs_of_run(files.run)
+        if files.gpu is not None:
+            costs = with_measured_gpu(costs, gpu_seconds(files.gpu, self.gpu_model))
         if self.gpu_page_seconds is not None:
             costs = with_gpu_seconds(costs, self.gpu_page_seconds)
         return on_faster_cores(costs, self.core_speed)
 
-    def pretraining(self) -> PretrainingWork | None:
+    def pretraining(self, files: MeasuredFiles) -> PretrainingWork | None:
         """The pre-training on the pages; None where none is planned.
 
         Raises:
             ValueError: invalid options.
         """
-        names = ("pretrain_epochs", "pretrain_gpus", "pretrain_windows_per_second")
-        require_positive(self, names)
+        require_positive(self, ("pretrain_epochs", "pretrain_gpus", "pretrain_windows_per_second"))
         if self.pretrain_epochs is None:
             return None
-        speed, price = self.pretrain_windows_per_second, self.pretrain_gpu_price
-        return PretrainingWork(self.pages, self.pretrain_epochs, self.pretrain_gpus, speed, price)
+        speed, source = self.pretrain_windows_per_second, "given"
+        if speed is None and files.gpu is not None:
+            measured = gpu_seconds(files.gpu, self.gpu_model)
+            speed, source = measured.windows_per_second, f"measured, {measured.source}; {measured.machine}"
+        if speed is None:
+            speed, source = WINDOWS_PER_SECOND, ""
+        return PretrainingWork(
+            self.pages, self.pretrain_epochs, self.pretrain_gpus, speed, self.pretrain_gpu_price, source
+        )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the job; returns the exit status."""
     options = parse_options(Options, __doc__, arguments)
     try:
-        workload, prices, costs = options.workload(), options.prices(), options.costs()
-        pretraining = options.pretraining()
+        files = options.measured_files()
+        workload, prices, costs = options.workload(), options.prices(), options.costs(files)
+        pretraining = options.pretraining(files)
         limits = Limits(options.deadline_hours, options.max_ocr_nodes, options.max_gpu_nodes, options.model_on)
         plan = Planner(workload, costs, prices, limits, seed=options.seed).plan()
     except (ValueError, OSError) as error:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import wait as futures_wait
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
 
@@ -162,6 +162,14 @@ def _row_groups(tables: Iterator[pa.Table], pages: int) -> Iterator[pa.Table]:
         yield pa.concat_tables(waiting)
 
 
+@dataclass
+class _Waiting:
+    """Blocks of a run that wait, by what their compaction needs of them: what they hold would fill the memory."""
+
+    names: list[str] = field(default_factory=list)
+    size_bytes: int = 0
+
+
 class Compactor:
     """Collects the blocks of an output, and compacts them when there are enough, in the background.
 
@@ -187,7 +195,7 @@ class Compactor:
         self._owner, self._schema, self._options = owner, schema, options
         self._run, self._compacted_bytes = run, compacted_bytes or COMPACTED_BYTES
         self._is_held = False
-        self._blocks: defaultdict[str, list[WrittenPages]] = defaultdict(list)
+        self._blocks: defaultdict[str, _Waiting] = defaultdict(_Waiting)
         self._files = 0
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="compaction")
         self._running: list[Future[None]] = []
@@ -216,9 +224,10 @@ class Compactor:
         """A block that has been written, by this run or an earlier one."""
         run_id = run_id_of(block.name)
         self._check()
-        self._blocks[run_id].append(block)
-        waiting = sum(written.size_bytes for written in self._blocks[run_id])
-        if waiting >= self._compacted_bytes and not self._is_held:
+        waiting = self._blocks[run_id]
+        waiting.names.append(block.name)
+        waiting.size_bytes += block.size_bytes
+        if waiting.size_bytes >= self._compacted_bytes and not self._is_held:
             self._flush(run_id)
 
     @contextmanager
@@ -243,9 +252,9 @@ class Compactor:
 
     def _flush(self, run_id: str) -> None:
         """Compact the blocks of a run that wait."""
-        blocks = self._blocks.pop(run_id, [])
-        if blocks:
-            self._submit(run_id, tuple(Source(block.name) for block in blocks))
+        waiting = self._blocks.pop(run_id, None)
+        if waiting is not None:
+            self._submit(run_id, tuple(map(Source, waiting.names)))
 
     def _submit(self, run_id: str, sources: tuple[Source, ...]) -> None:
         name = f"part-{run_id}-c{run_number(self._owner):08d}-{self._files:05d}.parquet"

@@ -12,6 +12,7 @@ from typing import Any
 
 from pipelines.batch.audit import OutputAudit
 from pipelines.batch.options import RunOptions
+from pipelines.runtime.machine import describe_machine
 from pipelines.runtime.output_record import now
 
 FORMAT = 2
@@ -50,6 +51,7 @@ def new_record(model: str, inputs: Sequence[str], options: dict[str, Any]) -> di
         "model": model,
         "inputs": list(inputs),
         "options": options,
+        "machine": describe_machine(),
         "versions": {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}},
     }
 

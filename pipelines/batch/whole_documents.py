@@ -58,18 +58,19 @@ def fold_documents(
     """
     documents = read_document_index(storage, output)
     seen, left = PageBitmap(documents), documents.pages.copy()
-    begun: dict[str, State] = {}
+    begun: dict[str, tuple[int, State]] = {}  # with the position, which to look up takes longer than most pages
     is_done = np.zeros(len(documents), dtype=np.bool_)
     for row in read_newest_pages(storage, output, columns, seen):
         name = row["document_id"]
         if name not in begun:
-            begun[name] = begin()
-        add(begun[name], row)
-        (position,) = documents.positions([name])
+            begun[name] = int(documents.positions([name])[0]), begin()
+        position, state = begun[name]
+        add(state, row)
         left[position] -= 1
         if not left[position]:
             is_done[position] = True
-            yield WholeDocument(name, row["uri"], begun.pop(name))
+            del begun[name]
+            yield WholeDocument(name, row["uri"], state)
     # Documents of which no page is expected, and in an incomplete output those with pages that are missing.
     rows = ("document_id", "uri", "error_kind", "error")
     for uri, table in read_tables(storage, list_uris(storage, output, "documents"), rows):
@@ -79,7 +80,7 @@ def fold_documents(
                 continue
             is_done[position] = True
             name = document["document_id"]
-            state = begun.pop(name) if name in begun else begin()
+            state = begun.pop(name)[1] if name in begun else begin()
             reason = document["error_kind"], document["error"]
             yield WholeDocument(name, document["uri"], state, int(left[position]), *reason)
 

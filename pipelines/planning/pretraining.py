@@ -8,6 +8,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+WINDOWS_PER_SECOND = 200.0
+"""Windows that one GPU learns in a second, in the published base model's sizes and bfloat16: an assumption."""
+
 LOADING_SECONDS = 0.013
 """Seconds of a core to make a window: reading, decoding, tokenizing, covering. Measured on samples/ (46 pages of 700
 words in the mean; 2 virtual cores of an AMD EPYC with AVX2, 2026-11-29)."""
@@ -26,6 +29,7 @@ class PretrainingWork:
         gpus: that compute together.
         windows_per_second: of one GPU.
         gpu_price: US dollars an hour for one GPU and its share of a machine.
+        speed_source: where `windows_per_second` comes from; empty for the assumed one.
     """
 
     pages: int
@@ -33,6 +37,7 @@ class PretrainingWork:
     gpus: int
     windows_per_second: float
     gpu_price: float
+    speed_source: str = ""
 
     @property
     def gpu_hours(self) -> float:
@@ -64,8 +69,9 @@ class PretrainingWork:
             "loading_cores_per_gpu": round(self.loading_cores_per_gpu, 2),
             "picture_gigabytes": round(self.pages * PICTURE_BYTES / 1e9, 3),
             "assumptions": [
-                f"pre-training: {self.windows_per_second:g} windows a second and GPU, and {self.gpus} GPUs "
-                f"{self.gpus} times as fast as one; measure the first with jobs.pretrain",
+                f"pre-training: {self.windows_per_second:g} windows a second and GPU: "
+                + (self.speed_source or "not measured, do so with jobs.pretrain or benchmarks.gpu"),
+                f"pre-training: {self.gpus} GPUs {self.gpus} times as fast as one",
                 f"pre-training: {LOADING_SECONDS:g} s of a core to make a window, {PICTURE_BYTES:,} bytes a picture",
             ],
         }

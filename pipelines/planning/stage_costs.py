@@ -1,10 +1,13 @@
-"""Seconds of work for a page at each stage: as measured for this package, or as measured by a run."""
+"""Seconds of work for a page at each stage: as measured for this package, by a run, or by `benchmarks.gpu`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
+
+from pipelines.planning.measured_files import GpuSeconds, positive
+from pipelines.planning.origins import Origin, Origins, both_kinds, with_speed
 
 GPU_SECONDS_ASSUMED = 0.005
 """Seconds of a GPU for a scanned page. It has not been measured for this package: users should give their own."""
@@ -37,8 +40,7 @@ class StageCosts:
         document: core seconds to open a document and count its pages in the listing.
         block: core seconds of Ray itself for a block of pages on its way through the stages.
         read_start, infer_start: core seconds until a worker that reads, or runs the model, is ready.
-        source: machine and date of the measurement, or the run.
-        assumed: names of figures that are not measured.
+        origins: where each figure comes from.
     """
 
     scanned: PageSeconds
@@ -47,9 +49,18 @@ class StageCosts:
     block: float
     read_start: float
     infer_start: float
-    source: str
-    assumed: tuple[str, ...] = ()
+    origins: Origins = field(default_factory=dict)
 
+    def assumed(self) -> list[str]:
+        """Names of figures that nobody measured."""
+        return [name for name, origin in self.origins.items() if origin.kind == "assumed"]
+
+
+_MEASURED_HERE = Origin(
+    "shipped",
+    "FUNSD forms (scanned) and Kleister-NDA contracts (layer), the untrained small model, 2026-11-22",
+    "2 cores (virtual), 24 GiB, no GPU",
+)
 
 SHIPPED = StageCosts(
     scanned=PageSeconds(0.0004, 0.0103, 0.4815, 0.0007, 0.0616, GPU_SECONDS_ASSUMED, 0.0024),
@@ -58,9 +69,12 @@ SHIPPED = StageCosts(
     block=0.12,
     read_start=2.0,
     infer_start=4.0,
-    source="FUNSD forms (scanned) and Kleister-NDA contracts (layer), the untrained small model; 2 cores (virtual), "
-    "24 GiB, no GPU, 2026-11-22",
-    assumed=("document", "infer_gpu"),
+    origins={
+        **dict.fromkeys(both_kinds("fetch", "rasterize", "ocr", "tokenize", "infer_cpu", "merge"), _MEASURED_HERE),
+        **dict.fromkeys(("block", "read_start", "infer_start"), _MEASURED_HERE),
+        "document": Origin("assumed", "seconds of a core to count the pages of a document"),
+        **dict.fromkeys(both_kinds("infer_gpu"), Origin("assumed", "seconds of a GPU for a page")),
+    },
 )
 """The seconds of pages and blocks are those of `benchmarks/RESULTS.md`."""
 
@@ -68,48 +82,82 @@ SHIPPED = StageCosts(
 def stage_costs_of_run(record: Mapping[str, Any], known: StageCosts = SHIPPED) -> StageCosts:
     """Costs with rendering, OCR and the model as measured by a run.
 
-    A run records seconds by stage, summed over all its pages. Rendering is divided evenly over them, OCR over the pages
-    that it read, and the model's seconds in the proportion of `known`. These are wall-clock seconds: they are too high
-    if the workers of the run shared cores.
+    A run records seconds by stage, summed over all pages of its output. Rendering is divided evenly over them, OCR over
+    the pages that it read at least in part, and the model's seconds in the proportion of `known`. These are wall-clock
+    seconds: they are too high if the workers of the run shared cores.
 
     Args:
         record: the content of a `run.json`.
         known: the costs of everything that a run does not record.
 
     Raises:
-        ValueError: `record` is not that of a finished run, or the run read no page.
+        ValueError: `record` is not that of a finished run, has seconds that make no sense, or the run read no page.
     """
     try:
         by_stage, sources = record["seconds"]["by_stage"], record["pages"]["by_text_source"]
         on_gpu = record["pools"]["infer_gpus"] > 0
         run_id, finished = record["run_id"], record["finished"]
-    except (KeyError, TypeError) as error:
+        scanned, all_pages = sources.get("ocr", 0) + sources.get("mixed", 0), sum(sources.values())
+    except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"this is not the record of a finished run: {error} is missing") from error
-    scanned, all_pages = sources.get("ocr", 0), sum(sources.values())
     if not all_pages:
         raise ValueError("the run read no page, so it says nothing about the next one")
-    rasterize = by_stage["rasterize"] / all_pages
-    ocr = by_stage["ocr"] / scanned if scanned else known.scanned.ocr
+    rasterize = positive(by_stage, "rasterize") / all_pages
+    ocr = positive(by_stage, "ocr") / scanned if scanned else known.scanned.ocr
     name = "infer_gpu" if on_gpu else "infer_cpu"
     of_layer, of_scanned = getattr(known.layer, name), getattr(known.scanned, name)
-    weight = by_stage["infer"] / (of_scanned * scanned + of_layer * (all_pages - scanned))
+    weight = positive(by_stage, "infer") / (of_scanned * scanned + of_layer * (all_pages - scanned))
+    measured = Origin("measured", f"run {run_id} of {finished}, {all_pages:,} pages", machine_of_run(record))
+    split = replace(measured, kind="in proportion")
+    kinds = {"scanned": scanned, "layer": all_pages - scanned}
+    one_kind = [kind for kind, pages in kinds.items() if pages == all_pages]
+    origins = {
+        **known.origins,
+        **dict.fromkeys(both_kinds("rasterize"), measured),
+        **({"scanned.ocr": measured} if scanned else {}),
+        **{f"{kind}.{name}": measured if kind in one_kind else split for kind in kinds},
+    }
     return replace(
         known,
         scanned=replace(known.scanned, rasterize=rasterize, ocr=ocr, **{name: of_scanned * weight}),
         layer=replace(known.layer, rasterize=rasterize, **{name: of_layer * weight}),
-        source=f"run {run_id} of {finished}; what a run does not record: {known.source}",
-        assumed=tuple(name for name in known.assumed if not (on_gpu and name == "infer_gpu")),
+        origins=origins,
+    )
+
+
+def machine_of_run(record: Mapping[str, Any]) -> str:
+    """The machine of a run as its record has it, with its workers; on a cluster it is that of the job's driver."""
+    machine, pools = record.get("machine"), record["pools"]
+    described = "a machine that run.json does not name"
+    if isinstance(machine, Mapping) and {"processor", "cores"} <= machine.keys():
+        described = f"{machine['processor']}, {machine['cores']} cores"
+    readers, models = pools.get("read_actors"), pools.get("infer_actors")
+    return described + (f", up to {readers} reading and {models} model workers" if readers and models else "")
+
+
+def with_measured_gpu(costs: StageCosts, seconds: GpuSeconds) -> StageCosts:
+    """The costs with the seconds of a GPU that `benchmarks.gpu` measured on real pages of both kinds."""
+    origin = Origin("measured", seconds.source, seconds.machine)
+    return replace(
+        costs,
+        scanned=replace(costs.scanned, infer_gpu=seconds.scanned_page),
+        layer=replace(costs.layer, infer_gpu=seconds.layer_page),
+        origins={**costs.origins, **dict.fromkeys(both_kinds("infer_gpu"), origin)},
     )
 
 
 def with_gpu_seconds(costs: StageCosts, seconds: float) -> StageCosts:
-    """The costs with measured GPU seconds for a scanned page; those of other pages are in proportion to the CPU's."""
+    """The costs with given GPU seconds for a scanned page; those of other pages are in proportion to the CPU's."""
     ratio = costs.layer.infer_cpu / costs.scanned.infer_cpu
+    given = {
+        "scanned.infer_gpu": Origin("given", "--gpu-page-seconds"),
+        "layer.infer_gpu": Origin("in proportion", "--gpu-page-seconds, as the CPU's seconds of both kinds of pages"),
+    }
     return replace(
         costs,
         scanned=replace(costs.scanned, infer_gpu=seconds),
         layer=replace(costs.layer, infer_gpu=seconds * ratio),
-        assumed=tuple(name for name in costs.assumed if name != "infer_gpu"),
+        origins={**costs.origins, **given},
     )
 
 
@@ -125,5 +173,6 @@ def on_faster_cores(costs: StageCosts, speed: float) -> StageCosts:
         costs,
         scanned=scaled(costs.scanned),
         layer=scaled(costs.layer),
+        origins=costs.origins if speed == 1 else with_speed(costs.origins, speed, "infer_gpu"),
         **{name: getattr(costs, name) / speed for name in names},
     )

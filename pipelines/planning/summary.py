@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from pipelines.planning.fleet import Prices, Workload
+from pipelines.planning.origins import grouped, origins_as_text
 from pipelines.planning.pretraining import pretraining_as_text
 from pipelines.planning.search import Limits, Plan, Point
 from pipelines.planning.stage_costs import StageCosts
@@ -40,8 +41,9 @@ def plan_as_json(
         "workload": asdict(workload),
         "market": asdict(prices),
         "limits": asdict(limits),
-        "figures": asdict(costs),
-        "assumptions": assumptions(workload, costs, prices),
+        "figures": {name: value for name, value in asdict(costs).items() if name != "origins"},
+        "origins": grouped(costs.origins),
+        "assumptions": assumptions(workload, prices),
     }
 
 
@@ -51,11 +53,9 @@ def jobs_needed(workload: Workload, head_gigabytes: float) -> int:
     return max(1, math.ceil(held / (head_gigabytes / 2 * 1e9)))
 
 
-def assumptions(workload: Workload, costs: StageCosts, prices: Prices) -> list[str]:
-    """The assumptions of a plan, as sentences."""
+def assumptions(workload: Workload, prices: Prices) -> list[str]:
+    """The assumptions of a plan beside its figures, as sentences."""
     lines = [
-        f"seconds a page: {costs.source}",
-        "figures that nobody measured: " + (", ".join(costs.assumed) or "none"),
         f"pages a document: log-normal, mean {workload.pages_per_document:g}, sigma {workload.skew:g}; a document is "
         f"scanned whole or not at all, {workload.scanned_fraction:.0%} of the pages are",
         f"a node always starts {prices.ocr.start_seconds:g} s (ocr) or {prices.gpu.start_seconds:g} s (gpu) after its "
@@ -103,6 +103,7 @@ def plan_as_text(summary: dict[str, Any]) -> str:
         lines += ["", "Pre-training on the extracted pages:", ""]
         lines += pretraining_as_text(summary["pretraining"])
         assumed += summary["pretraining"]["assumptions"]
+    lines += ["", "Seconds:", *(f"  - {line}" for line in origins_as_text(summary["origins"]))]
     return "\n".join([*lines, "", "Assumptions:", *(f"  - {line}" for line in assumed)])
 
 

@@ -234,6 +234,7 @@ def test_the_samples_are_extracted(arguments: list[str]) -> None:
 @pytest.mark.slow
 def test_a_plan_is_made_and_drawn(beside_the_samples: Path) -> None:
     plans = [words[3:] for _, words in COMMANDS if words[1:3] == ["-m", "jobs.plan"] and len(words) > 3]
+    plans = [words for words in plans if "--measured" not in words]  # of files that only the reader has
     assert plans
     for arguments in plans:
         command = [sys.executable, "-m", "jobs.plan", *arguments]

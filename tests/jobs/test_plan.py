@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -12,7 +13,7 @@ MILLION = ("--pages", "1000000", "--scanned-fraction", "0.5")
 FEWER = ("--pages", "300000", "--scanned-fraction", "0.5")
 
 
-def last_line(capsys: pytest.CaptureFixture[str]) -> dict[str, dict[str, float]]:
+def last_line(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
     return json.loads(capsys.readouterr().out.splitlines()[-1])
 
 
@@ -24,7 +25,7 @@ def test_the_plan_comes_as_text_as_json_and_as_a_picture(capsys: pytest.CaptureF
     assert told["plan"]["cost_per_million_pages"] == pytest.approx(told["plan"]["cost"], rel=1e-3)
     assert told["bottleneck"] in ("ocr", "gpu", "start")
     assert told["one_more"]["ocr"]["ocr_nodes"] == told["plan"]["ocr_nodes"] + 1
-    assert any("nobody measured" in line for line in told["assumptions"])
+    assert "assumed, not measured: infer_gpu" in printed
     assert f"ocr nodes            {told['plan']['ocr_nodes']}" in printed
     assert json.loads((tmp_path / "plan" / "plan.json").read_text()) == told
     assert (tmp_path / "plan" / "plan.txt").read_text().splitlines()[0].startswith("1,000,000 pages")
@@ -50,11 +51,39 @@ def test_a_run_of_ones_own_replaces_the_shipped_figures(capsys: pytest.CaptureFi
     arguments = (*FEWER, "--deadline-hours", "3", "--model-on", "cpu")
     assert main(arguments) == 0
     shipped = last_line(capsys)
-    assert main([*arguments, "--run", str(tmp_path / "run.json")]) == 0
+    assert main([*arguments, "--measured", str(tmp_path / "run.json")]) == 0
     mine = last_line(capsys)
     assert mine["figures"]["scanned"]["ocr"] == pytest.approx(5.0)
     assert mine["plan"]["cost"] > 5 * shipped["plan"]["cost"]
-    assert str(mine["figures"]["source"]).startswith("run mine")
+    measured = mine["origins"][0]
+    assert measured["kind"] == "measured" and measured["source"].startswith("run mine of 2026-11-23")
+
+
+def test_a_measured_gpu_replaces_what_was_assumed_and_the_plan_names_both_machines(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    pages = {"model": "base", "way": "eager", "dtype": "bfloat16", "batch_tokens": 4096}
+    gpu = {
+        "format": "layoutlmv2 gpu 1",
+        "finished": "2026-11-29T10:00:00+00:00",
+        "quick": False,
+        "machine": {"gpu": "A large GPU", "torch": "2.13"},
+        "rows": {
+            "pages": [pages | {"scanned_page_seconds": 0.002, "layer_page_seconds": 0.006}],
+            "training": [{"model": "base", "windows_per_second": 321.0}],
+        },
+    }
+    (tmp_path / "gpu.json").write_text(json.dumps(gpu))
+    planned = (*FEWER, "--deadline-hours", "3", "--pretrain-epochs", "1", "--gpu-model", "base")
+    assert main([*planned, "--measured", str(tmp_path / "gpu.json")]) == 0
+    told = last_line(capsys)
+    assert told["figures"]["scanned"]["infer_gpu"] == 0.002 and told["figures"]["layer"]["infer_gpu"] == 0.006
+    assert told["origins"][0]["figures"] == ["infer_gpu"] and "A large GPU" in told["origins"][0]["machine"]
+    assert "2 cores" in told["origins"][1]["machine"]
+    assert told["pretraining"]["windows_per_second"] == 321.0
+    assert "A large GPU" in told["pretraining"]["assumptions"][0]
+    assert main([*planned, "--measured", str(tmp_path / "gpu.json"), "--pretrain-windows-per-second", "50"]) == 0
+    assert last_line(capsys)["pretraining"]["windows_per_second"] == 50
 
 
 def test_pre_training_is_planned_on_the_pages_that_are_extracted(capsys: pytest.CaptureFixture[str]) -> None:
@@ -78,7 +107,7 @@ def test_pre_training_is_planned_on_the_pages_that_are_extracted(capsys: pytest.
         (*MILLION, "--deadline-hours", "0"),
         (*MILLION, "--deadline-hours", "3", "--ocr-node-price", "-1"),
         (*MILLION, "--deadline-hours", "3", "--pretrain-epochs", "0"),
-        (*MILLION, "--deadline-hours", "3", "--run", "/nowhere/run.json"),
+        (*MILLION, "--deadline-hours", "3", "--measured", "/nowhere/run.json"),
         (*MILLION, "--deadline-hours", "3", "--model-on", "gpu", "--max-gpu-nodes", "0"),
     ],
 )

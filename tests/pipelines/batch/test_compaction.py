@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import weakref
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -72,6 +73,19 @@ def test_a_file_is_written_as_soon_as_the_blocks_have_its_size(tmp_path: Path) -
     files = sorted((tmp_path / "pages").iterdir())
     assert [pq.read_metadata(file).num_rows for file in files] == [6, 6, 6, 2]
     assert audit_output(Storage(), str(tmp_path)).is_complete
+
+
+def test_of_blocks_that_wait_their_names_alone_are_kept(tmp_path: Path) -> None:
+    write_blocks(tmp_path)
+    own(tmp_path)
+    blocks = list(read_written(Storage(), str(tmp_path)))
+    held = [weakref.ref(block) for block in blocks]
+    with compactor(tmp_path) as each:
+        while blocks:
+            each.add(blocks.pop())
+        assert all(block() is None for block in held)
+        each.finish()
+    assert len(list((tmp_path / "pages").iterdir())) == 1
 
 
 def test_blocks_of_an_earlier_run_keep_the_number_of_their_run(tmp_path: Path) -> None:
