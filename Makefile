@@ -10,7 +10,7 @@ BROWSER_PACKAGES := chromium chromium-driver
 LANGUAGE_PACKAGES := tesseract-ocr-osd tesseract-ocr-deu tesseract-ocr-chi-sim tesseract-ocr-jpn tesseract-ocr-heb \
   tesseract-ocr-rus fonts-wqy-microhei fonts-vlgothic
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
-PARALLEL := -n 2 --dist loadgroup
+PARALLEL := -n 2 --dist loadgroup --no-loadscope-reorder
 SOURCES := model pipelines jobs tests benchmarks samples docs
 
 .DEFAULT_GOAL := help

@@ -35,7 +35,7 @@ class Ocr:
     """Rows with the columns of `RASTERIZED` in, `PAGE_IMAGE` out; the page image is dropped after reading.
 
     PP-OCR starts with the first page that needs it: most digital documents never do, and it takes seconds and hundreds
-    of megabytes. Tesseract starts at once.
+    of megabytes. Tesseract starts at once, unless it was chosen here together with PP-OCR.
 
     Raises:
         OcrUnavailableError: Tesseract is to read, and it or the data of a language is missing.
@@ -43,7 +43,10 @@ class Ocr:
 
     def __init__(self, options: OcrOptions, time_limit_seconds: float = 120.0) -> None:
         self.options, self.time_limit_seconds = options, time_limit_seconds
-        self._reader = None if choose_engine(options) == "ppocr" else PageReader(options)
+        choice = choose_engine(options)
+        # Where "auto" chose both, either may be missing: there is nothing to refuse before the first page.
+        starts_later = choice == "ppocr" or (options.engine == "auto" and choice == "tesserocr+ppocr")
+        self._reader = None if starts_later else PageReader(options)
 
     @property
     def reader(self) -> PageReader:
