@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from PIL import Image
 
 from tests.s3_server import S3Server, start_s3_server
 
@@ -23,6 +24,9 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 SERVICES = {"ray_cluster", "s3_server", "chrome", "endpoint", "narrow_endpoint"}
 """Fixtures that start something; tests which start a job of their own have an `xdist_group`."""
 
+QUICK_TRAINING = {"RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.2", "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0"}
+"""Ray Train looks every 2 s whether a worker has died or is done, and starts a process that asks for nodes to leave."""
+
 
 def pytest_configure() -> None:
     """Compute on one thread in each worker process: together they have as many threads as the machine has cores."""
@@ -35,7 +39,7 @@ def pytest_configure() -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadGroupScheduling:
-    """Keep the tests of a file in one worker, as those of a group: what a file shares is made once, not in each worker."""
+    """Keep the tests of a file in one worker, as those of a group: what they share is made once, not in each worker."""
     from xdist.scheduler import LoadGroupScheduling
 
     class GroupOrFileScheduling(LoadGroupScheduling):
@@ -68,6 +72,15 @@ def samples_directory() -> Path:
 
 
 @pytest.fixture(scope="session")
+def small_scan(samples_directory: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The head of the scanned invoice as an image: read by OCR in a fifth of the time of the whole page."""
+    path = tmp_path_factory.mktemp("scan") / "head.png"
+    with Image.open(samples_directory / "invoice.png") as image:
+        image.crop((0, 0, image.width, image.height // 5)).save(path)
+    return path
+
+
+@pytest.fixture(scope="session")
 def shared_directory() -> Path:
     """Real corpora and full-size reference outputs beside the checkout; the larger checks are skipped without them."""
     directory = REPOSITORY.parent / "shared"
@@ -97,6 +110,9 @@ def ray_cluster(s3_server: S3Server) -> Iterator[None]:
     """Ray with two CPUs in this test process; its workers reach the S3 server."""
     import ray
 
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
-    yield
-    ray.shutdown()
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in QUICK_TRAINING.items():
+            patch.setenv(name, value)
+        ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+        yield
+        ray.shutdown()
