@@ -24,8 +24,13 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 SERVICES = {"ray_cluster", "s3_server", "chrome", "endpoint", "narrow_endpoint"}
 """Fixtures that start something; tests which start a job of their own have an `xdist_group`."""
 
-QUICK_TRAINING = {"RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.2", "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0"}
-"""Ray Train looks every 2 s whether a worker has died or is done, and starts a process that asks for nodes to leave."""
+QUICK_RAY = {
+    "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.2",
+    "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",
+    "RAY_metrics_report_interval_ms": "1000",
+}
+"""Ray Train looks every 2 s whether a worker has died or is done, and starts a process that asks for nodes to leave; Ray
+exports its metrics every 10 s."""
 
 
 def pytest_configure() -> None:
@@ -111,7 +116,7 @@ def ray_cluster(s3_server: S3Server) -> Iterator[None]:
     import ray
 
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in QUICK_TRAINING.items():
+        for name, value in QUICK_RAY.items():
             patch.setenv(name, value)
         ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
         yield
