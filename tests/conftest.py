@@ -29,8 +29,8 @@ QUICK_RAY = {
     "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",
     "RAY_metrics_report_interval_ms": "1000",
 }
-"""Ray Train looks every 2 s whether a worker has died or is done, and starts a process that asks for nodes to leave; Ray
-exports its metrics every 10 s."""
+"""By default Ray Train looks every 2 s whether a worker is done or has died, and starts a process that watches for
+nodes to leave; Ray exports its metrics every 10 s."""
 
 
 def pytest_configure() -> None:
