@@ -25,7 +25,7 @@ LAYER = ExtractOptions(model="untrained", rasterize=RasterizeOptions(text="layer
 
 def test_classes_of_pages(few_samples: Path, tmp_path: Path) -> None:
     extract = replace(LAYER, task="sequence-classification")
-    run(RunOptions((str(few_samples / "supplier-form.pdf"),), str(tmp_path), extract, read_workers=1))
+    run(RunOptions((str(few_samples / "supplier-form.pdf"),), str(tmp_path), extract, read_workers=1, report_pages=0))
     for row in rows_of(tmp_path, "pages"):
         scores = dict(row["label_scores"])
         assert row["label"] == max(scores, key=lambda label: scores[label])
@@ -37,7 +37,7 @@ def test_answers_of_pages_and_the_best_of_them_for_the_document(samples_director
     extract = replace(LAYER, task="question-answering", questions=questions)
     names = ("delivery-schedule-rotated.pdf", "supplier-form.pdf")
     inputs = tuple(str(samples_directory / name) for name in names)
-    run(RunOptions(inputs, str(tmp_path), extract, read_workers=1))
+    run(RunOptions(inputs, str(tmp_path), extract, read_workers=1, report_pages=0))
     pages, answers = rows_of(tmp_path, "pages"), rows_of(tmp_path, "answers")
     assert sorted((Path(row["uri"]).name, row["question"]) for row in answers) == [
         (name, question) for name in names for question in sorted(questions)
@@ -57,7 +57,9 @@ def test_answers_of_pages_and_the_best_of_them_for_the_document(samples_director
 
 def test_fields_of_documents_and_records_that_another_run_makes_anew(few_samples: Path, tmp_path: Path) -> None:
     extract = replace(LAYER, model=BUNDLED_FORMS)
-    options = RunOptions((str(few_samples / "supplier-form.pdf"),), str(tmp_path), extract, read_workers=1)
+    options = RunOptions(
+        (str(few_samples / "supplier-form.pdf"),), str(tmp_path), extract, read_workers=1, report_pages=0
+    )
     record = run(options)
     pages, fields = rows_of(tmp_path, "pages"), rows_of(tmp_path, "fields")
     assert len(fields) == sum(len(page["pairs"]) for page in pages) == record["fields"]["rows"] > 20
