@@ -101,7 +101,7 @@ def differences(ours: Any, theirs: Any, path: str = "") -> list[str]:
 
 
 def watch_health(endpoint: Endpoint) -> Future[list[int]]:
-    """The statuses of `/healthz` from now on, without repetitions, until it has been 200 again for two seconds."""
+    """The statuses of `/healthz` from now on, without repetitions, until it has been 200 again for five seconds."""
 
     def watch() -> list[int]:
         statuses, repetitions = [200], 0
@@ -111,7 +111,7 @@ def watch_health(endpoint: Endpoint) -> Future[list[int]]:
                 repetitions = repetitions + 1 if status == statuses[-1] else 0
                 if not repetitions:
                     statuses.append(status)
-                if len(statuses) > 2 and statuses[-1] == 200 and repetitions > 10:
+                if len(statuses) > 2 and statuses[-1] == 200 and repetitions > 25:
                     break
                 time.sleep(0.2)
         return statuses
