@@ -2,6 +2,7 @@
 PYTHON ?= python3
 PIP_OPTIONS ?=
 TEST_OPTIONS ?=
+WORKERS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 SYSTEM_PACKAGES := tesseract-ocr poppler-utils
@@ -10,7 +11,7 @@ BROWSER_PACKAGES := chromium chromium-driver
 LANGUAGE_PACKAGES := tesseract-ocr-osd tesseract-ocr-deu tesseract-ocr-chi-sim tesseract-ocr-jpn tesseract-ocr-heb \
   tesseract-ocr-rus fonts-wqy-microhei fonts-vlgothic
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
-PARALLEL := -n 2 --dist loadgroup
+PARALLEL := -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 SOURCES := model pipelines jobs tests benchmarks samples docs
 
 .DEFAULT_GOAL := help

@@ -13,6 +13,7 @@ from model.preprocessing.layout_tokenizer import LayoutTokenizer
 from pipelines.schema import Task
 from pipelines.stages.infer import InferOptions
 from pipelines.stages.model_loader import check_task, load_tokenizer
+from pipelines.stages.ocr import replaces_what_is_missing
 from pipelines.stages.rasterize import RasterizeOptions
 from pipelines.stages.runtime_choice import check_graph_files, choose_runtime
 from pipelines.stages.sandbox_protocol import PageLimits
@@ -91,7 +92,8 @@ def check_options(options: ExtractOptions) -> None:
                 f"--page-memory-limit-megabytes is {options.limits.megabytes}; PP-OCR, which reads the pages, needs "
                 f"{PPOCR_MEGABYTES}: give that, or --ocr-engine tesserocr"
             )
-        OcrEngine(options.ocr).close()
+        if not replaces_what_is_missing(options.ocr):  # to start PP-OCR takes a second
+            OcrEngine(options.ocr).close()
     if not 0 <= options.min_read_quality <= 1:
         raise ValueError(f"--min-read-quality is {options.min_read_quality}; it must be from 0 to 1")
     if not 0 <= options.stride < windows.max_length // 2:

@@ -5,10 +5,16 @@ import os
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+from PIL import Image
 
 from tests.s3_server import S3Server, start_s3_server
+
+if TYPE_CHECKING:
+    from xdist.remote import Producer
+    from xdist.scheduler import LoadGroupScheduling
 
 BUCKET = "documents"
 
@@ -18,6 +24,14 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 SERVICES = {"ray_cluster", "s3_server", "chrome", "endpoint", "narrow_endpoint"}
 """Fixtures that start something; tests which start a job of their own have an `xdist_group`."""
 
+QUICK_RAY = {
+    "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.2",
+    "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",
+    "RAY_metrics_report_interval_ms": "1000",
+}
+"""By default Ray Train looks every 2 s whether a worker is done or has died, and starts a process that watches for
+nodes to leave; Ray exports its metrics every 10 s."""
+
 
 def pytest_configure() -> None:
     """Compute on one thread in each worker process: together they have as many threads as the machine has cores."""
@@ -25,10 +39,26 @@ def pytest_configure() -> None:
         import torch
 
         torch.set_num_threads(1)
+        os.environ.setdefault("OMP_NUM_THREADS", "1")  # of the processes that tests start
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadGroupScheduling:
+    """Keep the tests of a file in one worker, as those of a group: what they share is made once, not in each worker."""
+    from xdist.scheduler import LoadGroupScheduling
+
+    class GroupOrFileScheduling(LoadGroupScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            scope: str = super()._split_scope(nodeid)
+            return nodeid.split("::")[0] if scope == nodeid else scope
+
+    return GroupOrFileScheduling(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that `make check` leaves out."""
+    """Mark the tests that `make check` leaves out; let the groups begin, which take the longest."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
     for item in items:
         if item.get_closest_marker("xdist_group") or SERVICES & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.services)
@@ -44,6 +74,15 @@ def fixtures_directory() -> Path:
 def samples_directory() -> Path:
     """The documents that `make demo` runs on."""
     return REPOSITORY / "samples" / "documents"
+
+
+@pytest.fixture(scope="session")
+def small_scan(samples_directory: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The head of the scanned invoice as an image: read by OCR in a fifth of the time of the whole page."""
+    path = tmp_path_factory.mktemp("scan") / "head.png"
+    with Image.open(samples_directory / "invoice.png") as image:
+        image.crop((0, 0, image.width, image.height // 5)).save(path)
+    return path
 
 
 @pytest.fixture(scope="session")
@@ -76,6 +115,9 @@ def ray_cluster(s3_server: S3Server) -> Iterator[None]:
     """Ray with two CPUs in this test process; its workers reach the S3 server."""
     import ray
 
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
-    yield
-    ray.shutdown()
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in QUICK_RAY.items():
+            patch.setenv(name, value)
+        ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+        yield
+        ray.shutdown()

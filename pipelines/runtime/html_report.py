@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from functools import cache
 from pathlib import Path
 from zlib import crc32
 
@@ -23,15 +24,21 @@ def render_report(template: Path, **values: object) -> str:
         template: path of the template.
         values: its variables.
     """
+    return _environment(template.parent).get_template(template.name).render(values)
+
+
+@cache
+def _environment(folder: Path) -> Environment:
+    """Of the templates in a folder; each is compiled once, which takes longer than to render a short report."""
     environment = Environment(
-        loader=FileSystemLoader([template.parent, Path(__file__).parent]),
+        loader=FileSystemLoader([folder, Path(__file__).parent]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     environment.filters |= {"count": _count, "label_color": label_color, "jpeg_source": _jpeg_source}
-    return environment.get_template(template.name).render(values)
+    return environment
 
 
 def label_color(label: str) -> str:

@@ -35,7 +35,7 @@ class Ocr:
     """Rows with the columns of `RASTERIZED` in, `PAGE_IMAGE` out; the page image is dropped after reading.
 
     PP-OCR starts with the first page that needs it: most digital documents never do, and it takes seconds and hundreds
-    of megabytes. Tesseract starts at once.
+    of megabytes. Tesseract starts at once, unless it was chosen here together with PP-OCR.
 
     Raises:
         OcrUnavailableError: Tesseract is to read, and it or the data of a language is missing.
@@ -43,7 +43,8 @@ class Ocr:
 
     def __init__(self, options: OcrOptions, time_limit_seconds: float = 120.0) -> None:
         self.options, self.time_limit_seconds = options, time_limit_seconds
-        self._reader = None if choose_engine(options) == "ppocr" else PageReader(options)
+        starts_later = choose_engine(options) == "ppocr" or replaces_what_is_missing(options)
+        self._reader = None if starts_later else PageReader(options)
 
     @property
     def reader(self) -> PageReader:
@@ -150,6 +151,11 @@ def _source(found: Sequence[int]) -> str:
 def _is_known(box: PixelBox, known: list[PixelBox]) -> bool:
     area = (box[2] - box[0]) * (box[3] - box[1])
     return any(shared_area(box, other) > MOST_OVERLAP * area for other in known)
+
+
+def replaces_what_is_missing(options: OcrOptions) -> bool:
+    """Whether "auto" chose PP-OCR, alone or beside Tesseract: each takes the other's place, and nothing is refused."""
+    return options.engine == "auto" and choose_engine(options) in ("ppocr", "tesserocr+ppocr")
 
 
 def _to_pixels(boxes: Sequence[Sequence[float]], across: float, down: float, width: int, height: int) -> list[PixelBox]:

@@ -156,10 +156,12 @@ def test_a_finished_run_is_not_done_again_and_other_options_or_pages_are_not_mix
 
 
 @on_ray
-def test_two_workers_have_the_curve_of_one_and_on_s3_too(home: Path, s3_prefix: str, undisturbed: Finished) -> None:
+def test_two_workers_of_which_one_dies_have_the_curve_of_one_and_on_s3_too(
+    home: Path, s3_prefix: str, undisturbed: Finished
+) -> None:
     data = join_uri(s3_prefix, "kept")
     write_kept_pages(data, corpus())
-    two = run(options_for(home, join_uri(s3_prefix, "two"), data=(data,), workers=2))
+    two = run_of_which_a_worker_dies(options_for(home, join_uri(s3_prefix, "two"), data=(data,), workers=2))
     assert [step for step, _ in two.curve] == [step for step, _ in undisturbed.curve]
     for (_, losses), (_, alone) in zip(two.curve, undisturbed.curve, strict=True):
         assert losses == pytest.approx(alone, rel=1e-3)
@@ -169,8 +171,20 @@ def test_two_workers_have_the_curve_of_one_and_on_s3_too(home: Path, s3_prefix: 
     assert two.record["lost_pages"] == undisturbed.record["lost_pages"]
 
 
-def has_checkpoint(output: str) -> bool:
-    return any(Path(output).glob("checkpoints/step-*/training.json"))
+def has_evaluated(output: str) -> bool:
+    return any("held_out" in line for line in read_metrics(Storage(), output))
+
+
+def run_of_which_a_worker_dies(options: Options) -> Finished:
+    """A run of which a worker is killed after the first evaluation."""
+
+    def kill() -> None:
+        os.kill(training_processes()[-1], signal.SIGKILL)
+
+    with once(lambda: has_evaluated(options.output), kill) as killed:
+        finished = run(options)
+    assert killed, "the run ended before its worker was killed"
+    return finished
 
 
 def assert_same_run(finished: Finished, undisturbed: Finished) -> None:
@@ -180,17 +194,10 @@ def assert_same_run(finished: Finished, undisturbed: Finished) -> None:
     assert all(torch.equal(tensor, undisturbed.weights[name]) for name, tensor in finished.weights.items())
 
 
+@pytest.mark.slow
 @on_ray
 def test_a_run_whose_worker_is_killed_ends_with_the_very_same_weights(home: Path, undisturbed: Finished) -> None:
-    options = options_for(home, home / "worker-killed")
-
-    def kill() -> None:
-        os.kill(training_processes()[-1], signal.SIGKILL)
-
-    with once(lambda: has_checkpoint(options.output), kill) as killed:
-        finished = run(options)
-    assert killed, "the run ended before its worker was killed"
-    assert_same_run(finished, undisturbed)
+    assert_same_run(run_of_which_a_worker_dies(options_for(home, home / "worker-killed")), undisturbed)
 
 
 @pytest.mark.slow
@@ -204,13 +211,13 @@ def test_a_job_that_is_killed_and_started_again_ends_with_the_very_same_weights(
         process = subprocess.Popen(command, cwd=REPOSITORY, stdout=log, stderr=log)
         try:
             deadline = time.monotonic() + WAIT_SECONDS
-            while process.poll() is None and time.monotonic() < deadline and not has_checkpoint(options.output):
+            while process.poll() is None and time.monotonic() < deadline and not has_evaluated(options.output):
                 time.sleep(0.02)
         finally:
             process.kill()
             process.wait()
     told = (home / "killed.log").read_text()
-    assert has_checkpoint(options.output) and not Path(options.output, "model").exists(), told[-3000:]
+    assert has_evaluated(options.output) and not Path(options.output, "model").exists(), told[-3000:]
     assert_same_run(run(options), undisturbed)
 
 

@@ -6,11 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
 from jobs.found_fields import FoundFields
 from jobs.read import Options, chosen_table, main
 from jobs.tables import Format, Table, file_names, write_table
+from tests.drawn_pdf import DrawnPage, draw_pdf, show
 
 
 def printed(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
@@ -52,9 +52,9 @@ def test_json_holds_whole_rows_of_documents_and_pages(
 
 
 def test_csv_of_words_has_every_word_with_its_confidence_and_box(
-    forms: tuple[str, str], capsys: pytest.CaptureFixture[str]
+    small_scan: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    _, out, _ = printed(capsys, forms[0], "--format", "csv", "--show", "words", "--model", "untrained")
+    _, out, _ = printed(capsys, str(small_scan), "--format", "csv", "--show", "words", "--model", "untrained")
     rows = list(csv.DictReader(io.StringIO(out)))
     assert [row["word"] for row in rows[:3]] == ["Quillfeather", "&", "Sons,"]
     assert all(0 <= float(row["confidence"]) <= 1 and int(row["x0"]) < int(row["x1"]) for row in rows)
@@ -62,11 +62,10 @@ def test_csv_of_words_has_every_word_with_its_confidence_and_box(
 
 def test_answers_and_classes_are_lines_of_their_own(forms: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
     asked = ("--task", "question-answering", "--questions", "What is the total?", "When?")
-    _, out, _ = printed(capsys, forms[0], "--model", "untrained", "--format", "csv", *asked)
+    given = (forms[1], "--pages", "1", "--model", "untrained", "--format", "csv")
+    _, out, _ = printed(capsys, *given, *asked)
     assert [row["question"] for row in csv.DictReader(io.StringIO(out))] == ["What is the total?", "When?"]
-    _, out, _ = printed(
-        capsys, forms[0], "--model", "untrained", "--format", "csv", "--task", "sequence-classification"
-    )
+    _, out, _ = printed(capsys, *given, "--task", "sequence-classification")
     [row] = csv.DictReader(io.StringIO(out))
     assert row["label"] in ("form", "receipt", "contract", "letter") and 0 < float(row["score"]) <= 1
 
@@ -75,7 +74,8 @@ def test_a_file_that_cannot_be_opened_is_said_and_the_others_are_printed(
     forms: tuple[str, str], samples_directory: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     secret, missing = samples_directory / "form-with-password.pdf", tmp_path / "nothing.pdf"
-    status, out, err = printed(capsys, str(secret), str(missing), forms[0], "--model", "untrained", "--format", "json")
+    files = (str(secret), str(missing), forms[1])
+    status, out, err = printed(capsys, *files, "--pages", "1", "--model", "untrained", "--format", "json")
     assert status == 1
     assert f"error: {secret}: encrypted: " in err and f"error: {missing}: not_found: " in err
     assert [page["status"] for page in json.loads(out)["pages"]] == ["ok"]
@@ -145,10 +145,10 @@ def test_a_document_that_cannot_be_opened_has_a_record_with_the_reason(
 
 
 def test_files_of_the_same_name_are_shown_with_their_paths(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    paths = [tmp_path / folder / "a.png" for folder in ("x", "y")]
+    paths = [tmp_path / folder / "a.pdf" for folder in ("x", "y")]
     for path in paths:
         path.parent.mkdir()
-        Image.new("RGB", (300, 300), "white").save(path)
+        path.write_bytes(draw_pdf(DrawnPage(show("Total 12.50", 20, 200))))
     spec = tmp_path / "spec.yaml"
     spec.write_text(SPEC)
     given = (*map(str, paths), "--model", "untrained", "--fields", str(spec), "--format", "markdown")
@@ -189,10 +189,13 @@ def test_options_that_make_no_sense_end_with_status_2_and_the_reason(
 
 
 def test_pages_that_a_document_does_not_have_are_said_and_the_others_are_printed(
-    forms: tuple[str, str], capsys: pytest.CaptureFixture[str]
+    forms: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    status, out, err = printed(capsys, *forms, "--pages", "1,3", "--model", "untrained", "--format", "json")
-    assert status == 1 and f"error: {forms[0]}: " in err and "the document has 1 page" in err
+    short = tmp_path / "short.pdf"
+    short.write_bytes(draw_pdf(DrawnPage(show("One page", 20, 200))))
+    asked = (str(short), forms[1], "--pages", "1,3")
+    status, out, err = printed(capsys, *asked, "--model", "untrained", "--format", "json")
+    assert status == 1 and f"error: {short}: " in err and "the document has 1 page" in err
     assert [page["page_index"] for page in json.loads(out)["pages"]] == [0, 2]
 
 

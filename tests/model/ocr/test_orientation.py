@@ -24,10 +24,10 @@ LINES = [
 ]
 
 
-def page(width: int = 1200, height: int = 1600) -> Image.Image:
-    """Fifteen lines of text."""
+def page(width: int = 1200, height: int = 1080) -> Image.Image:
+    """Ten lines of text."""
     image = Image.new("L", (width, height), 255)
-    for index in range(15):
+    for index in range(2 * len(LINES)):
         text = LINES[index % len(LINES)]
         ImageDraw.Draw(image).text((110, 120 + 80 * index), text, fill=0, font=ImageFont.load_default(36))
     return image

@@ -86,7 +86,7 @@ def test_images_of_every_mode_are_read(engine: OcrEngine, mode: str) -> None:
     assert engine.read(drawn()[0].convert(mode)).words == WORDS
 
 
-@pytest.mark.parametrize("size", [(0, 0), (0, 9), (1, 1), (1, 400), (400, 1), (3, 3), (40000, 4), (4, 40000)])
+@pytest.mark.parametrize("size", [(0, 0), (0, 9), (1, 1), (1, 400), (400, 1), (3, 3), (12000, 4), (4, 12000)])
 @pytest.mark.parametrize("level", [0, 255])
 def test_tiny_and_stretched_images_have_no_words(engine: OcrEngine, size: tuple[int, int], level: int) -> None:
     result = engine.read(Image.new("L", size, level))
@@ -108,15 +108,16 @@ def test_a_very_wide_line_is_read_whole(engine: OcrEngine) -> None:
 
 def test_a_dense_page_is_read_whole(engine: OcrEngine) -> None:
     image = Image.new("L", (2480, 3508), 255)
-    rows = [" ".join(str(1000 + 17 * (row * 25 + column) % 9000) for column in range(25)) for row in range(64)]
+    rows = [" ".join(str(1000 + 17 * (row * 12 + column) % 9000) for column in range(12)) for row in range(64)]
     for row, text in enumerate(rows):
         ImageDraw.Draw(image).text((120, 120 + 50 * row), text, fill=0, font=ImageFont.load_default(size=32))
     expected, words = " ".join(rows).split(), engine.read(image).words
-    assert len(expected) == 1600
+    assert len(expected) == 768
     assert len(set(words) & set(expected)) > 0.98 * len(set(expected))
     assert len(words) == pytest.approx(len(expected), rel=0.01)
 
 
+@pytest.mark.slow
 def test_a_screenshot_of_a_whole_site_keeps_its_small_letters(engine: OcrEngine) -> None:
     image = Image.new("L", (1280, 7260), 255)
     expected = [f"row{number}" for number in range(100, 340)]

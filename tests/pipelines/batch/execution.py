@@ -29,6 +29,7 @@ def execution(request: pytest.FixtureRequest) -> Iterator[str]:
 def extract_in_process(patch: pytest.MonkeyPatch) -> None:
     """Make runs of any size do their work in this process, though nobody says how to connect to Ray."""
     patch.setattr("pipelines.runtime.cluster.Cluster.is_optional", True)
+    patch.setattr("pipelines.batch.page_writer.available_cores", lambda: 1)  # a sandbox starts in longer than it reads
     patch.setattr("pipelines.batch.page_writer.MAX_PAGES_IN_PROCESS", sys.maxsize)
     patch.setattr("pipelines.batch.opening.MAX_DRIVER_DOCUMENTS", sys.maxsize)
     patch.setattr("pipelines.batch.opening.MAX_DRIVER_BYTES", sys.maxsize)

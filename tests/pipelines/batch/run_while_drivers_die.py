@@ -50,7 +50,7 @@ def main() -> None:
             os.environ["AWS_ENDPOINT_URL"] = proxy.endpoint
 
         def start(hinder: Callable[[], None] | None = None) -> int:
-            return start_run(RunOptions((source,), output, EXTRACT, report_pages=1), hinder)
+            return start_run(RunOptions((source,), output, EXTRACT, report_pages=1, read_workers=1), hinder)
 
         assert wait(start()) == DONE
         os.utime(documents[0])

@@ -35,7 +35,7 @@ def connect() -> None:
 
 
 def run(options: RunOptions) -> dict[str, Any]:
-    return run_with(options, connect)
+    return run_with(replace(options, read_workers=1, report_pages=0), connect)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import gc
 import os
 from collections import Counter
 from collections.abc import Iterator
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -55,7 +55,7 @@ def test_any_words_come_back_each_in_its_place(
 ) -> None:
     words, boxes = [word for word, _ in page], [ordered(box) for _, box in page]
     questions = ("What is the total?", "Who?") if task == "question-answering" else ()
-    tokenize = Tokenize(LayoutLMv2Tokenizer(), TokenizeOptions(task, questions, max_length=length, stride=4))
+    tokenize = Tokenize(tokenizer(), TokenizeOptions(task, questions, max_length=length, stride=4))
     table = rows_to_table(tokenize([read_row(words, boxes)]), TOKENIZED)
     (row,) = table.to_pylist()
     assert row["status"] == "ok" and row["words"] == words
@@ -83,6 +83,12 @@ def test_any_words_come_back_each_in_its_place(
 def test_any_boxes_become_boxes_of_the_page(boxes: list[tuple[int, int, int, int]], width: int, height: int) -> None:
     for x0, y0, x1, y1 in normalise_boxes(boxes, width, height):
         assert 0 <= x0 <= x1 <= 1000 and 0 <= y0 <= y1 <= 1000
+
+
+@cache
+def tokenizer() -> LayoutLMv2Tokenizer:
+    """One for all examples: the vocabulary takes longer to load than a page to cut."""
+    return LayoutLMv2Tokenizer()
 
 
 def ordered(box: tuple[int, int, int, int]) -> tuple[int, int, int, int]:

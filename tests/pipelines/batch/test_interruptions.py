@@ -34,7 +34,7 @@ from tests.s3_server import S3Server
 pytestmark = pytest.mark.xdist_group("ray of its own")
 
 TOKENS = ExtractOptions(model="untrained")
-COPIES, FEW_COPIES = 12, 3
+COPIES, FEW_COPIES = 12, 2
 REPOSITORY = Path(__file__).resolve().parents[3]
 SEED = 0
 
@@ -80,7 +80,8 @@ def few_undisturbed(few: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     output = tmp_path_factory.mktemp("few-undisturbed")
     with pytest.MonkeyPatch.context() as patch:
         extract_in_process(patch)
-        assert run(RunOptions((str(few),), str(output), TOKENS, report_pages=0))["status"] == "done"
+        options = RunOptions((str(few),), str(output), TOKENS, report_pages=0, read_workers=1)
+        assert run(options)["status"] == "done"
     return output
 
 

@@ -29,7 +29,7 @@ def run_here(options: RunOptions) -> dict[str, Any]:
     def connect() -> None:
         raise AssertionError("so few pages need no Ray")
 
-    return run(options, connect)
+    return run(replace(options, read_workers=1, report_pages=0), connect)
 
 
 @pytest.fixture(scope="module")

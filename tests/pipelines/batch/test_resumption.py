@@ -104,18 +104,18 @@ def test_new_documents_are_added_and_changed_ones_done_anew(
 ) -> None:
     inputs, output = tmp_path / "in", tmp_path / "out"
     inputs.mkdir()
-    shutil.copy(few_samples / "receipt-photo.jpg", inputs / "a.jpg")
-    shutil.copy(few_samples / "receipt-photo.jpg", inputs / "b.jpg")
+    shutil.copy(few_samples / "scan.png", inputs / "a.png")
+    shutil.copy(few_samples / "scan.png", inputs / "b.png")
     run(options([inputs], output))
-    shutil.copy(few_samples / "supplier-form.pdf", inputs / "b.jpg")
+    shutil.copy(few_samples / "supplier-form.pdf", inputs / "b.png")
     shutil.copy(few_samples / "fax-two-pages.tiff", inputs / "c.tiff")
     run(options([inputs], output))
     pages = {(Path(row["uri"]).name, row["page_index"]): row["text_source"] for row in rows_of(output, "pages")}
     assert pages == {
-        ("a.jpg", 0): "ocr",
-        ("b.jpg", 0): "layer",
-        ("b.jpg", 1): "layer",
-        ("b.jpg", 2): "layer",
+        ("a.png", 0): "ocr",
+        ("b.png", 0): "layer",
+        ("b.png", 1): "layer",
+        ("b.png", 2): "layer",
         ("c.tiff", 0): "ocr",
         ("c.tiff", 1): "ocr",
     }

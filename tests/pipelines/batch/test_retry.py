@@ -54,7 +54,7 @@ def kept(
     options = RunOptions((str(inputs),), str(folder / "out"), TOKENS, SMALL, command=COMMAND, read_workers=1)
     record = run(options)
     shutil.copytree(folder, folder.with_name("kept"))
-    return folder, options, record
+    return folder, replace(options, report_pages=0), record
 
 
 @pytest.fixture

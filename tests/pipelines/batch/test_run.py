@@ -92,7 +92,8 @@ def test_the_report_tells_failures_and_draws_pages(first_run: tuple[Path, dict[s
     assert not re.findall(r"(?:src|href)='(?!data:)", html), "the report loads nothing from elsewhere"
 
 
-@pytest.mark.parametrize("place", ["in this process", pytest.param("on Ray", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("place", ["in this process", "on Ray"])
 def test_another_run_gives_the_same_rows(
     place: str,
     few_samples: Path,

@@ -25,21 +25,22 @@ LAYER = ExtractOptions(model="untrained", rasterize=RasterizeOptions(text="layer
 
 def test_classes_of_pages(few_samples: Path, tmp_path: Path) -> None:
     extract = replace(LAYER, task="sequence-classification")
-    run(RunOptions((str(few_samples / "supplier-form.pdf"),), str(tmp_path), extract))
+    run(RunOptions((str(few_samples / "supplier-form.pdf"),), str(tmp_path), extract, read_workers=1, report_pages=0))
     for row in rows_of(tmp_path, "pages"):
         scores = dict(row["label_scores"])
         assert row["label"] == max(scores, key=lambda label: scores[label])
         assert sum(scores.values()) == pytest.approx(1, abs=1e-5)
 
 
-def test_answers_of_pages_and_the_best_of_them_for_the_document(few_samples: Path, tmp_path: Path) -> None:
+def test_answers_of_pages_and_the_best_of_them_for_the_document(samples_directory: Path, tmp_path: Path) -> None:
     questions = ("What is the date?", "Who signed?")
-    extract = ExtractOptions("untrained", task="question-answering", questions=questions)
-    inputs = (str(few_samples / "supplier-form.pdf"), str(few_samples / "fax-two-pages.tiff"))
-    run(RunOptions(inputs, str(tmp_path), extract))
+    extract = replace(LAYER, task="question-answering", questions=questions)
+    names = ("delivery-schedule-rotated.pdf", "supplier-form.pdf")
+    inputs = tuple(str(samples_directory / name) for name in names)
+    run(RunOptions(inputs, str(tmp_path), extract, read_workers=1, report_pages=0))
     pages, answers = rows_of(tmp_path, "pages"), rows_of(tmp_path, "answers")
     assert sorted((Path(row["uri"]).name, row["question"]) for row in answers) == [
-        (name, question) for name in ("fax-two-pages.tiff", "supplier-form.pdf") for question in sorted(questions)
+        (name, question) for name in names for question in sorted(questions)
     ]
     for answer in answers:
         candidates = [
@@ -56,7 +57,9 @@ def test_answers_of_pages_and_the_best_of_them_for_the_document(few_samples: Pat
 
 def test_fields_of_documents_and_records_that_another_run_makes_anew(few_samples: Path, tmp_path: Path) -> None:
     extract = replace(LAYER, model=BUNDLED_FORMS)
-    options = RunOptions((str(few_samples / "supplier-form.pdf"),), str(tmp_path), extract)
+    options = RunOptions(
+        (str(few_samples / "supplier-form.pdf"),), str(tmp_path), extract, read_workers=1, report_pages=0
+    )
     record = run(options)
     pages, fields = rows_of(tmp_path, "pages"), rows_of(tmp_path, "fields")
     assert len(fields) == sum(len(page["pairs"]) for page in pages) == record["fields"]["rows"] > 20

@@ -41,7 +41,7 @@ def test_contracts_are_read_from_their_layer_and_forms_by_ocr(
     contracts = sorted((shared_directory / "corpora/kleister-nda/documents").glob("*.pdf"))[:20]
     forms = sorted((shared_directory / "corpora/funsd/training_data/images").glob("*.png"))[:20]
     contracts, forms = shortest(contracts, count), shortest(forms, count)
-    record = run(RunOptions(tuple(map(str, contracts + forms)), str(tmp_path), TOKENS))
+    record = run(RunOptions(tuple(map(str, contracts + forms)), str(tmp_path), TOKENS, report_pages=0))
     assert record["documents"] == {"listed": 2 * count, "ok": 2 * count, "failed": 0, "by_error_kind": {}}
     documents, pages = rows_of(tmp_path, "documents"), rows_of(tmp_path, "pages")
     expected = {(row["document_id"], index) for row in documents for index in range(row["page_count"])}
@@ -65,7 +65,7 @@ def test_ocr_of_a_contract_finds_the_words_of_its_layer(
     words: dict[str, Counter[str]] = {}
     for text in ("layer", "ocr"):
         options = replace(TOKENS, rasterize=RasterizeOptions(text=text))  # type: ignore[arg-type]
-        run(RunOptions((contract,), str(tmp_path / text), options, limit=limit))
+        run(RunOptions((contract,), str(tmp_path / text), options, limit=limit, report_pages=0))
         rows = rows_of(tmp_path / text, "pages")
         assert {row["text_source"] for row in rows if row["words"]} == {text}
         words[text] = Counter(word for row in rows for word in row["words"])

@@ -178,6 +178,7 @@ class TestOnRay:
         rows.context.max_errored_blocks = max_errored_blocks
         return sorted(row["uri"] for row in rows.iter_rows())
 
+    @pytest.mark.slow
     def test_a_block_is_repeated_until_the_fault_is_over(self, tmp_path: Path) -> None:
         assert self.read(times(tmp_path / "faults", 2), "good", "bad") == ["bad", "good"]
 

@@ -136,6 +136,7 @@ def test_s3_that_never_answered_is_given_up_and_reported_soon(proxy: S3Proxy, s3
     assert caught.value.kind == "unreadable"
 
 
+@pytest.mark.slow
 def test_many_objects_are_listed_each_once(s3_prefix: str) -> None:
     storage = Storage()
     sizes = {join_uri(s3_prefix, f"{number:05d}"): number % 2 for number in range(1005)}  # S3 lists 1,000 at once
