@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -27,6 +27,9 @@ from pipelines.schema import Task
 from pipelines.stages.infer import InferOptions, collate
 from pipelines.stages.runtime_choice import choose_runtime, convert_in_memory, open_exported
 from pipelines.stages.tokenize import TokenizeOptions, page_windows
+
+if TYPE_CHECKING:
+    import torch
 
 MODEL_CLASSES: dict[Task, str] = {
     "token-classification": "LayoutLMv2ForTokenClassification",
@@ -139,24 +142,22 @@ def load_runtime(source: str, options: InferOptions) -> LoadedRuntime:
 
     found = "cuda" if torch.cuda.is_available() else "cpu"
     device = torch.device(found if options.device == "auto" else options.device)
-    dtype = choose_dtype(options.dtype, device, partial(bfloat16_agreement, loaded.model, source, options.task))
+    dtype = choose_dtype(options.dtype, device, partial(rounding_agreement, loaded.model, source, options.task, device))
     return LoadedRuntime(TorchRuntime(loaded.model, options.task, device, dtype), loaded.name)
 
 
-def bfloat16_agreement(loaded: Any, source: str, task: Task) -> float:
-    """The share of labels of the probe page that a model keeps on this CPU in bfloat16, 0 to 1.
+def rounding_agreement(loaded: Any, source: str, task: Task, device: torch.device, dtype: torch.dtype) -> float:
+    """The share of labels of the probe page that a model keeps on a device in a shorter type, 0 to 1.
 
     Args:
-        loaded: the model of the checkpoint `source`; it is cast to float32.
+        loaded: the model of the checkpoint `source`; it is moved to the device, in float32.
     """
-    import torch
-
     from model.runtimes.dtype_choice import label_agreement
     from model.runtimes.torch_runtime import TorchRuntime
 
     windows, image = probe_windows(source)
-    exact = TorchRuntime(loaded, task, shared=True)
-    rounded = TorchRuntime(copy.deepcopy(loaded), task, dtype=torch.bfloat16)
+    exact = TorchRuntime(loaded, task, device, shared=True)
+    rounded = TorchRuntime(copy.deepcopy(loaded), task, device, dtype)
     return label_agreement(probe_logits(exact, windows, image), probe_logits(rounded, windows, image), task)
 
 

@@ -21,13 +21,13 @@ def test_a_cpu_with_bfloat16_uses_it_if_the_labels_hold_and_the_log_says_why(
     agreement: float, expected: torch.dtype, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    assert choose_dtype("auto", CPU, lambda: agreement, cpu_has_bfloat16=True) == expected
+    assert choose_dtype("auto", CPU, lambda _: agreement, cpu_has_bfloat16=True) == expected
     assert len(caplog.records) == 1 and f"{100 * agreement:.1f}%" in caplog.text
     assert str(expected).removeprefix("torch.") in caplog.text
 
 
 def test_a_cpu_without_bfloat16_uses_float32_and_tries_nothing() -> None:
-    def never() -> float:
+    def never(_: torch.dtype) -> float:
         raise AssertionError("the probe page was run")
 
     assert choose_dtype("auto", CPU, never, cpu_has_bfloat16=False) == torch.float32
@@ -47,6 +47,18 @@ def test_a_dtype_that_the_cpu_emulates_is_used_with_a_warning(
 ) -> None:
     assert choose_dtype(choice, CPU, None, cpu_has_bfloat16) == getattr(torch, choice)  # type: ignore[arg-type]
     assert ("emulates it" in caplog.text) == warns
+
+
+def test_a_gpu_without_bfloat16_uses_float16_if_the_labels_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_bf16_supported", lambda: False)
+    gpu = torch.device("cuda")
+    assert choose_dtype("auto", gpu, lambda _: 1.0) == torch.float16
+    assert choose_dtype("auto", gpu, lambda _: 0.7) == torch.float32
+
+
+def test_logits_that_are_not_finite_agree_with_nothing() -> None:
+    exact = np.zeros((1, 4, 3), np.float32)
+    assert label_agreement(exact, np.full_like(exact, np.nan), "token-classification") == 0
 
 
 def test_agreement_is_the_share_of_equal_labels() -> None:

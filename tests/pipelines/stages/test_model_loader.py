@@ -15,9 +15,9 @@ from model.untrained import untrained_config, untrained_model
 from pipelines.stages.model_loader import (
     MAX_UNUSED_ENTRIES,
     UNTRAINED_BYTES,
-    bfloat16_agreement,
     load_model,
     load_tokenizer,
+    rounding_agreement,
     weights_bytes,
 )
 from tests.model.preprocessing.small_sentencepiece import TOKENS, model_message, write_model_file
@@ -132,7 +132,7 @@ def test_of_two_vocabularies_the_one_that_the_configuration_names_is_taken(
 
 def test_what_bfloat16_does_to_the_labels_is_measured_on_the_probe_page() -> None:
     loaded = load_model("untrained", "token-classification").model
-    agreement = bfloat16_agreement(loaded, "untrained", "token-classification")
+    agreement = rounding_agreement(loaded, "untrained", "token-classification", torch.device("cpu"), torch.bfloat16)
     assert 0.5 < agreement <= 1
     assert next(loaded.parameters()).dtype == torch.float32
     assert all(parameter.is_contiguous() for parameter in loaded.parameters())
