@@ -17,6 +17,7 @@ import model
 from model import LayoutLMv2Config, LayoutLMv2Tokenizer
 from model.checkpoint_source import checkpoint_fingerprint, find_weights, resolve_checkpoint
 from model.decoding import Decoding, load_decoding
+from model.export.record import is_exported, read_record
 from model.preprocessing.layout_tokenizer import LayoutTokenizer
 from model.preprocessing.tokenizer_choice import load_page_tokenizer
 from model.preprocessing.tokenizer_files import FORMATS, TOKENIZER_FILE, UNIGRAM, tokenizer_format
@@ -182,14 +183,18 @@ def model_name(source: str) -> str:
 
 
 def weights_bytes(source: str) -> int:
-    """Memory that a checkpoint's weights take in float32, in bytes.
+    """Memory that a model's weights take, in bytes: those of a checkpoint in float32, an exported model's as its files.
 
     Raises:
         CheckpointError: the checkpoint, or its weights, cannot be found.
+        ValueError: the record of an exported model is damaged.
     """
     if source == UNTRAINED:
         return UNTRAINED_BYTES
-    return sum(map(_float32_bytes, find_weights(resolve_checkpoint(source))))
+    folder = resolve_checkpoint(source)
+    if is_exported(folder):
+        return sum((folder / name).stat().st_size for name in read_record(folder).files)
+    return sum(map(_float32_bytes, find_weights(folder)))
 
 
 def _float32_bytes(path: Path) -> int:

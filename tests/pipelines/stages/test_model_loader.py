@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import save_file
 
 from model import LayoutLMv2ForTokenClassification, LayoutLMv2Tokenizer, LayoutXLMTokenizer
+from model.export.record import EXPORT_VERSION, GRAPH_FILES, ExportRecord, write_record
 from model.untrained import untrained_config, untrained_model
 from pipelines.stages.model_loader import (
     MAX_UNUSED_ENTRIES,
@@ -29,6 +30,16 @@ def checkpoint(folder: Path, vocab_size: int, files: dict[str, Any]) -> str:
     for name, content in files.items():
         (folder / name).write_text(content if isinstance(content, str) else json.dumps(content))
     return str(folder)
+
+
+def test_the_weights_of_an_exported_model_take_the_bytes_of_its_graphs(tmp_path: Path) -> None:
+    files = dict.fromkeys(GRAPH_FILES["onnx"], "")
+    for name in files:
+        (tmp_path / name).write_bytes(bytes(70))
+    (tmp_path / "config.json").write_text("{}")
+    record = ExportRecord(EXPORT_VERSION, "onnx", "token-classification", "float32", "none", "m", (), files, {}, {})
+    write_record(record, tmp_path)
+    assert weights_bytes(str(tmp_path)) == 140
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.float32])
