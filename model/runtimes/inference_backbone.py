@@ -9,6 +9,7 @@ convolution then has a few sums per cell to weight, instead of every pixel.
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -33,7 +34,8 @@ class InferenceBackbone(nn.Module):
         pyramid = copy.deepcopy(backbone.backbone)
         assert isinstance(pyramid, FeaturePyramid)
         fold_normalisations(pyramid)
-        self.pyramid = pyramid.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+        frozen: Any = pyramid.eval().requires_grad_(False)  # PyTorch's types leave memory_format out
+        self.pyramid: FeaturePyramid = frozen.to(memory_format=torch.channels_last)
         self.pool_shape = backbone.pool_shape
         self.register_buffer("mean", backbone.pixel_mean, persistent=False)
         self.register_buffer("std", backbone.pixel_std, persistent=False)
