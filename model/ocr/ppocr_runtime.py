@@ -7,7 +7,7 @@ a second, set up logging, and download files that are missing.
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -146,7 +146,7 @@ def _load_openvino(models: Path, options: PpOcrOptions, latin_only: bool) -> Net
     settings["INFERENCE_PRECISION_HINT"] = rest if precision == "int8" else precision
     detector, recogniser = core.read_model(models / DETECTOR), core.read_model(models / RECOGNISER)
     if precision == "int8":
-        _quantise({models / DETECTOR: detector, models / RECOGNISER: recogniser})
+        _quantise(detector, models / DETECTOR)
     characters = recogniser.get_rt_info()["framework"]["character"].value.splitlines()
     classes, kept = _kept(characters, latin_only)
     _keep_classes(recogniser, classes, len(characters) + 2)
@@ -157,17 +157,16 @@ def _load_openvino(models: Path, options: PpOcrOptions, latin_only: bool) -> Net
     return Networks(detect, recognise, kept, "openvino")
 
 
-def _quantise(networks: Mapping[Path, Any]) -> None:
-    """Make networks int8.
+def _quantise(network: Any, file: Path) -> None:
+    """Make a network int8.
 
     Raises:
-        OcrUnavailableError: a file is not the one whose ranges are known.
+        OcrUnavailableError: its file is not the one whose ranges are known.
     """
-    for file, network in networks.items():
-        ranges = known_ranges(file)
-        if ranges is None:
-            raise OcrUnavailableError(f"{file} is not the file that is known in int8: pip install 'rapidocr==3.10.*'")
-        quantise(network, ranges)
+    ranges = known_ranges(file)
+    if ranges is None:
+        raise OcrUnavailableError(f"{file} is not the file that is known in int8: pip install 'rapidocr==3.10.*'")
+    quantise(network, ranges)
 
 
 def _keep_classes(recogniser: Any, classes: Sequence[int], count: int) -> None:
