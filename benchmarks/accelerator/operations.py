@@ -47,11 +47,12 @@ def count_operations(config: LayoutLMv2Config, text_tokens: int, picture_side: i
     hidden, layers, visual = config.hidden_size, config.num_hidden_layers, rows * columns
     tokens = text_tokens + visual
     linear = 4 * hidden * hidden + 2 * hidden * config.intermediate_size
+    spared = visual * (linear - 2 * hidden * hidden)  # the last layer has no use for more than their keys and values
     return Operations(
         backbone=backbone_operations(PyramidOptions.from_arguments(config.detectron2_config_args), picture_side)
         + visual * channels * hidden,
-        projections=layers * tokens * linear,
-        attention=layers * 2 * tokens * tokens * hidden,
+        projections=layers * tokens * linear - spared,
+        attention=2 * hidden * tokens * (layers * tokens - visual),
         head=text_tokens * hidden * config.num_labels,
     )
 

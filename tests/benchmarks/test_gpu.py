@@ -39,7 +39,7 @@ def test_the_operations_that_are_counted_are_those_that_pytorch_counts(name: str
 
 def test_the_base_model_takes_72_billion_operations_a_full_page_and_19_of_them_in_the_backbone() -> None:
     counted = count_operations(model_config("base", quick=False), 512)
-    assert counted.total / 1e9 == pytest.approx(72, abs=0.2)
+    assert counted.total / 1e9 == pytest.approx(72, abs=0.3)
     assert counted.backbone / 1e9 == pytest.approx(19, abs=0.5)
 
 
