@@ -10,20 +10,19 @@ import importlib.util
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from model.cpu_features import has_bfloat16
-from model.ocr.options import PpOcrOptions, Precision
+from model.ocr.options import PpOcrOptions
 from model.ocr.ppocr_int8 import known_ranges, quantise
 from model.ocr.tessdata import OcrUnavailableError
 
 __all__ = [
     "Network",
     "Networks",
-    "cpu_precision",
     "has_bfloat16",
     "is_fast",
     "is_installed",
@@ -33,7 +32,7 @@ __all__ = [
 
 INSTALL = "pip install rapidocr openvino (or onnxruntime instead of openvino)"
 DETECTOR, RECOGNISER = "PP-OCRv6_det_small.onnx", "PP-OCRv6_rec_small.onnx"
-GPU_DEVICE, PROCESSOR = Path("/dev/nvidiactl"), Path("/proc/cpuinfo")
+GPU_DEVICE = Path("/dev/nvidiactl")
 
 Network = Callable[[npt.NDArray[np.float32]], Any]
 """Runs a network on one float32 input (batch, 3, height, width)."""
@@ -65,13 +64,6 @@ def is_fast(options: PpOcrOptions) -> bool:
     if options.runtime == "cuda" or (options.runtime == "auto" and _has_cuda()):
         return True
     return _prefers_openvino(options.runtime) and options.precision != "f32" and has_bfloat16()
-
-
-def cpu_precision(precision: Precision, processor: Path = PROCESSOR) -> Literal["f32", "bf16", "int8"]:
-    """The precision of OpenVINO on this CPU: "auto" is bfloat16 in hardware, else float32."""
-    if precision == "auto":
-        return "bf16" if has_bfloat16(processor) else "f32"
-    return precision
 
 
 def load_networks(options: PpOcrOptions, latin_only: bool) -> Networks:
@@ -141,11 +133,11 @@ def _load_openvino(models: Path, options: PpOcrOptions, latin_only: bool) -> Net
     core = openvino.Core()
     # Pinned threads of several workers would all sit on the same core.
     settings: dict[str, Any] = {"INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": 1, "ENABLE_CPU_PINNING": False}
-    precision = cpu_precision(options.precision)
-    rest = "bf16" if has_bfloat16() else "f32"  # of a network in int8
-    settings["INFERENCE_PRECISION_HINT"] = rest if precision == "int8" else precision
+    if options.precision != "auto":  # OpenVINO takes bfloat16 where the CPU has it
+        rest = "bf16" if has_bfloat16() else "f32"  # of a network in int8
+        settings["INFERENCE_PRECISION_HINT"] = rest if options.precision == "int8" else options.precision
     detector, recogniser = core.read_model(models / DETECTOR), core.read_model(models / RECOGNISER)
-    if precision == "int8":
+    if options.precision == "int8":
         _quantise(detector, models / DETECTOR)
     characters = recogniser.get_rt_info()["framework"]["character"].value.splitlines()
     classes, kept = _kept(characters, latin_only)

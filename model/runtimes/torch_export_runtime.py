@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,7 @@ class TorchExportRuntime:
         """
         try:
             self._image, self._text = (torch.export.load(folder / f"{name}.pt2").module() for name in ("image", "text"))
-        except (RuntimeError, OSError, KeyError, TypeError) as error:
+        except (RuntimeError, OSError, KeyError, TypeError, zipfile.BadZipFile) as error:
             raise ValueError(f"PyTorch cannot read the programs in {folder} ({error}): export them again") from error
         self._config = config
 

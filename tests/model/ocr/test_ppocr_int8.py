@@ -14,7 +14,7 @@ from openvino import opset13
 from model.ocr import ppocr_int8, ppocr_runtime
 from model.ocr.options import PpOcrOptions
 from model.ocr.ppocr_int8 import known_ranges, measure_ranges, quantise, write_ranges
-from model.ocr.ppocr_runtime import DETECTOR, cpu_precision, load_networks, model_folder
+from model.ocr.ppocr_runtime import DETECTOR, load_networks, model_folder
 from model.ocr.tessdata import OcrUnavailableError
 
 
@@ -103,18 +103,3 @@ def test_another_detector_is_not_read_in_int8(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(ppocr_runtime, "known_ranges", lambda file: known_ranges(file, other))
     with pytest.raises(OcrUnavailableError, match="not the file that is known in int8"):
         load_networks(PpOcrOptions(precision="int8", runtime="openvino"), latin_only=True)
-
-
-@pytest.mark.parametrize(
-    ("flags", "precision"),
-    [("fma avx2 avx512f avx512_bf16", "bf16"), ("avx2 amx_bf16", "bf16"), ("fma avx2", "f32")],
-)
-def test_the_precision_follows_from_what_the_processor_can_do(tmp_path: Path, flags: str, precision: str) -> None:
-    processor = tmp_path / "cpuinfo"
-    processor.write_text(f"processor\t: 0\nflags\t\t: {flags}\n")
-    assert cpu_precision("auto", processor) == precision
-    assert [cpu_precision(given, processor) for given in ("f32", "bf16", "int8")] == ["f32", "bf16", "int8"]
-
-
-def test_without_a_list_of_flags_it_is_float32(tmp_path: Path) -> None:
-    assert cpu_precision("auto", tmp_path / "missing") == "f32"
