@@ -135,8 +135,8 @@ def make_tokenize(options: ExtractOptions) -> Tokenize:
     return Tokenize(tokenizer, tokenize_options(options, tokenizer))
 
 
-def make_infer(options: ExtractOptions, threads: int | None = None) -> Infer:
-    """Infer with the model loaded; `threads` on a CPU, by default one for each core."""
+def make_infer(options: ExtractOptions, threads: int | None = None, *, divides_threads: bool = False) -> Infer:
+    """Infer with the model loaded; `threads` on a CPU, by default one for each core; `divides_threads` as in `Infer`."""
     # Read once, when PyTorch is loaded. Threads that wait by spinning take the cores from the workers that read pages:
     # with both cores busy, a page cost the model 0.35 s of CPU with it and 0.17 s without. Some microseconds of it, the
     # time between two operators, spare 800 switches a page: 70 ms instead of 84 on idle cores, at the same CPU time.
@@ -144,7 +144,7 @@ def make_infer(options: ExtractOptions, threads: int | None = None) -> Infer:
     os.environ.setdefault("GOMP_SPINCOUNT", "2000")
     infer = replace(options.infer, task=options.task, threads=threads)
     loaded = load_runtime(options.model, infer)
-    return Infer(loaded.runtime, loaded.name, infer)
+    return Infer(loaded.runtime, loaded.name, infer, divides_threads=divides_threads)
 
 
 def preview_pages(

@@ -55,7 +55,7 @@ def load_stages(options: ServeOptions, model: ServedModel) -> LoadedStages:
     extract = options.extract_of(model)
     merge = Merge(merge_options(extract), kept=("preview",))
     threads = min(options.model_threads or node_cpus(), node_cpus())  # the node may be larger than when it was deployed
-    return LoadedStages(model.task, make_infer(extract, threads), merge)
+    return LoadedStages(model.task, make_infer(extract, threads, divides_threads=True), merge)
 
 
 class Predictor:

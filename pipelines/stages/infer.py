@@ -84,8 +84,18 @@ class Infer:
         pages_at_once: how many pages a call processes in parallel; more gain nothing. None on a GPU: no such limit.
     """
 
-    def __init__(self, runtime: Runtime, model_name: str, options: InferOptions) -> None:
-        """`runtime` runs a model with the head of `options.task`; `model_name` goes into the rows."""
+    def __init__(
+        self, runtime: Runtime, model_name: str, options: InferOptions, *, divides_threads: bool = False
+    ) -> None:
+        """
+        Args:
+            runtime: runs a model with the head of `options.task`.
+            model_name: goes into the rows.
+            divides_threads: on a CPU, windows that are fewer than the threads get several each. A lone page is then
+                answered sooner, and its logits are rounded otherwise than beside other pages. By default each window
+                has one thread, so that a page's row depends on the page alone.
+        """
+        self._divides_threads = divides_threads
         self.runtime = runtime
         self.options = options
         self.model_name = model_name
@@ -146,11 +156,12 @@ class Infer:
         return self._in_lanes(rows, longest_page_first(rows, windows), features)
 
     def _in_lanes(self, rows: list[Row], windows: list[WindowPosition], features: dict[int, PageFeatures]) -> Answers:
-        """Run windows in parallel; with fewer than threads, the threads are divided among them."""
+        """Run windows in parallel, each on one thread or on its share of them."""
         lanes = min(self._threads, len(windows))
+        threads = self._threads // lanes if self._divides_threads and lanes else 1
 
         def answer(window: WindowPosition) -> Answers:
-            self.runtime.set_threads(self._threads // lanes)
+            self.runtime.set_threads(threads)
             return self._answer_batch(rows, [window], features[window.page])
 
         parts = map(answer, windows) if lanes <= 1 else self._lanes.map(answer, windows)

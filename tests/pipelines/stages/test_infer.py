@@ -175,6 +175,15 @@ def test_failed_pages_pass_through() -> None:
     assert result["status"] == "failed" and result["error"] == "slow" and result["window_logits"] is None
 
 
+def test_the_logits_of_a_page_are_the_same_to_the_bit_alone_and_beside_others() -> None:
+    rows = [page(300), page(37), page(120)]
+    stage = infer(threads=2)
+    together = list(stage(rows))
+    for row, expected in zip(rows, together, strict=True):
+        (alone,) = stage([row])
+        assert all(map(np.array_equal, alone["window_logits"], expected["window_logits"]))
+
+
 @pytest.mark.parametrize("threads", [1, 3, 8])
 def test_results_and_their_order_do_not_depend_on_the_number_of_threads(threads: int) -> None:
     rows = [page(count, seed=seed) for seed, count in enumerate((5, 700, 60, 0, 5))]
