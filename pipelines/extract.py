@@ -136,7 +136,7 @@ def make_tokenize(options: ExtractOptions) -> Tokenize:
 
 
 def make_infer(options: ExtractOptions, threads: int | None = None, *, divides_threads: bool = False) -> Infer:
-    """Infer with the model loaded; `threads` on a CPU, by default one for each core; `divides_threads` as in `Infer`."""
+    """Infer with the model loaded; `threads` on a CPU, by default one for each core. `divides_threads`: see `Infer`."""
     # Read once, when PyTorch is loaded. Threads that wait by spinning take the cores from the workers that read pages:
     # with both cores busy, a page cost the model 0.35 s of CPU with it and 0.17 s without. Some microseconds of it, the
     # time between two operators, spare 800 switches a page: 70 ms instead of 84 on idle cores, at the same CPU time.
