@@ -15,6 +15,8 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from model.file_hash import file_hash
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -201,11 +203,7 @@ def checkpoint_fingerprint(folder: str | PathLike[str]) -> str:
     ]
     total = hashlib.sha256()
     for path in sorted(path for path in paths if path.is_file()):
-        content = hashlib.sha256()
-        with path.open("rb") as file:
-            while block := file.read(1 << 20):
-                content.update(block)
-        total.update(f"{path.name} {content.hexdigest()}\n".encode())
+        total.update(f"{path.name} {file_hash(path)}\n".encode())
     return total.hexdigest()[:12]
 
 

@@ -19,9 +19,9 @@ from model.export.record import (
     ExportFormat,
     ExportRecord,
     Quantization,
-    file_hash,
     write_record,
 )
+from model.file_hash import file_hash
 from model.pretrained import LayoutLMv2PreTrainedModel
 from model.runtimes.runtime import Runtime
 from model.runtimes.torch_runtime import TorchRuntime

@@ -5,7 +5,6 @@ Neither PyTorch nor a runtime is imported here: a job refuses a folder that cann
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from model.checkpoint_source import EXPORT_NAME
+from model.file_hash import file_hash
 
 ExportFormat = Literal["torch-export", "onnx", "openvino"]
 Quantization = Literal["none", "int8"]
@@ -108,12 +108,3 @@ def check_files(folder: Path, record: ExportRecord) -> None:
                 f"{path} is damaged: its content is not the one that {EXPORT_NAME} names. Copy the folder again, or "
                 "export the checkpoint again"
             )
-
-
-def file_hash(path: Path) -> str:
-    """The SHA-256 of a file, in hexadecimal digits."""
-    content = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            content.update(block)
-    return content.hexdigest()

@@ -13,7 +13,6 @@ however the ranges were taken, and with the first four convolutions in float32.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -21,6 +20,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from model.file_hash import file_hash
 
 __all__ = ["RANGES", "Ranges", "known_ranges", "measure_ranges", "quantise", "write_ranges"]
 
@@ -41,7 +42,7 @@ products of 8 bits in 16, which overflows: with 1, a tenth of the recogniser's c
 def known_ranges(network: Path, ranges: Path = RANGES) -> Ranges | None:
     """The ranges that were measured for a network's file; None for another file, such as that of another version."""
     entry = json.loads(ranges.read_text(encoding="utf-8")).get(network.name)
-    if entry is None or entry["sha256"] != _digest(network):
+    if entry is None or entry["sha256"] != file_hash(network):
         return None
     return {name: (low, high) for name, (low, high) in entry["ranges"].items()}
 
@@ -50,7 +51,7 @@ def write_ranges(measured: Mapping[Path, Ranges], ranges: Path = RANGES) -> None
     """Write the ranges of the files of networks, which `known_ranges` then knows."""
     entries = {
         network.name: {
-            "sha256": _digest(network),
+            "sha256": file_hash(network),
             "ranges": {name: [round(low, 4), round(high, 4)] for name, (low, high) in found.items()},
         }
         for network, found in measured.items()
@@ -146,7 +147,3 @@ def _rounded(values: Any, low: float, high: float, levels: int) -> Any:
 
     limits = [opset13.constant(np.float32(limit)) for limit in (low, high, low, high)]
     return opset13.fake_quantize(values, *limits, levels).output(0)
-
-
-def _digest(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from model.checkpoint_source import CheckpointError, checkpoint_fingerprint, find_weights
-from model.export.record import EXPORT_VERSION, ExportRecord, check_files, file_hash, read_record, write_record
+from model.export.record import EXPORT_VERSION, ExportRecord, check_files, read_record, write_record
+from model.file_hash import file_hash
 
 
 @pytest.fixture
