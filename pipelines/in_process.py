@@ -8,7 +8,6 @@ Square brackets run in threads, round ones in a sandbox. The model is loaded whi
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +19,7 @@ import pyarrow as pa
 
 from pipelines.extract import make_infer, make_page_reader, make_tokenize, merge_step
 from pipelines.options import ExtractOptions
+from pipelines.runtime.machine import available_cores
 from pipelines.schema import INFERRED, TOKENIZED, Row, page_schema, with_picture
 from pipelines.stages.base import StageRunner, rows_to_table, with_retries
 from pipelines.stages.fetch import Fetch
@@ -98,8 +98,3 @@ def extract_blocks(
         pool.shutdown(cancel_futures=True)
         for reader in all_readers:
             reader.close()
-
-
-def available_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0))

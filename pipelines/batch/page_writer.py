@@ -36,8 +36,9 @@ from pipelines.batch.written_pages import (
     read_pages_done,
 )
 from pipelines.extract import extract_pages
-from pipelines.in_process import RETRY_PAUSES_SECONDS, available_cores, extract_blocks
+from pipelines.in_process import RETRY_PAUSES_SECONDS, extract_blocks
 from pipelines.runtime.cluster import Cluster
+from pipelines.runtime.machine import available_cores
 from pipelines.runtime.pools import (
     TASK_CPUS,
     Pools,

@@ -8,13 +8,13 @@ Such a cluster is recognized by that label, or by a single head node without CPU
 from __future__ import annotations
 
 import logging
-import os
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from pipelines.runtime.machine import available_cores
 from pipelines.runtime.pools import POOL_LABEL, READING, Pools, plan_autoscaling_pools, plan_pools
 
 logger = logging.getLogger(__name__)
@@ -130,7 +130,7 @@ def node_cpus() -> int:
         for node in ray.nodes():
             if node["NodeID"] == own and node["Resources"].get("CPU", 0) >= 1:
                 return int(node["Resources"]["CPU"])
-    return len(os.sched_getaffinity(0))
+    return available_cores()
 
 
 def unmet_requirements(pools: Pools, nodes: Sequence[dict[str, Any]]) -> list[str]:

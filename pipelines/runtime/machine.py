@@ -9,7 +9,12 @@ from pathlib import Path
 
 def describe_machine() -> dict[str, str | int]:
     """The processor of this machine, and the cores that this process may use."""
-    return {"processor": processor_name(), "cores": len(os.sched_getaffinity(0))}
+    return {"processor": processor_name(), "cores": available_cores()}
+
+
+def available_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0))
 
 
 def processor_name(description: Path = Path("/proc/cpuinfo")) -> str:

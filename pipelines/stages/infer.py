@@ -9,7 +9,6 @@ No runtime is imported here: the many workers that read pages import this file a
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,6 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from model.runtimes.runtime import DtypeChoice, Runtime, RuntimeChoice
+from pipelines.runtime.machine import available_cores
 from pipelines.schema import MODEL_IMAGE_SHAPE, Row, Task, mark_failed
 
 LENGTH_MULTIPLE = 8
@@ -99,7 +99,7 @@ class Infer:
         self.runtime = runtime
         self.options = options
         self.model_name = model_name
-        self._threads = options.threads or len(os.sched_getaffinity(0))
+        self._threads = options.threads or available_cores()
         self.answer = self.batch_by_batch if runtime.on_gpu else self.window_by_window
         self.pages_at_once = None if runtime.on_gpu else self._threads
         self._lanes = ThreadPoolExecutor(self._threads, thread_name_prefix="infers")

@@ -6,7 +6,6 @@ Nothing that runs a model is imported at the top: a job checks its options witho
 from __future__ import annotations
 
 import importlib.util
-import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +14,7 @@ from model.checkpoint_source import resolve_checkpoint
 from model.export.record import ExportFormat, ExportRecord, check_files, is_exported, read_record
 from model.runtimes.runtime import Runtime, RuntimeChoice
 from model.untrained import UNTRAINED
+from pipelines.runtime.machine import available_cores
 from pipelines.stages.infer import InferOptions
 
 RUNTIMES: dict[ExportFormat, tuple[RuntimeChoice, ...]] = {
@@ -140,4 +140,4 @@ def check_graph_files(source: str) -> None:
 
 
 def _threads(options: InferOptions) -> int:
-    return options.threads or len(os.sched_getaffinity(0))
+    return options.threads or available_cores()

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -30,6 +29,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from model import LayoutLMv2ImageProcessor
 from model.checkpoint import CheckpointError
+from pipelines.runtime.machine import available_cores
 from pipelines.stages.model_loader import load_tokenizer
 from pipelines.storage.files import Storage, join_uri
 from pipelines.training.errors import DivergedError
@@ -89,7 +89,7 @@ class TrainingLoop(Generic[Batch]):
     def __init__(self, objective: TrainingObjective[Batch], options: LoopOptions, place: LoopPlace) -> None:
         self.objective, self.options, self.place = objective, options, place
         context = ray.train.get_context()
-        torch.set_num_threads(place.threads or max(1, len(os.sched_getaffinity(0)) // context.get_local_world_size()))
+        torch.set_num_threads(place.threads or max(1, available_cores() // context.get_local_world_size()))
         device = ray.train.torch.get_device()
         self.worker = Worker(context.get_world_rank(), context.get_world_size(), device)
         self.steps = options.total_steps(objective.steps_per_epoch)
