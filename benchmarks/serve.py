@@ -47,8 +47,8 @@ from benchmarks.plan import SAMPLES
 from jobs.serve import Options as ServeJob
 from pipelines.schema import Row
 from pipelines.serving.document_reader import DocumentReader, ReadRequest
+from pipelines.serving.model_runner import load_stages
 from pipelines.serving.options import ServeOptions
-from pipelines.serving.predictor import load_stages
 from pipelines.serving.provided_words import ProvidedWords
 
 WARM_UP = 3
