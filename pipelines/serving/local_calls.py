@@ -16,6 +16,7 @@ import pickle
 import struct
 from collections.abc import Collection
 from contextlib import suppress
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -60,7 +61,7 @@ class LocalServer:
                 number, method, arguments = await _receive(reader)
                 if method is not None:
                     running[number] = asyncio.ensure_future(self._answer(writer, number, method, arguments))
-                    running[number].add_done_callback(lambda _, number=number: running.pop(number, None))
+                    running[number].add_done_callback(partial(_remove, running, number))
                 elif number in running:
                     running[number].cancel()
         except ConnectionLostError:
@@ -160,6 +161,10 @@ async def _receive(reader: asyncio.StreamReader) -> Any:
         return pickle.loads(await reader.readexactly(length))
     except (asyncio.IncompleteReadError, ConnectionError) as error:
         raise ConnectionLostError("the process has ended") from error
+
+
+def _remove(running: dict[int, asyncio.Task[None]], number: int, _: asyncio.Task[None]) -> None:
+    running.pop(number, None)
 
 
 def _send(writer: asyncio.StreamWriter, message: bytes) -> None:
