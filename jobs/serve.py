@@ -19,7 +19,7 @@ from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import tyro
 
@@ -28,11 +28,12 @@ from jobs.reading_options import MEGA, ReadingOptions
 from model.checkpoint_source import BUNDLED_FORMS
 from pipelines.errors import JobError
 from pipelines.options import ExtractOptions, check_options
-from pipelines.runtime.cluster import cluster_size
+from pipelines.runtime.cluster import ClusterSize, cluster_size
 from pipelines.schema import Task
 from pipelines.serving import proxy_guard
 from pipelines.serving.keys import ApiKeys, read_keys
-from pipelines.serving.options import Lanes, Placement, Replicas, RequestLimits, ServedModel, ServeOptions
+from pipelines.serving.options import Replicas, RequestLimits, ServedModel, ServeOptions
+from pipelines.serving.sizing import Bounds, PlacementChoice, plan_replicas
 from pipelines.stages.model_loader import MODEL_CLASSES, load_config, model_labels
 
 if TYPE_CHECKING:
@@ -57,16 +58,6 @@ START_SECONDS = 300.0
 
 PROXY_MARGIN_SECONDS = 30.0
 """Serve gives a request so much longer than its own time limit."""
-
-CPUS_PER_MODEL = 16
-"""CPUs for each replica that runs models without a GPU, at most."""
-
-CPUS_PER_LOCAL_READER = 4
-"""The same if it also reads the pages: of each page it holds Python's interpreter lock for some 30 ms, while the model
-takes 140 to 170 ms of one core, so that more cores would wait for the lock."""
-
-MAX_TEXT_REPLICAS, MAX_MODEL_REPLICAS = 64, 4
-"""Default maximum on an autoscaling cluster, whose nodes start when replicas wait for them."""
 
 NEEDS_QUESTION = "What?"
 
@@ -117,7 +108,7 @@ class Options(ReadingOptions, EndpointOptions):
     """Windows of 512 tokens that a page may need, those of all questions together; a page that needs more fails."""
     max_windows: int = 5000
     """The same of all pages of a request together; the pages after that fail."""
-    placement: Literal["auto", "together", "apart"] = "auto"
+    placement: PlacementChoice = "auto"
     """Where the model runs: together, in the processes that read pages, which takes one machine without a GPU; or
     apart, in processes of its own. auto is together where that can be."""
     max_requests: int = 32
@@ -185,19 +176,13 @@ class Options(ReadingOptions, EndpointOptions):
         if len(set(names)) < len(names) or not names:
             raise ValueError(f"--model wants one name a model, and has {', '.join(names) or 'none'}; write NAME=SOURCE")
         extract = self.extract_options(models[0].source, models[0].task)
-        on_gpus = gpus > 0 or (grows and self.device.startswith("cuda"))
-        placement = self._placement(is_one_machine=nodes == 1 and not grows, on_gpus=on_gpus)
-        cpus_per_model = CPUS_PER_LOCAL_READER if placement == "together" else CPUS_PER_MODEL
-        text_room, model_room = int(cpus), int(gpus) or -(-int(cpus) // cpus_per_model)
-        if grows:  # what is there now says nothing about what will be
-            text_room, model_room = MAX_TEXT_REPLICAS, MAX_MODEL_REPLICAS
-        text_replicas = self.max_text_replicas or max(self.min_text_replicas, text_room)
-        model_replicas = self.max_model_replicas or max(self.min_model_replicas, model_room)
-        reader = Replicas(self.min_text_replicas, text_replicas, cpus=0.35)
-        lanes = Lanes()
-        if placement == "together":
-            reader = Replicas(model_replicas, model_replicas, cpus=0.5)
-            lanes = Lanes(*(-(-number // model_replicas) for number in (self.min_text_replicas, text_replicas)))
+        sizes = plan_replicas(
+            ClusterSize(cpus, gpus, grows, nodes),
+            self.placement,
+            self.device,
+            text=Bounds(self.min_text_replicas, self.max_text_replicas),
+            model=Bounds(self.min_model_replicas, self.max_model_replicas),
+        )
         options = ServeOptions(
             models=models,
             extract=extract,
@@ -214,31 +199,14 @@ class Options(ReadingOptions, EndpointOptions):
             keys=keys,
             requests_in_flight=self.max_requests,
             models_in_memory=self.models_in_memory,
-            model_threads=CPUS_PER_MODEL if grows else max(1, int(cpus) // model_replicas),
             gateway=Replicas(self.min_front_replicas, self.max_front_replicas, cpus=0.05),
-            placement=placement,
-            reader=reader,
-            lanes=lanes,
-            predictor=Replicas(self.min_model_replicas, model_replicas, cpus=0.2, gpus=1.0 if on_gpus else 0.0),
+            **vars(sizes),
         )
         for model in models:
             extract_of = options.extract_of(model)
             questions = (NEEDS_QUESTION,) if model.task == "question-answering" else ()
             check_options(ExtractOptions(**{**vars(extract_of), "questions": questions}))
         return options
-
-    def _placement(self, is_one_machine: bool, on_gpus: bool) -> Placement:
-        """
-        Raises:
-            ValueError: they cannot be together.
-        """
-        can_be_together = is_one_machine and not on_gpus
-        if self.placement == "together" and not can_be_together:
-            reason = "has a GPU" if is_one_machine else "has more machines than one"
-            raise ValueError(f"--placement together is not possible, as the cluster {reason}; give apart or auto")
-        if self.placement == "auto":
-            return "together" if can_be_together else "apart"
-        return self.placement
 
 
 def served_model(named: str, task: Task | None) -> ServedModel:

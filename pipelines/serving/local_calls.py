@@ -40,6 +40,7 @@ class LocalServer:
         self._methods = {name: getattr(target, name) for name in methods}
         self._folder = ScratchFolder("calls")
         self._server: asyncio.AbstractServer | None = None
+        self._connections: set[asyncio.StreamWriter] = set()
 
     @property
     def path(self) -> str:
@@ -54,7 +55,20 @@ class LocalServer:
         """
         self._server = await asyncio.start_unix_server(self._serve, self.path)
 
+    @property
+    def connections(self) -> int:
+        """Number of callers."""
+        return len(self._connections)
+
+    async def close(self) -> None:
+        """Listen no longer, and end all connections."""
+        if self._server is not None:
+            self._server.close()
+        for writer in list(self._connections):
+            writer.close()
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._connections.add(writer)
         running: dict[int, asyncio.Task[None]] = {}
         try:
             while True:
@@ -70,6 +84,7 @@ class LocalServer:
             for task in list(running.values()):
                 task.cancel()
             writer.close()
+            self._connections.discard(writer)
 
     async def _answer(self, writer: asyncio.StreamWriter, number: int, method: str, arguments: tuple[Any, ...]) -> None:
         try:
