@@ -74,6 +74,11 @@ class Gateway:
         if self._http is not None:
             self._http.check()
 
+    async def drain(self) -> None:
+        """Answer the requests in progress, of which Serve knows nothing if the gateway listens itself."""
+        if self._http is not None:
+            await self._http.drain()
+
     async def open(self, upload: Upload, deadline: float) -> OpenDocument:
         """See `open_document`."""
         return await open_document(self._client, self._finder, self.options, upload, deadline)

@@ -58,6 +58,12 @@ class HttpServer:
         listening = await bind(self._host, self._port)
         self._task = asyncio.get_running_loop().create_task(self._server.serve(sockets=[listening]))
 
+    async def drain(self) -> None:
+        """Listen no longer, and answer the requests in progress."""
+        self._server.should_exit = True
+        if self._task is not None:
+            await asyncio.wait({self._task})
+
     def check(self) -> None:
         """
         Raises:

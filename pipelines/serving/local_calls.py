@@ -33,6 +33,10 @@ class ConnectionLostError(ConnectionError):
     """The process on the other side has ended, or closed its socket."""
 
 
+class ClosingError(Exception):
+    """The process on the other side takes no further calls: it is about to end."""
+
+
 class LocalServer:
     """Answers calls of some asynchronous methods of an object. A call whose caller leaves is cancelled."""
 
@@ -41,6 +45,8 @@ class LocalServer:
         self._folder = ScratchFolder("calls")
         self._server: asyncio.AbstractServer | None = None
         self._connections: set[asyncio.StreamWriter] = set()
+        self._running: set[asyncio.Task[None]] = set()
+        self._is_closing = False
 
     @property
     def path(self) -> str:
@@ -53,6 +59,7 @@ class LocalServer:
         Raises:
             OSError: the folder for temporary files has too long a name for a socket; a shorter TMPDIR helps.
         """
+        self._is_closing = False
         self._server = await asyncio.start_unix_server(self._serve, self.path)
 
     @property
@@ -60,7 +67,14 @@ class LocalServer:
         """Number of callers."""
         return len(self._connections)
 
-    async def close(self) -> None:
+    async def drain(self) -> None:
+        """Take no further calls, and wait for those in progress; then `close`."""
+        self._is_closing = True
+        while self._running:
+            await asyncio.wait(self._running)
+        self.close()
+
+    def close(self) -> None:
         """Listen no longer, and end all connections."""
         if self._server is not None:
             self._server.close()
@@ -74,8 +88,10 @@ class LocalServer:
             while True:
                 number, method, arguments = await _receive(reader)
                 if method is not None:
-                    running[number] = asyncio.ensure_future(self._answer(writer, number, method, arguments))
-                    running[number].add_done_callback(partial(_remove, running, number))
+                    task = running[number] = asyncio.ensure_future(self._answer(writer, number, method, arguments))
+                    self._running.add(task)
+                    task.add_done_callback(self._running.discard)
+                    task.add_done_callback(partial(_remove, running, number))
                 elif number in running:
                     running[number].cancel()
         except ConnectionLostError:
@@ -88,6 +104,8 @@ class LocalServer:
 
     async def _answer(self, writer: asyncio.StreamWriter, number: int, method: str, arguments: tuple[Any, ...]) -> None:
         try:
+            if self._is_closing:
+                raise ClosingError("the process is about to end")
             message = pickle.dumps((number, True, await self._methods[method](*arguments)), protocol=5)
         except Exception as error:
             message = pickle.dumps((number, False, _portable(error)), protocol=5)

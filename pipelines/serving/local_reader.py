@@ -62,6 +62,10 @@ class LocalReader:
         for reader in self._lanes.forget(upload_id):
             await reader.forget(upload_id)
 
+    async def drain(self) -> None:
+        """Finish the calls in progress, of which Serve knows nothing, and take no others."""
+        await self._server.drain()
+
     def check_health(self) -> None:
         """Called by Serve.
 

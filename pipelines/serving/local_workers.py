@@ -8,13 +8,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from typing import Any
+from weakref import WeakSet
 
 from ray.serve.exceptions import DeploymentUnavailableError
 from ray.serve.handle import DeploymentHandle
 
 from pipelines.schema import Row
 from pipelines.serving.document_reader import OpenResult, ReadRequest
-from pipelines.serving.local_calls import ConnectionLostError, LocalClient
+from pipelines.serving.local_calls import ClosingError, ConnectionLostError, LocalClient
 from pipelines.serving.upload_files import UploadFiles
 from pipelines.serving.workers import PING_SECONDS, NoWorkerError, StoredContent, WorkerLostError
 
@@ -31,6 +32,7 @@ class LocalWorkers:
         self._reader = reader
         self._files = UploadFiles()
         self._clients: dict[str, LocalClient] = {}
+        self._closing: WeakSet[LocalClient] = WeakSet()
         self._finding: asyncio.Task[bool] | None = None
 
     async def store(self, upload_id: str, content: bytes) -> StoredContent:
@@ -79,7 +81,7 @@ class LocalWorkers:
         return bool(self._connected()) and not all(isinstance(reply, BaseException) for reply in replies)
 
     def _connected(self) -> list[LocalClient]:
-        return [client for client in self._clients.values() if not client.is_lost]
+        return [client for client in self._clients.values() if not client.is_lost and client not in self._closing]
 
     async def _connect(self, path: str) -> None:
         try:
@@ -94,15 +96,18 @@ class LocalWorkers:
             NoWorkerError: there is none.
             WorkerLostError: it died.
         """
-        if not self._connected():
-            await self._find()
-        if not self._connected():
-            raise NoWorkerError("no process reads pages at the moment")
-        client = min(self._connected(), key=lambda one: one.calls)
-        try:
-            return await client.call(method, *arguments)
-        except ConnectionLostError as error:
-            raise WorkerLostError(str(error)) from error
+        while True:
+            if not self._connected():
+                await self._find()
+            if not self._connected():
+                raise NoWorkerError("no process reads pages at the moment")
+            client = min(self._connected(), key=lambda one: one.calls)
+            try:
+                return await client.call(method, *arguments)
+            except ClosingError:
+                self._closing.add(client)
+            except ConnectionLostError as error:
+                raise WorkerLostError("The process that worked on it died; it may be too much for it.") from error
 
     async def _find(self) -> None:
         """`reach_all`, once for all calls that wait for it."""

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.errors import InfrastructureError, ProcessingError
-from pipelines.serving.local_calls import ConnectionLostError, LocalClient, LocalServer
+from pipelines.serving.local_calls import ClosingError, ConnectionLostError, LocalClient, LocalServer
 
 Use = Callable[[LocalClient, "Target", LocalServer], Awaitable[None]]
 
@@ -28,6 +28,7 @@ class Target:
 
     started: asyncio.Event = field(default_factory=asyncio.Event)
     cancelled: asyncio.Event = field(default_factory=asyncio.Event)
+    end: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def double(self, content: bytes) -> bytes:
         return content * 2
@@ -41,7 +42,7 @@ class Target:
     async def wait(self) -> None:
         self.started.set()
         try:
-            await asyncio.Event().wait()
+            await self.end.wait()
         except asyncio.CancelledError:
             self.cancelled.set()
             raise
@@ -132,5 +133,23 @@ def test_only_the_methods_that_are_named_can_be_called_and_only_by_this_user() -
             await client.call("secret")
         folder = Path(server.path).parent.stat()
         assert stat.S_IMODE(folder.st_mode) == 0o700 and folder.st_uid == os.getuid()
+
+    with_client(use)
+
+
+def test_a_server_that_is_about_to_end_finishes_what_it_has_and_takes_nothing_else() -> None:
+    async def use(client: LocalClient, target: Target, server: LocalServer) -> None:
+        call = asyncio.create_task(client.call("wait"))
+        await target.started.wait()
+        draining = asyncio.create_task(server.drain())
+        await asyncio.sleep(0)
+        with pytest.raises(ClosingError):
+            await client.call("double", b"a")
+        assert not draining.done()
+        target.end.set()
+        await call
+        await draining
+        while not client.is_lost:
+            await asyncio.sleep(0.001)
 
     with_client(use)

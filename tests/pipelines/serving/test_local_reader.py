@@ -152,7 +152,7 @@ def test_a_reader_that_is_gone_is_told_and_one_that_comes_is_found(
         while not reader._server.connections:
             await asyncio.sleep(0.01)
         await asyncio.sleep(0.5)
-        await reader._server.close()
+        reader._server.close()
         lost = await request
         assert (lost["status_code"], lost["error_kind"]) == (503, "crashed")
         refused = await ask(client, deed, "deed.pdf", pages="1")
