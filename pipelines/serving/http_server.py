@@ -19,8 +19,14 @@ from pipelines.serving.proxy_guard import OPEN_INTERNAL, ProxyGuard
 
 logger = logging.getLogger(__name__)
 
+access_logger = logging.getLogger("ray.serve")
+"""Writes to the replica's log file, where Serve would have written what is requested."""
+
 KEEP_ALIVE_SECONDS = 90
 """The longest that a connection without a request stays open, as with Serve's proxy."""
+
+LOGGED_CHARACTERS = 200
+"""Of a path, in the log."""
 
 BIND_SECONDS, BIND_PAUSE_SECONDS = 30.0, 0.2
 """How long to wait for the port: the gateway whose place this one takes may still be ending."""
@@ -108,7 +114,7 @@ class WatchedRequests:
         if scope["path"] in OPEN_INTERNAL:
             await PlainTextResponse("success")(scope, receive, send)
             return
-        client = _Client(receive, send)
+        client, started = _Client(receive, send), time.monotonic()
         answering = asyncio.ensure_future(self._app(scope, client.receive, client.send))
         client.answering = answering
         try:
@@ -120,6 +126,9 @@ class WatchedRequests:
             if not answering.done():
                 answering.cancel()
                 await asyncio.wait({answering})
+            milliseconds = 1000 * (time.monotonic() - started)
+            path = repr(scope["path"][:LOGGED_CHARACTERS])
+            access_logger.info("%s %s %s %.1f ms", scope["method"], path, client.status or "-", milliseconds)
         if answering.cancelled():
             return  # uvicorn closes the connection of a request that has no whole response
         answering.result()
@@ -132,6 +141,7 @@ class _Client:
         self._receive, self._send = receive, send
         self._watching: asyncio.Task[Message] | None = None
         self._is_answered = False
+        self.status: int | None = None
         self.answering: asyncio.Future[None] | None = None
 
     async def receive(self) -> Message:
@@ -143,6 +153,8 @@ class _Client:
         return message
 
     async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
         if message["type"] == "http.response.body" and not message.get("more_body", False):
             self._is_answered = True  # what uvicorn reports from now on is the end of the response
         await self._send(message)

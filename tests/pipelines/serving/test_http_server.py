@@ -86,6 +86,18 @@ def test_requests_of_any_size_are_answered_on_one_connection() -> None:
     serve(use)
 
 
+def test_each_request_is_a_line_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    async def use(application: Application, port: int) -> None:
+        with caplog.at_level("INFO", "ray.serve"):
+            async with client(port) as http:
+                await http.post("/echo")
+                await http.get("/nothing%0AHERE")
+        lines = [record.getMessage() for record in caplog.records]
+        assert lines[0].startswith("POST '/echo' 200 ") and lines[1].startswith(r"GET '/nothing\nHERE' 404 ")
+
+    serve(use)
+
+
 def test_the_work_for_a_client_that_leaves_ends() -> None:
     async def use(application: Application, port: int) -> None:
         async with client(port) as http:
