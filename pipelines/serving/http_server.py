@@ -12,6 +12,7 @@ import socket
 import time
 
 import uvicorn
+from starlette.requests import ClientDisconnect
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -51,7 +52,7 @@ class HttpServer:
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
             server_header=False,
         )
-        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # else it logs every message of every request
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # what fails is logged here, with its cause
         self._server = uvicorn.Server(config)
         self._task: asyncio.Task[None] | None = None
 
@@ -131,7 +132,12 @@ class WatchedRequests:
             access_logger.info("%s %s %s %.1f ms", scope["method"], path, client.status or "-", milliseconds)
         if answering.cancelled():
             return  # uvicorn closes the connection of a request that has no whole response
-        answering.result()
+        error = answering.exception()
+        if isinstance(error, ClientDisconnect):
+            return
+        if error is not None:
+            logger.error("a request has failed", exc_info=error)
+            raise error
 
 
 class _Client:

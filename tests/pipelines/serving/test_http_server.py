@@ -34,6 +34,7 @@ class Application:
                 Route("/echo", self.echo, methods=["POST"]),
                 Route("/never", self.never, methods=["POST"]),
                 Route("/endless", self.endless),
+                Route("/broken", self.broken, methods=["POST"]),
             ]
         )
 
@@ -44,6 +45,10 @@ class Application:
         await request.body()
         await self._wait()
         return Response()
+
+    async def broken(self, request: Request) -> Response:
+        await request.body()
+        raise ZeroDivisionError("a defect")
 
     async def endless(self, request: Request) -> Response:
         async def parts() -> AsyncGenerator[bytes, None]:
@@ -94,6 +99,26 @@ def test_each_request_is_a_line_of_the_log(caplog: pytest.LogCaptureFixture) -> 
                 await http.get("/nothing%0AHERE")
         lines = [record.getMessage() for record in caplog.records]
         assert lines[0].startswith("POST '/echo' 200 ") and lines[1].startswith(r"GET '/nothing\nHERE' 404 ")
+
+    serve(use)
+
+
+def test_a_defect_is_a_500_and_stands_in_the_log_and_a_client_that_leaves_is_none(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def half() -> AsyncGenerator[bytes, None]:
+        yield b"x"
+        await asyncio.Event().wait()
+
+    async def use(application: Application, port: int) -> None:
+        async with client(port) as http:
+            assert (await http.post("/broken")).status_code == 500
+            leaving = asyncio.create_task(http.post("/echo", content=half()))
+            await asyncio.sleep(0.2)
+            leaving.cancel()
+            await asyncio.sleep(0.2)
+        failed = [record for record in caplog.records if record.levelname == "ERROR"]
+        assert [str(record.exc_info[1]) for record in failed if record.exc_info] == ["a defect"]
 
     serve(use)
 
