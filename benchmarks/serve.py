@@ -90,6 +90,8 @@ class Options:
     """Minutes of load without a pause, instead of all this."""
     placements: tuple[PlacementChoice, ...] = ("together", "apart")
     """Where the model runs, one endpoint after the other."""
+    model_replicas: int | None = None
+    """Processes that run models; by default as many as the endpoint chooses."""
     quick: tyro.conf.FlagCreatePairsOff[bool] = False
     """The short form."""
 
@@ -175,6 +177,13 @@ def endpoint(options: Options, placement: PlacementChoice) -> Iterator[tuple[str
         port = free.getsockname()[1]
     words = ["--port", str(port), "--request-time-limit-seconds", str(options.time_limit_seconds)]
     words += ["--max-requests", str(options.max_requests), "--placement", placement]
+    if options.model_replicas is not None:
+        words += [
+            "--min-model-replicas",
+            str(options.model_replicas),
+            "--max-model-replicas",
+            str(options.model_replicas),
+        ]
     command = [sys.executable, "-m", "jobs.serve", *words]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         assert process.stdout is not None
