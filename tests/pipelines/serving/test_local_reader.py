@@ -44,7 +44,7 @@ def temporary_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]
         yield folder
 
 
-async def made(kind: type, *arguments: Any) -> Any:
+async def made(kind: Any, *arguments: Any) -> Any:
     """An object whose constructor is asynchronous, as Serve makes it."""
     replica = kind.__new__(kind)
     await cast(Any, replica).__init__(*arguments)
