@@ -278,6 +278,7 @@ def endpoint(options: Options) -> Iterator[Target]:
         port = free.getsockname()[1]
     key, replicas = secrets.token_hex(16), str(options.text_replicas)
     words = ["--port", str(port), "--min-text-replicas", replicas, "--max-text-replicas", replicas]
+    words += ["--min-model-replicas", replicas, "--max-model-replicas", replicas]  # these read pages too
     command = [sys.executable, "-m", "jobs.serve", *words, "--upload-time-limit-seconds", "10"]
     environment = {**os.environ, "LAYOUTLMV2_API_KEYS": key}
     with subprocess.Popen(

@@ -1,19 +1,24 @@
 """What does the endpoint cost compared with direct calls of the same stages, and how does it behave under overload?
 
-    python -m benchmarks.serve [--seconds 6] [--clients 4 16 64] [--loads 0.5 1 1.5 2] [--soak-minutes 10]
+    python -m benchmarks.serve --quick
+    python -m benchmarks.serve [--placements together apart] [--seconds 6] [--clients 4 16 64] [--loads 0.5 1 1.5 2]
+    python -m benchmarks.serve --soak-minutes 10
 
-Starts `python -m jobs.serve` on 127.0.0.1 and sends three kinds of page: one with a text layer (the first page of
-`--form`), one that is read by OCR (`--scan`), and the same with its words provided. In the same run, while the endpoint
-is idle, the same stages are called directly: alternating with requests for the latency (`added`: the median of the
-differences), and as a batch for the throughput, with one reading process per CPU and the model over their results,
-before and after the loops. First of all, `benchmarks.bare_serve` measures Serve with a chain of deployments that do
-nothing.
+Starts `python -m jobs.serve` on 127.0.0.1, with the model `together` with the reading of pages or `apart`, and sends
+three kinds of page: one with a text layer (the first page of `--form`), one that is read by OCR (`--scan`), and the
+same with its words provided. In the same run, while the endpoint is idle, the same stages are called directly:
+alternating with requests for the latency (`added`: the median of the differences), and as a batch for the throughput,
+with one reading process per CPU and the model over their results, before and after the loops.
+`benchmarks.bare_serve` measures what the way of a request costs if nothing is done with it.
 
 Closed loops: a number of clients, each of which sends its next request when it has an answer, or when the `Retry-After`
 of a refusal has passed. Open loops: requests at a fixed rate, whatever becomes of them, in multiples of the best
 throughput of the closed loops. Each loop settles for as long as it is then measured. `goodput` is responses with 200 a
 second within the time limit, `shed` the share of 429 and 503, `late` the share of requests without any response within
 the time limit plus a second. The load comes from the same machine and takes a part of it.
+
+`--quick` takes less than four minutes on two idle cores: pages with a text layer in both placements, scans in the
+first, with one client, sixteen, and twice the best rate.
 
 `--soak-minutes` sends both kinds without a pause instead, and prints the memory of the endpoint's processes.
 """
@@ -36,7 +41,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import httpx
@@ -47,9 +52,10 @@ from benchmarks.plan import SAMPLES
 from jobs.serve import Options as ServeJob
 from pipelines.schema import Row
 from pipelines.serving.document_reader import DocumentReader, ReadRequest
+from pipelines.serving.model_runner import load_stages
 from pipelines.serving.options import ServeOptions
-from pipelines.serving.predictor import load_stages
 from pipelines.serving.provided_words import ProvidedWords
+from pipelines.serving.sizing import PlacementChoice
 
 WARM_UP = 3
 PATIENCE_SECONDS = 5.0
@@ -82,6 +88,12 @@ class Options:
     """Requests that the endpoint answers at a time."""
     soak_minutes: float = 0.0
     """Minutes of load without a pause, instead of all this."""
+    placements: tuple[PlacementChoice, ...] = ("together", "apart")
+    """Where the model runs, one endpoint after the other."""
+    model_replicas: int | None = None
+    """Processes that run models; by default as many as the endpoint chooses."""
+    quick: tyro.conf.FlagCreatePairsOff[bool] = False
+    """The short form."""
 
 
 @dataclass(frozen=True)
@@ -158,13 +170,20 @@ def quantile(ordered: Sequence[float], share: float) -> float:
 
 
 @contextmanager
-def endpoint(options: Options) -> Iterator[tuple[str, psutil.Process]]:
+def endpoint(options: Options, placement: PlacementChoice) -> Iterator[tuple[str, psutil.Process]]:
     """A running endpoint: its address and its process."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     words = ["--port", str(port), "--request-time-limit-seconds", str(options.time_limit_seconds)]
-    words += ["--max-requests", str(options.max_requests)]
+    words += ["--max-requests", str(options.max_requests), "--placement", placement]
+    if options.model_replicas is not None:
+        words += [
+            "--min-model-replicas",
+            str(options.model_replicas),
+            "--max-model-replicas",
+            str(options.model_replicas),
+        ]
     command = [sys.executable, "-m", "jobs.serve", *words]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         assert process.stdout is not None
@@ -279,44 +298,47 @@ def main() -> None:
     """Print the tables."""
     options = tyro.cli(Options, description=__doc__)
     kinds = [Kind("text layer", options.form, "1"), Kind("scan", options.scan)]
-    if not options.soak_minutes:
-        print(row("kind", "load", "p50 ms", "p95 ms", "p99 ms", "goodput /s", "shed", "late"))
-        print(row(*["---"] * 8), flush=True)
-        subprocess.run([sys.executable, "-m", "benchmarks.bare_serve"], check=True, stderr=subprocess.DEVNULL)
-    with endpoint(options) as (url, process):
-        if options.soak_minutes:
+    if options.soak_minutes:
+        with endpoint(options, options.placements[0]) as (url, process):
             asyncio.run(soak(url, process, kinds, options))
-        else:
-            measure(url, kinds, options)
-
-
-def measure(url: str, kinds: list[Kind], options: Options) -> None:
-    """Measure all kinds, directly and through the endpoint."""
+        return
+    print(row("kind", "load", "p50 ms", "p95 ms", "p99 ms", "goodput /s", "shed", "late"))
+    print(row(*["---"] * 8), flush=True)
     cpus = len(os.sched_getaffinity(0))
-    direct = Direct(ServeJob().serve_options(cpus, 0), cpus)
-    read = direct.read(kinds[-1], kinds[-1].content(), 0)
-    kinds = [*kinds, Kind("words given", options.scan, words=ProvidedWords(read["words"], read["boxes"]))]
-    for kind in kinds:
-        called, requested = alternate(url, direct, kind, options.direct_pages)
-        added = 1000 * statistics.median(after - before for before, after in zip(called, requested, strict=True))
-        latencies = {"direct, one by one": called, f"1 client, by turns with it: added {added:.0f}": requested}
-        for name, seconds in latencies.items():
-            quantiles = [f"{1000 * quantile(sorted(seconds), share):.0f}" for share in (0.5, 0.95, 0.99)]
-            print(row(kind.name, name, *quantiles, f"{1 / statistics.mean(seconds):.2f}", "", ""))
-        before = direct.throughput(kind, options.direct_pages)
-        print(row(kind.name, "direct, batch", "", "", "", f"{before:.2f}", "", ""), flush=True)
-        best = 0.0
-        for clients in options.clients:
-            loop = asyncio.run(closed_loop(url, kind, clients, options.seconds, options.time_limit_seconds))
-            best = max(best, loop.goodput)
-            name = f"{clients} client" + "s" * (clients > 1)
-            print(row(kind.name, name, *loop.cells()), flush=True)
-        after = direct.throughput(kind, options.direct_pages)
-        print(row(kind.name, "direct, batch, once more", "", "", "", f"{after:.2f}", "", ""), flush=True)
-        for load in options.loads:
-            loop = asyncio.run(open_loop(url, kind, load * best, options.seconds, options.time_limit_seconds))
-            name = f"open, {load:g} x best ({load * best:.1f} /s)"
-            print(row(kind.name, name, *loop.cells()), flush=True)
+    direct = Direct(ServeJob(placement="apart").serve_options(cpus, 0), cpus)
+    if options.quick:
+        options = replace(options, clients=(16,), loads=(2.0,), seconds=5.0, direct_pages=12)
+    else:
+        read = direct.read(kinds[-1], kinds[-1].content(), 0)
+        kinds.append(Kind("words given", options.scan, words=ProvidedWords(read["words"], read["boxes"])))
+    for placement in options.placements:
+        with endpoint(options, placement) as (url, _):
+            for kind in kinds[:1] if options.quick and placement == "apart" else kinds:
+                measure(url, direct, replace(kind, name=f"{kind.name} {placement}"), options)
+
+
+def measure(url: str, direct: Direct, kind: Kind, options: Options) -> None:
+    """Measure one kind, directly and through the endpoint."""
+    called, requested = alternate(url, direct, kind, options.direct_pages)
+    added = 1000 * statistics.median(after - before for before, after in zip(called, requested, strict=True))
+    latencies = {"direct, one by one": called, f"1 client, by turns with it: added {added:.0f}": requested}
+    for name, seconds in latencies.items():
+        quantiles = [f"{1000 * quantile(sorted(seconds), share):.0f}" for share in (0.5, 0.95, 0.99)]
+        print(row(kind.name, name, *quantiles, f"{1 / statistics.mean(seconds):.2f}", "", ""))
+    before = direct.throughput(kind, options.direct_pages)
+    print(row(kind.name, "direct, batch", "", "", "", f"{before:.2f}", "", ""), flush=True)
+    best = 0.0
+    for clients in options.clients:
+        loop = asyncio.run(closed_loop(url, kind, clients, options.seconds, options.time_limit_seconds))
+        best = max(best, loop.goodput)
+        name = f"{clients} client" + "s" * (clients > 1)
+        print(row(kind.name, name, *loop.cells()), flush=True)
+    after = direct.throughput(kind, options.direct_pages)
+    print(row(kind.name, "direct, batch, once more", "", "", "", f"{after:.2f}", "", ""), flush=True)
+    for load in options.loads:
+        loop = asyncio.run(open_loop(url, kind, load * best, options.seconds, options.time_limit_seconds))
+        name = f"open, {load:g} x best ({load * best:.1f} /s)"
+        print(row(kind.name, name, *loop.cells()), flush=True)
 
 
 async def soak(url: str, process: psutil.Process, kinds: list[Kind], options: Options) -> None:

@@ -16,7 +16,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping, MutableMapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -28,11 +28,12 @@ from jobs.reading_options import MEGA, ReadingOptions
 from model.checkpoint_source import BUNDLED_FORMS
 from pipelines.errors import JobError
 from pipelines.options import ExtractOptions, check_options
-from pipelines.runtime.cluster import cluster_size
+from pipelines.runtime.cluster import ClusterSize, cluster_size
 from pipelines.schema import Task
 from pipelines.serving import proxy_guard
 from pipelines.serving.keys import ApiKeys, read_keys
 from pipelines.serving.options import Replicas, RequestLimits, ServedModel, ServeOptions
+from pipelines.serving.sizing import Bounds, PlacementChoice, plan_replicas
 from pipelines.stages.model_loader import MODEL_CLASSES, load_config, model_labels
 
 if TYPE_CHECKING:
@@ -57,12 +58,6 @@ START_SECONDS = 300.0
 
 PROXY_MARGIN_SECONDS = 30.0
 """Serve gives a request so much longer than its own time limit."""
-
-CPUS_PER_MODEL = 16
-"""CPUs for each replica that runs models without a GPU, at most."""
-
-MAX_TEXT_REPLICAS, MAX_MODEL_REPLICAS = 64, 4
-"""Default maximum on an autoscaling cluster, whose nodes start when replicas wait for them."""
 
 NEEDS_QUESTION = "What?"
 
@@ -113,6 +108,9 @@ class Options(ReadingOptions, EndpointOptions):
     """Windows of 512 tokens that a page may need, those of all questions together; a page that needs more fails."""
     max_windows: int = 5000
     """The same of all pages of a request together; the pages after that fail."""
+    placement: PlacementChoice = "auto"
+    """Where the model runs: together, in the processes that read pages, which takes one machine without a GPU; or
+    apart, in processes of its own. auto is together where that can be."""
     max_requests: int = 32
     """Requests that each process that speaks HTTP answers at a time; more are refused with 429."""
     models_in_memory: int = 3
@@ -163,8 +161,9 @@ class Options(ReadingOptions, EndpointOptions):
         gpus: float,
         keys: ApiKeys = ApiKeys(),  # noqa: B008
         grows: bool = False,
+        nodes: int = 1,
     ) -> ServeOptions:
-        """The options of the application, on a cluster of so many CPUs and GPUs, or on one that grows.
+        """The options of the application, on a cluster of so many CPUs, GPUs and nodes, or on one that grows.
 
         Raises:
             ValueError: they make no sense.
@@ -177,12 +176,13 @@ class Options(ReadingOptions, EndpointOptions):
         if len(set(names)) < len(names) or not names:
             raise ValueError(f"--model wants one name a model, and has {', '.join(names) or 'none'}; write NAME=SOURCE")
         extract = self.extract_options(models[0].source, models[0].task)
-        on_gpus = gpus > 0 or (grows and self.device.startswith("cuda"))
-        text_room, model_room = int(cpus), int(gpus) or -(-int(cpus) // CPUS_PER_MODEL)
-        if grows:  # what is there now says nothing about what will be
-            text_room, model_room = MAX_TEXT_REPLICAS, MAX_MODEL_REPLICAS
-        text_replicas = self.max_text_replicas or max(self.min_text_replicas, text_room)
-        model_replicas = self.max_model_replicas or max(self.min_model_replicas, model_room)
+        sizes = plan_replicas(
+            ClusterSize(cpus, gpus, grows, nodes),
+            self.placement,
+            self.device,
+            text=Bounds(self.min_text_replicas, self.max_text_replicas),
+            model=Bounds(self.min_model_replicas, self.max_model_replicas),
+        )
         options = ServeOptions(
             models=models,
             extract=extract,
@@ -199,10 +199,8 @@ class Options(ReadingOptions, EndpointOptions):
             keys=keys,
             requests_in_flight=self.max_requests,
             models_in_memory=self.models_in_memory,
-            model_threads=CPUS_PER_MODEL if grows else max(1, int(cpus) // model_replicas),
             gateway=Replicas(self.min_front_replicas, self.max_front_replicas, cpus=0.05),
-            reader=Replicas(self.min_text_replicas, text_replicas, cpus=0.35),
-            predictor=Replicas(self.min_model_replicas, model_replicas, cpus=0.2, gpus=1.0 if on_gpus else 0.0),
+            **vars(sizes),
         )
         for model in models:
             extract_of = options.extract_of(model)
@@ -320,14 +318,18 @@ def serve_until_signal(checked: tuple[Options, ApiKeys]) -> int:
         signal.signal(number, lambda *_: stopped.set())
     timeout = options.request_time_limit_seconds + PROXY_MARGIN_SECONDS
     try:
-        application = build_application(options_for_cluster(options, keys))
-        http = HTTPOptions(host=options.host, port=options.port, request_timeout_s=timeout)
-        serve.start(proxy_location=ProxyLocation.HeadOnly, http_options=http)
-        serve.run(application, name=APPLICATION)
+        served = options_for_cluster(options, keys)
+        if served.placement == "together" and served.gateway.maximum == 1:
+            served = replace(served, listen=(options.host, options.port))
+            serve.start(proxy_location=ProxyLocation.Disabled)
+        else:
+            http = HTTPOptions(host=options.host, port=options.port, request_timeout_s=timeout)
+            serve.start(proxy_location=ProxyLocation.HeadOnly, http_options=http)
+        serve.run(build_application(served), name=APPLICATION)
         await_health(options, stopped)
         print(f"serving on http://{options.host}:{options.port}", flush=True)
         stopped.wait()
-    except (RayServeException, RuntimeError, TimeoutError) as error:
+    except (RayServeException, RuntimeError, TimeoutError, ValueError) as error:
         raise JobError(str(error)) from error
     finally:
         serve.shutdown()
@@ -341,7 +343,7 @@ def options_for_cluster(options: Options, keys: ApiKeys) -> ServeOptions:
         As `Options.serve_options` does.
     """
     size = cluster_size()
-    return options.serve_options(size.cpus, size.gpus, keys, grows=size.grows)
+    return options.serve_options(size.cpus, size.gpus, keys, grows=size.grows, nodes=size.nodes)
 
 
 def check_address(host: str, port: int) -> None:

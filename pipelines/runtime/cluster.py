@@ -105,11 +105,13 @@ class ClusterSize:
     Attributes:
         cpus, gpus: of the nodes that are there now.
         grows: whether further nodes may start, see `is_autoscaling`.
+        nodes: number of those that are there now.
     """
 
     cpus: float
     gpus: float = 0.0
     grows: bool = False
+    nodes: int = 1
 
 
 def cluster_size() -> ClusterSize:
@@ -118,7 +120,7 @@ def cluster_size() -> ClusterSize:
 
     nodes = [node for node in ray.nodes() if node["Alive"]]
     cpus, gpus = (sum(node["Resources"].get(name, 0.0) for node in nodes) for name in ("CPU", "GPU"))
-    return ClusterSize(cpus, gpus, is_autoscaling(nodes))
+    return ClusterSize(cpus, gpus, is_autoscaling(nodes), len(nodes))
 
 
 def node_cpus() -> int:

@@ -1,9 +1,17 @@
-"""Application: three deployments and how they are wired.
+"""Application: the deployments and how they are wired.
 
-    HTTP -> Gateway -> Reader: render, OCR, tokenize, in sandboxes -> Predictor: infer, merge -> Gateway -> HTTP
+Apart, for clusters and GPUs:
+
+    HTTP -> proxy -> Gateway -> Reader: render, OCR, tokenize, in sandboxes -> Predictor: infer, merge -> Gateway
 
 A document's bytes go from Gateway to Reader as one object of Ray's store; pages go from Reader to Predictor without
 passing through Gateway.
+
+Together, on one machine without a GPU:
+
+    HTTP -> Gateway -> Reader: all of this, the model in the reader's own process -> Gateway
+
+A document is a file that Gateway writes; calls and answers go through a Unix socket, not through Serve.
 """
 
 from __future__ import annotations
@@ -17,6 +25,7 @@ from ray.serve.schema import LoggingConfig
 
 from pipelines.serving.bodies import BODIES_PER_PLACE
 from pipelines.serving.gateway import Gateway
+from pipelines.serving.local_reader import LocalReader
 from pipelines.serving.options import Replicas, ServeOptions
 from pipelines.serving.predictor import Predictor, predictor_class
 from pipelines.serving.reader import Reader
@@ -34,6 +43,8 @@ UPSCALE_SECONDS, DOWNSCALE_SECONDS = 5.0, 120.0
 def build_application(options: ServeOptions) -> Application:
     """The Serve application of an endpoint."""
     queued = options.requests_in_flight * (options.limits.pages_in_flight + 1)
+    if options.placement == "together":
+        return _together(options)
     reader = _deployment(Reader).options(
         max_ongoing_requests=READER_PAGES,
         max_queued_requests=queued,
@@ -51,7 +62,34 @@ def build_application(options: ServeOptions) -> Application:
         logging_config=_NO_ACCESS_LOG,
         **_HEALTH,
     )
-    gateway = _deployment(serve.ingress()(Gateway)).options(
+    return _gateway(options).bind(options, reader.bind(options), predictor.bind(options))
+
+
+def _together(options: ServeOptions) -> Application:
+    """Gateways that call local readers: these answer Serve only when it asks for their health and address.
+
+    Serve sees none of the calls, so that the number of readers is fixed; their lanes follow the load instead.
+    """
+    reader = _deployment(_draining(LocalReader)).options(
+        name=Reader.__name__,
+        num_replicas=options.reader.maximum,
+        ray_actor_options=_resources(options.reader),
+        logging_config=_NO_ACCESS_LOG,
+        **_HEALTH,
+    )
+    return _gateway(options).bind(options, reader.bind(options))
+
+
+def _gateway(options: ServeOptions) -> Deployment:
+    if options.listen is not None:
+        return _deployment(_draining(Gateway)).options(
+            name=Gateway.__name__,
+            num_replicas=1,
+            ray_actor_options=_resources(options.gateway),
+            logging_config=_NO_ACCESS_LOG,
+            **_HEALTH,
+        )
+    return _deployment(serve.ingress()(Gateway)).options(
         # More than it receives and answers: it chooses itself which requests it refuses.
         max_ongoing_requests=3 * BODIES_PER_PLACE * options.requests_in_flight,
         max_queued_requests=4 * options.requests_in_flight,
@@ -60,7 +98,6 @@ def build_application(options: ServeOptions) -> Application:
         autoscaling_config=_autoscaling(options.gateway, options.requests_in_flight / 2),
         **_HEALTH,
     )
-    return gateway.bind(options, reader.bind(options), predictor.bind(options))
 
 
 _NO_ACCESS_LOG = LoggingConfig(enable_access_log=False)
@@ -73,6 +110,11 @@ def _deployment(replica: type) -> Deployment:
     deployment = serve.deployment(replica)
     assert isinstance(deployment, Deployment)
     return deployment
+
+
+def _draining(replica: type[LocalReader] | type[Gateway]) -> type:
+    """The class with a destructor, which Serve awaits before it ends a replica."""
+    return type(replica.__name__, (replica,), {"__del__": replica.drain})
 
 
 def _resources(replicas: Replicas) -> dict[str, float]:

@@ -8,6 +8,8 @@ them holds one page.
 
 A page with more windows than a batch holds would keep the others waiting: the model looks after each slice of it
 whether its answer is still wanted, and takes a batch of other pages before it goes on.
+
+What comes after the model does not keep it waiting: it has the next batch while the answers of this one are written.
 """
 
 from __future__ import annotations
@@ -85,23 +87,27 @@ class Batching:
 
     def __init__(
         self,
-        answer_rows: Callable[[str, list[Row]], Awaitable[list[bytes]]],
-        answer_in_slices: Callable[[str, Row], AsyncGenerator[bytes | None, None]],
+        infer_rows: Callable[[str, list[Row]], Awaitable[list[Row]]],
+        infer_in_slices: Callable[[str, Row], AsyncGenerator[Row | None, None]],
+        finish: Callable[[str, list[Row]], Awaitable[list[bytes]]],
         batch_tokens: int,
         batch_pages: int | None = None,
     ) -> None:
         """
         Args:
-            answer_rows: takes a model's name and rows, and returns an answer for each; see `take_batch`.
-            answer_in_slices: takes a model's name and the row of a long page; yields None after each slice, and last
-                the answer.
+            infer_rows: takes a model's name and rows, and returns a row of `INFERRED` for each; see `take_batch`.
+            infer_in_slices: takes a model's name and the row of a long page; yields None after each slice, and last
+                the row of `INFERRED`.
+            finish: takes a model's name and rows of `INFERRED`, and returns an answer for each.
         """
-        self._answer_rows = answer_rows
-        self._answer_in_slices = answer_in_slices
+        self._infer_rows = infer_rows
+        self._infer_in_slices = infer_in_slices
+        self._finish = finish
+        self._finishing: set[asyncio.Task[None]] = set()
         self._batch_tokens = batch_tokens
         self._batch_pages = batch_pages
         self._waiting: list[WaitingPage] = []
-        self._long: deque[tuple[WaitingPage, AsyncGenerator[bytes | None, None]]] = deque()
+        self._long: deque[tuple[WaitingPage, AsyncGenerator[Row | None, None]]] = deque()
         self._page_added = asyncio.Event()
         self._worker = asyncio.get_running_loop().create_task(self._answer_all())
 
@@ -121,7 +127,7 @@ class Batching:
         """
         page = WaitingPage(model, row, asyncio.get_running_loop().create_future())
         if page.windows > 1 and page.windows * padded_length(page.longest) > self._batch_tokens:
-            self._long.append((page, self._answer_in_slices(model, row)))
+            self._long.append((page, self._infer_in_slices(model, row)))
         else:
             self._waiting.append(page)
         self._page_added.set()
@@ -146,27 +152,44 @@ class Batching:
         if not batch:
             return
         try:
-            answers = await self._answer_rows(batch[0].model, [page.row for page in batch])
+            inferred = await self._infer_rows(batch[0].model, [page.row for page in batch])
         except Exception as error:
-            for page in batch:
-                if not page.answer.done():
-                    page.answer.set_exception(error)
+            _fail(batch, error)
+            return
+        self._finish_later(batch, inferred)
+
+    async def _answer_slice(self, page: WaitingPage, slices: AsyncGenerator[Row | None, None]) -> None:
+        if not page.is_wanted():
+            await slices.aclose()
+            return
+        try:
+            inferred = await anext(slices)
+        except Exception as error:
+            _fail([page], error)
+            return
+        if inferred is None:
+            self._long.append((page, slices))
+        else:
+            self._finish_later([page], [inferred])
+
+    def _finish_later(self, batch: list[WaitingPage], inferred: list[Row]) -> None:
+        """Have the answers written while the model goes on."""
+        task = asyncio.get_running_loop().create_task(self._finish_batch(batch, inferred))
+        self._finishing.add(task)  # a task without a reference may be collected before it has run
+        task.add_done_callback(self._finishing.discard)
+
+    async def _finish_batch(self, batch: list[WaitingPage], inferred: list[Row]) -> None:
+        try:
+            answers = await self._finish(batch[0].model, inferred)
+        except Exception as error:
+            _fail(batch, error)
             return
         for page, answer in zip(batch, answers, strict=True):
             if not page.answer.done():
                 page.answer.set_result(answer)
 
-    async def _answer_slice(self, page: WaitingPage, slices: AsyncGenerator[bytes | None, None]) -> None:
-        if not page.is_wanted():
-            await slices.aclose()
-            return
-        try:
-            answer = await anext(slices)
-        except Exception as error:
-            if not page.answer.done():
-                page.answer.set_exception(error)
-            return
-        if answer is None:
-            self._long.append((page, slices))
-        elif not page.answer.done():
-            page.answer.set_result(answer)
+
+def _fail(batch: list[WaitingPage], error: Exception) -> None:
+    for page in batch:
+        if not page.answer.done():
+            page.answer.set_exception(error)

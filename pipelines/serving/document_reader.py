@@ -9,7 +9,9 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from pipelines.extract import make_page_counter, make_page_reader, make_previewer, make_tokenize, tokenize_options
 from pipelines.schema import EMPTY_RESULT, Row, mark_failed
@@ -22,6 +24,9 @@ from pipelines.stages.count_pages import ListingOptions, pending_document
 from pipelines.stages.tokenize import Tokenize, check_questions
 
 logger = logging.getLogger(__name__)
+
+Content = bytes | Path
+"""An uploaded document: its bytes, or the file in which a gateway of the same machine keeps it for its request."""
 
 ShouldContinue = Callable[[], bool]
 """Called several times a second while a sandbox works; once it returns False, the row fails (`timeout`)."""
@@ -91,9 +96,11 @@ class DocumentReader:
         self._previewer = make_previewer(PREVIEW_SIDE, options.extract.limits)
         self._tokenizers: dict[str, Tokenize] = {}
 
-    def open(self, request: ReadRequest, content: bytes, should_continue: ShouldContinue = lambda: True) -> OpenResult:
+    def open(
+        self, request: ReadRequest, content: Content, should_continue: ShouldContinue = lambda: True
+    ) -> OpenResult:
         """Open a document and count its pages."""
-        with self._files.open(request.upload_id, content) as path:
+        with self._file(request.upload_id, content) as path:
             (row,) = self._page_counter([{**pending_document(request.listed), "path": str(path)}], should_continue)
         if row["status"] == "failed":
             return OpenResult(row, [])
@@ -116,7 +123,7 @@ class DocumentReader:
         return OpenResult(row, pages)
 
     def read_page(
-        self, request: ReadRequest, page: Row, content: bytes, should_continue: ShouldContinue = lambda: True
+        self, request: ReadRequest, page: Row, content: Content, should_continue: ShouldContinue = lambda: True
     ) -> Row:
         """A page's row of `TOKENIZED`, with `questions`, `preview_requested` and `preview` (a JPEG or None).
 
@@ -128,7 +135,7 @@ class DocumentReader:
         """
         preview = None
         try:
-            with self._files.open(request.upload_id, content) as path:
+            with self._file(request.upload_id, content) as path:
                 (row,) = self._page_reader([{**page, "path": str(path)}], should_continue)
                 row["questions"] = [{"text": question} for question in request.questions]
                 (row,) = self._tokenize(request.model)([row], request.max_windows)
@@ -141,7 +148,7 @@ class DocumentReader:
         return {**row, "preview": preview, "preview_requested": request.previews}
 
     def open_and_read(
-        self, request: ReadRequest, content: bytes, should_continue: ShouldContinue = lambda: True
+        self, request: ReadRequest, content: Content, should_continue: ShouldContinue = lambda: True
     ) -> tuple[OpenResult, Row | None]:
         """Open a document, read its first selected page (None if there is none) and drop its file.
 
@@ -167,6 +174,11 @@ class DocumentReader:
         if self._page_reader.is_running:
             list(self._page_reader([NO_PAGE], should_continue))
 
+    def close(self) -> None:
+        """End the processes that parse documents; what is read later starts them again."""
+        for sandbox in (self._page_reader, self._page_counter, self._previewer):
+            sandbox.close()
+
     def warm_up(self) -> None:
         """Read a page, so that the processes and the tokenizer are ready for the first request.
 
@@ -178,6 +190,10 @@ class DocumentReader:
         _, row = self.open_and_read(ReadRequest(listed["document_id"], listed, model, ("When?",)), content)
         if row is None or row["status"] != "ok":
             raise RuntimeError(f"the probe page cannot be read: {row and row['error']}")
+
+    def _file(self, upload_id: str, content: Content) -> AbstractContextManager[Path]:
+        """The path of a document's file, at least until the context ends."""
+        return nullcontext(content) if isinstance(content, Path) else self._files.open(upload_id, content)
 
     def _check_questions(self, request: ReadRequest) -> None:
         served = self._options.model_named(request.model)

@@ -12,6 +12,8 @@ from ray.serve.handle import DeploymentHandle
 
 from pipelines.serving.admission import Admission
 from pipelines.serving.bodies import BODIES_PER_PLACE, Bodies
+from pipelines.serving.http_server import HttpServer
+from pipelines.serving.local_workers import LocalWorkers
 from pipelines.serving.open_document import OpenDocument, open_document
 from pipelines.serving.options import ServeOptions
 from pipelines.serving.probe import PROBE_NAME, probe_document
@@ -19,6 +21,7 @@ from pipelines.serving.replica_client import ReplicaClient
 from pipelines.serving.response_fields import FieldFinder
 from pipelines.serving.routes import build_routes
 from pipelines.serving.upload import Upload, max_body_bytes
+from pipelines.serving.workers import ServeWorkers
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +30,9 @@ PROBE_PAUSE_SECONDS = 0.5
 
 WATCH_SECONDS = 2.0
 """How often a gateway that is ready checks that each deployment still has a replica."""
+
+MARGIN_SECONDS = 30.0
+"""The response of a request may take so much longer to be received than the request's time limit."""
 
 
 class Gateway:
@@ -37,20 +43,41 @@ class Gateway:
     """
 
     async def __init__(  # type: ignore[misc]
-        self, options: ServeOptions, reader: DeploymentHandle, predictor: DeploymentHandle
+        self, options: ServeOptions, reader: DeploymentHandle, predictor: DeploymentHandle | None = None
     ) -> None:
+        """`predictor`: None if the readers are local ones, which run the models."""
         self.options = options
         self.admission = Admission(options.requests_in_flight, options.limits.seconds)
         places, limits = options.requests_in_flight, options.limits
         seconds = min(limits.body_seconds, limits.seconds)
         self.bodies = Bodies(BODIES_PER_PLACE * places, places * max_body_bytes(limits), seconds)
         self.is_ready = False
-        self._client = ReplicaClient(reader, predictor, self.admission)
+        workers = LocalWorkers(reader) if predictor is None else ServeWorkers(reader, predictor)
+        self._client = ReplicaClient(workers, self.admission)
         self._finder = FieldFinder()
         self._watch = asyncio.get_running_loop().create_task(self._stay_ready())
+        self._http: HttpServer | None = None
+        if options.listen is not None:
+            host, port = options.listen
+            self._http = HttpServer(build_routes(self), host, port, limits.seconds + MARGIN_SECONDS)
+            await self._http.start()
 
     def __serve_build_asgi_app__(self) -> FastAPI:
         return build_routes(self)
+
+    def check_health(self) -> None:
+        """Called by Serve.
+
+        Raises:
+            RuntimeError: the gateway does not listen any more.
+        """
+        if self._http is not None:
+            self._http.check()
+
+    async def drain(self) -> None:
+        """Answer the requests in progress, of which Serve knows nothing if the gateway listens itself."""
+        if self._http is not None:
+            await self._http.drain()
 
     async def open(self, upload: Upload, deadline: float) -> OpenDocument:
         """See `open_document`."""
@@ -97,7 +124,10 @@ class Gateway:
             upload = Upload(f"probe{time.monotonic_ns()}", content, PROBE_NAME, questions)
             try:
                 document = await self.open(upload, time.monotonic() + PROBE_SECONDS)
-                answers = [answer async for answer in document.answers()]
+                try:
+                    answers = [answer async for answer in document.answers()]
+                finally:
+                    document.close()
                 if any(model.task == "token-classification" for model in self.options.models):
                     await self._finder.warm()
                 self.is_ready = all(b'"status":"ok"' in answer for answer in answers)

@@ -7,22 +7,16 @@ from collections import deque
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, replace
 
-import ray
-from ray import ObjectRef
-from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError
-
 from pipelines.errors import infrastructure_error
 from pipelines.schema import DOCUMENTS, Task
 from pipelines.serving.document_reader import OpenResult, ReadRequest
 from pipelines.serving.errors import RequestError, bad_request, refused_document, server_fault, unavailable
 from pipelines.serving.options import RequestLimits, ServedModel, ServeOptions
-from pipelines.serving.replica_client import ReplicaClient, ReplicaLostError
+from pipelines.serving.replica_client import ReplicaClient
 from pipelines.serving.response_fields import FieldFinder, has_fields
 from pipelines.serving.row_json import row_json
 from pipelines.serving.upload import Upload
-
-INLINE_BYTES = 80_000
-"""Smaller documents travel inside the calls, which is faster than Ray's object store."""
+from pipelines.serving.workers import UNAVAILABLE, StoredContent, WorkerLostError
 
 
 @dataclass(frozen=True)
@@ -31,7 +25,7 @@ class OpenDocument:
 
     Attributes:
         finder: of the document's fields.
-        content: its bytes, or a reference to them.
+        content: where workers find it.
         result: its row and pages.
         deadline: on the clock of `time.monotonic`; pages that are not done by then fail.
         only_answer: the JSON of its only page, if that came with opening it.
@@ -40,7 +34,7 @@ class OpenDocument:
     client: ReplicaClient
     finder: FieldFinder
     request: ReadRequest
-    content: bytes | ObjectRef
+    content: StoredContent
     task: Task
     limits: RequestLimits
     result: OpenResult
@@ -96,8 +90,7 @@ class OpenDocument:
 
     def close(self) -> None:
         """The document is not needed any more."""
-        if self.only_answer is None:
-            self.client.forget(self.request.upload_id)
+        self.client.forget(self.request.upload_id, is_open=self.only_answer is None)
 
 
 async def open_document(
@@ -121,26 +114,29 @@ async def open_document(
         upload.words,
         max_windows=min(options.limits.page_windows, options.limits.windows),
     )
-    content: bytes | ObjectRef = upload.content
-    if len(upload.content) > INLINE_BYTES:
-        content = ray.put(upload.content)
     only_answer = None
+    is_open = False
     try:
+        content = await client.store(upload.upload_id, upload.content)
         if upload.has_one_page:
             result, only_answer = await client.open_and_answer(request, content, deadline)
         else:
             result = await client.open(request, content, deadline)
+        is_open = True
     except asyncio.TimeoutError as error:
         raise RequestError(503, "timeout", "the request's time was over before its answer was ready", 1) from error
-    except ReplicaLostError as error:
+    except WorkerLostError as error:
         raise RequestError(503, "crashed", str(error), 1) from error
-    except (BackPressureError, DeploymentUnavailableError) as error:
+    except UNAVAILABLE as error:
         raise unavailable("all readers of documents are busy; try again later") from error
     except Exception as error:
         fault = infrastructure_error(error)
         if fault is None:
             raise
         raise server_fault(fault) from error
+    finally:
+        if not is_open:
+            client.forget(upload.upload_id, is_open=False)
     document = OpenDocument(client, finder, request, content, model.task, options.limits, result, deadline, only_answer)
     try:
         _check(result, options.limits)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from pipelines.options import ExtractOptions
 from pipelines.schema import Task
@@ -10,6 +11,10 @@ from pipelines.serving.keys import ApiKeys
 
 PREVIEW_SIDE = 1100
 """Pixels of the longer side of a page's preview."""
+
+
+Placement = Literal["together", "apart"]
+"""Where the model runs: in the processes that read pages, or in processes of its own."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,14 @@ class Replicas:
 
 
 @dataclass(frozen=True)
+class Lanes:
+    """How many pages a process reads at a time that reads pages and runs the model."""
+
+    minimum: int = 1
+    maximum: int = 1
+
+
+@dataclass(frozen=True)
 class ServeOptions:
     """A whole endpoint.
 
@@ -75,7 +88,10 @@ class ServeOptions:
         extract: how pages are processed, apart from `model`, `task` and `questions`, which requests name.
         requests_in_flight: requests that one gateway answers at a time; more are refused at once.
         models_in_memory: models that a predictor holds at a time; others are loaded when a request names them.
-        model_threads: of PyTorch in each predictor on a CPU, at most; no more than its node has CPUs.
+        model_threads: of PyTorch in each process that runs models on a CPU, at most; no more than its node has CPUs.
+        placement: "together" has no predictors: readers of the gateway's own machine run the models.
+        listen: host and port of a gateway that speaks HTTP itself; None for one behind Serve's proxies.
+        lanes: of each reader, if they are together.
     """
 
     models: tuple[ServedModel, ...]
@@ -86,7 +102,10 @@ class ServeOptions:
     models_in_memory: int = 3
     model_threads: int | None = None
     gateway: Replicas = field(default_factory=Replicas)
+    placement: Placement = "apart"
+    listen: tuple[str, int] | None = None
     reader: Replicas = field(default_factory=Replicas)
+    lanes: Lanes = field(default_factory=Lanes)
     predictor: Replicas = field(default_factory=Replicas)
 
     def extract_of(self, model: ServedModel) -> ExtractOptions:

@@ -10,7 +10,7 @@ from functools import partial
 from typing import TypeVar
 
 from pipelines.schema import Row
-from pipelines.serving.document_reader import DocumentReader, OpenResult, ReadRequest, ShouldContinue
+from pipelines.serving.document_reader import Content, DocumentReader, OpenResult, ReadRequest, ShouldContinue
 from pipelines.serving.options import ServeOptions
 from pipelines.serving.work_thread import WorkThread
 from pipelines.stages.sandbox import START_SECONDS
@@ -27,17 +27,17 @@ class Reader:
         # A sandbox shows progress several times a second while it works, and none while its process starts.
         self._thread = WorkThread("reads-pages", START_SECONDS + options.extract.limits.seconds)
 
-    async def open(self, request: ReadRequest, content: bytes) -> OpenResult:
+    async def open(self, request: ReadRequest, content: Content) -> OpenResult:
         """See `DocumentReader.open`."""
         return await self._run(partial(self._documents.open, request, content), request.seconds_left)
 
-    async def read(self, request: ReadRequest, page: Row, content: bytes) -> Row:
+    async def read(self, request: ReadRequest, page: Row, content: Content) -> Row:
         """See `DocumentReader.read_page`; `seconds_left` are those after reading."""
         started = time.monotonic()
         row = await self._run(partial(self._documents.read_page, request, page, content), request.seconds_left)
         return {**row, "seconds_left": request.seconds_left - (time.monotonic() - started)}
 
-    async def open_and_read(self, request: ReadRequest, content: bytes) -> tuple[OpenResult, Row | None]:
+    async def open_and_read(self, request: ReadRequest, content: Content) -> tuple[OpenResult, Row | None]:
         """See `DocumentReader.open_and_read`; `seconds_left` are those after reading."""
         started = time.monotonic()
         try:
@@ -53,6 +53,11 @@ class Reader:
         """The document is not needed any more."""
         self._documents.drop(upload_id)
         await self._thread.run(self._release)
+
+    def close(self) -> None:
+        """Take no further work, and end the processes that parse documents once the earlier work is done."""
+        self._thread.submit(self._documents.close)
+        self._thread.close()
 
     async def ping(self) -> None:
         """Called by gateways, to see whether any replica answers.

@@ -1,4 +1,4 @@
-"""Replica client: the gateway's calls to readers and predictors, with a deadline."""
+"""Replica client: the gateway's calls to workers, with a deadline."""
 
 from __future__ import annotations
 
@@ -8,12 +8,10 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from ray import ObjectRef
 from ray.exceptions import ObjectLostError, RayActorError, RayTaskError, WorkerCrashedError
-from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError, RayServeException
-from ray.serve.handle import DeploymentHandle, DeploymentResponse, DeploymentResponseGenerator
+from ray.serve.exceptions import DeploymentUnavailableError, RayServeException
 
 from pipelines.errors import ProcessingError, infrastructure_error
 from pipelines.schema import Row, Task, mark_failed
@@ -21,16 +19,13 @@ from pipelines.serving.admission import Admission
 from pipelines.serving.document_reader import OpenResult, ReadRequest
 from pipelines.serving.errors import server_fault
 from pipelines.serving.row_json import page_json_schema, row_json
+from pipelines.serving.workers import UNAVAILABLE, StoredContent, WorkerLostError, Workers
 
 logger = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 
-Response = DeploymentResponse[Any] | DeploymentResponseGenerator[Any]
-
 ATTEMPTS = 2
-
-PING_SECONDS = 5.0
 
 BUSY_SECONDS = 0.2
 """Pause before a page is sent again to a full queue; its request has been admitted already."""
@@ -38,36 +33,31 @@ BUSY_SECONDS = 0.2
 NO_WINDOWS_LEFT = "The pages before this one used up the windows of the model that a request has; ask for fewer pages."
 
 
-class ReplicaLostError(Exception):
-    """The replica that processed a call died."""
-
-
 class ReplicaClient:
-    """Calls the deployments behind a gateway."""
+    """Calls the workers behind a gateway."""
 
-    def __init__(self, reader: DeploymentHandle, predictor: DeploymentHandle, admission: Admission) -> None:
-        self._reader = reader
-        self._predictor = predictor
+    def __init__(self, workers: Workers, admission: Admission) -> None:
+        self._workers = workers
         self._admission = admission
-        self._predictor_by_model: dict[str, DeploymentHandle] = {}
         self._forgetting: set[asyncio.Task[None]] = set()
+        self.store, self.reach_all = workers.store, workers.reach_all
 
-    async def open(self, request: ReadRequest, content: bytes | ObjectRef, deadline: float) -> OpenResult:
+    async def open(self, request: ReadRequest, content: StoredContent, deadline: float) -> OpenResult:
         """See `Reader.open`; `deadline` is on the clock of `time.monotonic`.
 
         Raises:
             TimeoutError: the deadline has passed.
-            ReplicaLostError: the replica that worked on it died.
-            BackPressureError, DeploymentUnavailableError: the queue is full, or there is no replica.
+            WorkerLostError: the process that worked on it died.
+            UNAVAILABLE: the queue is full, or there is no process.
         """
 
         async def attempt() -> OpenResult:
-            return await await_or_cancel(self._reader.open.remote(_until(request, deadline), content))
+            return await self._workers.open(_until(request, deadline), content)
 
         return await with_deadline(deadline, lambda: _unless_lost(attempt))
 
     async def open_and_answer(
-        self, request: ReadRequest, content: bytes | ObjectRef, deadline: float
+        self, request: ReadRequest, content: StoredContent, deadline: float
     ) -> tuple[OpenResult, bytes | None]:
         """Open a document and answer its only page (None if it has none) in one call.
 
@@ -76,14 +66,13 @@ class ReplicaClient:
         """
 
         async def attempt() -> tuple[OpenResult, bytes | None]:
-            read = self._reader.open_and_read.remote(_until(request, deadline), content)
-            return await await_or_cancel(self._predictor_for(request.model).answer_one.remote(read), read)
+            return await self._workers.open_and_answer(_until(request, deadline), content)
 
         with self._admission.page():
             return await with_deadline(deadline, lambda: _unless_lost(attempt))
 
     async def answer_page(
-        self, request: ReadRequest, page: Row, content: bytes | ObjectRef, task: Task, deadline: float
+        self, request: ReadRequest, page: Row, content: StoredContent, task: Task, deadline: float
     ) -> tuple[bytes, int]:
         """The JSON of a page (if it fails, that of a failed row), and the number of its windows.
 
@@ -91,15 +80,13 @@ class ReplicaClient:
         """
 
         async def attempt() -> tuple[bytes, int]:
-            read = self._reader.read.remote(_until(request, deadline), page, content)
-            answer = self._predictor_for(request.model).answer.remote(read)  # the row goes from replica to replica
-            return await await_or_cancel(answer, read)
+            return await self._workers.answer_page(_until(request, deadline), page, content)
 
         async def attempt_until_accepted() -> tuple[bytes, int]:
             while True:
                 try:
                     return await _unless_lost(attempt)
-                except (BackPressureError, DeploymentUnavailableError):
+                except UNAVAILABLE:
                     await asyncio.sleep(BUSY_SECONDS)
 
         try:
@@ -111,7 +98,7 @@ class ReplicaClient:
             error = ProcessingError(
                 "timeout", "The request's time was over before this page was done; ask for fewer pages."
             )
-        except ReplicaLostError as lost:
+        except WorkerLostError as lost:
             error = ProcessingError("crashed", str(lost))
         except Exception as unforeseen:  # the other pages go on
             cause = unforeseen.cause if isinstance(unforeseen, RayTaskError) else unforeseen
@@ -125,33 +112,15 @@ class ReplicaClient:
         failed = {**mark_failed(page, error), "preview": None}
         return row_json(failed, page_json_schema(task, request.previews)), 0
 
-    def forget(self, upload_id: str) -> None:
-        """Have every reader remove the document's file, in the background."""
-        task = asyncio.ensure_future(self._forget(upload_id))
+    def forget(self, upload_id: str, is_open: bool) -> None:
+        """Remove the document's file everywhere, in the background; see `Workers.forget`."""
+        task = asyncio.ensure_future(self._forget(upload_id, is_open))
         self._forgetting.add(task)  # a task without a reference may be collected before it has run
         task.add_done_callback(self._forgetting.discard)
 
-    async def _forget(self, upload_id: str) -> None:
+    async def _forget(self, upload_id: str, is_open: bool) -> None:
         with suppress(DeploymentUnavailableError):  # a reader that died took its files along
-            await self._reader.broadcast("forget", upload_id).results_async(return_exceptions=True)
-
-    async def reach_all(self) -> bool:
-        """Whether each deployment has a replica that can be reached; one that is too busy to reply counts."""
-        for handle in (self._reader, self._predictor):
-            try:
-                replies = await handle.broadcast("ping").results_async(timeout_s=PING_SECONDS, return_exceptions=True)
-            except TimeoutError:
-                continue
-            except DeploymentUnavailableError:
-                return False
-            if all(isinstance(reply, BaseException) for reply in replies):
-                return False
-        return True
-
-    def _predictor_for(self, model: str) -> DeploymentHandle:
-        if model not in self._predictor_by_model:
-            self._predictor_by_model[model] = self._predictor.options(multiplexed_model_id=model)
-        return self._predictor_by_model[model]
+            await self._workers.forget(upload_id, is_open)
 
 
 async def with_deadline(deadline: float, call: Callable[[], Awaitable[Result]]) -> Result:
@@ -160,19 +129,6 @@ async def with_deadline(deadline: float, call: Callable[[], Awaitable[Result]]) 
         TimeoutError: the result is not there at `deadline`, on the clock of `time.monotonic`.
     """
     return await asyncio.wait_for(call(), max(0.0, deadline - time.monotonic()))
-
-
-async def await_or_cancel(response: Response, *inputs: Response) -> Any:
-    """Await a response; if that ends otherwise, cancel it and its inputs on their replicas."""
-    is_settled = False
-    try:
-        result: Any = await response
-        is_settled = True
-        return result
-    finally:
-        if not is_settled:
-            for unfinished in (response, *inputs):
-                unfinished.cancel()
 
 
 def _until(request: ReadRequest, deadline: float) -> ReadRequest:
@@ -187,20 +143,20 @@ async def _unless_lost(attempt: Callable[[], Awaitable[Result]]) -> Result:
     the next one would too. Serve itself sends elsewhere what a replica had not accepted yet.
 
     Raises:
-        ReplicaLostError: the replica that had accepted it died.
+        WorkerLostError: the replica that had accepted it died.
     """
     for number in range(1, ATTEMPTS + 1):
         try:
             return await attempt()
-        except (BackPressureError, DeploymentUnavailableError):
+        except UNAVAILABLE:
             raise
         except ObjectLostError as error:
             logger.warning("a page was lost (%s), attempt %d of %d", type(error).__name__, number, ATTEMPTS)
         except (RayActorError, WorkerCrashedError, RayServeException) as error:
-            raise ReplicaLostError("The process that worked on it died; it may be too much for it.") from error
+            raise WorkerLostError("The process that worked on it died; it may be too much for it.") from error
         except Exception as error:
             fault = infrastructure_error(error)  # another replica may be on another machine
             if fault is None or number == ATTEMPTS:
                 raise
             logger.warning("%s, attempt %d of %d", fault.message, number, ATTEMPTS)
-    raise ReplicaLostError("The machine that had read it was lost, twice.")
+    raise WorkerLostError("The machine that had read it was lost, twice.")

@@ -122,7 +122,10 @@ def build_routes(service: Service) -> FastAPI:
                 return PageStream(_lines(document), document, slot, NDJSON)
             if document.only_answer is None:
                 return PageStream(_object(document), document, slot, "application/json")
-            body = b"".join([part async for part in _object(document)])
+            try:
+                body = b"".join([part async for part in _object(document)])
+            finally:
+                document.close()
             slot.release()
             return Response(body, media_type="application/json")
         except BaseException:

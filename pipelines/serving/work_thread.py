@@ -51,6 +51,10 @@ class WorkThread:
         """The work in progress goes on; called by it."""
         self._progress_at = self._clock()
 
+    def close(self) -> None:
+        """Take no further work; the thread ends after the earlier work."""
+        self._executor.shutdown(wait=False)
+
     def check(self) -> None:
         """
         Raises:

@@ -12,7 +12,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -40,7 +39,8 @@ from pipelines.serving.upload_files import IDLE_SECONDS
 from pipelines.stages.base import rows_to_table
 from pipelines.stages.merge import Merge
 from tests.drawn_pdf import DrawnPage, draw_pdf, show
-from tests.jobs.endpoint import REPOSITORY, Endpoint
+from tests.jobs.endpoint import REPOSITORY, Endpoint, start_endpoint
+from tests.jobs.replica_death import check_death
 
 pytestmark = pytest.mark.xdist_group("serve")
 
@@ -98,25 +98,6 @@ def differences(ours: Any, theirs: Any, path: str = "") -> list[str]:
     if isinstance(ours, float) and isinstance(theirs, float):
         return [] if abs(ours - theirs) < 1e-4 else [f"{path}: {ours} and {theirs}"]
     return [] if ours == theirs else [f"{path}: {ours!r} and {theirs!r}"]
-
-
-def watch_health(endpoint: Endpoint) -> Future[list[int]]:
-    """The statuses of `/healthz` from now on, without repetitions, until it has been 200 again for five seconds."""
-
-    def watch() -> list[int]:
-        statuses, repetitions = [200], 0
-        with endpoint.client() as client:
-            for _ in range(600):
-                status = client.get("/healthz").status_code
-                repetitions = repetitions + 1 if status == statuses[-1] else 0
-                if not repetitions:
-                    statuses.append(status)
-                if len(statuses) > 2 and statuses[-1] == 200 and repetitions > 25:
-                    break
-                time.sleep(0.2)
-        return statuses
-
-    return ThreadPoolExecutor(1).submit(watch)
 
 
 def text_pages(count: int) -> bytes:
@@ -287,28 +268,17 @@ def test_previews_are_pictures_of_the_pages(client: httpx.Client, samples_direct
             assert (image.width > image.height) == (page["width"] > page["height"])
 
 
-@pytest.mark.parametrize("deployment", ["Reader", "Predictor"])
-def test_a_replica_that_dies_costs_its_requests_only_time_and_health_reports_it(
-    endpoint: Endpoint, client: httpx.Client, samples_directory: Path, deployment: str
+def test_a_reader_that_dies_costs_its_requests_only_time_and_health_reports_it(
+    endpoint: Endpoint, client: httpx.Client, samples_directory: Path
 ) -> None:
-    scan = (samples_directory / "supplier-form-scanned.pdf").read_bytes()
-    headers = {"Accept": "application/x-ndjson"}
-    upload: Any = {"files": {"file": ("scan.pdf", scan)}, "data": {"pages": "1-2"}}
-    with client.stream("POST", "/v1/extract", **upload, headers=headers) as response:
-        lines = response.iter_lines()
-        assert "document" in json.loads(next(lines))
-        victims = endpoint.replicas(deployment)
-        assert victims
-        for victim in victims:
-            victim.kill()
-        health = watch_health(endpoint)
-        pages = [json.loads(line)["page"] for line in lines]
-    assert [page["page_index"] for page in pages] == [0, 1]
-    for page in pages:
-        assert page["status"] == "ok" or page["error_kind"] == "crashed", page["error"]
-    after = extract(client, samples_directory / "invoice.png")
-    assert after.status_code == 200 and after.json()["pages"][0]["status"] == "ok"
-    assert health.result() == [200, 503, 200], "unavailable without a replica, and available with a new one"
+    check_death(endpoint, client, samples_directory, "Reader")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("deployment", ["Reader", "Predictor"])
+def test_the_same_holds_where_the_model_is_apart(tmp_path: Path, samples_directory: Path, deployment: str) -> None:
+    with start_endpoint(tmp_path / "log", "--placement", "apart") as endpoint, endpoint.client() as client:
+        check_death(endpoint, client, samples_directory, deployment)
 
 
 def test_models_are_named_by_their_last_part_or_explicitly(models: dict[Task, Path]) -> None:

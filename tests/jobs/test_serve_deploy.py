@@ -60,15 +60,21 @@ def test_the_application_is_deployed_changed_and_removed(
         answer = client.post("/v1/extract", files={"file": (invoice.name, invoice.read_bytes())}, timeout=60)
         [page] = answer.json()["pages"]
         assert page["status"] == "ok" and page["entities"]
-        status = yaml.safe_load(wait_for_output(head.start("serve", "status", "--address", head.url)))
-        assert set(status["applications"]["layoutlmv2"]["deployments"]) == {"Gateway", "Reader", "Predictor"}
+        assert deployments(head) == {"Gateway", "Reader"}
         assert client.get("/-/routes").status_code == 404
-        deploy(head, max_pages=7, no_api_keys=False, api_key_digests=[key_digest(key)])
+        deploy(head, placement="apart", max_pages=7, no_api_keys=False, api_key_digests=[key_digest(key)])
         wait_until(lambda: limit_of_pages(client, key) == 7, START_SECONDS, "the new options apply")
+        assert deployments(head) == {"Gateway", "Reader", "Predictor"}
         assert client.get("/v1/models").status_code == 401
         shown = wait_for_output(head.start("serve", "config", "--address", head.url))
         assert key_digest(key) in shown and key not in shown
         wait_for_output(head.start("serve", "shutdown", "--yes", "--address", head.url))
+
+
+def deployments(head: RunningHead) -> set[str]:
+    """The names of the deployments of the application."""
+    status = yaml.safe_load(wait_for_output(head.start("serve", "status", "--address", head.url)))
+    return set(status["applications"]["layoutlmv2"]["deployments"])
 
 
 def wait_for_output(process: subprocess.Popen[str]) -> str:

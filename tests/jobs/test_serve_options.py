@@ -12,6 +12,7 @@ import pytest
 from jobs.cli import BAD_OPTIONS
 from jobs.serve import KEYS_VARIABLE, Options, build, check, main
 from pipelines.serving.application import build_application
+from pipelines.serving.options import ServeOptions
 from tests.autoscaled_cluster import REPOSITORY, free_port
 
 Refused = Callable[..., str]
@@ -80,7 +81,7 @@ def test_what_serve_shows_of_an_application_holds_digests_only(tmp_path: Path) -
 
 def test_sizes_follow_a_cluster_whose_nodes_are_not_there_yet() -> None:
     """As on KubeRay, where the head has no CPUs and the application is built before the first worker starts."""
-    frozen = Options().serve_options(cpus=1, gpus=0)
+    frozen = Options(placement="apart").serve_options(cpus=1, gpus=0)
     assert (frozen.reader.maximum, frozen.predictor.maximum, frozen.model_threads) == (1, 1, 1)
     growing = Options().serve_options(cpus=0, gpus=0, grows=True)
     assert growing.reader.maximum > 1 and growing.predictor.maximum > 1 and growing.model_threads == 16
@@ -91,10 +92,44 @@ def test_sizes_follow_a_cluster_whose_nodes_are_not_there_yet() -> None:
 
 
 def test_sizes_are_those_of_a_cluster_that_stays_as_it_is() -> None:
-    options = Options().serve_options(cpus=32, gpus=0)
+    options = Options(placement="apart").serve_options(cpus=32, gpus=0)
     assert (options.reader.maximum, options.predictor.maximum, options.model_threads) == (32, 2, 16)
     on_gpus = Options().serve_options(cpus=32, gpus=4)
     assert (on_gpus.predictor.maximum, on_gpus.predictor.gpus) == (4, 1)
+
+
+def test_the_model_runs_where_pages_are_read_on_one_machine_without_a_gpu() -> None:
+    small = Options().serve_options(cpus=2, gpus=0)
+    assert (small.placement, small.reader.maximum, small.model_threads) == ("together", 1, 2)
+    assert (small.lanes.minimum, small.lanes.maximum) == (1, 2)
+    large = Options(min_text_replicas=4).serve_options(cpus=16, gpus=0)
+    assert (large.reader.minimum, large.reader.maximum, large.model_threads) == (4, 4, 4)
+    assert (large.lanes.minimum, large.lanes.maximum) == (1, 4)
+    given = Options(max_text_replicas=6, max_model_replicas=2).serve_options(cpus=16, gpus=0)
+    assert (given.reader.maximum, given.model_threads, given.lanes.maximum) == (2, 8, 3)
+    assert Options().serve_options(cpus=16, gpus=1).placement == "apart"
+    assert Options(device="cpu").serve_options(cpus=16, gpus=1).placement == "together"
+    assert Options().serve_options(cpus=16, gpus=0, nodes=2).placement == "apart"
+    assert Options().serve_options(cpus=0, gpus=0, grows=True).placement == "apart"
+    assert Options(placement="apart").serve_options(cpus=2, gpus=0).placement == "apart"
+
+
+@pytest.mark.parametrize(
+    ("cluster", "reason"),
+    [({"gpus": 1}, "GPU"), ({"gpus": 0, "nodes": 2}, "machines"), ({"gpus": 0, "grows": True}, "machines")],
+)
+def test_a_model_that_cannot_be_together_with_the_readers_is_refused(cluster: dict[str, Any], reason: str) -> None:
+    with pytest.raises(ValueError, match=f"--placement together is not possible.*{reason}"):
+        Options(placement="together").serve_options(cpus=8, **cluster)
+
+
+def test_the_application_has_a_deployment_for_the_model_only_where_it_is_apart() -> None:
+    def deployments(options: ServeOptions) -> list[str]:
+        gateway = build_application(options)._bound_deployment
+        return [bound._bound_deployment.name for bound in gateway.init_args[1:]]
+
+    assert deployments(Options().serve_options(cpus=2, gpus=0)) == ["Reader"]
+    assert deployments(Options(placement="apart").serve_options(cpus=2, gpus=0)) == ["Reader", "Predictor"]
 
 
 def test_the_files_for_clusters_hold_no_key() -> None:

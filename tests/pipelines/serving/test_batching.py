@@ -25,19 +25,32 @@ class Predictor:
 
     batches: list[list[str]] = field(default_factory=list)
     free: asyncio.Event = field(default_factory=asyncio.Event)
+    writing: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def answer(self, model: str, rows: list[Row]) -> list[bytes]:
+    def __post_init__(self) -> None:
+        self.writing.set()
+
+    async def infer(self, model: str, rows: list[Row]) -> list[Row]:
         self.batches.append([f"{model} {row['name']}" for row in rows])
         await self.free.wait()
         if any(row["name"] == "broken" for row in rows):
             raise ValueError("no answer to this")
+        return rows
+
+    async def infer_in_slices(self, model: str, row: Row) -> AsyncGenerator[Row | None, None]:
+        for _ in range(0, len(row["windows"]), WINDOWS_OF_A_SLICE):
+            await self.infer(model, [row])
+            yield None
+        yield row
+
+    async def finish(self, model: str, rows: list[Row]) -> list[bytes]:
+        await self.writing.wait()
+        if any(row["name"] == "unwritable" for row in rows):
+            raise ValueError("no words for this")
         return [row["name"].encode() for row in rows]
 
-    async def answer_in_slices(self, model: str, row: Row) -> AsyncGenerator[bytes | None, None]:
-        for _ in range(0, len(row["windows"]), WINDOWS_OF_A_SLICE):
-            await self.answer(model, [row])
-            yield None
-        yield row["name"].encode()
+    def batching(self, batch_tokens: int, batch_pages: int | None = None) -> Batching:
+        return Batching(self.infer, self.infer_in_slices, self.finish, batch_tokens, batch_pages)
 
 
 def in_turn(
@@ -47,7 +60,7 @@ def in_turn(
 
     async def answer_all() -> tuple[Predictor, list[bytes | BaseException]]:
         model = Predictor()
-        batching = Batching(model.answer, model.answer_in_slices, batch_tokens, batch_pages)
+        batching = model.batching(batch_tokens, batch_pages)
         answers = []
         for name, row in pages:
             answers.append(asyncio.create_task(batching.answer(name, row)))
@@ -117,7 +130,7 @@ def test_the_pages_of_a_batch_get_its_exception_and_the_next_one_is_answered() -
 def run_briefly(use: Callable[[Batching, Predictor], Awaitable[None]]) -> Predictor:
     async def run() -> Predictor:
         model = Predictor()
-        await use(Batching(model.answer, model.answer_in_slices, 4096), model)
+        await use(model.batching(4096), model)
         return model
 
     return asyncio.run(run())
@@ -190,3 +203,21 @@ def test_a_long_page_whose_time_ends_is_stopped_after_its_slice() -> None:
             await late
 
     assert run_briefly(use).batches == [["m late"]]
+
+
+def test_the_model_goes_on_while_answers_are_written() -> None:
+    async def use(batching: Batching, model: Predictor) -> None:
+        model.writing.clear()
+        model.free.set()
+        answers = []
+        for number, name in enumerate(("a", "unwritable")):
+            answers.append(asyncio.create_task(batching.answer("m", page(name, 9))))
+            while len(model.batches) == number:
+                await asyncio.sleep(0.001)
+        assert not answers[0].done()
+        model.writing.set()
+        first, second = await asyncio.gather(*answers, return_exceptions=True)
+        assert first == b"a" and isinstance(second, ValueError)
+        assert batching.is_working
+
+    assert run_briefly(use).batches == [["m a"], ["m unwritable"]]

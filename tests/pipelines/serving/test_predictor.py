@@ -15,8 +15,9 @@ from jobs.serve import Options
 from model import LayoutLMv2Tokenizer
 from pipelines.schema import Row
 from pipelines.serving.document_reader import DocumentReader, ReadRequest
+from pipelines.serving.model_runner import load_stages
 from pipelines.serving.options import ServeOptions
-from pipelines.serving.predictor import Predictor, load_stages
+from pipelines.serving.predictor import Predictor
 from pipelines.serving.probe import probe_document, probe_page
 from pipelines.serving.provided_words import ProvidedWords
 from pipelines.stages.tokenize import Tokenize, TokenizeOptions
@@ -74,7 +75,7 @@ def test_a_short_page_beside_a_long_one_waits_for_a_slice_and_not_for_all(option
             await long
         answer, _ = await predictor.answer(page(20, 7))
         assert json.loads(answer)["page_index"] == 7
-        assert not predictor._batching._long, "the model has given the long page up"
+        assert not predictor.runner.batching._long, "the model has given the long page up"
 
     with_predictor(options, use)
 
@@ -130,7 +131,7 @@ def test_a_predictor_whose_model_is_stuck_is_unhealthy_and_long_work_is_not(opti
         def stuck() -> None:
             asyncio.run_coroutine_threadsafe(end.wait(), loop).result(60)
 
-        done = predictor._thread.submit(stuck, silent_seconds=0.01)
+        done = predictor.runner.thread.submit(stuck, silent_seconds=0.01)
         for _ in range(600):
             try:
                 await predictor.ping()

@@ -1,0 +1,187 @@
+"""A local reader behind a gateway: the same answers as those of a reader and a predictor, through a socket."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import tempfile
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+
+import httpx
+import pytest
+from ray.serve.handle import DeploymentHandle
+
+from jobs.serve import Options
+from pipelines.schema import Row
+from pipelines.serving.gateway import Gateway
+from pipelines.serving.local_reader import LocalReader
+from pipelines.serving.options import Lanes, RequestLimits, ServeOptions
+from pipelines.serving.predictor import Predictor
+from pipelines.serving.reader import Reader
+from tests.drawn_pdf import DrawnPage, draw_pdf, show
+from tests.pipelines.serving.local_replicas import LocalHandle
+
+Use = Callable[[httpx.AsyncClient, Any], Awaitable[None]]
+
+DEED = "A deed between the parties named below"
+
+
+@pytest.fixture(scope="module")
+def options() -> ServeOptions:
+    options = Options(model=("untrained",), task="token-classification", text="layer").serve_options(cpus=1, gpus=0)
+    return replace(options, lanes=Lanes(1, 2), limits=replace(options.limits, seconds=120.0))
+
+
+@pytest.fixture(scope="module")
+def temporary_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Where this module's gateways and readers keep what is uploaded."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("t")  # a short name: sockets are below it
+        patch.setattr(tempfile, "tempdir", str(folder))
+        yield folder
+
+
+async def made(kind: Any, *arguments: Any) -> Any:
+    """An object whose constructor is asynchronous, as Serve makes it."""
+    replica = kind.__new__(kind)
+    await cast(Any, replica).__init__(*arguments)
+    return replica
+
+
+async def talk(gateway: Gateway, use: Use, replica: Any) -> None:
+    transport = httpx.ASGITransport(gateway.__serve_build_asgi_app__())
+    async with httpx.AsyncClient(transport=transport, base_url="http://endpoint", timeout=120) as client:
+        while (await client.get("/healthz")).status_code != 200:
+            await asyncio.sleep(0.05)
+        await use(client, replica)
+
+
+def together(options: ServeOptions, use: Use) -> None:
+    async def run() -> None:
+        reader = await made(LocalReader, options)
+        gateway = await made(Gateway, options, cast(DeploymentHandle, LocalHandle(reader)))
+        await talk(gateway, use, reader)
+
+    asyncio.run(run())
+
+
+def apart(options: ServeOptions, use: Use) -> None:
+    async def run() -> None:
+        predictor = await made(Predictor, options)
+        stages = await predictor.runner.load("")
+
+        async def loaded(_: str) -> Any:
+            return stages
+
+        predictor._load = loaded  # kept in memory, as Serve's multiplexing does
+        handles = [cast(DeploymentHandle, LocalHandle(replica)) for replica in (Reader(options), predictor)]
+        await talk(await made(Gateway, options, *handles), use, None)
+
+    asyncio.run(run())
+
+
+async def ask(client: httpx.AsyncClient, content: bytes, name: str, **fields: str) -> dict[str, Any]:
+    response = await client.post("/v1/extract", files={"file": (name, content)}, data=fields)
+    return {"status_code": response.status_code, **response.json()}
+
+
+def without_seconds(answer: dict[str, Any]) -> dict[str, Any]:
+    for page in answer.get("pages", ()):
+        assert page.pop("seconds") is not None
+    return answer
+
+
+def test_both_placements_give_the_same_answers(
+    options: ServeOptions, temporary_folder: Path, samples_directory: Path
+) -> None:
+    form = (samples_directory / "supplier-form.pdf").read_bytes()
+    answers: dict[str, list[dict[str, Any]]] = {"together": [], "apart": []}
+
+    def asking(placement: str) -> Use:
+        async def use(client: httpx.AsyncClient, _: Any) -> None:
+            given = {"words": json.dumps(["Total", "12"]), "boxes": json.dumps([[0, 0, 90, 20], [100, 0, 200, 20]])}
+            for content, name, fields in (
+                (form, "form.pdf", {"pages": "1", "previews": "true"}),
+                (form, "form.pdf", {}),
+                (draw_pdf(DrawnPage(show(DEED, 20, 200))), "deed.pdf", given),
+                (b"%PDF-1.7 broken", "broken.pdf", {}),
+                (form, "form.pdf", {"pages": "99"}),
+            ):
+                answers[placement].append(without_seconds(await ask(client, content, name, **fields)))
+
+        return use
+
+    together(options, asking("together"))
+    apart(options, asking("apart"))
+    assert [answer["status_code"] for answer in answers["together"]] == [200, 200, 200, 422, 400]
+    assert answers["together"] == answers["apart"]
+
+
+def test_nothing_of_a_document_is_left_when_its_request_is_over(options: ServeOptions, temporary_folder: Path) -> None:
+    def kept() -> list[Path]:
+        return list(temporary_folder.glob("layoutlmv2-uploads-*/[!.]*"))
+
+    async def use(client: httpx.AsyncClient, reader: LocalReader) -> None:
+        deed = draw_pdf(*[DrawnPage(show(DEED, 20, 200))] * 3)
+        for fields in ({}, {"pages": "2"}, {"pages": "9"}):
+            await ask(client, deed, "deed.pdf", **fields)
+        await ask(client, b"nothing", "nothing.pdf")
+        for _ in range(500):
+            if not kept():
+                break
+            await asyncio.sleep(0.01)
+        assert kept() == []
+
+    together(options, use)
+
+
+def test_a_reader_that_is_gone_is_told_and_one_that_comes_is_found(
+    options: ServeOptions, temporary_folder: Path
+) -> None:
+    deed = draw_pdf(DrawnPage(show(DEED, 20, 200)))
+
+    async def use(client: httpx.AsyncClient, reader: LocalReader) -> None:
+        async def never(row: Row, *_: Any) -> Any:
+            await asyncio.Event().wait()
+
+        answer, reader._runner.answer = reader._runner.answer, never  # type: ignore[method-assign, assignment]
+        request = asyncio.create_task(ask(client, deed, "deed.pdf", pages="1"))
+        while not reader._server.connections:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.5)
+        reader._server.close()
+        lost = await request
+        assert (lost["status_code"], lost["error_kind"]) == (503, "crashed")
+        refused = await ask(client, deed, "deed.pdf", pages="1")
+        assert (refused["status_code"], refused["error_kind"]) == (503, "overloaded")
+        reader._runner.answer = answer  # type: ignore[method-assign]
+        await reader._server.start()
+        found = await ask(client, deed, "deed.pdf", pages="1")
+        assert found["status_code"] == 200
+
+    together(options, use)
+
+
+def test_a_request_whose_time_is_over_ends_on_the_reader_too(options: ServeOptions, temporary_folder: Path) -> None:
+    hurried = replace(options, limits=RequestLimits(seconds=1.0))
+    deed = draw_pdf(DrawnPage(show(DEED, 20, 200)))
+
+    async def use(client: httpx.AsyncClient, reader: LocalReader) -> None:
+        cancelled = asyncio.Event()
+
+        async def never(row: Row, *_: Any) -> Any:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                cancelled.set()
+                raise
+
+        reader._runner.answer = never  # type: ignore[method-assign, assignment]
+        late = await ask(client, deed, "deed.pdf", pages="1")
+        assert (late["status_code"], late["error_kind"]) == (503, "timeout")
+        await asyncio.wait_for(cancelled.wait(), 30)
+
+    together(hurried, use)
