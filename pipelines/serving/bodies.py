@@ -18,10 +18,11 @@ BODIES_PER_PLACE = 8
 """Bodies that are received at a time, for each request that is answered at a time."""
 
 CREDIT_BYTES = 64_000
-"""Added to what has arrived of each body when speeds are compared: a body that has just begun is not a slow one."""
+"""Counted as arrived of each body, at least, when speeds are compared: a body that has just begun is not a slow one."""
 
 SHORTEST_SECONDS = 0.1
-"""Age below which a body counts as this old, when speeds are compared."""
+"""Age below which a body counts as this old, when speeds are compared. Of those that are equally fast the oldest ends:
+a flood of new requests does not keep out a body that is about to arrive."""
 
 AGAIN_SECONDS = 1
 
@@ -66,7 +67,7 @@ class Bodies:
     def make_room(self) -> None:
         """End the slowest bodies until the bounds hold."""
         while self.count > self.limit or (self.count > 1 and self.received_bytes > self.max_bytes):
-            slowest = min(self._receiving, key=lambda body: body.speed)
+            slowest = min(self._receiving, key=lambda body: (body.speed, body.started_at))
             self._receiving.discard(slowest)
             slowest.end()
 
@@ -76,19 +77,20 @@ class Body:
 
     Attributes:
         received_bytes: that have arrived.
+        started_at: when its headers were there, on the clock of `Bodies`.
     """
 
     def __init__(self, bodies: Bodies) -> None:
         self.received_bytes = 0
+        self.started_at = bodies.clock()
         self._bodies = bodies
-        self._started = bodies.clock()
         self._ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     @property
     def speed(self) -> float:
         """Bytes per second since the headers, with a credit for the first moments."""
-        age = max(self._bodies.clock() - self._started, SHORTEST_SECONDS)
-        return (self.received_bytes + CREDIT_BYTES) / age
+        age = max(self._bodies.clock() - self.started_at, SHORTEST_SECONDS)
+        return max(self.received_bytes, CREDIT_BYTES) / age
 
     def end(self) -> None:
         """Stop receiving it."""
@@ -110,7 +112,7 @@ class Body:
         seconds = self._bodies.seconds
         arriving = asyncio.ensure_future(anext(stream, None))
         try:
-            left = self._started + seconds - self._bodies.clock()
+            left = self.started_at + seconds - self._bodies.clock()
             first: set[asyncio.Future[Any]] = {arriving, self._ended}
             await asyncio.wait(first, timeout=left, return_when=asyncio.FIRST_COMPLETED)
             if self._ended.done():

@@ -127,17 +127,15 @@ class WatchedRequests:
             if not answering.done():
                 answering.cancel()
                 await asyncio.wait({answering})
-            milliseconds = 1000 * (time.monotonic() - started)
+            error = None if answering.cancelled() else answering.exception()
+            has_left = isinstance(error, ClientDisconnect)  # the 500 that the framework then sends reaches nobody
+            status = "-" if has_left or client.status is None else str(client.status)
             path = repr(scope["path"][:LOGGED_CHARACTERS])
-            access_logger.info("%s %s %s %.1f ms", scope["method"], path, client.status or "-", milliseconds)
-        if answering.cancelled():
+            access_logger.info("%s %s %s %.1f ms", scope["method"], path, status, 1000 * (time.monotonic() - started))
+        if error is None or has_left:
             return  # uvicorn closes the connection of a request that has no whole response
-        error = answering.exception()
-        if isinstance(error, ClientDisconnect):
-            return
-        if error is not None:
-            logger.error("a request has failed", exc_info=error)
-            raise error
+        logger.error("a request has failed", exc_info=error)
+        raise error
 
 
 class _Client:

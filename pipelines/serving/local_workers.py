@@ -17,12 +17,15 @@ from pipelines.schema import Row
 from pipelines.serving.document_reader import OpenResult, ReadRequest
 from pipelines.serving.local_calls import ClosingError, ConnectionLostError, LocalClient
 from pipelines.serving.upload_files import UploadFiles
-from pipelines.serving.workers import PING_SECONDS, NoWorkerError, StoredContent, WorkerLostError
+from pipelines.serving.workers import PING_SECONDS, StoredContent, WorkerLostError
 
 logger = logging.getLogger(__name__)
 
 QUICK_BYTES = 1_000_000
 """A larger document is written on another thread than that of the event loop."""
+
+FIND_PAUSE_SECONDS = 0.5
+"""How long calls without a replica wait before they look again: Serve starts another in place of one that died."""
 
 
 class LocalWorkers:
@@ -90,17 +93,16 @@ class LocalWorkers:
             logger.warning("no connection to a reader: %s", error)
 
     async def _call(self, method: str, *arguments: Any) -> Any:
-        """Call the replica with the fewest calls in progress.
+        """Call the replica with the fewest calls in progress; wait for one if there is none, as calls of Serve do.
 
         Raises:
-            NoWorkerError: there is none.
             WorkerLostError: it died.
         """
         while True:
-            if not self._connected():
+            while not self._connected():
                 await self._find()
-            if not self._connected():
-                raise NoWorkerError("no process reads pages at the moment")
+                if not self._connected():
+                    await asyncio.sleep(FIND_PAUSE_SECONDS)
             client = min(self._connected(), key=lambda one: one.calls)
             try:
                 return await client.call(method, *arguments)

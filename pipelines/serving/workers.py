@@ -30,12 +30,8 @@ class WorkerLostError(Exception):
     """The process that worked on a call died."""
 
 
-class NoWorkerError(Exception):
-    """There is no process for a call at the moment."""
-
-
-UNAVAILABLE = (BackPressureError, DeploymentUnavailableError, NoWorkerError)
-"""What calls raise that no worker has accepted: the queues are full, or there is no process."""
+UNAVAILABLE = (BackPressureError, DeploymentUnavailableError)
+"""What calls raise that no worker has accepted: the queues are full, or there is no deployment."""
 
 
 class Workers(Protocol):

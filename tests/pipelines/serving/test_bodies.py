@@ -82,6 +82,22 @@ def test_when_too_many_arrive_the_slowest_one_ends() -> None:
     run(scenario)
 
 
+def test_in_a_flood_of_new_requests_a_body_that_has_just_begun_outlasts_those_before_it() -> None:
+    async def scenario() -> None:
+        clock = Clock()
+        bodies = Bodies(limit=2, max_bytes=10**9, seconds=60, clock=clock)
+        with bodies.receive() as first, bodies.receive() as second:
+            waiting = [asyncio.ensure_future(received(body, parts(6, then_wait=True))) for body in (first, second)]
+            await asyncio.sleep(0.01)
+            clock.now += 0.01
+            with bodies.receive() as new:
+                assert (await refusal(waiting[0])).status == 408
+                assert await received(new, parts(10)) == 10
+            waiting[1].cancel()
+
+    run(scenario)
+
+
 def test_when_too_many_bytes_have_arrived_the_slowest_one_ends() -> None:
     async def scenario() -> None:
         clock = Clock()

@@ -111,12 +111,16 @@ def test_a_defect_is_a_500_and_stands_in_the_log_and_a_client_that_leaves_is_non
         await asyncio.Event().wait()
 
     async def use(application: Application, port: int) -> None:
-        async with client(port) as http:
-            assert (await http.post("/broken")).status_code == 500
-            leaving = asyncio.create_task(http.post("/echo", content=half()))
-            await asyncio.sleep(0.2)
-            leaving.cancel()
-            await asyncio.sleep(0.2)
+        with caplog.at_level("INFO", "ray.serve"):
+            async with client(port) as http:
+                assert (await http.post("/broken")).status_code == 500
+                leaving = asyncio.create_task(http.post("/echo", content=half()))
+                await asyncio.sleep(0.2)
+                leaving.cancel()
+                while not any("/echo" in record.getMessage() for record in caplog.records):
+                    await asyncio.sleep(0.01)
+        requests = [record.getMessage() for record in caplog.records if record.name == "ray.serve"]
+        assert [line.split()[2] for line in requests] == ["500", "-"]
         failed = [record for record in caplog.records if record.levelname == "ERROR"]
         assert [str(record.exc_info[1]) for record in failed if record.exc_info] == ["a defect"]
 
