@@ -13,8 +13,6 @@ import socket
 import sys
 import threading
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import partial
@@ -32,8 +30,9 @@ from pipelines.runtime.cluster import ClusterSize, cluster_size
 from pipelines.schema import Task
 from pipelines.serving import proxy_guard
 from pipelines.serving.keys import ApiKeys, read_keys
-from pipelines.serving.options import Replicas, RequestLimits, ServedModel, ServeOptions
+from pipelines.serving.options import RESPONSE_SECONDS, Replicas, RequestLimits, ServedModel, ServeOptions
 from pipelines.serving.sizing import Bounds, PlacementChoice, plan_replicas
+from pipelines.serving.startup import START_SECONDS, await_health, await_start
 from pipelines.stages.model_loader import MODEL_CLASSES, load_config, model_labels
 
 if TYPE_CHECKING:
@@ -52,12 +51,6 @@ FASTER = {
 
 GUARDED = {"RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": proxy_guard.IMPORT_PATH}
 """The same for what guards Serve's proxy."""
-
-START_SECONDS = 300.0
-"""The longest that the model may take to answer for the first time."""
-
-PROXY_MARGIN_SECONDS = 30.0
-"""Serve gives a request so much longer than its own time limit."""
 
 NEEDS_QUESTION = "What?"
 
@@ -316,7 +309,7 @@ def serve_until_signal(checked: tuple[Options, ApiKeys]) -> int:
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):  # Ray has set its own
         signal.signal(number, lambda *_: stopped.set())
-    timeout = options.request_time_limit_seconds + PROXY_MARGIN_SECONDS
+    timeout = options.request_time_limit_seconds + RESPONSE_SECONDS
     try:
         served = options_for_cluster(options, keys)
         if served.placement == "together" and served.gateway.maximum == 1:
@@ -325,9 +318,11 @@ def serve_until_signal(checked: tuple[Options, ApiKeys]) -> int:
         else:
             http = HTTPOptions(host=options.host, port=options.port, request_timeout_s=timeout)
             serve.start(proxy_location=ProxyLocation.HeadOnly, http_options=http)
-        serve.run(build_application(served), name=APPLICATION)
-        await_health(options, stopped)
-        print(f"serving on http://{options.host}:{options.port}", flush=True)
+        deadline = time.monotonic() + START_SECONDS
+        await_start(lambda: serve.run(build_application(served), name=APPLICATION), stopped, deadline)
+        await_health(options.host, options.port, stopped, deadline)
+        if not stopped.is_set():
+            print(f"serving on http://{options.host}:{options.port}", flush=True)
         stopped.wait()
     except (RayServeException, RuntimeError, TimeoutError, ValueError) as error:
         raise JobError(str(error)) from error
@@ -360,24 +355,6 @@ def check_address(host: str, port: int) -> None:
             probe.bind(address)
     except OSError as error:
         raise ValueError(f"nothing can listen on {host}, port {port}: {error}") from error
-
-
-def await_health(options: Options, stopped: threading.Event) -> None:
-    """Wait until a page has been answered.
-
-    Raises:
-        TimeoutError: none was for too long.
-    """
-    host = "127.0.0.1" if options.host in ("0.0.0.0", "::") else options.host
-    deadline = time.monotonic() + START_SECONDS
-    while not stopped.is_set():
-        try:
-            with urllib.request.urlopen(f"http://{host}:{options.port}/healthz", timeout=5):
-                return
-        except OSError as error:  # among them URLError and HTTPError
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"the model has not answered within {START_SECONDS:g} s: {error}") from error
-        stopped.wait(0.2)
 
 
 if __name__ == "__main__":

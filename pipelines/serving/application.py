@@ -70,7 +70,7 @@ def _together(options: ServeOptions) -> Application:
 
     Serve sees none of the calls, so that the number of readers is fixed; their lanes follow the load instead.
     """
-    reader = _deployment(_draining(LocalReader)).options(
+    reader = _deployment(draining(LocalReader)).options(
         name=Reader.__name__,
         num_replicas=options.reader.maximum,
         ray_actor_options=_resources(options.reader),
@@ -82,7 +82,7 @@ def _together(options: ServeOptions) -> Application:
 
 def _gateway(options: ServeOptions) -> Deployment:
     if options.listen is not None:
-        return _deployment(_draining(Gateway)).options(
+        return _deployment(draining(Gateway)).options(
             name=Gateway.__name__,
             num_replicas=1,
             ray_actor_options=_resources(options.gateway),
@@ -112,7 +112,7 @@ def _deployment(replica: type) -> Deployment:
     return deployment
 
 
-def _draining(replica: type[LocalReader] | type[Gateway]) -> type:
+def draining(replica: type[LocalReader] | type[Gateway]) -> type:
     """The class with a destructor, which Serve awaits before it ends a replica."""
     return type(replica.__name__, (replica,), {"__del__": replica.drain})
 

@@ -20,10 +20,14 @@ import time
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 from pipelines.errors import ProcessingError
 from pipelines.schema import Row
 from pipelines.stages.infer import padded_length
+
+Inferred = TypeVar("Inferred")
+"""What the model leaves of a batch: all that is needed to write its answers."""
 
 
 @dataclass(eq=False)
@@ -78,7 +82,7 @@ def take_batch(waiting: list[WaitingPage], batch_tokens: int, batch_pages: int |
     return batch
 
 
-class Batching:
+class Batching(Generic[Inferred]):
     """Hands pages to a model; used from the event loop on which it is made.
 
     A page with more tokens than a batch may hold is long. It is answered in slices, which take turns with the batches
@@ -87,18 +91,18 @@ class Batching:
 
     def __init__(
         self,
-        infer_rows: Callable[[str, list[Row]], Awaitable[list[Row]]],
-        infer_in_slices: Callable[[str, Row], AsyncGenerator[Row | None, None]],
-        finish: Callable[[str, list[Row]], Awaitable[list[bytes]]],
+        infer_rows: Callable[[str, list[Row]], Awaitable[Inferred]],
+        infer_in_slices: Callable[[str, Row], AsyncGenerator[Inferred | None, None]],
+        finish: Callable[[Inferred], Awaitable[list[bytes]]],
         batch_tokens: int,
         batch_pages: int | None = None,
     ) -> None:
         """
         Args:
-            infer_rows: takes a model's name and rows, and returns a row of `INFERRED` for each; see `take_batch`.
+            infer_rows: takes a model's name and the rows of a batch; see `take_batch`.
             infer_in_slices: takes a model's name and the row of a long page; yields None after each slice, and last
-                the row of `INFERRED`.
-            finish: takes a model's name and rows of `INFERRED`, and returns an answer for each.
+                what `infer_rows` returns for that page alone.
+            finish: takes that, and returns an answer for each row.
         """
         self._infer_rows = infer_rows
         self._infer_in_slices = infer_in_slices
@@ -107,7 +111,7 @@ class Batching:
         self._batch_tokens = batch_tokens
         self._batch_pages = batch_pages
         self._waiting: list[WaitingPage] = []
-        self._long: deque[tuple[WaitingPage, AsyncGenerator[Row | None, None]]] = deque()
+        self._long: deque[tuple[WaitingPage, AsyncGenerator[Inferred | None, None]]] = deque()
         self._page_added = asyncio.Event()
         self._worker = asyncio.get_running_loop().create_task(self._answer_all())
 
@@ -158,7 +162,7 @@ class Batching:
             return
         self._finish_later(batch, inferred)
 
-    async def _answer_slice(self, page: WaitingPage, slices: AsyncGenerator[Row | None, None]) -> None:
+    async def _answer_slice(self, page: WaitingPage, slices: AsyncGenerator[Inferred | None, None]) -> None:
         if not page.is_wanted():
             await slices.aclose()
             return
@@ -170,17 +174,17 @@ class Batching:
         if inferred is None:
             self._long.append((page, slices))
         else:
-            self._finish_later([page], [inferred])
+            self._finish_later([page], inferred)
 
-    def _finish_later(self, batch: list[WaitingPage], inferred: list[Row]) -> None:
+    def _finish_later(self, batch: list[WaitingPage], inferred: Inferred) -> None:
         """Have the answers written while the model goes on."""
         task = asyncio.get_running_loop().create_task(self._finish_batch(batch, inferred))
         self._finishing.add(task)  # a task without a reference may be collected before it has run
         task.add_done_callback(self._finishing.discard)
 
-    async def _finish_batch(self, batch: list[WaitingPage], inferred: list[Row]) -> None:
+    async def _finish_batch(self, batch: list[WaitingPage], inferred: Inferred) -> None:
         try:
-            answers = await self._finish(batch[0].model, inferred)
+            answers = await self._finish(inferred)
         except Exception as error:
             _fail(batch, error)
             return

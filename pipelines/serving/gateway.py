@@ -15,7 +15,7 @@ from pipelines.serving.bodies import BODIES_PER_PLACE, Bodies
 from pipelines.serving.http_server import HttpServer
 from pipelines.serving.local_workers import LocalWorkers
 from pipelines.serving.open_document import OpenDocument, open_document
-from pipelines.serving.options import ServeOptions
+from pipelines.serving.options import RESPONSE_SECONDS, ServeOptions
 from pipelines.serving.probe import PROBE_NAME, probe_document
 from pipelines.serving.replica_client import ReplicaClient
 from pipelines.serving.response_fields import FieldFinder
@@ -31,9 +31,6 @@ PROBE_PAUSE_SECONDS = 0.5
 WATCH_SECONDS = 2.0
 """How often a gateway that is ready checks that each deployment still has a replica."""
 
-MARGIN_SECONDS = 30.0
-"""The response of a request may take so much longer to be received than the request's time limit."""
-
 
 class Gateway:
     """One replica of the endpoint's HTTP side.
@@ -41,6 +38,8 @@ class Gateway:
     Attributes:
         is_ready: whether a page has passed through all deployments, and each has had a replica since.
     """
+
+    _http: HttpServer | None = None  # Serve drains a replica that is stopped while it starts, too
 
     async def __init__(  # type: ignore[misc]
         self, options: ServeOptions, reader: DeploymentHandle, predictor: DeploymentHandle | None = None
@@ -56,10 +55,9 @@ class Gateway:
         self._client = ReplicaClient(workers, self.admission)
         self._finder = FieldFinder()
         self._watch = asyncio.get_running_loop().create_task(self._stay_ready())
-        self._http: HttpServer | None = None
         if options.listen is not None:
             host, port = options.listen
-            self._http = HttpServer(build_routes(self), host, port, limits.seconds + MARGIN_SECONDS)
+            self._http = HttpServer(build_routes(self), host, port, limits.seconds + RESPONSE_SECONDS)
             await self._http.start()
 
     def __serve_build_asgi_app__(self) -> FastAPI:

@@ -5,7 +5,8 @@ tenths of one. The socket is in a folder that only this user can enter, so both 
 Ray's processes do.
 
 A message is its length in 8 bytes and a pickled tuple: from the caller (number, method, arguments), or (number, None,
-()) to cancel a call; from the other side (number, whether it succeeded, result or exception).
+()) to cancel a call; from the other side (number, whether it succeeded, result or exception and its causes), or (None,
+False, []) when it ends: what has no answer by then was never begun.
 """
 
 from __future__ import annotations
@@ -17,14 +18,18 @@ import struct
 from collections.abc import Collection
 from contextlib import suppress
 from functools import partial
-from itertools import count
+from itertools import count, pairwise
 from typing import Any
 
+from pipelines.errors import ProcessingError
 from pipelines.runtime.scratch_folder import ScratchFolder
 
 logger = logging.getLogger(__name__)
 
 SOCKET_NAME = "calls"
+
+MAX_CAUSES = 10
+"""Of an exception, counting itself."""
 
 _LENGTH = struct.Struct("<Q")
 
@@ -72,6 +77,8 @@ class LocalServer:
         self._is_closing = True
         while self._running:
             await asyncio.wait(self._running)
+        for writer in self._connections:
+            _send(writer, pickle.dumps((None, False, []), protocol=5))
         self.close()
 
     def close(self) -> None:
@@ -108,6 +115,8 @@ class LocalServer:
                 raise ClosingError("the process is about to end")
             message = pickle.dumps((number, True, await self._methods[method](*arguments)), protocol=5)
         except Exception as error:
+            if not isinstance(error, (ProcessingError, ClosingError)):
+                logger.exception("a call of %s has failed", method)  # the caller gets it without its traceback
             message = pickle.dumps((number, False, _portable(error)), protocol=5)
         _send(writer, message)
 
@@ -167,21 +176,27 @@ class LocalClient:
         try:
             while True:
                 number, succeeded, result = await _receive(reader)
+                if number is None:
+                    self._fail_all(ClosingError("the process has ended"))
+                    continue
                 answer = self._waiting.get(number)
                 if answer is None or answer.done():
                     continue  # it has been cancelled
                 if succeeded:
                     answer.set_result(result)
                 else:
-                    answer.set_exception(result)
+                    answer.set_exception(_with_causes(result))
         except ConnectionLostError:
             pass
         finally:
             self.is_lost = True
-            for answer in self._waiting.values():
-                if not answer.done():
-                    answer.set_exception(ConnectionLostError("the process has ended"))
+            self._fail_all(ConnectionLostError("the process has ended"))
             self._writer.close()
+
+    def _fail_all(self, error: Exception) -> None:
+        for answer in self._waiting.values():
+            if not answer.done():
+                answer.set_exception(error)
 
 
 async def _receive(reader: asyncio.StreamReader) -> Any:
@@ -206,10 +221,25 @@ def _send(writer: asyncio.StreamWriter, message: bytes) -> None:
         writer.write(_LENGTH.pack(len(message)) + message)
 
 
-def _portable(error: Exception) -> Exception:
-    """The exception itself, or one that says the same if it does not survive pickling; its cause comes along."""
-    with suppress(Exception):
-        if isinstance(pickle.loads(pickle.dumps(error)), type(error)):
-            return error
-    logger.error("an exception cannot be sent to its caller", exc_info=error)
-    return RuntimeError(f"{type(error).__name__}: {error}")
+def _portable(error: BaseException) -> list[BaseException]:
+    """The exception, its cause, the cause of that and so on, which pickling alone would drop.
+
+    One that does not survive pickling becomes a RuntimeError that says the same.
+    """
+    causes = list[BaseException]()
+    cause: BaseException | None = error
+    while cause is not None and len(causes) < MAX_CAUSES:
+        portable: BaseException = RuntimeError(f"{type(cause).__name__}: {cause}")
+        with suppress(Exception):
+            if isinstance(pickle.loads(pickle.dumps(cause)), type(cause)):
+                portable = cause
+        causes.append(portable)
+        cause = cause.__cause__
+    return causes
+
+
+def _with_causes(causes: list[BaseException]) -> BaseException:
+    """The first of `_portable`, with the others as its causes."""
+    for error, cause in pairwise(causes):
+        error.__cause__ = cause
+    return causes[0]

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
+from dataclasses import replace
 from typing import Any
 from weakref import WeakSet
 
@@ -17,15 +19,15 @@ from pipelines.schema import Row
 from pipelines.serving.document_reader import OpenResult, ReadRequest
 from pipelines.serving.local_calls import ClosingError, ConnectionLostError, LocalClient
 from pipelines.serving.upload_files import UploadFiles
-from pipelines.serving.workers import PING_SECONDS, StoredContent, WorkerLostError
+from pipelines.serving.workers import PING_SECONDS, NoWorkerError, StoredContent, WorkerLostError
 
 logger = logging.getLogger(__name__)
 
 QUICK_BYTES = 1_000_000
 """A larger document is written on another thread than that of the event loop."""
 
-FIND_PAUSE_SECONDS = 0.5
-"""How long calls without a replica wait before they look again: Serve starts another in place of one that died."""
+FIND_SECONDS, FIND_PAUSE_SECONDS = 60.0, 0.5
+"""How long a call without a replica waits, and how often it looks: Serve starts another in place of one that died."""
 
 
 class LocalWorkers:
@@ -44,6 +46,7 @@ class LocalWorkers:
         Raises:
             OSError: it cannot be written.
         """
+        self._files.expect(upload_id)  # here, so that a file which is forgotten before it is written is not left
         if len(content) <= QUICK_BYTES:
             return self._files.keep(upload_id, content)
         return await asyncio.to_thread(self._files.keep, upload_id, content)
@@ -64,10 +67,19 @@ class LocalWorkers:
         self._files.drop(upload_id)
         if is_open:
             clients = [client for client in self._clients.values() if not client.is_lost]
-            await asyncio.gather(*(client.call("forget", upload_id) for client in clients), return_exceptions=True)
+            calls = (asyncio.wait_for(client.call("forget", upload_id), PING_SECONDS) for client in clients)
+            await asyncio.gather(*calls, return_exceptions=True)
 
     async def reach_all(self) -> bool:
-        """Ask Serve for the sockets, connect to those that are new, and give up those of replicas that are gone."""
+        """Ask Serve for the sockets, connect to those that are new, and give up those of replicas that are gone.
+
+        Calls that wait for a replica share one search.
+        """
+        if self._finding is None or self._finding.done():
+            self._finding = asyncio.ensure_future(self._look())
+        return await asyncio.shield(self._finding)
+
+    async def _look(self) -> bool:
         try:
             replies = await self._reader.broadcast("address").results_async(
                 timeout_s=PING_SECONDS, return_exceptions=True
@@ -89,33 +101,36 @@ class LocalWorkers:
     async def _connect(self, path: str) -> None:
         try:
             self._clients[path] = await LocalClient.connect(path)
-        except OSError as error:  # it has just died, or is of another machine
-            logger.warning("no connection to a reader: %s", error)
+        except OSError as error:  # it has just died, if it is not of another machine
+            logger.warning("no connection to a reader: %s; on several machines, deploy with placement: apart", error)
 
-    async def _call(self, method: str, *arguments: Any) -> Any:
+    async def _call(self, method: str, request: ReadRequest, *arguments: Any) -> Any:
         """Call the replica with the fewest calls in progress; wait for one if there is none, as calls of Serve do.
 
         Raises:
+            NoWorkerError: none has come for `FIND_SECONDS`.
             WorkerLostError: it died.
         """
+        started = time.monotonic()
         while True:
             while not self._connected():
                 await self._find()
-                if not self._connected():
-                    await asyncio.sleep(FIND_PAUSE_SECONDS)
+                if self._connected():
+                    break
+                if time.monotonic() > started + FIND_SECONDS:
+                    raise NoWorkerError("no process reads pages at the moment")
+                await asyncio.sleep(FIND_PAUSE_SECONDS)
             client = min(self._connected(), key=lambda one: one.calls)
+            left = replace(request, seconds_left=request.seconds_left - (time.monotonic() - started))
             try:
-                return await client.call(method, *arguments)
+                return await client.call(method, left, *arguments)
             except ClosingError:
                 self._closing.add(client)
             except ConnectionLostError as error:
                 raise WorkerLostError("The process that worked on it died; it may be too much for it.") from error
 
     async def _find(self) -> None:
-        """`reach_all`, once for all calls that wait for it."""
-        if self._finding is None or self._finding.done():
-            self._finding = asyncio.ensure_future(self.reach_all())
         try:
-            await asyncio.shield(self._finding)
+            await self.reach_all()
         except Exception as error:  # Serve may be starting, or ending
             logger.warning("the readers cannot be found: %s: %s", type(error).__name__, error)

@@ -54,6 +54,14 @@ class LoadedStages:
         return [row_json(row, schema) for row, schema in zip(self.merge(inferred), schemas, strict=True)]
 
 
+@dataclass(frozen=True)
+class InferredRows:
+    """Rows of `INFERRED` and the stages that write their answers: by then the model may have left the memory."""
+
+    stages: LoadedStages
+    rows: list[Row]
+
+
 LoadStages = Callable[[str], Awaitable[LoadedStages]]
 """Loads the stages of a model by its name, or has them in memory."""
 
@@ -75,7 +83,7 @@ class ModelRunner:
         self._load = load or ModelMemory(self.load, options.models_in_memory)
         self.thread = WorkThread("runs-model", max(BATCH_SECONDS, options.limits.seconds))
         self._finishing = WorkThread("merges-pages", max(BATCH_SECONDS, options.limits.seconds))
-        self.batching: Batching | None = None
+        self.batching: Batching[InferredRows] | None = None
 
     async def start(self) -> None:
         """Load the default model and answer a page with it."""
@@ -112,11 +120,11 @@ class ModelRunner:
         model = self._options.model_named(name or None)
         return await self.thread.run(partial(load_stages, self._options, model), LOAD_SECONDS)
 
-    async def _infer_rows(self, model: str, rows: list[Row]) -> list[Row]:
+    async def _infer_rows(self, model: str, rows: list[Row]) -> InferredRows:
         stages = await self._load(model)
-        return await self.thread.run(lambda: list(stages.infer(rows)))
+        return InferredRows(stages, await self.thread.run(lambda: list(stages.infer(rows))))
 
-    async def _infer_in_slices(self, model: str, row: Row) -> AsyncGenerator[Row | None, None]:
+    async def _infer_in_slices(self, model: str, row: Row) -> AsyncGenerator[InferredRows | None, None]:
         """Run the model over a page's windows; yields None after each slice, and last the row of `INFERRED`."""
         answers: Answers = {}
         seconds = 0.0
@@ -127,12 +135,11 @@ class ModelRunner:
             answers |= await self.thread.run(partial(stages.infer.answer_slice, row, windows, features))
             seconds += time.perf_counter() - started
             yield None
-        [inferred] = (await self._load(model)).infer.results([row], answers, seconds)
-        yield inferred
-
-    async def _finish(self, model: str, inferred: list[Row]) -> list[bytes]:
         stages = await self._load(model)
-        return await self._finishing.run(partial(stages.json, inferred))
+        yield InferredRows(stages, list(stages.infer.results([row], answers, seconds)))
+
+    async def _finish(self, inferred: InferredRows) -> list[bytes]:
+        return await self._finishing.run(partial(inferred.stages.json, inferred.rows))
 
 
 class ModelMemory:

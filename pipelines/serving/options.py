@@ -13,6 +13,9 @@ PREVIEW_SIDE = 1100
 """Pixels of the longer side of a page's preview."""
 
 
+RESPONSE_SECONDS = 30.0
+"""The response of a request may take so much longer to be received than the request's time limit."""
+
 Placement = Literal["together", "apart"]
 """Where the model runs: in the processes that read pages, or in processes of its own."""
 

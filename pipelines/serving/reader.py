@@ -54,6 +54,11 @@ class Reader:
         self._documents.drop(upload_id)
         await self._thread.run(self._release)
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether its thread has nothing to do; what was cancelled ends a moment later."""
+        return self._thread.is_idle
+
     def close(self) -> None:
         """Take no further work, and end the processes that parse documents once the earlier work is done."""
         self._thread.submit(self._documents.close)

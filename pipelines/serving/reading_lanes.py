@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable
@@ -19,6 +20,9 @@ logger = logging.getLogger(__name__)
 
 IDLE_SECONDS = 120.0
 """A lane beyond the minimum that has had nothing to do for this long is closed."""
+
+PAUSE_SECONDS = 30.0
+"""No lane is added for this long after one could not be."""
 
 
 class ReadingLanes:
@@ -34,7 +38,8 @@ class ReadingLanes:
             idle_seconds: see `IDLE_SECONDS`.
         """
         self._idle_seconds = idle_seconds
-        self._closing: asyncio.TimerHandle | None = None
+        self._close_timer: asyncio.TimerHandle | None = None
+        self._add_after = -math.inf
         self._make = make
         self._minimum, self._maximum = minimum, maximum
         self._idle: list[Reader] = []
@@ -61,7 +66,7 @@ class ReadingLanes:
     async def lane(self, upload_id: str) -> AsyncIterator[Reader]:
         """A lane of one's own: the one that read a page of this document last, if it is free.
 
-        A lane is given back when its reader has been told to stop; the next page waits for that in its thread.
+        A lane is given back when its reader has been told to stop; until it has, others go first.
         """
         reader = self._take(upload_id) if self._idle else await self._wait()
         self._last_document[reader] = upload_id
@@ -86,13 +91,18 @@ class ReadingLanes:
             reader.check_health()
 
     def _take(self, upload_id: str) -> Reader:
-        """One of the idle lanes: the one that has the document, else the one that was used last."""
-        reader = max(self._idle, key=lambda one: (self._last_document.get(one) == upload_id, self._idle_since[one]))
+        """One of the idle lanes: one that has stopped, that with the document, else that which was used last."""
+
+        def preference(reader: Reader) -> tuple[bool, bool, float]:
+            return reader.is_idle, self._last_document.get(reader) == upload_id, self._idle_since[reader]
+
+        reader = max(self._idle, key=preference)
         self._idle.remove(reader)
         return reader
 
     async def _wait(self) -> Reader:
-        if len(self._lanes) + len(self._starting) < self._maximum:
+        is_room = len(self._lanes) + len(self._starting) < self._maximum
+        if is_room and time.monotonic() >= self._add_after:
             self._start_another()
         turn: asyncio.Future[Reader] = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
@@ -111,11 +121,11 @@ class ReadingLanes:
                 return
         self._idle.append(reader)
         self._idle_since[reader] = time.monotonic()
-        if self._closing is None and len(self._lanes) > self._minimum:
-            self._closing = asyncio.get_running_loop().call_later(self._idle_seconds, self._close_idle)
+        if self._close_timer is None and len(self._lanes) > self._minimum:
+            self._close_timer = asyncio.get_running_loop().call_later(self._idle_seconds, self._close_idle)
 
     def _close_idle(self) -> None:
-        self._closing = None
+        self._close_timer = None
         until = time.monotonic() - self._idle_seconds
         for reader in [one for one in self._idle if self._idle_since[one] <= until]:
             if len(self._lanes) > self._minimum:
@@ -125,7 +135,7 @@ class ReadingLanes:
                 del self._idle_since[reader]
                 reader.close()
         if len(self._lanes) > self._minimum:
-            self._closing = asyncio.get_running_loop().call_later(self._idle_seconds, self._close_idle)
+            self._close_timer = asyncio.get_running_loop().call_later(self._idle_seconds, self._close_idle)
 
     def _start_another(self) -> None:
         task = asyncio.get_running_loop().create_task(self._try_to_add())
@@ -135,8 +145,9 @@ class ReadingLanes:
     async def _try_to_add(self) -> None:
         try:
             await self._add()
-        except Exception:  # the others go on; the next page that waits tries again
-            logger.exception("no further process that reads pages can be started")
+        except Exception:  # the others go on
+            self._add_after = time.monotonic() + PAUSE_SECONDS
+            logger.exception("no further process that reads pages can be started, nor will be tried for a while")
 
     async def _add(self) -> None:
         reader = await asyncio.to_thread(self._make)

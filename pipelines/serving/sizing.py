@@ -18,6 +18,9 @@ CPUS_PER_LOCAL_READER = 4
 """The same if it also reads the pages: of each page it holds Python's interpreter lock for some 30 ms, while the model
 takes 140 to 170 ms of one core, so that more cores would wait for the lock."""
 
+LOCAL_READER_CPUS, SPARE_CPUS = 0.5, 0.1
+"""What Ray books for each of them, and leaves to the gateway at least: however many are asked for, all are started."""
+
 MAX_TEXT_REPLICAS, MAX_MODEL_REPLICAS = 64, 4
 """Default maximum on an autoscaling cluster, whose nodes start when replicas wait for them."""
 
@@ -74,13 +77,15 @@ def plan_replicas(cluster: ClusterSize, choice: PlacementChoice, device: str, te
 
 
 def _together(cpus: int, text: Bounds, model: Bounds) -> Sizes:
-    processes = model.up_to(_shares(cpus, CPUS_PER_LOCAL_READER))
+    pages = text.up_to(cpus)
+    processes = max(model.minimum, min(pages, model.up_to(_shares(cpus, CPUS_PER_LOCAL_READER))))
+    lanes = max(1, pages // processes)
     return Sizes(
         "together",
         max(1, cpus // processes),
-        Replicas(processes, processes, cpus=0.5),
+        Replicas(processes, processes, cpus=min(LOCAL_READER_CPUS, (max(1, cpus) - SPARE_CPUS) / processes)),
         Replicas(0, 0, cpus=0.0),
-        Lanes(_shares(text.minimum, processes), _shares(text.up_to(cpus), processes)),
+        Lanes(min(lanes, _shares(text.minimum, processes)), lanes),
     )
 
 

@@ -62,15 +62,18 @@ class UploadFiles:
                 else:
                     path.unlink(missing_ok=True)  # it was dropped while it was written
 
+    def expect(self, upload_id: str) -> None:
+        """A document is about to be kept; it is not if it is dropped before."""
+        with self._lock:
+            self._timers[upload_id] = None
+
     def keep(self, upload_id: str, content: bytes) -> Path:
-        """Write a document's file, which then exists until it is dropped; its path.
+        """Write the file of a document that is expected, which then exists until it is dropped; its path.
 
         Raises:
             OSError: the file cannot be written; nothing of it is left.
         """
         path = self._folder.path / upload_id
-        with self._lock:
-            self._timers[upload_id] = None
         self._write(path, content)
         with self._lock:
             if upload_id not in self._timers:

@@ -47,6 +47,11 @@ class WorkThread:
         """The same, awaited."""
         return await asyncio.wrap_future(self.submit(work, silent_seconds))
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether no work is in progress."""
+        return self._progress_at is None
+
     def sign_of_life(self) -> None:
         """The work in progress goes on; called by it."""
         self._progress_at = self._clock()

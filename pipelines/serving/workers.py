@@ -30,8 +30,12 @@ class WorkerLostError(Exception):
     """The process that worked on a call died."""
 
 
-UNAVAILABLE = (BackPressureError, DeploymentUnavailableError)
-"""What calls raise that no worker has accepted: the queues are full, or there is no deployment."""
+class NoWorkerError(Exception):
+    """There is no process for a call, and none has come for a while."""
+
+
+UNAVAILABLE = (BackPressureError, DeploymentUnavailableError, NoWorkerError)
+"""What calls raise that no worker has accepted: the queues are full, or there is no process."""
 
 
 class Workers(Protocol):

@@ -107,11 +107,21 @@ def test_the_model_runs_where_pages_are_read_on_one_machine_without_a_gpu() -> N
     assert (large.lanes.minimum, large.lanes.maximum) == (1, 4)
     given = Options(max_text_replicas=6, max_model_replicas=2).serve_options(cpus=16, gpus=0)
     assert (given.reader.maximum, given.model_threads, given.lanes.maximum) == (2, 8, 3)
+    one = Options(max_text_replicas=1).serve_options(cpus=16, gpus=0)
+    assert (one.reader.maximum, one.lanes.maximum) == (1, 1), "no more pages at a time than that"
     assert Options().serve_options(cpus=16, gpus=1).placement == "apart"
     assert Options(device="cpu").serve_options(cpus=16, gpus=1).placement == "together"
     assert Options().serve_options(cpus=16, gpus=0, nodes=2).placement == "apart"
     assert Options().serve_options(cpus=0, gpus=0, grows=True).placement == "apart"
     assert Options(placement="apart").serve_options(cpus=2, gpus=0).placement == "apart"
+
+
+@pytest.mark.parametrize(("cpus", "models"), [(1, 2), (2, 4), (4, 8)])
+def test_all_processes_that_are_asked_for_find_room_on_the_machine(cpus: int, models: int) -> None:
+    asked = Options(min_model_replicas=models, max_model_replicas=models, max_text_replicas=models)
+    options = asked.serve_options(cpus=cpus, gpus=0)
+    assert options.reader.maximum == models
+    assert models * options.reader.cpus + options.gateway.cpus <= cpus
 
 
 @pytest.mark.parametrize(

@@ -37,19 +37,19 @@ class Predictor:
             raise ValueError("no answer to this")
         return rows
 
-    async def infer_in_slices(self, model: str, row: Row) -> AsyncGenerator[Row | None, None]:
+    async def infer_in_slices(self, model: str, row: Row) -> AsyncGenerator[list[Row] | None, None]:
         for _ in range(0, len(row["windows"]), WINDOWS_OF_A_SLICE):
             await self.infer(model, [row])
             yield None
-        yield row
+        yield [row]
 
-    async def finish(self, model: str, rows: list[Row]) -> list[bytes]:
+    async def finish(self, rows: list[Row]) -> list[bytes]:
         await self.writing.wait()
         if any(row["name"] == "unwritable" for row in rows):
             raise ValueError("no words for this")
         return [row["name"].encode() for row in rows]
 
-    def batching(self, batch_tokens: int, batch_pages: int | None = None) -> Batching:
+    def batching(self, batch_tokens: int, batch_pages: int | None = None) -> Batching[list[Row]]:
         return Batching(self.infer, self.infer_in_slices, self.finish, batch_tokens, batch_pages)
 
 
@@ -127,7 +127,7 @@ def test_the_pages_of_a_batch_get_its_exception_and_the_next_one_is_answered() -
     assert answers[1] == b"fine"
 
 
-def run_briefly(use: Callable[[Batching, Predictor], Awaitable[None]]) -> Predictor:
+def run_briefly(use: Callable[[Batching[list[Row]], Predictor], Awaitable[None]]) -> Predictor:
     async def run() -> Predictor:
         model = Predictor()
         await use(model.batching(4096), model)
@@ -137,7 +137,7 @@ def run_briefly(use: Callable[[Batching, Predictor], Awaitable[None]]) -> Predic
 
 
 def test_a_page_whose_caller_has_gone_is_never_started() -> None:
-    async def use(batching: Batching, model: Predictor) -> None:
+    async def use(batching: Batching[list[Row]], model: Predictor) -> None:
         answers = [asyncio.create_task(batching.answer("m", page(name, 9))) for name in "abc"]
         await asyncio.sleep(0.01)  # the first is with the model
         late = asyncio.create_task(batching.answer("m", page("late", 9)))
@@ -153,7 +153,7 @@ def test_a_page_whose_caller_has_gone_is_never_started() -> None:
 
 
 def test_a_caller_that_leaves_while_the_model_works_does_not_affect_the_others() -> None:
-    async def use(batching: Batching, model: Predictor) -> None:
+    async def use(batching: Batching[list[Row]], model: Predictor) -> None:
         answers = [asyncio.create_task(batching.answer("m", page(name, 9))) for name in "ab"]
         await asyncio.sleep(0.01)
         answers[0].cancel()
@@ -167,7 +167,7 @@ def test_a_caller_that_leaves_while_the_model_works_does_not_affect_the_others()
 
 
 def test_a_long_page_whose_caller_has_gone_is_stopped_after_its_slice() -> None:
-    async def use(batching: Batching, model: Predictor) -> None:
+    async def use(batching: Batching[list[Row]], model: Predictor) -> None:
         long = asyncio.create_task(batching.answer("m", page("long", *[512] * 100)))
         await asyncio.sleep(0.01)
         long.cancel()
@@ -179,7 +179,7 @@ def test_a_long_page_whose_caller_has_gone_is_stopped_after_its_slice() -> None:
 
 @pytest.mark.parametrize("windows", [1, 100])
 def test_a_page_whose_time_is_over_is_not_started(windows: int) -> None:
-    async def use(batching: Batching, model: Predictor) -> None:
+    async def use(batching: Batching[list[Row]], model: Predictor) -> None:
         first = asyncio.create_task(batching.answer("m", page("first", 9)))
         await asyncio.sleep(0.01)
         late = asyncio.create_task(batching.answer("m", page("late", *[512] * windows) | {"seconds_left": 0.01}))
@@ -195,7 +195,7 @@ def test_a_page_whose_time_is_over_is_not_started(windows: int) -> None:
 
 
 def test_a_long_page_whose_time_ends_is_stopped_after_its_slice() -> None:
-    async def use(batching: Batching, model: Predictor) -> None:
+    async def use(batching: Batching[list[Row]], model: Predictor) -> None:
         late = asyncio.create_task(batching.answer("m", page("late", *[512] * 100) | {"seconds_left": 0.05}))
         await asyncio.sleep(0.1)
         model.free.set()
@@ -206,7 +206,7 @@ def test_a_long_page_whose_time_ends_is_stopped_after_its_slice() -> None:
 
 
 def test_the_model_goes_on_while_answers_are_written() -> None:
-    async def use(batching: Batching, model: Predictor) -> None:
+    async def use(batching: Batching[list[Row]], model: Predictor) -> None:
         model.writing.clear()
         model.free.set()
         answers = []

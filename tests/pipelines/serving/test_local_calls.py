@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.errors import InfrastructureError, ProcessingError
+from pipelines.errors import InfrastructureError, ProcessingError, infrastructure_error
 from pipelines.serving.local_calls import ClosingError, ConnectionLostError, LocalClient, LocalServer
 
 Use = Callable[[LocalClient, "Target", LocalServer], Awaitable[None]]
@@ -36,6 +36,9 @@ class Target:
     async def fail(self, error: Exception) -> None:
         raise error
 
+    async def fail_because(self, error: Exception) -> None:
+        raise ValueError("not written") from error
+
     async def fail_strangely(self) -> None:
         raise UnportableError("a", "b")
 
@@ -54,7 +57,7 @@ class Target:
 def with_client(use: Use) -> None:
     async def run() -> None:
         target = Target()
-        server = LocalServer(target, ("double", "fail", "fail_strangely", "wait"))
+        server = LocalServer(target, ("double", "fail", "fail_because", "fail_strangely", "wait"))
         await server.start()
         client = await LocalClient.connect(server.path)
         await asyncio.wait_for(use(client, target, server), 30)
@@ -119,6 +122,18 @@ def test_exceptions_arrive_as_they_were_raised(error: Exception) -> None:
     with_client(use)
 
 
+def test_an_exception_brings_its_cause_along_and_a_defect_stands_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    async def use(client: LocalClient, target: Target, server: LocalServer) -> None:
+        with pytest.raises(ValueError, match="not written") as raised:
+            await client.call("fail_because", OSError(28, "full"))
+        fault = infrastructure_error(raised.value)
+        assert fault is not None and fault.fault == "disk_full"
+        [record] = caplog.records
+        assert "fail_because has failed" in record.getMessage() and "in fail_because" in (record.exc_text or "")
+
+    with_client(use)
+
+
 def test_an_exception_that_cannot_be_sent_is_told_by_its_name() -> None:
     async def use(client: LocalClient, target: Target, server: LocalServer) -> None:
         with pytest.raises(RuntimeError, match="UnportableError: a b"):
@@ -151,5 +166,17 @@ def test_a_server_that_is_about_to_end_finishes_what_it_has_and_takes_nothing_el
         await draining
         while not client.is_lost:
             await asyncio.sleep(0.001)
+
+    with_client(use)
+
+
+def test_a_call_that_has_not_been_read_when_the_server_ends_was_never_begun() -> None:
+    async def use(client: LocalClient, target: Target, server: LocalServer) -> None:
+        assert await client.call("double", b"a") == b"aa"
+        call = asyncio.create_task(client.call("double", b"b"))
+        await asyncio.sleep(0)  # it has been sent
+        await server.drain()
+        with pytest.raises(ClosingError):
+            await call
 
     with_client(use)

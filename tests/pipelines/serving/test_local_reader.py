@@ -16,6 +16,7 @@ from ray.serve.handle import DeploymentHandle
 
 from jobs.serve import Options
 from pipelines.schema import Row
+from pipelines.serving.application import draining
 from pipelines.serving.gateway import Gateway
 from pipelines.serving.local_reader import LocalReader
 from pipelines.serving.options import Lanes, RequestLimits, ServeOptions
@@ -164,6 +165,44 @@ def test_a_reader_that_is_gone_is_told_and_later_requests_wait_for_the_next(
         assert found["status_code"] == 200
 
     together(options, use)
+
+
+def test_a_reader_that_ends_in_good_order_answers_what_it_has_and_the_next_one_the_rest(
+    options: ServeOptions, temporary_folder: Path
+) -> None:
+    deed = draw_pdf(DrawnPage(show(DEED, 20, 200)))
+
+    async def use(client: httpx.AsyncClient, reader: LocalReader) -> None:
+        began, end = asyncio.Event(), asyncio.Event()
+        answer = reader._runner.answer
+
+        async def later(model: str, row: Row) -> Any:
+            began.set()
+            await end.wait()
+            return await answer(model, row)
+
+        reader._runner.answer = later  # type: ignore[method-assign]
+        accepted = asyncio.create_task(ask(client, deed, "deed.pdf", pages="1"))
+        await began.wait()
+        draining = asyncio.create_task(reader.drain())
+        await asyncio.sleep(0)
+        refused = asyncio.create_task(ask(client, deed, "deed.pdf", pages="1"))
+        await asyncio.sleep(0.5)
+        assert not draining.done() and not accepted.done() and not refused.done()
+        end.set()
+        assert (await accepted)["status_code"] == 200
+        await draining
+        assert reader._server is not None
+        await reader._server.start()  # what takes its place
+        assert (await refused)["status_code"] == 200
+
+    together(options, use)
+
+
+def test_a_replica_that_is_stopped_while_it_starts_has_nothing_to_finish() -> None:
+    for kind in (LocalReader, Gateway):
+        assert vars(draining(kind))["__del__"] is kind.drain
+        asyncio.run(kind.__new__(kind).drain())
 
 
 def test_a_request_whose_time_is_over_ends_on_the_reader_too(options: ServeOptions, temporary_folder: Path) -> None:

@@ -1,13 +1,18 @@
-"""Which models stay in memory."""
+"""Which models stay in memory, and what becomes of pages whose model leaves it."""
 
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import cast
 
 import pytest
 
-from pipelines.serving.model_runner import LoadedStages, ModelMemory
+from jobs.serve import Options
+from pipelines.extract import make_tokenize
+from pipelines.serving.model_runner import LoadedStages, ModelMemory, ModelRunner
+from pipelines.serving.options import ServeOptions
+from pipelines.serving.probe import probe_page
 
 
 def test_models_that_were_used_last_stay_and_are_loaded_once_for_all_who_wait() -> None:
@@ -50,5 +55,32 @@ def test_a_model_that_cannot_be_loaded_is_tried_again_and_one_whose_caller_leave
             await leaving
         end.set()
         assert await memory("a") == "a" and loads == ["a", "a"]
+
+    asyncio.run(use())
+
+
+@pytest.fixture(scope="module")
+def options() -> ServeOptions:
+    return Options(model=("untrained",), task="token-classification", text="layer").serve_options(cpus=1, gpus=0)
+
+
+def test_answers_are_written_with_the_stages_that_the_model_ran_in(options: ServeOptions) -> None:
+    loads: list[str] = []
+
+    async def use() -> None:
+        stages = await ModelRunner(options).load("")
+
+        async def load(name: str) -> LoadedStages:
+            loads.append(name)
+            return stages
+
+        models = tuple(replace(options.models[0], name=name) for name in ("a", "b"))
+        runner = ModelRunner(replace(options, models=models), ModelMemory(load, 1))
+        await runner.start()
+        [row] = make_tokenize(options.extract_of(options.models[0]))([probe_page()])
+        row = {**row, "preview_requested": False}
+        answers = await asyncio.gather(*(runner.answer(name, row) for name in "abab"))
+        assert all(b'"status":"ok"' in answer for answer, _ in answers)
+        assert loads == list("abab"), "a load for each change of the model, and none to write the answers"
 
     asyncio.run(use())

@@ -20,6 +20,7 @@ class Lane:
     number: int
     is_closed: bool = False
     is_stuck: bool = False
+    is_idle: bool = True
 
     def close(self) -> None:
         self.is_closed = True
@@ -34,10 +35,12 @@ class Made:
     """The lanes that were made; those after `limit` cannot be."""
 
     limit: int = 99
+    refused: int = 0
     lanes: list[Lane] = field(default_factory=list)
 
     def __call__(self) -> Reader:
         if len(self.lanes) == self.limit:
+            self.refused += 1
             raise RuntimeError("no more processes")
         self.lanes.append(Lane(len(self.lanes)))
         return cast(Reader, self.lanes[-1])
@@ -97,6 +100,22 @@ def test_a_page_goes_to_the_lane_that_has_its_document_open() -> None:
     run(use)
 
 
+def test_a_lane_that_has_not_stopped_yet_is_taken_last() -> None:
+    async def use() -> None:
+        made = Made()
+        lanes = ReadingLanes(made, 2, 2)
+        await lanes.start()
+        log, now = list[tuple[str, int]](), asyncio.Event()
+        now.set()
+        await read(lanes, "left by its client", now, log)
+        [(_, stopping)] = log
+        made.lanes[stopping].is_idle = False
+        await read(lanes, "next", now, log)
+        assert log[1] == ("next", 1 - stopping)
+
+    run(use)
+
+
 def test_lanes_are_added_while_pages_wait_and_closed_when_they_are_idle() -> None:
     async def use() -> None:
         made = Made()
@@ -124,13 +143,13 @@ def test_a_page_whose_caller_leaves_gives_its_turn_to_the_next() -> None:
         lanes = ReadingLanes(Made(), 1, 1)
         await lanes.start()
         end, log = asyncio.Event(), list[tuple[str, int]]()
-        first, gone, next_one = [asyncio.create_task(read(lanes, name, end, log)) for name in ("a", "gone", "b")]
-        await asyncio.sleep(0.01)
         end.set()
-        await first
-        gone.cancel()  # just as it was its turn
+        async with lanes.lane("a"):
+            gone, next_one = [asyncio.create_task(read(lanes, name, end, log)) for name in ("gone", "b")]
+            await asyncio.sleep(0.01)
+        gone.cancel()  # it has been given the lane, and has not run since
         await next_one
-        assert [name for name, _ in log][-1] == "b"
+        assert [name for name, _ in log] == ["b"]
         await read(lanes, "afterwards", end, log)
 
     run(use)
@@ -138,12 +157,19 @@ def test_a_page_whose_caller_leaves_gives_its_turn_to_the_next() -> None:
 
 def test_a_lane_that_cannot_be_added_keeps_nobody_from_being_read() -> None:
     async def use() -> None:
-        lanes = ReadingLanes(Made(limit=1), 1, 2)
+        made = Made(limit=1)
+        lanes = ReadingLanes(made, 1, 2)
         await lanes.start()
         end, log = asyncio.Event(), list[tuple[str, int]]()
+        pages = [asyncio.create_task(read(lanes, name, end, log)) for name in "ab"]
+        while not made.refused:
+            await asyncio.sleep(0.001)
+        pages += [asyncio.create_task(read(lanes, name, end, log)) for name in "cd"]
+        await asyncio.sleep(0.05)
         end.set()
-        await asyncio.gather(*(read(lanes, name, end, log) for name in "abcd"))
+        await asyncio.gather(*pages)
         assert len(log) == 4 and lanes.count == 1
+        assert made.refused == 1, "not each page that waits tries again"
 
     run(use)
 

@@ -66,3 +66,12 @@ def test_a_document_that_is_dropped_while_it_is_used_does_not_stay() -> None:
 def test_a_name_with_a_path_is_refused() -> None:
     with pytest.raises(ValueError, match="letters and digits"), UploadFiles().open("../x", b""):
         pass
+
+
+def test_a_document_that_is_dropped_before_it_is_kept_does_not_stay() -> None:
+    files = UploadFiles()
+    files.expect("a1")
+    files.drop("a1")
+    assert not files.keep("a1", b"content").exists() and len(files) == 0
+    files.expect("b2")
+    assert files.keep("b2", b"content").read_bytes() == b"content"
