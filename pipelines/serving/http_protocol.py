@@ -55,10 +55,12 @@ class Connections:
 
     def __init__(self, limits: ConnectionLimits) -> None:
         self.limits = limits
-        self.most = min(limits.connections, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2)
+        self.most = min(limits.connections, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 4)
         self.open: set[BoundedConnection] = set()
         self.idle: dict[BoundedConnection, None] = {}
-        """Those without a request in progress; first the one that has been so for the longest."""
+        """Of the open ones, those without a request in progress; first the one that has been so for the longest."""
+        self.refused: dict[BoundedConnection, None] = {}
+        """Those that are about to be closed, of which there may be as many; first the one refused first."""
 
     def protocol(self) -> type[BoundedConnection]:
         """The class of the connections, as uvicorn takes it."""
@@ -70,16 +72,23 @@ class Connections:
             oldest = next(iter(self.idle), None)
             if oldest is None:
                 connection.refuse(unavailable(f"all {self.most} connections are in use; try again later"))
-            else:
-                oldest.transport.abort()
-                self.remove(oldest)
+                return
+            self._abort(oldest)
         self.open.add(connection)
         self.idle[connection] = None
+
+    def refuse(self, connection: BoundedConnection) -> None:
+        """A connection is about to be closed."""
+        self.remove(connection)
+        if len(self.refused) >= self.most:
+            self._abort(next(iter(self.refused)))
+        self.refused[connection] = None
 
     def remove(self, connection: BoundedConnection) -> None:
         """A connection has been lost."""
         self.open.discard(connection)
         self.idle.pop(connection, None)
+        self.refused.pop(connection, None)
 
     async def watch(self) -> None:
         """End the connections whose time is over, without an end."""
@@ -87,8 +96,12 @@ class Connections:
         while True:
             await asyncio.sleep(self.limits.watch_seconds)
             now = loop.time()
-            for connection in tuple(self.open):
+            for connection in (*self.open, *self.refused):
                 connection.check(now)
+
+    def _abort(self, connection: BoundedConnection) -> None:
+        self.remove(connection)
+        connection.transport.abort()
 
 
 class _StopParsing(Exception):
@@ -130,11 +143,12 @@ class BoundedConnection(HttpToolsProtocol):
         """See `asyncio.Protocol`."""
         most = self._limits.head_bytes
         while data and not self._is_deaf:
-            size = most - self._framing_bytes + 1 if self._is_in_head else len(data)
+            size = most - self._framing_bytes if self._is_in_head else len(data)
             piece, data = data[:size], data[size:]
             self._framing_bytes += len(piece)
-            super().data_received(piece)
-            if self._framing_bytes > most and not self._is_deaf:
+            if piece:
+                super().data_received(piece)
+            if (self._framing_bytes > most or not piece) and not self._is_deaf:
                 self.refuse(_too_large(f"more than {most} bytes"))
         if self._deadline == math.inf and self in self.shared.idle:
             self._deadline = self.loop.time() + self._limits.head_seconds
@@ -193,7 +207,7 @@ class BoundedConnection(HttpToolsProtocol):
         self.flow.resume_reading()
         self.transport.write_eof()
         self._deadline = self.loop.time() + self._limits.linger_seconds
-        self.shared.idle[self] = None
+        self.shared.refuse(self)
 
     def check(self, now: float) -> None:
         """End the connection if its time is over; `now` on the loop's clock."""
@@ -227,4 +241,4 @@ class BoundedConnection(HttpToolsProtocol):
 
 
 def _too_large(what: str) -> RequestError:
-    return RequestError(431, "too_large", f"the request line and the headers have {what}; send fewer or shorter ones")
+    return RequestError(431, "too_large", f"the request line, headers or trailers have {what}; send fewer or shorter ones")
