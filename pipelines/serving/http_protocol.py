@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
+from httptools import HttpParserError, HttpParserUpgrade
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from pipelines.serving.errors import RequestError, bad_request, unavailable
@@ -124,6 +125,7 @@ class BoundedConnection(HttpToolsProtocol):
         self._deadline = math.inf  # of what is awaited from the client, on the loop's clock
         self._framing_bytes = 0  # that have arrived since the last whole head, or byte of a body
         self._is_in_head = True
+        self._is_upgrade = False
         self._is_deaf = False  # what arrives is dropped
         self._is_refused = False
         self._unsent_bytes, self._unsent_since = 0, 0.0
@@ -141,13 +143,14 @@ class BoundedConnection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """See `asyncio.Protocol`."""
+        self._unset_keepalive_if_required()
         most = self._limits.head_bytes
         while data and not self._is_deaf:
             size = most - self._framing_bytes if self._is_in_head else len(data)
             piece, data = data[:size], data[size:]
             self._framing_bytes += len(piece)
             if piece:
-                super().data_received(piece)
+                self._parse(piece)
             if (self._framing_bytes > most or not piece) and not self._is_deaf:
                 self.refuse(_too_large(f"more than {most} bytes"))
         if self._deadline == math.inf and self in self.shared.idle:
@@ -168,6 +171,12 @@ class BoundedConnection(HttpToolsProtocol):
         if len(self.headers) > self._limits.headers:
             self.refuse(_too_large(f"more than {self._limits.headers} headers"))
             raise _StopParsing
+        self._is_upgrade = self.parser.should_upgrade()
+        if self._is_upgrade:
+            if self.parser.get_method() == b"CONNECT":
+                self.refuse(bad_request("this is no proxy"))
+                raise _StopParsing
+            return  # what follows is parsed again
         super().on_headers_complete()
         self._deadline = math.inf
         self.shared.idle.pop(self, None)
@@ -181,17 +190,13 @@ class BoundedConnection(HttpToolsProtocol):
         """Called by the parser, at the last byte of a request."""
         self._framing_bytes = 0
         self._is_in_head = True
-        super().on_message_complete()
+        if not self._is_upgrade:
+            super().on_message_complete()
 
     def on_response_complete(self) -> None:
         """Called by uvicorn, which now waits for the next request."""
         super().on_response_complete()
         self.shared.idle[self] = None
-
-    def send_400_response(self, msg: str) -> None:
-        """Called by uvicorn, if the parser fails or is stopped."""
-        if not self._is_deaf:
-            self.refuse(bad_request("this is not HTTP/1.1"))
 
     def refuse(self, error: RequestError) -> None:
         """Answer, unless a response has begun, and close the connection."""
@@ -223,6 +228,22 @@ class BoundedConnection(HttpToolsProtocol):
             else:
                 self.transport.close()
 
+    def _parse(self, data: bytes) -> None:
+        try:
+            self.parser.feed_data(data)
+        except HttpParserUpgrade as upgrade:
+            # Some clients, Java's among them, ask for another protocol with every request. The parser would drop the
+            # body of one that does: it gets the request again, without the wish.
+            self._parse(self._head_without_upgrade() + data[upgrade.args[0] :])
+        except HttpParserError:
+            if not self._is_deaf:
+                self.refuse(bad_request("this is not HTTP/1.1"))
+
+    def _head_without_upgrade(self) -> bytes:
+        lines = [self.parser.get_method() + b" " + self.url + b" HTTP/1.1"]
+        lines += [name + b": " + value for name, value in self.headers if name != b"upgrade"]
+        return b"\r\n".join([*lines, b"", b""])
+
     def _is_stalled(self, now: float) -> bool:
         return now - self._unsent_since > self._limits.stalled_seconds
 
@@ -241,4 +262,6 @@ class BoundedConnection(HttpToolsProtocol):
 
 
 def _too_large(what: str) -> RequestError:
-    return RequestError(431, "too_large", f"the request line, headers or trailers have {what}; send fewer or shorter ones")
+    return RequestError(
+        431, "too_large", f"the request line, headers or trailers have {what}; send fewer or shorter ones"
+    )

@@ -1,4 +1,4 @@
-"""An application behind the gateway's own HTTP server, in this process, on the kind of event loop that Ray's actors have."""
+"""An application behind the gateway's own HTTP server, in this process, on an event loop as Ray's actors have it."""
 
 from __future__ import annotations
 

@@ -18,8 +18,8 @@ HEAD = b"POST /echo HTTP/1.1\r\nHost: endpoint\r\n"
 SHORT = ConnectionLimits(
     head_bytes=1000,
     headers=20,
-    head_seconds=0.3,
-    stalled_seconds=0.3,
+    head_seconds=0.15,
+    stalled_seconds=0.15,
     linger_seconds=0.2,
     watch_seconds=0.02,
 )
@@ -97,8 +97,8 @@ def test_who_is_refused_reads_why_though_more_is_sent_than_is_read(new_loop: Cal
 
 def test_what_is_not_http_is_a_400(new_loop: Callable[[], Any]) -> None:
     async def use(served: Served) -> None:
-        for nonsense in (b"nonsense\r\n\r\n", b"GET http://[ HTTP/1.1\r\n\r\n", b"GET / HTTP/1.1\r\nno header\r\n\r\n"):
-            status, _, body = parse(await answered(served, nonsense))
+        for first in (b"nonsense", b"GET http://[ HTTP/1.1", b"GET / HTTP/1.1\r\nno header", b"CONNECT a:1 HTTP/1.1"):
+            status, _, body = parse(await answered(served, first + b"\r\n\r\n"))
             assert (status, body["error_kind"]) == (400, "invalid_request")
 
     serve(use, limits=SHORT, new_loop=new_loop)
@@ -116,7 +116,7 @@ def test_headers_have_a_time_limit_however_they_are_sent(new_loop: Callable[[], 
         status, headers, body = parse(await answered(served, HEAD))
         assert (status, headers["connection"], body["error_kind"]) == (408, "close", "timeout")
         slowly = [HEAD, *(b"a: b\r\n" for _ in range(6))]
-        assert parse(await answered(served, *slowly, pause=0.1))[0] == 408
+        assert parse(await answered(served, *slowly, pause=0.05))[0] == 408
         assert await answered(served) == b"", "nobody has asked for anything"
 
     serve(use, limits=SHORT, new_loop=new_loop)
@@ -227,13 +227,21 @@ def test_a_client_that_takes_nothing_of_a_response_has_left_but_not_one_that_wai
     serve(use, limits=SHORT, new_loop=new_loop)
 
 
-def test_an_upgrade_is_answered_as_if_it_was_not_asked_for(new_loop: Callable[[], Any]) -> None:
+@pytest.mark.parametrize("protocol", [b"websocket", b"h2c"])
+def test_a_request_that_asks_for_another_protocol_is_answered_as_if_it_did_not(
+    protocol: bytes, new_loop: Callable[[], Any]
+) -> None:
     async def use(served: Served) -> None:
-        for protocol in (b"websocket", b"h2c"):
-            wish = b"Connection: Upgrade\r\nUpgrade: %s\r\nSec-WebSocket-Key: eA==\r\n" % protocol
-            reader, writer = await served.connect()
-            writer.write(HEAD + wish + b"Content-Length: 3\r\n\r\nxyz")
-            assert (await reader.readuntil(b"}")).endswith(b'{"bytes":3}')
-            writer.close()
+        wish = b"Connection: Upgrade\r\nUpgrade: %s\r\nSec-WebSocket-Key: eA==\r\n" % protocol
+        reader, writer = await served.connect()
+        for number in range(2):
+            request = HEAD + wish + b"Content-Length: 3000\r\n\r\n" + b"x" * 3000
+            for part in (request[:40], request[40:2000], request[2000:]) if number else (request,):
+                writer.write(part)
+                await asyncio.sleep(0.02)
+            assert (await reader.readuntil(b"}")).endswith(b'{"bytes":3000}')
+        writer.write(b"GET /nothing HTTP/1.1\r\n" + wish + b"\r\n")
+        assert (await reader.readuntil(b"\r\n")).startswith(b"HTTP/1.1 404")
+        writer.close()
 
     serve(use, new_loop=new_loop)

@@ -1,4 +1,4 @@
-"""The gateway's own HTTP server: clients that leave, requests that last too long, Serve's own routes, its start and end."""
+"""The gateway's own HTTP server: clients that leave, requests that last too long, Serve's routes, start and end."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ def test_a_server_that_drains_answers_what_it_has_accepted_and_accepts_nothing_m
             await served.application.started.wait()
             draining = asyncio.create_task(served.server.drain())
             assert await unused[0].read() == b"", "a connection without a request is closed"
-            with pytest.raises(OSError, match="refused|Connect call failed"):
+            with pytest.raises(OSError, match=r"refused|Connect call failed"):
                 await served.connect()
             assert not draining.done()
             served.application.told.set()
