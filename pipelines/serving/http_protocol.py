@@ -200,7 +200,7 @@ class BoundedConnection(HttpToolsProtocol):
 
     def refuse(self, error: RequestError) -> None:
         """Answer, unless a response has begun, and close the connection."""
-        access_logger.info("refused before it was a request: %d, %s", error.status, error.message)
+        access_logger.info("a connection is refused: %d, %s", error.status, error.message)
         self._is_deaf = self._is_refused = True
         is_answering = False
         if self.cycle is not None and not self.cycle.response_complete:
