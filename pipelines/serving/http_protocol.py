@@ -32,7 +32,7 @@ class ConnectionLimits:
         connections: open at a time. When one more is made, the one that has been without a request for the longest is
             closed, so that idle clients keep out nobody; if all have requests in progress, the new one is refused.
         head_bytes: of a request line and its headers; also of trailers, and of the frame of a chunk.
-        headers: of a request: each takes more memory than its bytes.
+        headers: of a request, with its trailers: each takes more memory than its bytes.
         head_seconds: from the connection, or from the first byte after a response, to the last header.
         idle_seconds: from a response to the first byte of the next request.
         stalled_seconds: in which a client takes nothing of a response.
@@ -151,8 +151,12 @@ class BoundedConnection(HttpToolsProtocol):
             self._framing_bytes += len(piece)
             if piece:
                 self._parse(piece)
-            if (self._framing_bytes > most or not piece) and not self._is_deaf:
+            if self._is_deaf:
+                break
+            if not piece or self._framing_bytes > most:
                 self.refuse(_too_large(f"more than {most} bytes"))
+            elif self._has_too_many_headers():
+                self.refuse(_too_large(f"more than {self._limits.headers} headers"))
         if self._deadline == math.inf and self in self.shared.idle:
             self._deadline = self.loop.time() + self._limits.head_seconds
 
@@ -168,9 +172,8 @@ class BoundedConnection(HttpToolsProtocol):
         """Called by the parser."""
         self._is_in_head = False
         self._framing_bytes = 0
-        if len(self.headers) > self._limits.headers:
-            self.refuse(_too_large(f"more than {self._limits.headers} headers"))
-            raise _StopParsing
+        if self._has_too_many_headers():
+            raise _StopParsing  # the connection is refused where the parser was called
         self._is_upgrade = self.parser.should_upgrade()
         if self._is_upgrade:
             if self.parser.get_method() == b"CONNECT":
@@ -207,6 +210,8 @@ class BoundedConnection(HttpToolsProtocol):
             is_answering = self.cycle.response_started
             self.cycle.disconnected = True  # nothing more is written for it
             self.cycle.message_event.set()
+        elif self.scope is not None:
+            self.headers = self.scope["headers"] = []
         if not is_answering:
             self.transport.write(self._response(error))
         self.flow.resume_reading()
@@ -236,13 +241,16 @@ class BoundedConnection(HttpToolsProtocol):
             # body of one that does: it gets the request again, without the wish.
             self._parse(self._head_without_upgrade() + data[upgrade.args[0] :])
         except HttpParserError:
-            if not self._is_deaf:
+            if not self._is_deaf and not self._has_too_many_headers():
                 self.refuse(bad_request("this is not HTTP/1.1"))
 
     def _head_without_upgrade(self) -> bytes:
         lines = [self.parser.get_method() + b" " + self.url + b" HTTP/1.1"]
         lines += [name + b": " + value for name, value in self.headers if name != b"upgrade"]
         return b"\r\n".join([*lines, b"", b""])
+
+    def _has_too_many_headers(self) -> bool:
+        return self.headers is not None and len(self.headers) > self._limits.headers
 
     def _is_stalled(self, now: float) -> bool:
         return now - self._unsent_since > self._limits.stalled_seconds
