@@ -15,14 +15,9 @@ from tests.pipelines.serving.http_application import Served, serve
 
 HEAD = b"POST /echo HTTP/1.1\r\nHost: endpoint\r\n"
 
-SHORT = ConnectionLimits(
-    head_bytes=1000,
-    headers=20,
-    head_seconds=0.15,
-    stalled_seconds=0.15,
-    linger_seconds=0.2,
-    watch_seconds=0.02,
-)
+SMALL = ConnectionLimits(head_bytes=1000, headers=20)
+
+SHORT = ConnectionLimits(head_seconds=0.25, stalled_seconds=0.25, watch_seconds=0.02)
 
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n"
 
@@ -73,28 +68,29 @@ def test_what_is_too_large_before_a_body_is_refused_and_the_connection_closed(
     what: str, new_loop: Callable[[], Any]
 ) -> None:
     async def use(served: Served) -> None:
-        for parts in ((TOO_LARGE[what],), tuple(bytes([byte]) for byte in TOO_LARGE[what][:1100])):
+        sent = TOO_LARGE[what]
+        for parts in ((sent,), tuple(sent[start : start + 9] for start in range(0, 1100, 9))):
             status, headers, body = parse(await answered(served, *parts, pause=0))
             assert (status, headers["connection"], body["error_kind"]) == (431, "close", "too_large")
 
-    serve(use, limits=SHORT, new_loop=new_loop)
+    serve(use, limits=SMALL, new_loop=new_loop)
 
 
 def test_headers_up_to_the_limit_are_taken_whatever_follows_them(new_loop: Callable[[], Any]) -> None:
     async def use(served: Served) -> None:
         start, end = HEAD + b"Connection: close\r\nContent-Length: 5000\r\na: ", b"\r\n\r\n"
         for spare, status in ((0, 200), (-1, 431)):
-            value = b"b" * (SHORT.head_bytes - spare - len(start + end))
+            value = b"b" * (SMALL.head_bytes - spare - len(start + end))
             assert parse(await answered(served, start + value + end + b"x" * 5000))[0] == status
 
-    serve(use, limits=SHORT, new_loop=new_loop)
+    serve(use, limits=SMALL, new_loop=new_loop)
 
 
 def test_who_is_refused_reads_why_though_more_is_sent_than_is_read(new_loop: Callable[[], Any]) -> None:
     async def use(served: Served) -> None:
         assert parse(await answered(served, HEAD + b"a: " + b"b" * 3_000_000))[0] == 431
 
-    serve(use, limits=SHORT, new_loop=new_loop)
+    serve(use, limits=SMALL, new_loop=new_loop)
 
 
 def test_what_is_not_http_is_a_400(new_loop: Callable[[], Any]) -> None:
@@ -103,14 +99,14 @@ def test_what_is_not_http_is_a_400(new_loop: Callable[[], Any]) -> None:
             status, _, body = parse(await answered(served, first + b"\r\n\r\n"))
             assert (status, body["error_kind"]) == (400, "invalid_request")
 
-    serve(use, limits=SHORT, new_loop=new_loop)
+    serve(use, limits=SMALL, new_loop=new_loop)
 
 
 def test_a_body_that_stops_being_http_ends_the_request(new_loop: Callable[[], Any]) -> None:
     async def use(served: Served) -> None:
         assert parse(await answered(served, CHUNKED, b"nonsense\r\n"))[0] == 400
 
-    serve(use, limits=SHORT, new_loop=new_loop)
+    serve(use, limits=SMALL, new_loop=new_loop)
 
 
 def test_headers_have_a_time_limit_however_they_are_sent(new_loop: Callable[[], Any]) -> None:
@@ -184,7 +180,7 @@ def test_where_all_connections_have_requests_one_more_is_refused(new_loop: Calla
         await busy[0].readuntil(b"}")
         busy[1].close()
 
-    serve(use, limits=ConnectionLimits(connections=1, linger_seconds=0.2, watch_seconds=0.02), new_loop=new_loop)
+    serve(use, limits=ConnectionLimits(connections=1), new_loop=new_loop)
 
 
 def test_a_request_sent_ahead_is_not_answered_and_the_response_before_it_says_so(new_loop: Callable[[], Any]) -> None:
