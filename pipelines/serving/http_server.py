@@ -74,7 +74,7 @@ class HttpServer:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        """Return once connections are accepted.
+        """Listen; connections are accepted when it returns.
 
         Raises:
             OSError: the port stays taken.
