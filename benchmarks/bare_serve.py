@@ -1,6 +1,6 @@
 """What does the way of a request cost, when nothing is done with it?
 
-    python -m benchmarks.bare_serve [--requests 60] [--ways "proxy, 3 deployments" "direct ingress"]
+    python -m benchmarks.bare_serve [--requests 60] [--ways "proxy, 1 deployment" "gateway, socket"]
 
 Sends 30 kB, one request after the other, and gets 40 kB back, by each of these ways, under the same switches as the
 endpoint's; between a second and a third deployment goes a picture of 150 kB:
@@ -49,6 +49,9 @@ IDLE_SECONDS = 3.0
 
 START_SECONDS = 60.0
 
+CHILD = "--child"
+"""First word of the command of a process that measures one way: its environment has the switches."""
+
 
 @dataclass(frozen=True)
 class Way:
@@ -84,19 +87,20 @@ class Options:
 
 def main() -> None:
     """Print a line for each way, each from a process of its own: Serve reads its switches when it is loaded."""
-    options = tyro.cli(Options, description=__doc__)
-    if len(options.ways) == 1:
+    words = sys.argv[1:]
+    is_child = words[:1] == [CHILD]
+    options = tyro.cli(Options, description=__doc__, args=words[is_child:])
+    unknown = [name for name in options.ways if name not in WAYS]
+    if unknown:
+        raise SystemExit(f"there is no way {unknown[0]!r}; there are {', '.join(map(repr, WAYS))}")
+    if is_child:
         measure(options.ways[0], WAYS[options.ways[0]], options)
         return
     for name in options.ways:
-        command = [sys.executable, "-m", "benchmarks.bare_serve", "--ways", name, "--requests", str(options.requests)]
+        command = [sys.executable, "-m", "benchmarks.bare_serve", CHILD, "--ways", name]
+        command += ["--requests", str(options.requests), *(["--exposed"] if options.exposed else [])]
         environment = os.environ | FASTER | dict(WAYS[name].switches)
-        done = subprocess.run(
-            [*command, *(["--exposed"] if options.exposed else [])],
-            env=environment,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        done = subprocess.run(command, env=environment, stderr=subprocess.PIPE, text=True)
         if done.returncode:
             print(f"| {name} | it does not start: {done.stderr.strip().splitlines()[-1:]} |", flush=True)
 

@@ -1,7 +1,8 @@
 """HTTP server: a gateway that listens itself, on one machine, where Serve's proxy would only pass requests on.
 
 The proxy takes some 8 ms of CPU time for each request. What it does for an application is done here: a request ends
-when its client leaves and when it has taken too long, and Serve's own routes answer nobody.
+when its client leaves and when it has taken too long, and Serve's own routes answer nobody. What it does not do is in
+`http_protocol`: connections are bounded.
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ import time
 
 import uvicorn
 from starlette.requests import ClientDisconnect
-from starlette.responses import PlainTextResponse
+from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from pipelines.serving.errors import RequestError
+from pipelines.serving.http_protocol import ConnectionLimits, Connections
 from pipelines.serving.proxy_guard import OPEN_INTERNAL, ProxyGuard
 
 logger = logging.getLogger(__name__)
@@ -23,8 +26,8 @@ logger = logging.getLogger(__name__)
 access_logger = logging.getLogger("ray.serve")
 """Writes to the replica's log file, where Serve would have written what is requested."""
 
-KEEP_ALIVE_SECONDS = 90
-"""The longest that a connection without a request stays open, as with Serve's proxy."""
+RETRY_SECONDS = 1
+"""After which a request that has taken too long may be sent again."""
 
 LOGGED_CHARACTERS = 200
 """Of a path, in the log."""
@@ -32,56 +35,81 @@ LOGGED_CHARACTERS = 200
 BIND_SECONDS, BIND_PAUSE_SECONDS = 30.0, 0.2
 """How long to wait for the port: the gateway whose place this one takes may still be ending."""
 
+BACKLOG = 2048
+"""Connections that the system makes before they are accepted."""
+
+START_PAUSE_SECONDS = 0.005
+
+DEFAULT_LIMITS = ConnectionLimits()
+
 
 class HttpServer:
     """Answers HTTP on a port, from the event loop on which it is started."""
 
-    def __init__(self, app: ASGIApp, host: str, port: int, seconds: float) -> None:
+    def __init__(
+        self, app: ASGIApp, host: str, port: int, seconds: float, limits: ConnectionLimits = DEFAULT_LIMITS
+    ) -> None:
         """
         Args:
             seconds: time limit of a request, from its headers to the last byte of its response.
+            limits: of the connections.
         """
         self._host, self._port = host, port
+        self._connections = Connections(limits)
         watched = ProxyGuard(WatchedRequests(app, seconds))
         config = uvicorn.Config(
             watched,
+            http=self._connections.protocol(),
+            ws="none",
             lifespan="off",
             access_log=False,
             log_config=None,
             log_level=None,
-            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            backlog=BACKLOG,
+            timeout_keep_alive=limits.idle_seconds,
             server_header=False,
         )
         logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # what fails is logged here, with its cause
         self._server = uvicorn.Server(config)
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        """Listen.
+        """Listen; connections are accepted when it returns.
 
         Raises:
             OSError: the port stays taken.
+            RuntimeError: the server has ended instead.
         """
         listening = await bind(self._host, self._port)
-        self._task = asyncio.get_running_loop().create_task(self._server.serve(sockets=[listening]))
+        loop = asyncio.get_running_loop()
+        self._tasks = [
+            loop.create_task(self._server.serve(sockets=[listening])),
+            loop.create_task(self._connections.watch()),
+        ]
+        while not self._server.started:
+            await asyncio.sleep(START_PAUSE_SECONDS)
+            self.check()
 
     async def drain(self) -> None:
         """Listen no longer, and answer the requests in progress."""
         self._server.should_exit = True
-        if self._task is not None:
-            await asyncio.wait({self._task})
+        if self._tasks:
+            serving, watching = self._tasks
+            await asyncio.wait({serving})
+            watching.cancel()
 
     def check(self) -> None:
         """
         Raises:
             RuntimeError: it has ended.
         """
-        if self._task is not None and self._task.done():
-            raise RuntimeError(f"the HTTP server has ended: {self._task}")
+        for task in self._tasks:
+            if task.done():
+                raise RuntimeError(f"the HTTP server has ended: {task}")
 
 
 async def bind(host: str, port: int) -> socket.socket:
-    """A socket on the first address of `host`.
+    """A socket that listens on the first address of `host`.
 
     Raises:
         OSError: the port stays taken.
@@ -93,6 +121,7 @@ async def bind(host: str, port: int) -> socket.socket:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listening.bind(address)
+            listening.listen(BACKLOG)  # two sockets may be bound to one port; one of them can listen
             return listening
         except OSError:
             listening.close()
@@ -122,11 +151,12 @@ class WatchedRequests:
             _, unfinished = await asyncio.wait({answering}, timeout=self._seconds)
             if unfinished:
                 logger.warning("a request has taken longer than %g s and is ended", self._seconds)
+                await _end(answering)
+                if client.status is None:
+                    await _refuse(self._too_late(), scope, client)
         finally:
             client.close()
-            if not answering.done():
-                answering.cancel()
-                await asyncio.wait({answering})
+            await _end(answering)
             error = None if answering.cancelled() else answering.exception()
             has_left = isinstance(error, ClientDisconnect)  # the 500 that the framework then sends reaches nobody
             status = "-" if has_left or client.status is None else str(client.status)
@@ -136,6 +166,21 @@ class WatchedRequests:
             return  # uvicorn closes the connection of a request that has no whole response
         logger.error("a request has failed", exc_info=error)
         raise error
+
+    def _too_late(self) -> RequestError:
+        return RequestError(503, "timeout", f"the request has taken longer than {self._seconds:g} s", RETRY_SECONDS)
+
+
+async def _end(answering: asyncio.Future[None]) -> None:
+    if not answering.done():
+        answering.cancel()
+        await asyncio.wait({answering})
+
+
+async def _refuse(error: RequestError, scope: Scope, client: _Client) -> None:
+    """Answer, and close the connection: the rest of the request's body may not have arrived."""
+    headers = {**error.headers(), "Connection": "close"}
+    await JSONResponse(error.body(), error.status, headers)(scope, client.receive, client.send)
 
 
 class _Client:
