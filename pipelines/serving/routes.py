@@ -88,6 +88,10 @@ def build_routes(service: Service) -> FastAPI:
         kind = "not_found" if error.status_code == 404 else BAD_REQUEST
         return _refusal(RequestError(error.status_code, kind, str(error.detail)))
 
+    @app.exception_handler(Exception)
+    async def apologise(_: Request, __: Exception) -> Response:
+        return _refusal(RequestError(500, "internal", "a defect of this package; the server's log says where"))
+
     @app.get("/docs", include_in_schema=False)
     async def docs() -> Response:
         return HTMLResponse(render_docs(app.openapi()))

@@ -112,7 +112,7 @@ def with_gateway(options: ServeOptions, reader: FakeReader, use: Use, predictor:
         handles = [cast(DeploymentHandle, LocalHandle(replica)) for replica in (reader, predictor)]
         gateway = Gateway.__new__(Gateway)
         await cast(Any, gateway).__init__(options, *handles)  # as Serve does: it is asynchronous
-        transport = httpx.ASGITransport(gateway.__serve_build_asgi_app__())
+        transport = httpx.ASGITransport(gateway.__serve_build_asgi_app__(), raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://endpoint") as client:
             await asyncio.wait_for(use(client), 60)
         tasks = asyncio.all_tasks() - {asyncio.current_task()}  # the gateway's own, which never end
@@ -204,6 +204,18 @@ def test_a_gateway_is_ready_once_a_page_has_been_answered(options: ServeOptions)
         reader.is_broken = False
         while (await client.get("/healthz")).status_code != 200:
             await asyncio.sleep(0.01)
+
+    with_gateway(options, reader, use)
+
+
+def test_a_defect_has_the_form_of_other_errors(options: ServeOptions) -> None:
+    reader = FakeReader(1, 1)
+
+    async def use(client: httpx.AsyncClient) -> None:
+        await become_ready(client)
+        reader.is_broken = True
+        failed = await extract(client, pages="1")
+        assert (failed.status_code, failed.json()["error_kind"]) == (500, "internal")
 
     with_gateway(options, reader, use)
 
