@@ -141,7 +141,7 @@ class _Simulation:
         self.workload, self.costs, self.prices, self.fleet = workload, costs, prices, fleet
         self.environment = simpy.Environment()
         self.readers = readers or prices.ocr.units
-        self.cores = {"ocr": cores or prices.ocr.units, "gpu": prices.gpu.units}
+        self.cores = {"ocr": (cores or prices.ocr.units) - costs.node_cores, "gpu": prices.gpu.units}
         merged = fleet.ocr * self.readers > MAX_LANES
         self.lanes_a_node = 1 if merged else self.readers
         self.lane_demand = self.readers / self.lanes_a_node

@@ -41,6 +41,7 @@ class StageCosts:
         document: core seconds to open a document and count its pages in the listing.
         block: core seconds of Ray itself for a block of pages on its way through three operators, as with GPUs.
         whole_block: the same with one operator, whose workers do all of a page, as without GPUs.
+        node_cores: cores of an ocr node that Ray's own processes there keep busy, whatever the pages are.
         read_start, infer_start: core seconds until a worker that reads, or runs the model, is ready.
         origins: where each figure comes from.
     """
@@ -50,6 +51,7 @@ class StageCosts:
     document: float
     block: float
     whole_block: float
+    node_cores: float
     read_start: float
     infer_start: float
     origins: Origins = field(default_factory=dict)
@@ -69,20 +71,23 @@ _MEASURED_HERE = Origin(
     "2 cores (virtual), 24 GiB, no GPU",
 )
 
+_RAY_MEASURED = Origin(
+    "shipped", "Ray's processes at 2 and at 10 blocks a second, 2026-11-29", "2 cores (virtual) of an AMD EPYC, no GPU"
+)
+
 SHIPPED = StageCosts(
     scanned=PageSeconds(0.0004, 0.0103, 0.4815, 0.0007, 0.0616, GPU_SECONDS_ASSUMED, 0.0024),
     layer=PageSeconds(0.0001, 0.0190, 0.0, 0.0030, 0.1383, GPU_SECONDS_ASSUMED * 0.1383 / 0.0616, 0.0135),
     document=0.02,
     block=0.12,
-    whole_block=0.02,
+    whole_block=0.01,
+    node_cores=0.03,
     read_start=2.0,
     infer_start=4.0,
     origins={
         **dict.fromkeys(both_kinds("fetch", "rasterize", "ocr", "tokenize", "infer_cpu", "merge"), _MEASURED_HERE),
         **dict.fromkeys(("block", "read_start", "infer_start"), _MEASURED_HERE),
-        "whole_block": Origin(
-            "shipped", "blocks of 8 to 128 light pages, 2026-11-29", "2 cores (virtual) of an AMD EPYC, no GPU"
-        ),
+        **dict.fromkeys(("whole_block", "node_cores"), _RAY_MEASURED),
         "document": Origin("assumed", "seconds of a core to count the pages of a document"),
         **dict.fromkeys(both_kinds("infer_gpu"), Origin("assumed", "seconds of a GPU for a page")),
     },
@@ -181,7 +186,7 @@ def on_faster_cores(costs: StageCosts, speed: float) -> StageCosts:
         names = ("fetch", "rasterize", "ocr", "tokenize", "infer_cpu", "merge")
         return replace(page, **{name: getattr(page, name) / speed for name in names})
 
-    names = ("document", "block", "whole_block", "read_start", "infer_start")
+    names = ("document", "block", "whole_block", "node_cores", "read_start", "infer_start")
     return replace(
         costs,
         scanned=scaled(costs.scanned),

@@ -107,7 +107,7 @@ def test_a_run_is_named_with_its_machine_and_what_it_does_not_record_keeps_its_o
     (shared,) = [one for one in others if one["kind"] == "in proportion"]
     assert shared["figures"] == ["infer_cpu"]  # the run had pages of both kinds, and one sum for both
     shipped = [one for one in others if one["kind"] == "shipped"]
-    assert {"merge", "block", "whole_block"} <= {figure for one in shipped for figure in one["figures"]}
+    assert {"merge", "block", "whole_block", "node_cores"} <= {figure for one in shipped for figure in one["figures"]}
     assert all("2 cores" in one["machine"] for one in shipped)
 
 
