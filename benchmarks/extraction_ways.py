@@ -6,7 +6,6 @@ first written block to the last, which leaves out the start.
 
 from __future__ import annotations
 
-import logging
 import multiprocessing
 import os
 import shutil
@@ -178,9 +177,10 @@ def through_ray(blocks: list[pa.Table], options: ExtractOptions, folder: str, mo
     """
     import ray.data
 
+    from jobs.cli import connect_to_ray
     from pipelines.runtime.ray_data import set_data_context
 
-    ray.init(num_cpus=CPUS, include_dashboard=False, logging_level=logging.ERROR, log_to_driver=False)
+    connect_to_ray("local", workers_log=False)
     set_data_context()
     pools = cap_pools(plan_pools(CPUS, 0, model_workers=model_workers), len(blocks))
     write = partial(write_block, storage=Storage(), folder=folder)

@@ -53,6 +53,9 @@ START_MODEL = (
 )
 OPTIONS = ExtractOptions(model=UNTRAINED)
 
+HEAD_CORES = 0.11
+"""Cores that Ray keeps busy where its head and the job's driver run on the node that reads the pages too."""
+
 
 @dataclass(frozen=True)
 class Options:
@@ -116,6 +119,7 @@ def measure_costs() -> StageCosts:
         layer=page_seconds(rows_of(LAYERED)),
         read_start=start_seconds(START_READER, START_PARSER),
         infer_start=start_seconds(START_MODEL),
+        node_cores=HEAD_CORES,
     )
 
 

@@ -46,7 +46,7 @@ class CorpusSample:
         pages = ((scanned, self.costs.scanned), (count - scanned, self.costs.layer))
         varied = max(0.2, 1 + PAGE_VARIATION * self._random.standard_normal() / count**0.5)
         blocks = count / self.workload.pages_per_block
-        read = sum(number * page.read for number, page in pages) * varied + blocks * self.costs.block
+        read = sum(number * page.read for number, page in pages) * varied + blocks * self.costs.of_block(self.model_on)
         name = "infer_gpu" if self.model_on == "gpu" else "infer_cpu"
         return read, sum(number * getattr(page, name) for number, page in pages)
 
@@ -61,5 +61,5 @@ def mean_seconds(workload: Workload, costs: StageCosts, model_on: ModelDevice) -
     pages = ((scanned, costs.scanned), (workload.pages - scanned, costs.layer))
     name = "infer_gpu" if model_on == "gpu" else "infer_cpu"
     read = sum(number * page.read for number, page in pages)
-    read += workload.blocks * costs.block + workload.documents * costs.document
+    read += workload.blocks * costs.of_block(model_on) + workload.documents * costs.document
     return read, sum(number * getattr(page, name) for number, page in pages)

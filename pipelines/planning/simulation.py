@@ -1,7 +1,10 @@
 """A discrete-event simulation of a job on a fleet: documents are listed, blocks are read, then the model runs.
 
     documents -> [ list ] | blocks -> [ read ] -> bounded queue -> [ model ] -> done
-                   ocr nodes          ocr nodes                    gpu nodes, or the ocr nodes' cores
+                   ocr nodes          ocr nodes                    gpu nodes
+
+    documents -> [ list ] | blocks -> [ read, then the model ] -> done
+                   ocr nodes                  ocr nodes
 
 Nodes take time to start. Spot nodes are lost at random; their unfinished blocks are done again, and a new node is
 requested. In a large job a unit of the simulation is a run of many blocks, longer at the beginning than at the end, so
@@ -138,7 +141,7 @@ class _Simulation:
         self.workload, self.costs, self.prices, self.fleet = workload, costs, prices, fleet
         self.environment = simpy.Environment()
         self.readers = readers or prices.ocr.units
-        self.cores = {"ocr": cores or prices.ocr.units, "gpu": prices.gpu.units}
+        self.cores = {"ocr": (cores or prices.ocr.units) - costs.node_cores, "gpu": prices.gpu.units}
         merged = fleet.ocr * self.readers > MAX_LANES
         self.lanes_a_node = 1 if merged else self.readers
         self.lane_demand = self.readers / self.lanes_a_node
@@ -146,13 +149,13 @@ class _Simulation:
         self.seed = seed
         self.nodes: list[Node] = []
         self.losses = self.blocks_again = 0
+        self.whole_pages = not fleet.gpu
         self.left = {"list": 0, "read": 0, "infer": 0}
         self.listed = self.environment.event()
         self.finished = self.environment.event()
         self.to_list = simpy.Store(self.environment)
         self.to_read = simpy.Store(self.environment)
-        models = fleet.gpu * prices.gpu.units or fleet.ocr
-        capacity = QUEUED_A_READER * fleet.ocr * self.lanes_a_node + QUEUED_A_MODEL * models
+        capacity = QUEUED_A_READER * fleet.ocr * self.lanes_a_node + QUEUED_A_MODEL * fleet.gpu * prices.gpu.units
         self.to_infer = simpy.Store(self.environment, capacity=capacity)
         self.listing_seconds = 0.0
 
@@ -161,7 +164,8 @@ class _Simulation:
         self.to_list.items.extend(self._documents(lanes))
         self.to_read.items.extend(self._blocks(lanes))
         self.left["list"] = sum(unit.blocks for unit in self.to_list.items)
-        self.left["read"] = self.left["infer"] = sum(unit.blocks for unit in self.to_read.items)
+        self.left["infer"] = sum(unit.blocks for unit in self.to_read.items)
+        self.left["read"] = 0 if self.whole_pages else self.left["infer"]
         for kind, count, type_ in (("ocr", self.fleet.ocr, self.prices.ocr), ("gpu", self.fleet.gpu, self.prices.gpu)):
             for number in range(count):
                 random = np.random.default_rng((self.seed, kind == "gpu", number))
@@ -215,39 +219,40 @@ class _Simulation:
             node.cores.stop()
 
     def _is_over(self, kind: str) -> bool:
-        stages = ("infer",) if kind == "gpu" else ("list", "read", "infer") if not self.fleet.gpu else ("list", "read")
+        stages = ("infer",) if kind == "gpu" else ("list", "infer") if self.whole_pages else ("list", "read")
         return not any(self.left[stage] for stage in stages)
 
     def _open_lanes(self, node: Node, type_: NodeType) -> None:
         process = self.environment.process
         if node.kind == "gpu":
-            node.lanes = [process(self._infer(node, 1.0)) for _ in range(type_.units)]
-            return
-        node.lanes = [process(self._read(node)) for _ in range(self.lanes_a_node)]
-        if not self.fleet.gpu:
-            node.lanes.append(process(self._infer(node, float(type_.units))))
+            node.lanes = [process(self._infer(node)) for _ in range(type_.units)]
+        else:
+            node.lanes = [process(self._read(node)) for _ in range(self.lanes_a_node)]
 
     def _read(self, node: Node) -> Process:
-        """A lane that lists documents while there are any, then reads blocks."""
+        """A lane that lists documents while there are any, then reads blocks; without GPUs it runs the model too."""
         demand = self.lane_demand
-        if not (yield from self._work(node, self.costs.read_start * demand, demand)):
+        start = self.costs.read_start + (self.costs.infer_start if self.whole_pages else 0.0)
+        if not (yield from self._work(node, start * demand, demand)):
             return
-        for stage, source, target in (("list", self.to_list, None), ("read", self.to_read, self.to_infer)):
+        pages = ("infer", self.to_read, None) if self.whole_pages else ("read", self.to_read, self.to_infer)
+        for stage, source, target in (("list", self.to_list, None), pages):
             while self.left[stage]:
                 unit = yield from self._take(source, self.listed if stage == "list" else None, stage)
                 if unit is None:
                     break
-                if not (yield from self._do(node, stage, unit, unit.read_seconds, demand, source, target)):
+                seconds = unit.read_seconds + (unit.infer_seconds if self.whole_pages else 0.0)
+                if not (yield from self._do(node, stage, unit, seconds, demand, source, target)):
                     return
 
-    def _infer(self, node: Node, demand: float) -> Process:
-        """A lane that runs the model."""
-        if not (yield from self._work(node, self.costs.infer_start, min(demand, 1.0))):
+    def _infer(self, node: Node) -> Process:
+        """A lane that runs the model on a GPU."""
+        if not (yield from self._work(node, self.costs.infer_start, 1.0)):
             return
         while self.left["infer"]:
             unit = yield from self._take(self.to_infer, None, "infer")
             if unit is None or not (
-                yield from self._do(node, "infer", unit, unit.infer_seconds, demand, self.to_infer, None)
+                yield from self._do(node, "infer", unit, unit.infer_seconds, 1.0, self.to_infer, None)
             ):
                 return
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from pipelines.planning.fleet import ModelDevice
 from pipelines.planning.measured_files import GpuSeconds, positive
 from pipelines.planning.origins import Origin, Origins, both_kinds, with_speed
 
@@ -38,7 +39,9 @@ class StageCosts:
     Attributes:
         scanned, layer: of a page that OCR reads, and of a page with a text layer.
         document: core seconds to open a document and count its pages in the listing.
-        block: core seconds of Ray itself for a block of pages on its way through the stages.
+        block: core seconds of Ray itself for a block of pages on its way through three operators, as with GPUs.
+        whole_block: the same with one operator, whose workers do all of a page, as without GPUs.
+        node_cores: cores of an ocr node that Ray's own processes there keep busy, whatever the pages are.
         read_start, infer_start: core seconds until a worker that reads, or runs the model, is ready.
         origins: where each figure comes from.
     """
@@ -47,9 +50,15 @@ class StageCosts:
     layer: PageSeconds
     document: float
     block: float
+    whole_block: float
+    node_cores: float
     read_start: float
     infer_start: float
     origins: Origins = field(default_factory=dict)
+
+    def of_block(self, model_on: ModelDevice) -> float:
+        """Core seconds of Ray itself for a block, by the device of the model."""
+        return self.block if model_on == "gpu" else self.whole_block
 
     def assumed(self) -> list[str]:
         """Names of figures that nobody measured."""
@@ -62,16 +71,23 @@ _MEASURED_HERE = Origin(
     "2 cores (virtual), 24 GiB, no GPU",
 )
 
+_RAY_MEASURED = Origin(
+    "shipped", "Ray's processes at 2 and at 10 blocks a second, 2026-11-29", "2 cores (virtual) of an AMD EPYC, no GPU"
+)
+
 SHIPPED = StageCosts(
     scanned=PageSeconds(0.0004, 0.0103, 0.4815, 0.0007, 0.0616, GPU_SECONDS_ASSUMED, 0.0024),
     layer=PageSeconds(0.0001, 0.0190, 0.0, 0.0030, 0.1383, GPU_SECONDS_ASSUMED * 0.1383 / 0.0616, 0.0135),
     document=0.02,
     block=0.12,
+    whole_block=0.01,
+    node_cores=0.03,
     read_start=2.0,
     infer_start=4.0,
     origins={
         **dict.fromkeys(both_kinds("fetch", "rasterize", "ocr", "tokenize", "infer_cpu", "merge"), _MEASURED_HERE),
         **dict.fromkeys(("block", "read_start", "infer_start"), _MEASURED_HERE),
+        **dict.fromkeys(("whole_block", "node_cores"), _RAY_MEASURED),
         "document": Origin("assumed", "seconds of a core to count the pages of a document"),
         **dict.fromkeys(both_kinds("infer_gpu"), Origin("assumed", "seconds of a GPU for a page")),
     },
@@ -132,6 +148,8 @@ def machine_of_run(record: Mapping[str, Any]) -> str:
     if isinstance(machine, Mapping) and {"processor", "cores"} <= machine.keys():
         described = f"{machine['processor']}, {machine['cores']} cores"
     readers, models = pools.get("read_actors"), pools.get("infer_actors")
+    if readers and pools.get("whole_pages"):
+        return f"{described}, up to {readers} workers that do all of a page"
     return described + (f", up to {readers} reading and {models} model workers" if readers and models else "")
 
 
@@ -168,7 +186,7 @@ def on_faster_cores(costs: StageCosts, speed: float) -> StageCosts:
         names = ("fetch", "rasterize", "ocr", "tokenize", "infer_cpu", "merge")
         return replace(page, **{name: getattr(page, name) / speed for name in names})
 
-    names = ("document", "block", "read_start", "infer_start")
+    names = ("document", "block", "whole_block", "node_cores", "read_start", "infer_start")
     return replace(
         costs,
         scanned=scaled(costs.scanned),

@@ -38,7 +38,7 @@ is 16 s of work."""
 
 MAX_PAGES_PER_BLOCK, BLOCK_SECONDS = 128, 2.0
 """After the first round of a job, a block of fast pages holds `BLOCK_SECONDS` of work, up to this many pages: Ray takes
-0.12 s of CPU per block of three operators, and less with one (`benchmarks/overhead.py`)."""
+0.12 s of CPU per block of three operators, and 0.01 s with one (`benchmarks/ray_alone.py`)."""
 
 BLOCKS_PER_READER = 4
 """A small job has smaller blocks, so that each reading worker gets several and none waits long for the last one."""

@@ -29,17 +29,22 @@ SECRETS = ("KEY", "TOKEN", "SECRET", "PASSWORD", "CREDENTIAL")
 ARROW_POOL = {"ARROW_DEFAULT_MEMORY_POOL": "system"}
 """Arrow's other memory pools reserve memory in advance, which would count against the page."""
 
+ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_THRESHOLD_": str(32 << 20)}
+"""glibc keeps up to 32 MiB that a page has freed for the next one. By its defaults it gives the pictures of each page
+back to the system and asks for them anew: 1,000 page faults, a third of the CPU time of reading a page with a text
+layer."""
+
 
 def sandbox_environment(environment: Mapping[str, str], scratch: Path) -> dict[str, str]:
     """The environment of a sandbox.
 
     Args:
-        environment: of the process that starts it.
+        environment: of the process that starts it; its settings of the allocator count.
         scratch: folder for its temporary files.
     """
     inherited = {name: value for name, value in environment.items() if _is_inherited(name)}
     path = os.pathsep.join(path for path in sys.path if path)
-    return {**inherited, **ARROW_POOL, "PYTHONPATH": path, "TMPDIR": str(scratch)}
+    return {**ALLOCATOR, **inherited, **ARROW_POOL, "PYTHONPATH": path, "TMPDIR": str(scratch)}
 
 
 def _is_inherited(name: str) -> bool:

@@ -106,8 +106,14 @@ def test_a_run_is_named_with_its_machine_and_what_it_does_not_record_keeps_its_o
     assert "100 pages" in measured["source"]
     (shared,) = [one for one in others if one["kind"] == "in proportion"]
     assert shared["figures"] == ["infer_cpu"]  # the run had pages of both kinds, and one sum for both
-    (shipped,) = [one for one in others if one["kind"] == "shipped"]
-    assert "merge" in shipped["figures"] and "2 cores" in shipped["machine"]
+    shipped = [one for one in others if one["kind"] == "shipped"]
+    assert {"merge", "block", "whole_block", "node_cores"} <= {figure for one in shipped for figure in one["figures"]}
+    assert all("2 cores" in one["machine"] for one in shipped)
+
+
+def test_a_run_whose_workers_did_all_of_a_page_has_no_other_workers() -> None:
+    costs = stage_costs_of_run(changed(RUN, True, "pools", "whole_pages"))
+    assert grouped(costs.origins)[0]["machine"] == "A processor, 8 cores, up to 8 workers that do all of a page"
 
 
 def test_a_run_of_one_kind_of_pages_measures_that_kind_alone() -> None:

@@ -51,12 +51,18 @@ def test_work_on_a_shared_processor_is_slowed_down_only_by_what_it_shares() -> N
 
 
 def test_a_job_without_chance_takes_what_arithmetic_says() -> None:
-    page = PageSeconds(0.0, 0.0, ocr=1.0, tokenize=0.0, infer_cpu=0.0, infer_gpu=0.25, merge=0.0)
-    figures = StageCosts(page, page, document=0.0, block=2.0, read_start=3.0, infer_start=0.0)
+    page = PageSeconds(0.0, 0.0, ocr=1.0, tokenize=0.0, infer_cpu=0.5, infer_gpu=0.25, merge=0.0)
+    figures = StageCosts(page, page, 0.0, block=2.0, whole_block=1.0, node_cores=0.0, read_start=3.0, infer_start=0.5)
     prices = Prices(NodeType(1, 1.0, start_seconds=60.0), NodeType(1, 10.0, start_seconds=60.0), idle_seconds=0.0)
-    [exact] = {round(outcome.seconds) for outcome in [simulate(Workload(16, 1, 16, 0), figures, prices, Fleet(1, 1))]}
-    varied = CorpusSample(Workload(16, 1, 16, 0), figures, "gpu", seed=0).seconds(0, 16)[0]
-    assert exact == round(60 + 3 + varied + 16 * 0.25)
+    workload = Workload(16, 1, 16, 0)
+    varied = CorpusSample(workload, figures, "gpu", seed=0).seconds(0, 16)[0]
+    assert simulate(workload, figures, prices, Fleet(1, 1)).seconds == pytest.approx(60 + 3 + varied + 16 * 0.25)
+    without_block = varied - 16 / 32 * 2.0
+    whole_pages = simulate(workload, figures, prices, Fleet(1, 0)).seconds
+    work = 3 + 0.5 + without_block + 16 / 32 * 1.0 + 16 * 0.5
+    assert whole_pages == pytest.approx(60 + work)
+    shared = replace(figures, node_cores=0.2)
+    assert simulate(workload, shared, prices, Fleet(1, 0)).seconds == pytest.approx(60 + work / 0.8)
 
 
 @pytest.mark.parametrize("fraction", [0.0, 0.3, 1.0])
