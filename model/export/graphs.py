@@ -12,7 +12,6 @@ import torch
 from torch import nn
 from torch.export import Dim, ExportedProgram
 
-from model.export.attention_bias import LookupBias
 from model.pretrained import LayoutLMv2PreTrainedModel
 from model.runtimes.graph_inputs import TEXT_INPUTS
 
@@ -41,14 +40,6 @@ class TextGraph(nn.Module):
         self.model: Any = copy.deepcopy(model)
         base: Any = self.model.base_model
         base.visual = base.visual_proj = nn.Identity()  # the features are given: without their weights
-        self.bias = LookupBias(base.encoder)
-        base.encoder.attention_bias = self._attention_bias
-
-    def _attention_bias(
-        self, position_ids: torch.Tensor, bbox: torch.Tensor, visible: torch.Tensor, dtype: torch.dtype
-    ) -> torch.Tensor:
-        bias: torch.Tensor = self.bias(position_ids, bbox, visible)
-        return bias.to(dtype)
 
     def forward(
         self,
