@@ -61,9 +61,23 @@ def choose_runtime(source: str, options: InferOptions) -> ChosenRuntime:
             )
         if record.task != options.task:
             raise ValueError(f"{source} is exported for the task {record.task}, and the task is {options.task}")
-    if name != "torch" or record is not None:
+    chosen = ChosenRuntime(name, record)
+    if _runs_on_cpus(chosen):
         _check_processor(source, name, record, options)
-    return ChosenRuntime(name, record)
+    return chosen
+
+
+def worker_device(source: str, options: InferOptions) -> str:
+    """The device for which a cluster is asked: that of the options, and "cpu" where the model's runtime has no other.
+
+    Raises:
+        The errors of `choose_runtime`.
+    """
+    return "cpu" if _runs_on_cpus(choose_runtime(source, options)) else options.device
+
+
+def _runs_on_cpus(chosen: ChosenRuntime) -> bool:
+    return chosen.name != "torch" or chosen.record is not None
 
 
 def _check_processor(source: str, name: RuntimeChoice, record: ExportRecord | None, options: InferOptions) -> None:
