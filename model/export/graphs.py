@@ -37,7 +37,8 @@ class TextGraph(nn.Module):
     def __init__(self, model: LayoutLMv2PreTrainedModel) -> None:
         """`model`: with the head of its task, in evaluation mode and float32; it is copied."""
         super().__init__()
-        self.model: Any = copy.deepcopy(model)
+        # Without gradients, or the export to ONNX lays the attention out as for a training, and fails.
+        self.model: Any = copy.deepcopy(model).requires_grad_(False)
         base: Any = self.model.base_model
         base.visual = base.visual_proj = nn.Identity()  # the features are given: without their weights
 

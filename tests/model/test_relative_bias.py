@@ -131,13 +131,12 @@ def test_an_exported_program_looks_up_the_bias_of_any_number_of_windows_and_toke
     in_text, by_x, by_y = tables()
     bias = Bias(in_text if "text" in tables_of else None, [by_x, by_y] if "page" in tables_of else [])
     positions, boxes, visible = tokens()
-    several = {0: Dim.DYNAMIC, 1: Dim.DYNAMIC}
+    length = Dim("length", min=2)
+    several = {0: Dim("windows"), 1: length}
     with torch.no_grad():
-        program = torch.export.export(
-            bias, (positions, boxes, visible), dynamic_shapes=({1: Dim.DYNAMIC}, several, several)
-        )
-        for rows, length in ((2, TOKENS), (1, 5)):
-            arguments = positions[:, :length], boxes[:rows, :length], visible[:rows, :length]
+        program = torch.export.export(bias, (positions, boxes, visible), dynamic_shapes=({1: length}, several, several))
+        for rows, count in ((2, TOKENS), (1, 5)):
+            arguments = positions[:, :count], boxes[:rows, :count], visible[:rows, :count]
             assert torch.equal(program.module()(*arguments), bias(*arguments))
     used = {str(node.target) for node in program.graph.nodes}
     assert "aten.gather.default" not in used
