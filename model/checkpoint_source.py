@@ -36,8 +36,12 @@ TOKENIZER_FILES = (
     "tokenizer.json", "vocab.txt", "sentencepiece.bpe.model", "tokenizer_config.json", "special_tokens_map.json",
     "added_tokens.json",
 )  # fmt: skip
+CARD_FILES = ("README.md", "LICENSE", "LICENSE.md", "LICENSE.txt", "NOTICE")
+"""What a model may be used for, and its licence."""
+
 OTHER_FILES = (
     CONFIG_NAME, DECODING_NAME, EXPORT_NAME, "preprocessor_config.json", "processor_config.json", *TOKENIZER_FILES,
+    *CARD_FILES,
 )  # fmt: skip
 
 BUNDLED_FORMS = "layoutlmv2-forms-small"

@@ -115,7 +115,7 @@ def relative_bias(
 def _is_inference_on_cpu(
     in_text: DistanceTable | None, on_page: tuple[DistanceTable, DistanceTable] | None, visible: torch.Tensor
 ) -> bool:
-    if visible.device.type != "cpu" or torch.compiler.is_compiling():
+    if visible.device.type != "cpu" or (torch.compiler.is_compiling() and not torch.compiler.is_exporting()):
         return False
     tables = [table for table in (in_text, *(on_page or ())) if table is not None]
     return not (torch.is_grad_enabled() and any(table.weight.requires_grad for table in tables))
@@ -129,7 +129,7 @@ def _looked_up(
     visible: torch.Tensor,
     dtype: torch.dtype,
 ) -> torch.Tensor:
-    """The same bias without a gradient: a fifth of the time on a CPU.
+    """The same bias without a gradient, also in exported programs: a fifth of the time on a CPU.
 
     Both distances on the page become one number, so that one look-up in a table of all pairs of bins replaces two, and
     the numbers are computed once for all heads; a mask that hides nothing is not applied.
@@ -142,7 +142,7 @@ def _looked_up(
         rows = y.weight.shape[1]
         pairs = (x.weight[:, None, :] + y.weight[:, :, None]).view(heads, rows * columns)
         bins = x.bins_of(bbox[..., 0]).add_(y.bins_of(bbox[..., 3]), alpha=columns)
-        bias = pairs.index_select(1, bins.flatten()).view(heads, batch, keys, keys)
+        bias = pairs.index_select(1, bins.flatten()).view(heads, *bins.shape)
     if in_text is not None:
         bins = in_text.bins_of(position_ids)
         part = in_text.weight.index_select(1, bins.flatten()).view(-1, *bins.shape)
@@ -150,7 +150,7 @@ def _looked_up(
     if bias is None:
         bias = torch.zeros(1, batch, 1, keys, dtype=dtype)
     bias = bias.transpose(0, 1).to(dtype)
-    if visible.all():
+    if not torch.compiler.is_exporting() and visible.all():
         return bias
     return bias.masked_fill(~visible[:, None, None, :], torch.finfo(dtype).min)
 

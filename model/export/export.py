@@ -11,11 +11,12 @@ import numpy as np
 
 from model.checkpoint_source import EXPORT_FILES, EXPORT_NAME, OTHER_FILES
 from model.export.check import Agreement, CheckedBatch, compare_runtimes, failed_check
-from model.export.formats import open_graphs, package_versions, write_graphs
+from model.export.formats import package_versions, write_graphs
 from model.export.graphs import export_image_graph, export_text_graph
 from model.export.record import (
     EXPORT_VERSION,
     GRAPH_FILES,
+    RUNTIMES,
     ExportFormat,
     ExportRecord,
     Quantization,
@@ -23,6 +24,7 @@ from model.export.record import (
 )
 from model.file_hash import file_hash
 from model.pretrained import LayoutLMv2PreTrainedModel
+from model.runtimes.exported_graphs import open_graphs
 from model.runtimes.runtime import Runtime
 from model.runtimes.torch_runtime import TorchRuntime
 
@@ -89,7 +91,7 @@ def export_model(
     tell(f"writing {options.format}" + (", with 8-bit integers" if options.quantization == "int8" else ""))
     write_graphs(image, text, folder, options.format, options.quantization, calibration, options.float_layers)
     tell(f"comparing with PyTorch on {sum(len(batch.image_of_row) for batch in batches)} windows")
-    written = open_graphs(folder, model.config, options.format, "float32")
+    written = open_graphs(folder, model.config, RUNTIMES[options.format][0])
     agreement = compare_runtimes(reference, written, batches, options.task)
     if (reason := failed_check(agreement, options.quantization)) is not None:
         raise ExportCheckError(

@@ -1,4 +1,4 @@
-"""Writes the two graphs of a model in a format, and opens what was written."""
+"""Writes the two graphs of a model in a format."""
 
 from __future__ import annotations
 
@@ -15,10 +15,8 @@ import numpy as np
 import torch
 from torch.export import ExportedProgram
 
-from model.config import LayoutLMv2Config
 from model.export.quantize import INSTALL_EXPORT, ExportDependencyError, quantize_onnx, quantize_openvino
 from model.export.record import ExportFormat, Quantization
-from model.runtimes.runtime import DtypeChoice, Runtime
 
 PACKAGES: dict[ExportFormat, tuple[str, ...]] = {
     "torch-export": ("torch",),
@@ -57,25 +55,6 @@ def write_graphs(
         _write_openvino(image, text, folder, quantization, calibration, float_layers)
     else:
         _write_onnx(image, text, folder, quantization, float_layers)
-
-
-def open_graphs(folder: Path, config: LayoutLMv2Config, format: ExportFormat, dtype: DtypeChoice) -> Runtime:
-    """The format's own runtime over a written folder, for one page at a time.
-
-    Raises:
-        ValueError: a graph cannot be read.
-    """
-    if format == "openvino":
-        from model.runtimes.openvino_runtime import read_exported
-
-        return read_exported(folder, config, 1, dtype)
-    if format == "onnx":
-        from model.runtimes.onnx_runtime import OnnxRuntime
-
-        return OnnxRuntime(folder, config)
-    from model.runtimes.torch_export_runtime import TorchExportRuntime
-
-    return TorchExportRuntime(folder, config)
 
 
 def package_versions(format: ExportFormat) -> dict[str, str]:

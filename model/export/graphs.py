@@ -12,7 +12,6 @@ import torch
 from torch import nn
 from torch.export import Dim, ExportedProgram
 
-from model.export.attention_bias import LookupBias
 from model.pretrained import LayoutLMv2PreTrainedModel
 from model.runtimes.graph_inputs import TEXT_INPUTS
 
@@ -38,17 +37,10 @@ class TextGraph(nn.Module):
     def __init__(self, model: LayoutLMv2PreTrainedModel) -> None:
         """`model`: with the head of its task, in evaluation mode and float32; it is copied."""
         super().__init__()
-        self.model: Any = copy.deepcopy(model)
+        # Without gradients, or the export to ONNX lays the attention out as for a training, and fails.
+        self.model: Any = copy.deepcopy(model).requires_grad_(False)
         base: Any = self.model.base_model
         base.visual = base.visual_proj = nn.Identity()  # the features are given: without their weights
-        self.bias = LookupBias(base.encoder)
-        base.encoder.attention_bias = self._attention_bias
-
-    def _attention_bias(
-        self, position_ids: torch.Tensor, bbox: torch.Tensor, visible: torch.Tensor, dtype: torch.dtype
-    ) -> torch.Tensor:
-        bias: torch.Tensor = self.bias(position_ids, bbox, visible)
-        return bias.to(dtype)
 
     def forward(
         self,

@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args
 
 from model.checkpoint_source import EXPORT_NAME
 from model.file_hash import file_hash
+from model.runtimes.runtime import RuntimeChoice
 
 ExportFormat = Literal["torch-export", "onnx", "openvino"]
 Quantization = Literal["none", "int8"]
@@ -26,6 +27,13 @@ GRAPH_FILES: dict[ExportFormat, tuple[str, ...]] = {
     "openvino": ("image.xml", "image.bin", "text.xml", "text.bin"),
 }
 """The files of the two graphs, by format."""
+
+RUNTIMES: dict[ExportFormat, tuple[RuntimeChoice, ...]] = {
+    "torch-export": ("torch",),
+    "onnx": ("onnxruntime", "openvino"),
+    "openvino": ("openvino",),
+}
+"""What runs each format, its own runtime first."""
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from pipelines.batch.answers import write_answers
@@ -25,6 +26,7 @@ from pipelines.batch.written_pages import Findings
 from pipelines.errors import JobError, describe_error
 from pipelines.runtime.cluster import Cluster
 from pipelines.stages.model_loader import model_name, weights_bytes
+from pipelines.stages.runtime_choice import worker_device
 from pipelines.storage.files import Storage
 from pipelines.storage.tables import DamagedFileError
 
@@ -69,9 +71,7 @@ def _run_phases(
     started: float,
 ) -> None:
     """The phases of a run, which complete `record` and write it; `started` is a time of `time.monotonic`."""
-    model_bytes = weights_bytes(options.extract.model)
-    cluster = Cluster(connect, options.read_workers, options.model_workers, options.extract.infer.device, model_bytes)
-
+    cluster = _cluster(options, connect)
     retry = discover_documents(storage, options, cluster, claim)
     discovered = time.monotonic()
     pages, fields = 0, dict[str, Any]()
@@ -102,6 +102,12 @@ def _run_phases(
     record["damaged"] = claim.set_aside.names
     claim.write(record)
     write_report(storage, options.output, record, options.report_pages, options.extract.limits, options.extract.access)
+
+
+def _cluster(options: RunOptions, connect: Callable[[], None] | None) -> Cluster:
+    extract = options.extract
+    device = worker_device(extract.model, replace(extract.infer, task=extract.task))
+    return Cluster(connect, options.read_workers, options.model_workers, device, weights_bytes(extract.model))
 
 
 def _update_fields(storage: Storage, options: RunOptions, claim: Claim, documents: int) -> dict[str, Any]:

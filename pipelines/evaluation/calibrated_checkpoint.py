@@ -22,8 +22,6 @@ from model.untrained import UNTRAINED
 from pipelines.errors import JobError
 from pipelines.storage.files import is_s3
 
-README_NAME = "README.md"
-
 
 def check_output(model: str, output: str) -> None:
     """Refuse a folder that a calibrated checkpoint cannot be written to.
@@ -85,7 +83,7 @@ def _is_model(model: str, folder: Path) -> bool:
 
 def _files(source: Path) -> Iterator[Path]:
     """The files of a checkpoint that are read, without its decoding."""
-    patterns = (*OTHER_FILES, *SAFETENSORS_FILES, *PICKLE_FILES, README_NAME)
+    patterns = (*OTHER_FILES, *SAFETENSORS_FILES, *PICKLE_FILES)
     for path in sorted(source.iterdir()):
         if path.is_file() and path.name != DECODING_NAME and any(fnmatch(path.name, name) for name in patterns):
             yield path

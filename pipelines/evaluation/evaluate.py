@@ -34,6 +34,7 @@ from pipelines.stages.base import rows_to_table
 from pipelines.stages.merge import Merge
 from pipelines.stages.model_loader import model_name
 from pipelines.stages.ray_data import map_stage, map_stages
+from pipelines.stages.runtime_choice import worker_device
 from pipelines.storage.files import Storage, join_uri
 from pipelines.storage.tables import table_files, write_table
 
@@ -114,7 +115,8 @@ def evaluate(options: EvaluateOptions, corpus: Corpus) -> dict[str, Any]:
 
 def labelled_dataset(pages: Sequence[LabelledPage], options: EvaluateOptions) -> tuple[ray.data.Dataset, Pools]:
     """Pages as rows of `LABELLED_PAGE`, in blocks that suit the connected cluster, and the workers for them."""
-    pools = pools_for_cluster(options.read_workers, options.model_workers, options.infer.device)
+    device = worker_device(options.model, options.infer)
+    pools = pools_for_cluster(options.read_workers, options.model_workers, device)
     set_data_context()
     blocks = list(labelled_blocks(pages, pages_per_block(len(pages), pools)))
     return ray.data.from_blocks(blocks), cap_pools(pools, len(blocks))

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -225,18 +225,24 @@ def padded_length(tokens: int) -> int:
     return -(-tokens // LENGTH_MULTIPLE) * LENGTH_MULTIPLE
 
 
-def collate(windows: list[Row]) -> dict[str, np.ndarray]:
+def collate(
+    windows: Sequence[Mapping[str, Any]], pad_token_id: int = 0, length: int | None = None
+) -> dict[str, np.ndarray]:
     """A batch of windows as int64 arrays [windows, tokens] (`bbox`: [windows, tokens, 4]), padded on the right.
 
-    Padding is zeros, which are ids of every model, and hidden by `attention_mask`. One window is not padded.
+    Args:
+        windows: with `input_ids`, `token_type_ids` and `bbox`, lists or arrays.
+        pad_token_id: of the padding, which `attention_mask` hides; 0 is an id of every model.
+        length: in tokens; None is the `padded_length` of the longest, and one window is not padded.
     """
     lengths = [len(window["input_ids"]) for window in windows]
-    length = lengths[0] if len(windows) == 1 else padded_length(max(lengths))
-    input_ids = np.zeros((len(windows), length), dtype=np.int64)
-    token_type_ids, attention_mask = np.zeros_like(input_ids), np.zeros_like(input_ids)
+    if length is None:
+        length = lengths[0] if len(windows) == 1 else padded_length(max(lengths))
+    input_ids = np.full((len(windows), length), pad_token_id, dtype=np.int64)
+    token_type_ids, attention_mask = (np.zeros(input_ids.shape, dtype=np.int64) for _ in range(2))
     bbox = np.zeros((len(windows), length, 4), dtype=np.int64)
     for index, window in enumerate(windows):
-        count = len(window["input_ids"])
+        count = lengths[index]
         input_ids[index, :count] = window["input_ids"]
         token_type_ids[index, :count] = window["token_type_ids"]
         attention_mask[index, :count] = 1

@@ -11,18 +11,12 @@ from typing import Any
 
 from model import LayoutLMv2Config
 from model.checkpoint_source import resolve_checkpoint
-from model.export.record import ExportFormat, ExportRecord, check_files, is_exported, read_record
+from model.export.record import RUNTIMES, ExportRecord, check_files, is_exported, read_record
+from model.runtimes.exported_graphs import open_graphs
 from model.runtimes.runtime import Runtime, RuntimeChoice
 from model.untrained import UNTRAINED
 from pipelines.runtime.machine import available_cores
 from pipelines.stages.infer import InferOptions
-
-RUNTIMES: dict[ExportFormat, tuple[RuntimeChoice, ...]] = {
-    "torch-export": ("torch",),
-    "onnx": ("onnxruntime", "openvino"),
-    "openvino": ("openvino",),
-}
-"""What runs each format, its own runtime first."""
 
 PACKAGES: dict[RuntimeChoice, str] = {"openvino": "openvino", "onnxruntime": "onnxruntime"}
 
@@ -67,9 +61,23 @@ def choose_runtime(source: str, options: InferOptions) -> ChosenRuntime:
             )
         if record.task != options.task:
             raise ValueError(f"{source} is exported for the task {record.task}, and the task is {options.task}")
-    if name != "torch" or record is not None:
+    chosen = ChosenRuntime(name, record)
+    if _runs_on_cpus(chosen):
         _check_processor(source, name, record, options)
-    return ChosenRuntime(name, record)
+    return chosen
+
+
+def worker_device(source: str, options: InferOptions) -> str:
+    """The device for which a cluster is asked: that of the options, and "cpu" where the model's runtime has no other.
+
+    Raises:
+        The errors of `choose_runtime`.
+    """
+    return "cpu" if _runs_on_cpus(choose_runtime(source, options)) else options.device
+
+
+def _runs_on_cpus(chosen: ChosenRuntime) -> bool:
+    return chosen.name != "torch" or chosen.record is not None
 
 
 def _check_processor(source: str, name: RuntimeChoice, record: ExportRecord | None, options: InferOptions) -> None:
@@ -98,17 +106,7 @@ def open_exported(source: str, options: InferOptions, chosen: ChosenRuntime) -> 
     folder = resolve_checkpoint(source)
     check_files(folder, chosen.record)
     config = LayoutLMv2Config.from_pretrained(folder)
-    if chosen.name == "openvino":
-        from model.runtimes.openvino_runtime import read_exported
-
-        return read_exported(folder, config, _threads(options), options.dtype)
-    if chosen.name == "onnxruntime":
-        from model.runtimes.onnx_runtime import OnnxRuntime
-
-        return OnnxRuntime(folder, config)
-    from model.runtimes.torch_export_runtime import TorchExportRuntime
-
-    return TorchExportRuntime(folder, config)
+    return open_graphs(folder, config, chosen.name, _threads(options), options.dtype)
 
 
 def convert_in_memory(model: Any, options: InferOptions) -> Runtime:

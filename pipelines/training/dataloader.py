@@ -19,7 +19,7 @@ import ray
 from model.preprocessing.layout_tokenizer import LayoutTokenizer
 from model.preprocessing.tokenizer_choice import load_page_tokenizer
 from pipelines.schema import MODEL_IMAGE_SHAPE, Row, Task
-from pipelines.stages.infer import padded_length
+from pipelines.stages.infer import collate, padded_length
 from pipelines.stages.tokenize import TokenizeOptions, page_windows
 from pipelines.storage.files import Storage
 from pipelines.training.augment import AugmentedVocabulary, AugmentOptions, WindowArrays, augment_window
@@ -227,7 +227,7 @@ def _load(planned: Row, reader: ExampleReader, options: DataLoaderOptions) -> Ro
             targets.append(hidden_words(np.asarray(page["windows"][index]["input_ids"]), window.input_ids))
         else:
             targets.append(window_targets(page, index, options))
-    arrays = collate(windows, types, targets, options)
+    arrays = model_arguments(windows, types, targets, options)
     own = 0 if planned["idle"] else _count(arrays)
     kept = {name: planned[name] for name in ("step", "micro_batch_index", "epoch", "targets")}
     return {**kept, "own_targets": own, "rows": len(windows), **flat_arrays(arrays, ARRAYS)}
@@ -274,7 +274,7 @@ def window_targets(page: Row, index: int, options: DataLoaderOptions) -> Any:
     return options.label_ids[page["true_label"]]
 
 
-def collate(
+def model_arguments(
     windows: list[WindowArrays], types: list[npt.NDArray[np.int64]], targets: list[Any], options: DataLoaderOptions
 ) -> dict[str, npt.NDArray[Any]]:
     """The arguments of the model for these windows, padded on the right to the longest.
@@ -282,18 +282,11 @@ def collate(
     Windows of one page share its image: `image_of_row` is the index of each window's image.
     """
     shape = len(windows), padded_length(max(len(window.input_ids) for window in windows))
-    arrays: dict[str, npt.NDArray[Any]] = {
-        "input_ids": np.full(shape, options.pad_token_id),
-        "token_type_ids": np.zeros(shape, dtype=np.int64),
-        "attention_mask": np.zeros(shape, dtype=np.int64),
-        "bbox": np.zeros((*shape, 4), dtype=np.int64),
-    }
-    for row, (window, token_types) in enumerate(zip(windows, types, strict=True)):
-        count = len(window.input_ids)
-        arrays["input_ids"][row, :count] = window.input_ids
-        arrays["token_type_ids"][row, :count] = token_types
-        arrays["attention_mask"][row, :count] = 1
-        arrays["bbox"][row, :count] = window.bbox
+    inputs = [
+        {"input_ids": window.input_ids, "token_type_ids": token_types, "bbox": window.bbox}
+        for window, token_types in zip(windows, types, strict=True)
+    ]
+    arrays: dict[str, npt.NDArray[Any]] = collate(inputs, options.pad_token_id, shape[1])
     if options.labels_tokens:
         arrays["labels"] = np.full(shape, IGNORED_TARGET)
         for row, labels in enumerate(targets):

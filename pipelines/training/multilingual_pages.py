@@ -11,10 +11,9 @@ from pipelines.datasets.synthetic_forms.pages import drawn_pages
 from pipelines.datasets.types import LabelledPage
 from pipelines.datasets.xfund_writer import write_xfund
 from pipelines.storage.files import Storage
+from pipelines.training.multilingual_options import LANGUAGES
 
 logger = logging.getLogger(__name__)
-
-LANGUAGES = ("en", "de", "fr", "es", "it", "pt", "zh", "ja")
 
 FIRST_SEED, SEEDS_APART = 50_000_000, 1_000_000
 """Seeds of drawn forms that no bundled model has learned; each part of each language has its own."""

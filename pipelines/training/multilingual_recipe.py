@@ -12,11 +12,11 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from model.checkpoint_source import BUNDLED_FORMS, checkpoint_fingerprint, resolve_checkpoint
+from model.checkpoint_source import checkpoint_fingerprint, resolve_checkpoint
 from model.preprocessing.tokenizer_files import SENTENCEPIECE_FILE
 from pipelines.datasets.xfund import form_language
 from pipelines.evaluation.corpus import check_scores, read_split
@@ -27,14 +27,9 @@ from pipelines.schema import Row
 from pipelines.storage.files import normalise_uri
 from pipelines.training.forms_recipe import MOVED, run_step, step_options
 from pipelines.training.initialization import choose_init
-from pipelines.training.multilingual_pages import (
-    LANGUAGES,
-    page_texts,
-    read_pages,
-    unseen_share,
-    write_language_forms,
-)
-from pipelines.training.multilingual_start import Start, train_vocabulary, write_start
+from pipelines.training.multilingual_options import MultilingualOptions
+from pipelines.training.multilingual_pages import page_texts, read_pages, unseen_share, write_language_forms
+from pipelines.training.multilingual_start import train_vocabulary, write_start
 from pipelines.training.options import OptimizerOptions, TrainingOptions
 
 logger = logging.getLogger(__name__)
@@ -49,41 +44,6 @@ TRAINING = TrainingOptions(
 """How a start learns the drawn forms; the word embeddings too, for many of them are new."""
 
 
-@dataclass(frozen=True)
-class MultilingualOptions:
-    """What the recipe is made from.
-
-    Attributes:
-        output: folder for the forms, the vocabulary, the starts, the runs and the results.
-        model: folder, hub id or s3:// URI of the English model: its weights for the start "english", its sizes for
-            both.
-        languages: of the forms, by their two letters.
-        starts: the models that are trained, one after the other.
-        forms, test_forms: forms drawn in each language to learn, and to measure on.
-        vocabulary_size: the most pieces of the vocabulary.
-        steps: updates of the weights.
-        batch_size: windows of one update.
-        workers: processes that train together.
-        dtype: of the arithmetic; bfloat16 is faster where the CPU or GPU has it, and much slower where not.
-        threads: of PyTorch in each worker; None shares a machine's cores.
-        seed: of everything that is drawn at random.
-    """
-
-    output: str
-    model: str = BUNDLED_FORMS
-    languages: tuple[str, ...] = LANGUAGES
-    starts: tuple[Start, ...] = ("english", "nothing")
-    forms: int = 400
-    test_forms: int = 50
-    vocabulary_size: int = 16_000
-    steps: int = 2000
-    batch_size: int = 8
-    workers: int = 1
-    dtype: Literal["float32", "bfloat16"] = "float32"
-    threads: int | None = None
-    seed: int = 0
-
-
 def train_multilingual_models(options: MultilingualOptions) -> dict[str, Any]:
     """Run the whole recipe on the connected Ray cluster; an interrupted one continues.
 
@@ -93,17 +53,17 @@ def train_multilingual_models(options: MultilingualOptions) -> dict[str, Any]:
     Raises:
         The errors of `finetune`, and MissingPagesError if a page to measure on was lost on the way.
     """
-    output = Path(normalise_uri(options.output))
+    output, codes = Path(normalise_uri(options.output)), options.language_codes
     drawn = output / f"forms-{options.forms}-{options.test_forms}-{options.seed}"
     drawn.mkdir(parents=True, exist_ok=True)
-    write_language_forms(drawn, options.languages, options.forms, options.test_forms, options.seed)
-    languages = ",".join(options.languages)
-    made_of = "-".join(map(str, (*options.languages, options.forms, options.vocabulary_size, options.seed)))
+    write_language_forms(drawn, codes, options.forms, options.test_forms, options.seed)
+    languages = ",".join(codes)
+    made_of = "-".join(map(str, (*codes, options.forms, options.vocabulary_size, options.seed)))
     vocabulary = output / f"{made_of}-{SENTENCEPIECE_FILE}"
     if not vocabulary.exists():
         train_vocabulary(page_texts(drawn, "train+dev", languages), options.vocabulary_size, vocabulary)
     model = checkpoint_fingerprint(resolve_checkpoint(options.model))[:8]
-    results: dict[str, Any] = {"unseen_words": _unseen_words(drawn, options.languages), "starts": {}}
+    results: dict[str, Any] = {"unseen_words": _unseen_words(drawn, codes), "starts": {}}
     for start in options.starts:
         folder = write_start(
             output / f"start-{start}-{model}-{made_of}", start, options.model, vocabulary, options.seed
@@ -123,7 +83,7 @@ def train_multilingual_models(options: MultilingualOptions) -> dict[str, Any]:
         trained = run_step(
             replace(step, language=languages, threads=options.threads, cache=str(output / "examples"))
         ).source
-        figures = _figures_by_language(drawn, options.languages, trained)
+        figures = _figures_by_language(drawn, codes, trained)
         results["starts"][start] = {"model": trained, "by_language": figures}
         (output / RESULTS).write_text(json.dumps(results, indent=2) + "\n")
     return results

@@ -6,19 +6,18 @@ import io
 import logging
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from model.decoding import Decoding, save_decoding
 from pipelines.datasets.form_blocks import FORM_LABELS
 from pipelines.stages.model_loader import load_model_decoding, load_tokenizer
 from pipelines.training.initialization import choose_init, initialize_model
+from pipelines.training.multilingual_options import Start
 
 if TYPE_CHECKING:
     from model import LayoutXLMTokenizer
 
 logger = logging.getLogger(__name__)
-
-Start = Literal["nothing", "english"]
 
 CHARACTER_COVERAGE = 1.0
 """Share of the characters of a text that have pieces of their own: all, since drawn texts have no stray ones."""

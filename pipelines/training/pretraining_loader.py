@@ -18,7 +18,7 @@ import ray
 
 from model.preprocessing.layout_tokenizer import LayoutTokenizer
 from pipelines.schema import MODEL_IMAGE_SHAPE, Row
-from pipelines.stages.infer import padded_length
+from pipelines.stages.infer import collate, padded_length
 from pipelines.stages.model_loader import load_tokenizer
 from pipelines.stages.tokenize import TokenizeOptions, page_windows
 from pipelines.storage.files import Storage
@@ -205,7 +205,7 @@ def _micro_batches(planned: Row, storage: Storage, options: LoaderOptions) -> It
                 continue
             if example is not None:
                 examples.append(example)
-        arrays = collate(examples or [_empty_example(options)], options)
+        arrays = model_arguments(examples or [_empty_example(options)], options)
         yield {
             "step": planned["first_step"] + number,
             "micro_batch_index": planned["lane"],
@@ -274,23 +274,18 @@ def augmented_vocabulary_of(source: str) -> AugmentedVocabulary:
     return augmented_vocabulary(_tokenizer(source))
 
 
-def collate(examples: list[PretrainingExample], options: LoaderOptions) -> dict[str, npt.NDArray[Any]]:
+def model_arguments(examples: list[PretrainingExample], options: LoaderOptions) -> dict[str, npt.NDArray[Any]]:
     """The arguments of the model for these examples, padded on the right to the longest."""
     shape = len(examples), padded_length(max(len(example.input_ids) for example in examples))
-    arrays: dict[str, npt.NDArray[Any]] = {
-        "input_ids": np.full(shape, options.pad_token_id),
-        "token_type_ids": np.zeros(shape, dtype=np.int64),
-        "attention_mask": np.zeros(shape, dtype=np.int64),
-        "bbox": np.zeros((*shape, 4), dtype=np.int64),
-        "image": np.stack([example.picture for example in examples]),
-    }
+    arrays: dict[str, npt.NDArray[Any]] = collate(
+        [vars(example) for example in examples], options.pad_token_id, shape[1]
+    )
+    arrays["image"] = np.stack([example.picture for example in examples])
     names = [LABELS[objective] for objective in options.objectives if objective != "matching"]
     arrays |= {name: np.full(shape, IGNORED_TARGET) for name in names}
     for row, example in enumerate(examples):
-        count = len(example.input_ids)
-        arrays["attention_mask"][row, :count] = 1
-        for name in ("input_ids", "token_type_ids", "bbox", *names):
-            arrays[name][row, :count] = getattr(example, name)
+        for name in names:
+            arrays[name][row, : len(example.input_ids)] = getattr(example, name)
     if "matching" in options.objectives:
         arrays["matching_labels"] = np.array([example.matching_label for example in examples])
     return arrays

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -10,6 +12,7 @@ import pytest
 from jobs import extract, read
 from jobs.export import main
 from model.export.record import read_record
+from tests.conftest import REPOSITORY
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +49,28 @@ def test_a_batch_job_runs_an_exported_folder_and_names_it_in_the_rows(
         labels[model] = [row["labels"] for row in rows]
         assert all(row["model"].startswith(Path(model).name) for row in rows)
     assert labels[str(exported)] == labels["untrained"]
+
+
+ON_A_CLUSTER_WITH_A_GPU = """
+import subprocess, sys
+import ray
+ray.init(address="local", num_cpus=2, num_gpus=1, include_dashboard=False)
+command = [sys.executable, "-m", "jobs.extract", *sys.argv[1:], "--address", ray.get_runtime_context().gcs_address]
+sys.exit(subprocess.run(command).returncode)
+"""
+
+
+@pytest.mark.slow
+def test_a_batch_job_books_no_gpu_of_a_cluster_for_an_exported_folder(
+    exported: Path, agreement_pdf: str, tmp_path: Path
+) -> None:
+    arguments = ["--input", agreement_pdf, "--output", str(tmp_path / "out"), "--model", str(exported)]
+    arguments += ["--model-workers", "2"]  # so that the job does not do the pages in its own process
+    command = [sys.executable, "-c", ON_A_CLUSTER_WITH_A_GPU, *arguments]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    record = json.loads((tmp_path / "out" / "run.json").read_text())
+    assert record["pools"]["infer_gpus"] == 0.0
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,8 @@ from model import LayoutLMv2ForTokenClassification, LayoutLMv2Tokenizer, LayoutX
 from model.untrained import untrained_model
 from pipelines.datasets.synthetic_forms.languages import LANGUAGES as DRAWN_LANGUAGES
 from pipelines.datasets.types import LabelledPage
-from pipelines.training.multilingual_pages import LANGUAGES, page_texts, read_pages, unseen_share, write_language_forms
+from pipelines.training.multilingual_options import LANGUAGES
+from pipelines.training.multilingual_pages import page_texts, read_pages, unseen_share, write_language_forms
 from pipelines.training.multilingual_recipe import results_table
 from tests.conftest import REPOSITORY
 

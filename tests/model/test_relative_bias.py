@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch.export import Dim
 
 from model.relative_bias import DistanceTable, relative_bias, relative_position_bucket
 
@@ -111,6 +112,35 @@ def test_without_a_gradient_the_bias_is_bitwise_the_same(tables_of: str, dtype: 
         looked_up = relative_bias(*arguments)
     assert expected.requires_grad == (tables_of != "none")
     assert looked_up.dtype == dtype and torch.equal(looked_up, expected)
+
+
+class Bias(torch.nn.Module):
+    """The bias of some tables as a program."""
+
+    def __init__(self, in_text: DistanceTable | None, on_page: list[DistanceTable]) -> None:
+        super().__init__()
+        self.in_text, self.on_page = in_text, torch.nn.ModuleList(on_page)
+
+    def forward(self, position_ids: torch.Tensor, bbox: torch.Tensor, visible: torch.Tensor) -> torch.Tensor:
+        on_page = tuple(self.on_page) if len(self.on_page) else None
+        return relative_bias(self.in_text, on_page, position_ids, bbox, visible, torch.float32)
+
+
+@pytest.mark.parametrize("tables_of", ["text and page", "text", "page", "none"])
+def test_an_exported_program_looks_up_the_bias_of_any_number_of_windows_and_tokens(tables_of: str) -> None:
+    in_text, by_x, by_y = tables()
+    bias = Bias(in_text if "text" in tables_of else None, [by_x, by_y] if "page" in tables_of else [])
+    positions, boxes, visible = tokens()
+    length = Dim("length", min=2)
+    several = {0: Dim("windows"), 1: length}
+    with torch.no_grad():
+        program = torch.export.export(bias, (positions, boxes, visible), dynamic_shapes=({1: length}, several, several))
+        for rows, count in ((2, TOKENS), (1, 5)):
+            arguments = positions[:, :count], boxes[:rows, :count], visible[:rows, :count]
+            assert torch.equal(program.module()(*arguments), bias(*arguments))
+    used = {str(node.target) for node in program.graph.nodes}
+    assert "aten.gather.default" not in used
+    assert tables_of == "none" or "aten.index_select.default" in used
 
 
 def test_rows_of_the_bias_are_aligned_for_fused_kernels() -> None:

@@ -12,13 +12,14 @@ from typing import Any, get_args
 import numpy as np
 import pytest
 
-from model.checkpoint_source import CONFIG_NAME, DECODING_NAME
+from model.checkpoint_source import CARD_FILES, CONFIG_NAME, DECODING_NAME
 from model.export.check import compare_runtimes
 from model.export.export import ExportOptions, export_model, text_inputs
-from model.export.formats import convert_to_openvino, open_graphs, write_graphs
+from model.export.formats import convert_to_openvino, write_graphs
 from model.export.graphs import export_image_graph, export_text_graph
-from model.export.record import ExportFormat, ExportRecord, read_record
-from model.runtimes.openvino_runtime import choose_precision, read_exported
+from model.export.record import RUNTIMES, ExportFormat, ExportRecord, read_record
+from model.runtimes.exported_graphs import open_graphs
+from model.runtimes.openvino_runtime import choose_precision
 from model.runtimes.runtime import Runtime
 from model.runtimes.torch_runtime import TorchRuntime
 from tests.model.export.windows import BATCHES, batch, small_model
@@ -45,12 +46,14 @@ def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     model, checkpoint = small_model(), tmp_path_factory.mktemp("checkpoint")
     model.save_pretrained(checkpoint)
     (checkpoint / DECODING_NAME).write_text('{"method": "segments"}')
+    for name in CARD_FILES:
+        (checkpoint / name).write_text(f"the {name} of the checkpoint")
     folder = tmp_path_factory.mktemp("exported")
     steps: list[str] = []
     options = ExportOptions(TASK, request.param)
     record = export_model(model, checkpoint, "small@1", folder, BATCHES[:2], options, steps.append)
     assert len(steps) == 3 and "comparing with PyTorch on 4 windows" in steps
-    yield Exported(small_model(), folder, record, open_graphs(folder, model.config, request.param, "float32"))
+    yield Exported(small_model(), folder, record, open_graphs(folder, model.config, RUNTIMES[request.param][0]))
 
 
 def test_an_exported_model_agrees_with_pytorch_on_other_lengths_and_batches(exported: Exported) -> None:
@@ -62,6 +65,8 @@ def test_an_exported_model_agrees_with_pytorch_on_other_lengths_and_batches(expo
 def test_the_folder_holds_what_a_job_needs_and_no_weights(exported: Exported) -> None:
     assert {CONFIG_NAME, DECODING_NAME, "export.json"} <= {path.name for path in exported.folder.iterdir()}
     assert not (exported.folder / "model.safetensors").exists()
+    for name in CARD_FILES:
+        assert (exported.folder / name).read_text() == f"the {name} of the checkpoint"
     record = read_record(exported.folder)
     assert record == exported.record
     assert (record.source, record.task, record.check["windows"]) == ("small@1", TASK, 4)
@@ -105,14 +110,14 @@ def test_a_graph_that_is_cut_short_is_refused(exported: Exported, tmp_path: Path
         is_graph = path.suffix in (".xml", ".onnx", ".pt2")
         (tmp_path / path.name).write_bytes(content[: len(content) // 2] if is_graph else content)
     with pytest.raises(ValueError, match=r"export (it|them|the checkpoint) again"):
-        open_graphs(tmp_path, exported.model.config, exported.record.format, "float32")
+        open_graphs(tmp_path, exported.model.config, RUNTIMES[exported.record.format][0])
 
 
 @pytest.mark.parametrize("task", ["sequence-classification", "question-answering"])
 def test_the_other_tasks_agree_with_pytorch_in_openvino(task: str, tmp_path: Path) -> None:
     model = small_model(task)
     write_graphs(export_image_graph(model), export_text_graph(model), tmp_path, "openvino")
-    runtime = read_exported(tmp_path, model.config, 1, "float32")
+    runtime = open_graphs(tmp_path, model.config, "openvino")
     agreement = compare_runtimes(TorchRuntime(model, task), runtime, BATCHES[:2], task)
     assert agreement.largest_difference < 1e-4
 
@@ -139,7 +144,7 @@ def test_int8_is_near_pytorch_and_its_matrix_products_are_smaller(format: Export
         sizes[quantization] = (folder / name).stat().st_size
     assert sizes["int8"] < sizes["none"]
     agreement = compare_runtimes(
-        TorchRuntime(small_model(), TASK), open_graphs(folder, model.config, format, "float32"), BATCHES, TASK
+        TorchRuntime(small_model(), TASK), open_graphs(folder, model.config, RUNTIMES[format][0]), BATCHES, TASK
     )
     assert 0 < agreement.largest_difference < 0.5
 
