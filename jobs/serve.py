@@ -34,6 +34,7 @@ from pipelines.serving.options import RESPONSE_SECONDS, Replicas, RequestLimits,
 from pipelines.serving.sizing import Bounds, PlacementChoice, plan_replicas
 from pipelines.serving.startup import START_SECONDS, await_health, await_start
 from pipelines.stages.model_loader import MODEL_CLASSES, load_config, model_labels
+from pipelines.stages.runtime_choice import worker_device
 
 if TYPE_CHECKING:
     from ray.serve import Application
@@ -169,10 +170,12 @@ class Options(ReadingOptions, EndpointOptions):
         if len(set(names)) < len(names) or not names:
             raise ValueError(f"--model wants one name a model, and has {', '.join(names) or 'none'}; write NAME=SOURCE")
         extract = self.extract_options(models[0].source, models[0].task)
+        devices = {worker_device(model.source, replace(extract.infer, task=model.task)) for model in models}
+        device = "cpu" if devices == {"cpu"} else self.device
         sizes = plan_replicas(
             ClusterSize(cpus, gpus, grows, nodes),
             self.placement,
-            self.device,
+            device,
             text=Bounds(self.min_text_replicas, self.max_text_replicas),
             model=Bounds(self.min_model_replicas, self.max_model_replicas),
         )

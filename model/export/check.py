@@ -10,8 +10,8 @@ import numpy as np
 from model.runtimes.runtime import Runtime
 
 MIN_EQUAL_LABELS = {"none": 0.999, "int8": 0.9}
-"""By quantization, the share of tokens that must have PyTorch's label. With int8 many tokens of pages unlike forms change
-theirs: F1 on FUNSD's dev forms falls by .003 or less where 90% to 95% of the samples' labels are the same."""
+"""By quantization, the share of tokens that must have PyTorch's label. With int8 many tokens of pages unlike forms
+change theirs: F1 on FUNSD's dev forms falls by .003 or less where 90% to 95% of the samples' labels are the same."""
 
 MAX_LOGIT_DIFFERENCE = {"none": 1e-2, "int8": float("inf")}
 """By quantization, the largest difference of a logit: without int8 only rounding, which is near 1e-5 in float32."""

@@ -63,8 +63,8 @@ def quantize_onnx(source: Path, target: Path, float_layers: Sequence[str]) -> No
         raise ExportDependencyError(
             f"--quantize int8 needs onnx and onnxruntime ({error}): {INSTALL_EXPORT}"
         ) from error
-    # A scale for each column of the weights: with one for all, a tenth of the labels of real pages changed. Weights of 7
-    # bits, because without VNNI two products of 8 bits can exceed the 16 bits that they are added in.
+    # A scale for each column of the weights: with one for all, a tenth of the labels of real pages changed. Weights of
+    # 7 bits, because without VNNI two products of 8 bits can exceed the 16 bits that they are added in.
     names = [node.name for node in onnx.load(source).graph.node]
     excluded = [name for name in names if any(part in name for part in float_layers)]
     quantize_dynamic(

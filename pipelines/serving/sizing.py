@@ -63,8 +63,10 @@ def plan_replicas(cluster: ClusterSize, choice: PlacementChoice, device: str, te
         raise ValueError(f"--placement together is not possible: {obstacles[0]}; give apart or auto")
     if choice == "together" or (choice == "auto" and not obstacles):
         return _together(int(cluster.cpus), text, model)
-    on_gpus = cluster.gpus > 0 or (cluster.grows and device.startswith("cuda"))
-    text_room, model_room = int(cluster.cpus), int(cluster.gpus) or _shares(int(cluster.cpus), CPUS_PER_MODEL)
+    on_gpus = device != "cpu" and (cluster.gpus > 0 or (cluster.grows and device.startswith("cuda")))
+    text_room, model_room = int(cluster.cpus), _shares(int(cluster.cpus), CPUS_PER_MODEL)
+    if on_gpus:
+        model_room = max(1, int(cluster.gpus))
     if cluster.grows:  # what is there now says nothing about what will be
         text_room, model_room = MAX_TEXT_REPLICAS, MAX_MODEL_REPLICAS
     models = model.up_to(model_room)

@@ -96,6 +96,9 @@ def test_sizes_are_those_of_a_cluster_that_stays_as_it_is() -> None:
     assert (options.reader.maximum, options.predictor.maximum, options.model_threads) == (32, 2, 16)
     on_gpus = Options().serve_options(cpus=32, gpus=4)
     assert (on_gpus.predictor.maximum, on_gpus.predictor.gpus) == (4, 1)
+    for options in (Options(placement="apart", device="cpu"), Options(placement="apart", runtime="openvino")):
+        beside = options.serve_options(cpus=32, gpus=4)
+        assert (beside.predictor.maximum, beside.predictor.gpus) == (2, 0), "a runtime of CPUs leaves GPUs alone"
 
 
 def test_the_model_runs_where_pages_are_read_on_one_machine_without_a_gpu() -> None:
