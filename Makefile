@@ -13,6 +13,8 @@ LANGUAGE_PACKAGES := tesseract-ocr-osd tesseract-ocr-deu tesseract-ocr-chi-sim t
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 PARALLEL := -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 SOURCES := model pipelines jobs tests benchmarks samples docs
+# Each worker and job of the tests would compile every module anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup system browser languages demo check test test-slow coverage lint format lock clean

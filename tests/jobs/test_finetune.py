@@ -35,7 +35,7 @@ from tests.pipelines.datasets.drawn_corpus import draw_corpus, write_tiny_config
 pytestmark = pytest.mark.xdist_group("ray")
 on_ray = pytest.mark.usefixtures("ray_cluster")
 
-STEPS, EVALUATED_EVERY = 24, 8
+STEPS, EVALUATED_EVERY = 12, 4
 WAIT_SECONDS = 180
 
 
@@ -160,7 +160,7 @@ def has_evaluated(output: str, times: int = 1) -> bool:
 @on_ray
 def test_the_loss_falls_and_the_best_checkpoint_is_a_model_for_extraction(undisturbed: Finished) -> None:
     losses = [loss for _, loss in undisturbed.curve]
-    assert losses[-1] < 0.7 * losses[0]
+    assert losses[-1] < 0.8 * losses[0]
     output = Path(undisturbed.options.output)
     best = max(undisturbed.evaluations, key=lambda each: each[1]["f1"])
     assert undisturbed.record["best"]["dev"] == best[1]["f1"]
@@ -182,7 +182,7 @@ def test_the_loss_falls_and_the_best_checkpoint_is_a_model_for_extraction(undist
 @on_ray
 def test_metrics_and_curve_tell_of_every_step_once(undisturbed: Finished) -> None:
     assert [step for step, _ in undisturbed.curve] == list(range(1, STEPS + 1))
-    assert [step for step, _ in undisturbed.evaluations] == [8, 16, 24]
+    assert [step for step, _ in undisturbed.evaluations] == [4, 8, 12]
     assert all(line["windows_per_second"] > 0 for line in undisturbed.lines if "loss" in line)
     rates = [line["new_parts_learning_rate"] for line in undisturbed.lines if "loss" in line]
     assert max(rates) == pytest.approx(3e-3) and rates.index(max(rates)) in (1, 2) and rates[-1] < rates[-2]
@@ -260,7 +260,7 @@ def test_a_run_stopped_and_killed_as_a_whole_goes_on_to_the_very_same_weights(
 @pytest.mark.slow
 @on_ray
 def test_a_run_goes_on_from_the_checkpoint_before_a_damaged_one(home: Path, undisturbed: Finished) -> None:
-    options = options_for(home, home / "damaged", evaluate_every=4)
+    options = options_for(home, home / "damaged", evaluate_every=3)
     assert stopped(options, 3, signal.SIGINT, home / "damaged.log") == 130
     checkpoints = Path(options.output, "checkpoints")
     snapshot = json.loads((checkpoints / "checkpoint_manager_snapshot.json").read_text())

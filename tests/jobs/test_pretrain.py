@@ -34,7 +34,7 @@ from tests.pipelines.training.kept_pages import kept_page, many_pages, write_kep
 pytestmark = pytest.mark.xdist_group("ray")
 on_ray = pytest.mark.usefixtures("ray_cluster")
 
-STEPS, EVALUATED_EVERY = 8, 4
+STEPS, EVALUATED_EVERY = 4, 2
 WAIT_SECONDS = 180
 
 
@@ -124,7 +124,7 @@ def test_the_losses_fall_and_the_result_is_a_checkpoint_to_fine_tune_from(undist
 
 @on_ray
 def test_each_objective_is_measured_on_held_out_pages_beside_its_chance(undisturbed: Finished) -> None:
-    assert [step for step, _ in undisturbed.evaluations] == [4, 8]
+    assert [step for step, _ in undisturbed.evaluations] == [2, 4]
     figures = undisturbed.evaluations[-1][1]
     assert list(figures) == ["masked-words", "alignment", "matching"]
     for name, each in figures.items():

@@ -16,6 +16,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from jobs.extract import Options
 from pipelines.batch import page_writer
 from pipelines.batch.options import RunOptions
 from pipelines.batch.run import run
@@ -130,5 +131,6 @@ def test_ctrl_c_ends_at_once_and_the_same_command_goes_on(small_scan: Path, tmp_
     assert job.returncode == 130 and "the same command goes on" in printed, printed
     written = sum(pq.read_metadata(path).num_rows for path in output.glob("pages/*.parquet"))
     assert 0 < written < 5
-    done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=True, env=environment)
-    assert f"5 pages: 5 ok, 0 failed, 0 missing; {5 - written} in this run" in done.stdout
+    options = Options((str(folder),), str(output), model="untrained", text="ocr", read_workers=1, report_pages=0)
+    record = run(options.run_options(), connect)
+    assert (record["pages"]["ok"], record["pages"]["missing"], record["pages_this_run"]) == (5, 0, 5 - written)
