@@ -85,6 +85,7 @@ def options_for(home: Path, output: str | Path, **values: Any) -> Options:
         "new_parts_learning_rate": 3e-3,
         "average_weights": 0.5,
         "mask_words": 0.1,
+        "warmup_fraction": 0.2,
         "evaluate_every": EVALUATED_EVERY,
         "log_every": 1,
         "cache": str(home / "examples"),
@@ -117,7 +118,7 @@ def once(condition: Callable[[], bool], action: Callable[[], None]) -> Iterator[
     over = threading.Event()
 
     def watch() -> None:
-        while not over.wait(0.02):
+        while not over.wait(0.2):
             if condition():
                 action()
                 done.append(True)
@@ -153,8 +154,8 @@ def training_processes() -> list[int]:
     return sorted(pid for pid, title in titles.items() if title.startswith("ray::RayTrainWorker") and is_below(pid))
 
 
-def has_evaluated(output: str, times: int = 1) -> bool:
-    return sum("dev" in line for line in read_metrics(Storage(), output)) >= times
+def has_evaluated(storage: Storage, output: str, times: int = 1) -> bool:
+    return sum("dev" in line for line in read_metrics(storage, output)) >= times
 
 
 @on_ray
@@ -203,7 +204,8 @@ def run_of_which_one_worker_dies(options: Options) -> Finished:
     def kill_one() -> None:
         os.kill(training_processes()[-1], signal.SIGKILL)
 
-    with once(lambda: has_evaluated(options.output), kill_one) as killed:
+    storage = Storage()  # it takes longer to make than to ask
+    with once(lambda: has_evaluated(storage, options.output), kill_one) as killed:
         finished = run(options)
     assert killed, "the run ended before a worker was killed"
     return finished
@@ -223,14 +225,15 @@ def test_two_workers_of_which_one_dies_come_to_the_same_curve_as_one(home: Path,
 def stopped(options: Options, evaluations: int, how: signal.Signals, log: Path) -> int:
     """The job as a process, stopped by a signal after so many evaluations; returns its exit status."""
     command = [sys.executable, "-m", "jobs.finetune", *arguments_of(options), "--address", "local"]
+    storage = Storage()
     with log.open("wb") as file:
         process = subprocess.Popen(command, cwd=REPOSITORY, stdout=file, stderr=file)
         try:
             deadline = time.monotonic() + WAIT_SECONDS
             while process.poll() is None and time.monotonic() < deadline:
-                if has_evaluated(options.output, evaluations):
+                if has_evaluated(storage, options.output, evaluations):
                     break
-                time.sleep(0.02)
+                time.sleep(0.05)
             process.send_signal(how)
             return process.wait(WAIT_SECONDS)
         finally:
