@@ -24,7 +24,9 @@ def share_read(words: list[str]) -> float:
     return sum(min(words.count(word), expected.count(word)) for word in set(expected)) / len(expected)
 
 
-@pytest.mark.parametrize("rotation", [*[pytest.param(rotation, marks=pytest.mark.slow) for rotation in (0, 90)], 180, 270])
+@pytest.mark.parametrize(
+    "rotation", [*[pytest.param(rotation, marks=pytest.mark.slow) for rotation in (0, 90)], 180, 270]
+)
 def test_a_page_in_any_position_is_read_in_order(reader: PageReader, rotation: int) -> None:
     image = page().rotate(rotation, expand=True)
     result = reader.read(image)

@@ -127,8 +127,7 @@ def test_a_screenshot_of_a_whole_site_keeps_its_small_letters(engine: OcrEngine)
     assert sum(words.count(word) == 1 for word in expected) >= 237
 
 
-@pytest.mark.parametrize("rotation", [0, 90, 180, 270])
-@pytest.mark.parametrize("skew", [0, 4])
+@pytest.mark.parametrize(("rotation", "skew"), [(0, 4), (90, 0), (180, 4), (270, 0)])
 def test_the_rotation_of_a_page_of_text_is_told(ppocr: PpOcr, rotation: int, skew: int) -> None:
     image = page().rotate(skew, fillcolor=255).rotate(rotation, expand=True)
     assert ppocr.rotation(image) == rotation
