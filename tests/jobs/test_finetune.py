@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -227,7 +228,13 @@ def stopped(options: Options, evaluations: int, how: signal.Signals, log: Path) 
     command = [sys.executable, "-m", "jobs.finetune", *arguments_of(options), "--address", "local"]
     storage = Storage()
     with log.open("wb") as file:
-        process = subprocess.Popen(command, cwd=REPOSITORY, stdout=file, stderr=file)
+        process = subprocess.Popen(
+            command,
+            cwd=REPOSITORY,
+            stdout=file,
+            stderr=file,
+            preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # a shell's background jobs ignore it
+        )
         try:
             deadline = time.monotonic() + WAIT_SECONDS
             while process.poll() is None and time.monotonic() < deadline:
