@@ -94,7 +94,7 @@ def test_pre_training_is_planned_on_the_pages_that_are_extracted(capsys: pytest.
     assert told["gpu_hours"] == pytest.approx(100_000 * 2 / 100 / 3600, abs=0.01)
     assert told["hours"] == pytest.approx(told["gpu_hours"] / 4, rel=0.01)
     assert told["cost"] == pytest.approx(3 * told["gpu_hours"], rel=0.01)
-    assert "gpu hours            1.7" in printed and "pre-training: 100 windows a second and GPU" in printed
+    assert "gpu hours            0.6" in printed and "pre-training: 100 windows a second and GPU" in printed
     assert main([*FEWER, "--deadline-hours", "3"]) == 0
     assert "Pre-training" not in capsys.readouterr().out
 

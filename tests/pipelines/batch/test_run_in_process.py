@@ -112,7 +112,7 @@ def test_ctrl_c_ends_at_once_and_the_same_command_goes_on(small_scan: Path, tmp_
     for number in range(5):
         shutil.copy(small_scan, folder / f"{number:02d}.png")
     command = [sys.executable, "-m", "jobs.extract", "--input", str(folder), "--output", str(output)]
-    command += ["--model", "untrained", "--text", "ocr", "--read-workers", "1"]
+    command += ["--model", "untrained", "--text", "ocr", "--ocr-engine", "tesserocr", "--read-workers", "1"]
     environment = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
     job = subprocess.Popen(
         command,
@@ -131,6 +131,7 @@ def test_ctrl_c_ends_at_once_and_the_same_command_goes_on(small_scan: Path, tmp_
     assert job.returncode == 130 and "the same command goes on" in printed, printed
     written = sum(pq.read_metadata(path).num_rows for path in output.glob("pages/*.parquet"))
     assert 0 < written < 5
-    options = Options((str(folder),), str(output), model="untrained", text="ocr", read_workers=1, report_pages=0)
+    reading: dict[str, Any] = {"text": "ocr", "ocr_engine": "tesserocr", "read_workers": 1}
+    options = Options((str(folder),), str(output), model="untrained", report_pages=0, **reading)
     record = run(options.run_options(), connect)
     assert (record["pages"]["ok"], record["pages"]["missing"], record["pages_this_run"]) == (5, 0, 5 - written)
