@@ -33,8 +33,10 @@ def test_a_page_in_any_position_is_read_in_order(reader: PageReader, rotation: i
     assert result.rotation == rotation
     assert share_read(result.text.words) > 0.95
     assert " ".join(result.text.words).startswith("The tenant shall keep the garden shed")
+    pixels = np.asarray(image)
     for x0, y0, x1, y1 in result.text.boxes:
         assert 0 <= x0 < x1 <= image.width and 0 <= y0 < y1 <= image.height
+        assert pixels[y0:y1, x0:x1].min() < 128, "boxes are those of the image as given"
 
 
 @pytest.mark.parametrize("skew", [pytest.param(-3.0, marks=pytest.mark.slow), 10.0])
@@ -68,14 +70,6 @@ def test_lines_that_slope_a_little_are_read_one_by_one(reader: PageReader) -> No
     result = reader.read(receipt.rotate(2, Image.Resampling.BICUBIC, fillcolor=255))
     assert result.skew == pytest.approx(2, abs=0.3)
     assert result.text.words == [word for line in lines for word in line]
-
-
-def test_boxes_are_those_of_the_image_as_given(reader: PageReader) -> None:
-    image = page().rotate(90, expand=True)
-    result = reader.read(image)
-    pixels = np.asarray(image)
-    for x0, y0, x1, y1 in result.text.boxes:
-        assert pixels[y0:y1, x0:x1].min() < 128
 
 
 def test_a_page_in_a_shadow_is_read_whole(reader: PageReader) -> None:

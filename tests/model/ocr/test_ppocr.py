@@ -205,6 +205,7 @@ def test_invalid_options_are_rejected(settings: dict[str, Any], message: str) ->
         PpOcrOptions(**settings)
 
 
+@pytest.mark.slow
 def test_the_sample_receipt_yields_its_amounts(samples_directory: Path) -> None:
     from model.ocr.page_reader import PageReader
 
