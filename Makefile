@@ -2,7 +2,7 @@
 PYTHON ?= python3
 PIP_OPTIONS ?=
 TEST_OPTIONS ?=
-WORKERS ?= 2
+WORKERS ?= 3
 VENV := .venv
 BIN := $(VENV)/bin
 SYSTEM_PACKAGES := tesseract-ocr poppler-utils
@@ -13,6 +13,8 @@ LANGUAGE_PACKAGES := tesseract-ocr-osd tesseract-ocr-deu tesseract-ocr-chi-sim t
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 PARALLEL := -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 SOURCES := model pipelines jobs tests benchmarks samples docs
+# Each worker and job of the tests would compile every module anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup system browser languages demo check test test-slow coverage lint format lock clean

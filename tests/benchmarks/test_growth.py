@@ -18,7 +18,7 @@ folder = pathlib.Path(sys.argv[1], "pages")
 folder.mkdir(parents=True, exist_ok=True)
 for number in range(3):
     pyarrow.parquet.write_table(pyarrow.table({"page": [0, 1, 2, 3]}), folder / f"{number}.parquet")
-    time.sleep(0.5)
+    time.sleep(0.1)
 time.sleep(float(sys.argv[2]))
 sys.exit(int(sys.argv[3]))
 """
@@ -42,7 +42,7 @@ def test_the_pages_of_an_output_are_counted_while_its_files_change(tmp_path: Pat
 
 
 def test_a_run_is_interrupted_when_half_of_its_pages_are_written(tmp_path: Path) -> None:
-    run = run_job(job(tmp_path, 600, 0), tmp_path, half=8)
+    run = run_job(job(tmp_path, 60, 0), tmp_path, half=8)
     assert run.interrupted and run.written[-1][1] >= 8
     assert run.known_seconds is not None and run.known_cpu is not None
     assert run.driver_megabytes > 0 and sum(run.cpu.values()) > 0

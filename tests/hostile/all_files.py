@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from tests.hostile.broken_pdfs import broken_pdf_files
 from tests.hostile.broken_references import broken_reference_files
 from tests.hostile.encrypted_pdfs import encrypted_files
@@ -16,6 +18,7 @@ from tests.hostile.pdf_images import pdf_image_files
 from tests.hostile.wrong_types import wrong_type_files
 
 
+@cache
 def hostile_files() -> list[HostileFile]:
     """Every file, each under a name of its own."""
     return [

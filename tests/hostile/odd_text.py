@@ -233,10 +233,10 @@ def odd_text_files() -> list[HostileFile]:
             may_fail=ENDED,
             limits=True,
         ),
-        _text_page(
+        between_good_pages(
             "text-hundred-thousand-words.pdf",
             "100,000 words on one page, each an object of its own",
-            _words_of_many_pages(100_000),
+            lambda: page_objects(content_object=packed(_words_of_many_pages(100_000))),
             may_fail=ENDED,
         ),
         _text_page(

@@ -37,7 +37,7 @@ LASTING = {
 """Light ones that take seconds; each has neighbours of its kind that take less."""
 HEAVY = [file for file in FILES if file.needs_limits]
 LIMITS = PageLimits(seconds=20, megabytes=1000)
-QUICK = PageLimits(seconds=8, megabytes=600)
+QUICK = PageLimits(seconds=4, megabytes=600)
 """For the bombs, of which the right end is to be stopped."""
 
 WORD = "Untouched"
@@ -136,7 +136,7 @@ def test_a_bomb_ends_by_a_limit(file: HostileFile, quick_reader: Reader, tmp_pat
     assert not differences(file, quick_reader, tmp_path)
 
 
-@pytest.mark.parametrize("name", ["flate-bomb-in-content.pdf", "forms-doubling.pdf", "bomb-13000.png"])
+@pytest.mark.parametrize("name", ["flate-bomb-in-content.pdf", "bomb-fax-13000.tiff"])
 def test_some_bombs_end_by_a_limit(name: str, quick_reader: Reader, tmp_path: Path) -> None:
     [file] = [file for file in HEAVY if file.name == name]
     assert not differences(file, quick_reader, tmp_path)

@@ -1,19 +1,13 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-import ray
 
 from jobs.evaluate import Options, main
 from model.untrained import untrained_config, untrained_model
 from tests.drawn_form import Block, write_form
-
-REPOSITORY = Path(__file__).resolve().parents[2]
 
 FORM: list[Block] = [
     ("header", ["ORDER", "FORM"]),
@@ -31,30 +25,21 @@ def forms(tmp_path: Path) -> Path:
     return tmp_path / "funsd"
 
 
-def run_job(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """The job as a user starts it."""
-    return subprocess.run(
-        [sys.executable, "-m", "jobs.evaluate", *arguments],
-        cwd=REPOSITORY,
-        env=dict(os.environ),
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
-
-
 @pytest.mark.xdist_group("ray")
 @pytest.mark.usefixtures("ray_cluster")
-def test_the_last_line_is_one_json_object_of_figures(forms: Path, tmp_path: Path) -> None:
+def test_the_last_line_is_one_json_object_of_figures(
+    forms: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr("jobs.evaluate.connect_to_ray", lambda address: None)  # this process is connected
     (forms / "testing_data" / "annotations" / "form-2.json").write_text('{"form": [')
-    done = run_job(
-        *("--task", "token-classification", "--dataset", "funsd", "--data", str(forms), "--split", "test"),
-        *("--model", "untrained", "--output", str(tmp_path / "out"), "--predictions", "--read-workers", "1"),
-        *("--address", ray.get_runtime_context().gcs_address),
-    )
-    assert done.returncode == 0, done.stderr
-    *table, report, last = done.stdout.splitlines()
+    arguments = ["--task", "token-classification", "--dataset", "funsd", "--data", str(forms), "--split", "test"]
+    arguments += ["--model", "untrained", "--output", str(tmp_path / "out"), "--predictions", "--read-workers", "1"]
+    assert main(arguments) == 0
+    *table, report, last = capsys.readouterr().out.splitlines()
     figures = json.loads(last)
     assert (figures["dataset"], figures["split"], figures["metric"]) == ("funsd", "test", "f1")
     assert (figures["pages"], figures["support"], figures["problems"]) == (2, 6, 1)
@@ -62,7 +47,7 @@ def test_the_last_line_is_one_json_object_of_figures(forms: Path, tmp_path: Path
     assert any(line.split()[:1] == ["overall"] and line.split()[-1] == "6" for line in table)
     assert report == f"report: {tmp_path}/out/report.html"
     assert json.loads((tmp_path / "out" / "metrics.json").read_text()) == figures
-    assert "form-2.json" in done.stderr, "a broken annotation is named"
+    assert "form-2.json" in caplog.text, "a broken annotation is named"
     assert list((tmp_path / "out" / "predictions").iterdir())
 
 

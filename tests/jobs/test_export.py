@@ -40,10 +40,10 @@ def test_the_record_says_what_the_check_found_on_real_pages(exported: Path) -> N
 def test_a_batch_job_runs_an_exported_folder_and_names_it_in_the_rows(
     exported: Path, agreement_pdf: str, tmp_path: Path
 ) -> None:
-    labels = {}
+    labels, command = {}, ["--input", agreement_pdf, "--limit", "2", "--read-workers", "1", "--report-pages", "0"]
     for model in (str(exported), "untrained"):
         output = tmp_path / Path(model).name
-        assert extract.main(["--input", agreement_pdf, "--output", str(output), "--model", model]) == 0
+        assert extract.main([*command, "--output", str(output), "--model", model]) == 0
         rows = pq.read_table(output / "pages").sort_by("page_index").to_pylist()
         assert all(row["status"] == "ok" for row in rows)
         labels[model] = [row["labels"] for row in rows]

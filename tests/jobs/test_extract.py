@@ -44,11 +44,11 @@ def run_job(*arguments: str, **environment: str) -> subprocess.CompletedProcess[
     ],
 )
 def test_the_command_reads_a_folder_and_says_what_it_did(
-    workers: tuple[str, str], samples_directory: Path, tmp_path: Path
+    workers: tuple[str, str], samples_directory: Path, small_scan: Path, tmp_path: Path
 ) -> None:
     done = run_job(
         "--input",
-        str(samples_directory / "invoice.png"),
+        str(small_scan),
         str(samples_directory / "supplier-form.pdf"),
         "--output",
         str(tmp_path / "out"),

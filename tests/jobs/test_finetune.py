@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ from tests.pipelines.datasets.drawn_corpus import draw_corpus, write_tiny_config
 pytestmark = pytest.mark.xdist_group("ray")
 on_ray = pytest.mark.usefixtures("ray_cluster")
 
-STEPS, EVALUATED_EVERY = 24, 8
+STEPS, EVALUATED_EVERY = 12, 4
 WAIT_SECONDS = 180
 
 
@@ -85,6 +86,7 @@ def options_for(home: Path, output: str | Path, **values: Any) -> Options:
         "new_parts_learning_rate": 3e-3,
         "average_weights": 0.5,
         "mask_words": 0.1,
+        "warmup_fraction": 0.2,
         "evaluate_every": EVALUATED_EVERY,
         "log_every": 1,
         "cache": str(home / "examples"),
@@ -117,7 +119,7 @@ def once(condition: Callable[[], bool], action: Callable[[], None]) -> Iterator[
     over = threading.Event()
 
     def watch() -> None:
-        while not over.wait(0.02):
+        while not over.wait(0.2):
             if condition():
                 action()
                 done.append(True)
@@ -153,14 +155,14 @@ def training_processes() -> list[int]:
     return sorted(pid for pid, title in titles.items() if title.startswith("ray::RayTrainWorker") and is_below(pid))
 
 
-def has_evaluated(output: str, times: int = 1) -> bool:
-    return sum("dev" in line for line in read_metrics(Storage(), output)) >= times
+def has_evaluated(storage: Storage, output: str, times: int = 1) -> bool:
+    return sum("dev" in line for line in read_metrics(storage, output)) >= times
 
 
 @on_ray
 def test_the_loss_falls_and_the_best_checkpoint_is_a_model_for_extraction(undisturbed: Finished) -> None:
     losses = [loss for _, loss in undisturbed.curve]
-    assert losses[-1] < 0.7 * losses[0]
+    assert losses[-1] < 0.8 * losses[0]
     output = Path(undisturbed.options.output)
     best = max(undisturbed.evaluations, key=lambda each: each[1]["f1"])
     assert undisturbed.record["best"]["dev"] == best[1]["f1"]
@@ -182,7 +184,7 @@ def test_the_loss_falls_and_the_best_checkpoint_is_a_model_for_extraction(undist
 @on_ray
 def test_metrics_and_curve_tell_of_every_step_once(undisturbed: Finished) -> None:
     assert [step for step, _ in undisturbed.curve] == list(range(1, STEPS + 1))
-    assert [step for step, _ in undisturbed.evaluations] == [8, 16, 24]
+    assert [step for step, _ in undisturbed.evaluations] == [4, 8, 12]
     assert all(line["windows_per_second"] > 0 for line in undisturbed.lines if "loss" in line)
     rates = [line["new_parts_learning_rate"] for line in undisturbed.lines if "loss" in line]
     assert max(rates) == pytest.approx(3e-3) and rates.index(max(rates)) in (1, 2) and rates[-1] < rates[-2]
@@ -203,7 +205,8 @@ def run_of_which_one_worker_dies(options: Options) -> Finished:
     def kill_one() -> None:
         os.kill(training_processes()[-1], signal.SIGKILL)
 
-    with once(lambda: has_evaluated(options.output), kill_one) as killed:
+    storage = Storage()  # it takes longer to make than to ask
+    with once(lambda: has_evaluated(storage, options.output), kill_one) as killed:
         finished = run(options)
     assert killed, "the run ended before a worker was killed"
     return finished
@@ -223,14 +226,21 @@ def test_two_workers_of_which_one_dies_come_to_the_same_curve_as_one(home: Path,
 def stopped(options: Options, evaluations: int, how: signal.Signals, log: Path) -> int:
     """The job as a process, stopped by a signal after so many evaluations; returns its exit status."""
     command = [sys.executable, "-m", "jobs.finetune", *arguments_of(options), "--address", "local"]
+    storage = Storage()
     with log.open("wb") as file:
-        process = subprocess.Popen(command, cwd=REPOSITORY, stdout=file, stderr=file)
+        process = subprocess.Popen(
+            command,
+            cwd=REPOSITORY,
+            stdout=file,
+            stderr=file,
+            preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # a shell's background jobs ignore it
+        )
         try:
             deadline = time.monotonic() + WAIT_SECONDS
             while process.poll() is None and time.monotonic() < deadline:
-                if has_evaluated(options.output, evaluations):
+                if has_evaluated(storage, options.output, evaluations):
                     break
-                time.sleep(0.02)
+                time.sleep(0.05)
             process.send_signal(how)
             return process.wait(WAIT_SECONDS)
         finally:
@@ -260,7 +270,7 @@ def test_a_run_stopped_and_killed_as_a_whole_goes_on_to_the_very_same_weights(
 @pytest.mark.slow
 @on_ray
 def test_a_run_goes_on_from_the_checkpoint_before_a_damaged_one(home: Path, undisturbed: Finished) -> None:
-    options = options_for(home, home / "damaged", evaluate_every=4)
+    options = options_for(home, home / "damaged", evaluate_every=3)
     assert stopped(options, 3, signal.SIGINT, home / "damaged.log") == 130
     checkpoints = Path(options.output, "checkpoints")
     snapshot = json.loads((checkpoints / "checkpoint_manager_snapshot.json").read_text())

@@ -34,7 +34,7 @@ from tests.pipelines.training.kept_pages import kept_page, many_pages, write_kep
 pytestmark = pytest.mark.xdist_group("ray")
 on_ray = pytest.mark.usefixtures("ray_cluster")
 
-STEPS, EVALUATED_EVERY = 8, 4
+STEPS, EVALUATED_EVERY = 6, 3
 WAIT_SECONDS = 180
 
 
@@ -124,7 +124,7 @@ def test_the_losses_fall_and_the_result_is_a_checkpoint_to_fine_tune_from(undist
 
 @on_ray
 def test_each_objective_is_measured_on_held_out_pages_beside_its_chance(undisturbed: Finished) -> None:
-    assert [step for step, _ in undisturbed.evaluations] == [4, 8]
+    assert [step for step, _ in undisturbed.evaluations] == [3, 6]
     figures = undisturbed.evaluations[-1][1]
     assert list(figures) == ["masked-words", "alignment", "matching"]
     for name, each in figures.items():
@@ -171,8 +171,8 @@ def test_two_workers_of_which_one_dies_have_the_curve_of_one_and_on_s3_too(
     assert two.record["lost_pages"] == undisturbed.record["lost_pages"]
 
 
-def has_evaluated(output: str) -> bool:
-    return any("held_out" in line for line in read_metrics(Storage(), output))
+def has_evaluated(storage: Storage, output: str) -> bool:
+    return any("held_out" in line for line in read_metrics(storage, output))
 
 
 def run_of_which_a_worker_dies(options: Options) -> Finished:
@@ -181,7 +181,8 @@ def run_of_which_a_worker_dies(options: Options) -> Finished:
     def kill() -> None:
         os.kill(training_processes()[-1], signal.SIGKILL)
 
-    with once(lambda: has_evaluated(options.output), kill) as killed:
+    storage = Storage()  # it takes longer to make than to ask
+    with once(lambda: has_evaluated(storage, options.output), kill) as killed:
         finished = run(options)
     assert killed, "the run ended before its worker was killed"
     return finished
@@ -207,17 +208,18 @@ def test_a_job_that_is_killed_and_started_again_ends_with_the_very_same_weights(
 ) -> None:
     options = options_for(home, home / "job-killed")
     command = [sys.executable, "-m", "jobs.pretrain", *arguments_of(options), "--address", "local"]
+    storage = Storage()
     with (home / "killed.log").open("wb") as log:
         process = subprocess.Popen(command, cwd=REPOSITORY, stdout=log, stderr=log)
         try:
             deadline = time.monotonic() + WAIT_SECONDS
-            while process.poll() is None and time.monotonic() < deadline and not has_evaluated(options.output):
-                time.sleep(0.02)
+            while process.poll() is None and time.monotonic() < deadline and not has_evaluated(storage, options.output):
+                time.sleep(0.05)
         finally:
             process.kill()
             process.wait()
     told = (home / "killed.log").read_text()
-    assert has_evaluated(options.output) and not Path(options.output, "model").exists(), told[-3000:]
+    assert has_evaluated(storage, options.output) and not Path(options.output, "model").exists(), told[-3000:]
     assert_same_run(run(options), undisturbed)
 
 

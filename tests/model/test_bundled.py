@@ -49,10 +49,10 @@ def test_they_are_decoded_by_segments_with_joins_of_their_own(name: str) -> None
 @pytest.mark.xdist_group("ray")
 @pytest.mark.usefixtures("ray_cluster")
 def test_it_finds_the_entities_of_unseen_forms(tmp_path: Path) -> None:
-    seeds = range(1_000_000, 1_000_006)  # the recipe's are far below
+    seeds = range(1_000_000, 1_000_002)  # the recipe's are far below
     pages = [(page, image, "dev") for page, image in drawn_pages(seeds)]
     write_labelled_pages(Storage(), str(tmp_path / "pages.parquet"), pages)
     asked = EvaluateOptions(dataset="labelled-pages", data=str(tmp_path), split="dev", model=BUNDLED_FORMS)
     figures = evaluate(asked, read_split(asked))
-    assert figures["support"] > 100
+    assert figures["support"] > 40
     assert figures["f1"] > 0.6, "chance is below 0.05"

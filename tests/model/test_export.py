@@ -34,7 +34,7 @@ SHAPES: dict[str, Any] = {
 
 def build(model_class: Any, **changes: Any) -> Any:
     torch.manual_seed(0)
-    return model_class(untrained_config(CLASSES[model_class]).replace(**changes)).eval()
+    return model_class(untrained_config(CLASSES[model_class]).replace(num_hidden_layers=1, **changes)).eval()
 
 
 def pages(batch: int, tokens: int) -> dict[str, torch.Tensor]:
@@ -125,6 +125,7 @@ def test_every_variant_of_the_network_can_be_exported(changes: dict[str, Any]) -
     torch.testing.assert_close(result.last_hidden_state, expected.last_hidden_state, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_windows_of_a_page_share_its_picture_in_an_exported_model() -> None:
     def windows(rows: int, images: int) -> dict[str, torch.Tensor]:
         inputs = pages(rows, 20)
@@ -136,6 +137,7 @@ def test_windows_of_a_page_share_its_picture_in_an_exported_model() -> None:
     assert_same(program, model, windows(7, 3))
 
 
+@pytest.mark.slow
 def test_the_network_can_be_exported_without_its_backbone() -> None:
     def windows(rows: int, images: int) -> dict[str, torch.Tensor]:
         inputs = pages(rows, 20)

@@ -33,11 +33,12 @@ def without_seconds(table: pa.Table) -> list[Row]:
     return table.drop_columns("seconds").to_pylist()
 
 
+@pytest.mark.slow
 @pytest.mark.xdist_group("ray")
 @pytest.mark.usefixtures("ray_cluster")
 @pytest.mark.parametrize(
     "model_workers",
-    [pytest.param(None, id="one operator"), pytest.param(1, id="three operators", marks=pytest.mark.slow)],
+    [pytest.param(None, id="one operator"), pytest.param(1, id="three operators")],
 )
 def test_rows_and_pictures_are_those_of_the_pipeline_on_ray(samples_directory: Path, model_workers: int | None) -> None:
     keeping = replace(UNTRAINED, keep_pictures=True)

@@ -14,7 +14,7 @@ from pipelines.read import read_document
 from pipelines.schema import Row
 from tests.drawn_languages import PAGES, drawn_page, words_of
 
-LANGUAGES = ("deu", "chi_sim", "jpn")
+LANGUAGES = ("deu", "jpn")
 
 
 @pytest.fixture(scope="module")

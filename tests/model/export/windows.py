@@ -19,9 +19,9 @@ HEADS = {
 
 
 def small_model(task: str = "token-classification", **changes: Any) -> Any:
-    """A model of two layers in evaluation mode; the same weights at each call."""
+    """A model of one layer in evaluation mode; the same weights at each call."""
     torch.manual_seed(0)
-    config = untrained_config(task).replace(architectures=[HEADS[task]], **changes)
+    config = untrained_config(task).replace(architectures=[HEADS[task]], num_hidden_layers=1, **changes)
     return getattr(model, HEADS[task])(config).eval()
 
 

@@ -24,18 +24,22 @@ def share_read(words: list[str]) -> float:
     return sum(min(words.count(word), expected.count(word)) for word in set(expected)) / len(expected)
 
 
-@pytest.mark.parametrize("rotation", [0, 90, 180, 270])
+@pytest.mark.parametrize(
+    "rotation", [*[pytest.param(rotation, marks=pytest.mark.slow) for rotation in (0, 90)], 180, 270]
+)
 def test_a_page_in_any_position_is_read_in_order(reader: PageReader, rotation: int) -> None:
     image = page().rotate(rotation, expand=True)
     result = reader.read(image)
     assert result.rotation == rotation
     assert share_read(result.text.words) > 0.95
     assert " ".join(result.text.words).startswith("The tenant shall keep the garden shed")
+    pixels = np.asarray(image)
     for x0, y0, x1, y1 in result.text.boxes:
         assert 0 <= x0 < x1 <= image.width and 0 <= y0 < y1 <= image.height
+        assert pixels[y0:y1, x0:x1].min() < 128, "boxes are those of the image as given"
 
 
-@pytest.mark.parametrize("skew", [-3.0, 10.0])
+@pytest.mark.parametrize("skew", [pytest.param(-3.0, marks=pytest.mark.slow), 10.0])
 def test_a_crooked_page_is_straightened(reader: PageReader, skew: float) -> None:
     result = reader.read(crooked(skew))
     assert result.skew == pytest.approx(skew, abs=0.25)
@@ -68,14 +72,6 @@ def test_lines_that_slope_a_little_are_read_one_by_one(reader: PageReader) -> No
     assert result.text.words == [word for line in lines for word in line]
 
 
-def test_boxes_are_those_of_the_image_as_given(reader: PageReader) -> None:
-    image = page().rotate(90, expand=True)
-    result = reader.read(image)
-    pixels = np.asarray(image)
-    for x0, y0, x1, y1 in result.text.boxes:
-        assert pixels[y0:y1, x0:x1].min() < 128
-
-
 def test_a_page_in_a_shadow_is_read_whole(reader: PageReader) -> None:
     shadow = np.interp(np.arange(1200), [640, 720], [1.0, 0.3])[None, :]
     dark = Image.fromarray((np.asarray(page()) * shadow).astype(np.uint8))
@@ -90,12 +86,12 @@ def test_even_light_is_left_as_it_is() -> None:
 
 
 def test_a_till_roll_is_read_whole(reader: PageReader) -> None:
-    roll = Image.new("L", (560, 6000), 255)
-    for index in range(130):
+    roll = Image.new("L", (560, 3000), 255)
+    for index in range(65):
         line = f"Apples small {index + 100}"
         ImageDraw.Draw(roll).text((40, 30 + 45 * index), line, fill=0, font=ImageFont.load_default(28))
     words = reader.read(roll).text.words
-    assert sum(str(number) in words for number in range(100, 230)) > 125
+    assert sum(str(number) in words for number in range(100, 165)) > 62
 
 
 @pytest.mark.parametrize("size", [(0, 0), (1, 1), (3, 900), (900, 3)])

@@ -18,17 +18,20 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import nullcontext
+from functools import cache
 from pathlib import Path
 from typing import NoReturn
 
 import pipelines.batch.compaction
 import pipelines.batch.record
+import pipelines.extract
 import pipelines.storage.local
 from pipelines.batch.options import RunOptions
 from pipelines.batch.ownership import OutputClaimedError
 from pipelines.batch.run import run
 from pipelines.errors import JobError
 from pipelines.extract import ExtractOptions, make_infer
+from pipelines.stages.model_loader import load_runtime
 from pipelines.stages.rasterize import RasterizeOptions
 from tests.s3_proxy import S3Proxy, start_s3_proxy
 
@@ -135,6 +138,7 @@ def fill_disk(writes: int) -> None:
 
 
 if __name__ == "__main__":
-    make_infer(EXTRACT)  # what a run loads, once for all
+    pipelines.extract.load_runtime = cache(load_runtime)
+    make_infer(EXTRACT)  # the model, once for all runs
     pipelines.batch.compaction.COMPACTED_BYTES = COMPACTED_BYTES
     main()

@@ -27,8 +27,9 @@ NAMES = ["a.pdf", "b.pdf", "b.txt", "2026/c.pdf", "2026/june/d.pdf", "2026/june/
 def root(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """A folder with documents; both kinds of URI must behave alike."""
     root = str(tmp_path / "in") if request.param == "folder" else request.getfixturevalue("s3_prefix")
+    storage = Storage()
     for name in NAMES:
-        Storage().write(join_uri(root, name), name.encode())
+        storage.write(join_uri(root, name), name.encode())
     return root
 
 

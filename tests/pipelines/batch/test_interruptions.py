@@ -45,20 +45,20 @@ ON_RAY = ("--model-workers", "2")
 """With several workers of the model a job starts Ray, however few its pages are."""
 
 
-def make_corpus(folder: Path, samples: Path, copies: int) -> Path:
+def make_corpus(folder: Path, samples: Path, fax: Path, copies: int) -> Path:
     """Documents of which some are scans, and one cannot be read."""
     for number in range(copies):
         shutil.copy(samples / "supplier-form.pdf", folder / f"form-{number:02d}.pdf")
         shutil.copy(samples / "delivery-schedule-rotated.pdf", folder / f"schedule-{number:02d}.pdf")
-    shutil.copy(samples / "fax-two-pages.tiff", folder / "fax.tiff")
+    shutil.copy(fax, folder / "fax.tiff")
     shutil.copy(samples / "agreement-cut-short.pdf", folder / "cut-short.pdf")
     return folder
 
 
 @pytest.fixture(scope="module")
-def corpus(samples_directory: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def corpus(samples_directory: Path, short_fax: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two dozen documents, for the slow tests."""
-    return make_corpus(tmp_path_factory.mktemp("corpus"), samples_directory, COPIES)
+    return make_corpus(tmp_path_factory.mktemp("corpus"), samples_directory, short_fax, COPIES)
 
 
 @pytest.fixture(scope="module")
@@ -69,9 +69,9 @@ def undisturbed(ray_cluster: None, corpus: Path, tmp_path_factory: pytest.TempPa
 
 
 @pytest.fixture(scope="module")
-def few(samples_directory: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def few(samples_directory: Path, short_fax: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Some of the same documents."""
-    return make_corpus(tmp_path_factory.mktemp("few"), samples_directory, FEW_COPIES)
+    return make_corpus(tmp_path_factory.mktemp("few"), samples_directory, short_fax, FEW_COPIES)
 
 
 @pytest.fixture(scope="module")

@@ -124,10 +124,10 @@ def test_a_retry_loses_nothing_that_is_no_longer_listed(
 
 
 def test_a_repaired_document_is_read_again_as_a_whole(
-    first: tuple[RunOptions, dict[str, Any]], samples_directory: Path
+    first: tuple[RunOptions, dict[str, Any]], short_fax: Path
 ) -> None:
     options, _ = first
-    shutil.copy(samples_directory / "fax-two-pages.tiff", Path(options.inputs[0], "page-missing.pdf"))
+    shutil.copy(short_fax, Path(options.inputs[0], "page-missing.pdf"))
     record = run(replace(options, listing=ListingOptions(), retry_failed=True))
     assert record["status"] == "done" and record["pages"]["failed"] == 0
     mended = [row for row in rows_of(options.output, "pages") if row["uri"].endswith("page-missing.pdf")]

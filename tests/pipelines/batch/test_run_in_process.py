@@ -16,6 +16,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from jobs.extract import Options
 from pipelines.batch import page_writer
 from pipelines.batch.options import RunOptions
 from pipelines.batch.run import run
@@ -111,7 +112,7 @@ def test_ctrl_c_ends_at_once_and_the_same_command_goes_on(small_scan: Path, tmp_
     for number in range(5):
         shutil.copy(small_scan, folder / f"{number:02d}.png")
     command = [sys.executable, "-m", "jobs.extract", "--input", str(folder), "--output", str(output)]
-    command += ["--model", "untrained", "--text", "ocr", "--read-workers", "1"]
+    command += ["--model", "untrained", "--text", "ocr", "--ocr-engine", "tesserocr", "--read-workers", "1"]
     environment = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
     job = subprocess.Popen(
         command,
@@ -130,5 +131,7 @@ def test_ctrl_c_ends_at_once_and_the_same_command_goes_on(small_scan: Path, tmp_
     assert job.returncode == 130 and "the same command goes on" in printed, printed
     written = sum(pq.read_metadata(path).num_rows for path in output.glob("pages/*.parquet"))
     assert 0 < written < 5
-    done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=True, env=environment)
-    assert f"5 pages: 5 ok, 0 failed, 0 missing; {5 - written} in this run" in done.stdout
+    reading: dict[str, Any] = {"text": "ocr", "ocr_engine": "tesserocr", "read_workers": 1}
+    options = Options((str(folder),), str(output), model="untrained", report_pages=0, **reading)
+    record = run(options.run_options(), connect)
+    assert (record["pages"]["ok"], record["pages"]["missing"], record["pages_this_run"]) == (5, 0, 5 - written)

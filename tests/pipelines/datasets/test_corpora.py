@@ -56,16 +56,15 @@ def test_contracts_are_read_from_their_layer_and_forms_by_ocr(
     assert with_layer == {str(path) for path in contracts}
 
 
-@pytest.mark.usefixtures("on_ray_if_slow")
-@pytest.mark.parametrize("limit", [pytest.param(1, id="one page"), pytest.param(None, id="whole", marks=ON_RAY)])
-def test_ocr_of_a_contract_finds_the_words_of_its_layer(
-    limit: int | None, shared_directory: Path, tmp_path: Path
-) -> None:
+@pytest.mark.slow
+@pytest.mark.xdist_group("ray")
+@pytest.mark.usefixtures("ray_cluster")
+def test_ocr_of_a_contract_finds_the_words_of_its_layer(shared_directory: Path, tmp_path: Path) -> None:
     contract = str(sorted((shared_directory / "corpora/kleister-nda/documents").glob("*.pdf"))[3])
     words: dict[str, Counter[str]] = {}
     for text in ("layer", "ocr"):
         options = replace(TOKENS, rasterize=RasterizeOptions(text=text))  # type: ignore[arg-type]
-        run(RunOptions((contract,), str(tmp_path / text), options, limit=limit, report_pages=0))
+        run(RunOptions((contract,), str(tmp_path / text), options, report_pages=0))
         rows = rows_of(tmp_path / text, "pages")
         assert {row["text_source"] for row in rows if row["words"]} == {text}
         words[text] = Counter(word for row in rows for word in row["words"])

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 import pytest
@@ -43,9 +44,12 @@ def page(word_count: int, task: Task = "token-classification", seed: int = 0) ->
     return next(Tokenize(TOKENIZER, TokenizeOptions(task, questions))([row]))
 
 
+load_once = cache(load_runtime)
+
+
 def infer(task: Task = "token-classification", **options: object) -> Infer:
     infer_options = InferOptions(task=task, **options)  # type: ignore[arg-type]
-    loaded = load_runtime("untrained", infer_options)
+    loaded = load_once("untrained", infer_options)
     return Infer(loaded.runtime, loaded.name, infer_options)
 
 

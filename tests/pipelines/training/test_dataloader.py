@@ -95,7 +95,7 @@ def batches(
 
 @pytest.mark.xdist_group("ray")
 @pytest.mark.usefixtures("ray_cluster")
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_the_feed_gives_each_worker_its_micro_batches_in_order_from_any_step(
     workers: int, examples: Examples, monkeypatch: pytest.MonkeyPatch
 ) -> None:
