@@ -278,7 +278,7 @@ def model_arguments(examples: list[PretrainingExample], options: LoaderOptions) 
     """The arguments of the model for these examples, padded on the right to the longest."""
     shape = len(examples), padded_length(max(len(example.input_ids) for example in examples))
     arrays: dict[str, npt.NDArray[Any]] = collate(
-        [vars(example) for example in examples], options.pad_token_id, shape[1]
+        [example._asdict() for example in examples], options.pad_token_id, shape[1]
     )
     arrays["image"] = np.stack([example.picture for example in examples])
     names = [LABELS[objective] for objective in options.objectives if objective != "matching"]

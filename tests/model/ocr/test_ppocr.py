@@ -107,7 +107,7 @@ def test_a_very_wide_line_is_read_whole(engine: OcrEngine) -> None:
 
 
 def test_a_dense_page_is_read_whole(engine: OcrEngine) -> None:
-    image = Image.new("L", (2480, 1754), 255)
+    image = Image.new("L", (2480, 3508), 255)
     rows = [" ".join(str(1000 + 17 * (row * 12 + column) % 9000) for column in range(12)) for row in range(31)]
     for row, text in enumerate(rows):
         ImageDraw.Draw(image).text((120, 120 + 50 * row), text, fill=0, font=ImageFont.load_default(size=32))
