@@ -2,7 +2,7 @@
 PYTHON ?= python3
 PIP_OPTIONS ?=
 TEST_OPTIONS ?=
-WORKERS ?= 3
+WORKERS ?= 4
 VENV := .venv
 BIN := $(VENV)/bin
 SYSTEM_PACKAGES := tesseract-ocr poppler-utils
