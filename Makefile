@@ -2,7 +2,7 @@
 PYTHON ?= python3
 PIP_OPTIONS ?=
 TEST_OPTIONS ?=
-WORKERS ?= 4
+WORKERS ?= 3
 VENV := .venv
 BIN := $(VENV)/bin
 SYSTEM_PACKAGES := tesseract-ocr poppler-utils
