@@ -7,6 +7,7 @@ application on a cluster.
 from __future__ import annotations
 
 import ipaddress
+import logging
 import os
 import signal
 import socket
@@ -309,6 +310,8 @@ def serve_until_signal(checked: tuple[Options, ApiKeys]) -> int:
 
     from pipelines.serving.application import build_application
 
+    # Serve says at which port its proxy listens, also where there is none; this job says where the endpoint is.
+    logging.getLogger("ray.serve").addFilter(lambda record: record.levelno >= logging.WARNING)
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):  # Ray has set its own
         signal.signal(number, lambda *_: stopped.set())
