@@ -67,11 +67,6 @@ class LocalServer:
         self._is_closing = False
         self._server = await asyncio.start_unix_server(self._serve, self.path)
 
-    @property
-    def connections(self) -> int:
-        """Number of callers."""
-        return len(self._connections)
-
     async def drain(self) -> None:
         """Take no further calls, and wait for those in progress; then `close`."""
         self._is_closing = True

@@ -145,14 +145,16 @@ def test_a_reader_that_is_gone_is_told_and_later_requests_wait_for_the_next(
     deed = draw_pdf(DrawnPage(show(DEED, 20, 200)))
 
     async def use(client: httpx.AsyncClient, reader: LocalReader) -> None:
-        async def never(row: Row, *_: Any) -> Any:
+        began = asyncio.Event()
+
+        async def never(model: str, row: Row) -> Any:
+            began.set()
             await asyncio.Event().wait()
 
-        answer, reader._runner.answer = reader._runner.answer, never  # type: ignore[method-assign, assignment]
+        answer, reader._runner.answer = reader._runner.answer, never  # type: ignore[method-assign]
         request = asyncio.create_task(ask(client, deed, "deed.pdf", pages="1"))
-        while not reader._server.connections:
-            await asyncio.sleep(0.01)
-        await asyncio.sleep(0.5)
+        await began.wait()
+        assert reader._server is not None
         reader._server.close()
         lost = await request
         assert (lost["status_code"], lost["error_kind"]) == (503, "crashed")
