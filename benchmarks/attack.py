@@ -16,7 +16,6 @@ import multiprocessing
 import os
 import secrets
 import signal
-import socket
 import statistics
 import struct
 import subprocess
@@ -33,6 +32,7 @@ import httpx
 import psutil
 import tyro
 
+from benchmarks.free_port import free_port
 from benchmarks.plan import SAMPLES
 
 SLOW_SOCKETS = 200
@@ -273,9 +273,7 @@ async def _flood(client: httpx.AsyncClient, send: Callable[[], Awaitable[httpx.R
 @contextmanager
 def endpoint(options: Options) -> Iterator[Target]:
     """A running endpoint with a key."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     key, replicas = secrets.token_hex(16), str(options.text_replicas)
     words = ["--port", str(port), "--min-text-replicas", replicas, "--max-text-replicas", replicas]
     words += ["--min-model-replicas", replicas, "--max-model-replicas", replicas]  # these read pages too

@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 import statistics
 import subprocess
 import sys
@@ -36,6 +35,8 @@ import psutil
 import tyro
 from fastapi import FastAPI, Request, Response
 
+from benchmarks.cpu_time import cpu_seconds
+from benchmarks.free_port import free_port
 from jobs.serve import FASTER
 from pipelines.serving.http_server import HttpServer
 from pipelines.serving.local_calls import LocalClient, LocalServer
@@ -112,15 +113,15 @@ def measure(name: str, way: Way, options: Options) -> None:
         seconds = []
         for number in range(options.requests + WARM_UP):
             if number == WARM_UP:
-                started, cpu = time.perf_counter(), cpu_seconds()
+                started, cpu = time.perf_counter(), cpu_seconds(itself=False)
             before = time.perf_counter()
             send()
             seconds.append(time.perf_counter() - before)
             time.sleep(PAUSE_SECONDS)
-        used, lasted = cpu_seconds() - cpu, time.perf_counter() - started
-        idle = cpu_seconds()
+        used, lasted = cpu_seconds(itself=False) - cpu, time.perf_counter() - started
+        idle = cpu_seconds(itself=False)
         time.sleep(IDLE_SECONDS)
-        idle = (cpu_seconds() - idle) / IDLE_SECONDS
+        idle = (cpu_seconds(itself=False) - idle) / IDLE_SECONDS
         percentiles = [1000 * value for value in statistics.quantiles(seconds[WARM_UP:], n=100)]
         cells = [f"{percentiles[percent - 1]:.1f}" for percent in (50, 95, 99)]
         print(
@@ -287,23 +288,6 @@ def grpc_sender(port: int) -> Callable[[], object]:
     stub = UserDefinedServiceStub(grpc.insecure_channel(f"127.0.0.1:{port}"))
     body = UserDefinedMessage(name="x" * BODY_BYTES)
     return lambda: stub.__call__(body, timeout=30)
-
-
-def free_port() -> int:
-    """A port on 127.0.0.1 that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
-        return port
-
-
-def cpu_seconds() -> float:
-    """CPU time of the processes below this one."""
-    total = 0.0
-    for process in psutil.Process().children(recursive=True):
-        with suppress(psutil.Error):
-            times = process.cpu_times()
-            total += times.user + times.system
-    return total
 
 
 def exposed() -> Iterator[str]:

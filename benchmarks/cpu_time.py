@@ -10,7 +10,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import psutil
 
@@ -29,6 +29,20 @@ KINDS = {
 
 GENERIC = {"other", "Ray's other processes", "tasks"}
 """Kinds of processes that may become another one: Ray names its workers when they are given work."""
+
+
+def cpu_seconds(itself: bool = True) -> float:
+    """User and system time up to now of the processes below this one, and of this one itself.
+
+    Those that have ended count too, once they have been waited for.
+    """
+    this = psutil.Process()
+    total = 0.0
+    for process in (*([this] if itself else []), *this.children(recursive=True)):
+        with suppress(psutil.Error):  # it has just ended
+            times = process.cpu_times()
+            total += times.user + times.system + times.children_user + times.children_system
+    return total
 
 
 class CpuTime:

@@ -34,10 +34,10 @@ from pathlib import Path
 from typing import Any
 
 import pdf2image
-import psutil
 import pypdfium2 as pdfium
 import tyro
 
+from benchmarks.cpu_time import cpu_seconds
 from benchmarks.ocr import spread
 from model.ocr.options import EngineChoice, OcrOptions
 from model.untrained import UNTRAINED
@@ -211,12 +211,6 @@ def timed(call: Callable[[], Any]) -> tuple[float, Any]:
     started = cpu_seconds()
     result = call()
     return cpu_seconds() - started, result
-
-
-def cpu_seconds() -> float:
-    """Of this process and its children, also those that have ended."""
-    this = psutil.Process()
-    return sum(sum(process.cpu_times()[:4]) for process in (this, *this.children(recursive=True)))
 
 
 def main(options: Options) -> None:

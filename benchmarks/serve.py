@@ -33,7 +33,6 @@ os.environ.setdefault("GOMP_SPINCOUNT", "2000")
 import asyncio
 import json
 import signal
-import socket
 import statistics
 import subprocess
 import sys
@@ -48,6 +47,7 @@ import httpx
 import psutil
 import tyro
 
+from benchmarks.free_port import free_port
 from benchmarks.plan import SAMPLES
 from jobs.serve import Options as ServeJob
 from pipelines.schema import Row
@@ -172,9 +172,7 @@ def quantile(ordered: Sequence[float], share: float) -> float:
 @contextmanager
 def endpoint(options: Options, placement: PlacementChoice) -> Iterator[tuple[str, psutil.Process]]:
     """A running endpoint: its address and its process."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     words = ["--port", str(port), "--request-time-limit-seconds", str(options.time_limit_seconds)]
     words += ["--max-requests", str(options.max_requests), "--placement", placement]
     if options.model_replicas is not None:

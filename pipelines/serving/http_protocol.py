@@ -22,6 +22,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from pipelines.serving.errors import RequestError, bad_request, unavailable
 
 access_logger = logging.getLogger("ray.serve")
+"""Writes to the replica's log file, where Serve would have written what is requested."""
 
 
 @dataclass(frozen=True)

@@ -18,13 +18,10 @@ from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pipelines.serving.errors import RequestError
-from pipelines.serving.http_protocol import ConnectionLimits, Connections
+from pipelines.serving.http_protocol import ConnectionLimits, Connections, access_logger
 from pipelines.serving.proxy_guard import OPEN_INTERNAL, ProxyGuard
 
 logger = logging.getLogger(__name__)
-
-access_logger = logging.getLogger("ray.serve")
-"""Writes to the replica's log file, where Serve would have written what is requested."""
 
 RETRY_SECONDS = 1
 """After which a request that has taken too long may be sent again."""

@@ -127,7 +127,7 @@ class LocalWorkers:
             except ClosingError:
                 self._closing.add(client)
             except ConnectionLostError as error:
-                raise WorkerLostError("The process that worked on it died; it may be too much for it.") from error
+                raise WorkerLostError from error
 
     async def _find(self) -> None:
         try:

@@ -153,7 +153,7 @@ async def _unless_lost(attempt: Callable[[], Awaitable[Result]]) -> Result:
         except ObjectLostError as error:
             logger.warning("a page was lost (%s), attempt %d of %d", type(error).__name__, number, ATTEMPTS)
         except (RayActorError, WorkerCrashedError, RayServeException) as error:
-            raise WorkerLostError("The process that worked on it died; it may be too much for it.") from error
+            raise WorkerLostError from error
         except Exception as error:
             fault = infrastructure_error(error)  # another replica may be on another machine
             if fault is None or number == ATTEMPTS:

@@ -29,6 +29,9 @@ INLINE_BYTES = 80_000
 class WorkerLostError(Exception):
     """The process that worked on a call died."""
 
+    def __init__(self, message: str = "The process that worked on it died; it may be too much for it.") -> None:
+        super().__init__(message)
+
 
 class NoWorkerError(Exception):
     """There is no process for a call, and none has come for a while."""

@@ -89,6 +89,20 @@ async def ask(client: httpx.AsyncClient, content: bytes, name: str, **fields: st
     return {"status_code": response.status_code, **response.json()}
 
 
+def hold_answers(reader: LocalReader) -> tuple[asyncio.Event, asyncio.Event]:
+    """An event that is set when the model is asked for a page, and one for which its answers wait."""
+    began, end = asyncio.Event(), asyncio.Event()
+    answer = reader._runner.answer
+
+    async def held(model: str, row: Row) -> tuple[bytes, int]:
+        began.set()
+        await end.wait()
+        return await answer(model, row)
+
+    reader._runner.answer = held  # type: ignore[method-assign]
+    return began, end
+
+
 def without_seconds(answer: dict[str, Any]) -> dict[str, Any]:
     for page in answer.get("pages", ()):
         assert page.pop("seconds") is not None
@@ -145,13 +159,7 @@ def test_a_reader_that_is_gone_is_told_and_later_requests_wait_for_the_next(
     deed = draw_pdf(DrawnPage(show(DEED, 20, 200)))
 
     async def use(client: httpx.AsyncClient, reader: LocalReader) -> None:
-        began = asyncio.Event()
-
-        async def never(model: str, row: Row) -> Any:
-            began.set()
-            await asyncio.Event().wait()
-
-        answer, reader._runner.answer = reader._runner.answer, never  # type: ignore[method-assign]
+        began, end = hold_answers(reader)
         request = asyncio.create_task(ask(client, deed, "deed.pdf", pages="1"))
         await began.wait()
         assert reader._server is not None
@@ -161,7 +169,7 @@ def test_a_reader_that_is_gone_is_told_and_later_requests_wait_for_the_next(
         waiting = asyncio.create_task(ask(client, deed, "deed.pdf", pages="1"))
         await asyncio.sleep(0.5)
         assert not waiting.done()
-        reader._runner.answer = answer  # type: ignore[method-assign]
+        end.set()
         await reader._server.start()
         found = await waiting
         assert found["status_code"] == 200
@@ -175,15 +183,7 @@ def test_a_reader_that_ends_in_good_order_answers_what_it_has_and_the_next_one_t
     deed = draw_pdf(DrawnPage(show(DEED, 20, 200)))
 
     async def use(client: httpx.AsyncClient, reader: LocalReader) -> None:
-        began, end = asyncio.Event(), asyncio.Event()
-        answer = reader._runner.answer
-
-        async def later(model: str, row: Row) -> Any:
-            began.set()
-            await end.wait()
-            return await answer(model, row)
-
-        reader._runner.answer = later  # type: ignore[method-assign]
+        began, end = hold_answers(reader)
         accepted = asyncio.create_task(ask(client, deed, "deed.pdf", pages="1"))
         await began.wait()
         draining = asyncio.create_task(reader.drain())
