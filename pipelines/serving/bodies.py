@@ -41,7 +41,7 @@ class Bodies:
         self.max_bytes = max_bytes
         self.seconds = seconds
         self.clock = clock
-        self._receiving: set[Body] = set()
+        self._receiving: dict[Body, None] = {}  # a dict keeps their order, which decides between equals
 
     @property
     def count(self) -> int:
@@ -57,18 +57,18 @@ class Bodies:
     def receive(self) -> Iterator[Body]:
         """A body that is being received until the context ends."""
         body = Body(self)
-        self._receiving.add(body)
+        self._receiving[body] = None
         self.make_room()
         try:
             yield body
         finally:
-            self._receiving.discard(body)
+            self._receiving.pop(body, None)
 
     def make_room(self) -> None:
         """End the slowest bodies until the bounds hold."""
         while self.count > self.limit or (self.count > 1 and self.received_bytes > self.max_bytes):
-            slowest = min(self._receiving, key=lambda body: (body.speed, body.started_at))
-            self._receiving.discard(slowest)
+            slowest = min(self._receiving, key=lambda body: body.speed)
+            del self._receiving[slowest]
             slowest.end()
 
 
