@@ -44,12 +44,13 @@ browser:
 languages:
 	$(call install_packages,$(LANGUAGE_PACKAGES))
 
+# `--no-compile`: half of the time would go to the bytecode of modules that nothing imports; the first import makes the rest.
 $(VENV)/installed: pyproject.toml requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))' || \
 	  { echo "Python 3.10 to 3.13 is needed; choose one with: make PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_OPTIONS) -c requirements.lock -e '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile $(PIP_OPTIONS) -c requirements.lock -e '.[dev]'
 	@touch $@
 
 setup: system $(VENV)/installed  ## install the system packages and the virtual environment .venv
