@@ -26,7 +26,7 @@ from jobs.cli import DONE, connect_to_ray, parse_options, require_positive, run_
 from jobs.reading_options import MEGA, ReadingOptions
 from model.checkpoint_source import BUNDLED_FORMS
 from pipelines.errors import JobError
-from pipelines.options import ExtractOptions, check_options
+from pipelines.options import ExtractOptions, check_options, infer_options
 from pipelines.runtime.cluster import ClusterSize, cluster_size
 from pipelines.schema import Task
 from pipelines.serving import proxy_guard
@@ -171,7 +171,7 @@ class Options(ReadingOptions, EndpointOptions):
         if len(set(names)) < len(names) or not names:
             raise ValueError(f"--model wants one name a model, and has {', '.join(names) or 'none'}; write NAME=SOURCE")
         extract = self.extract_options(models[0].source, models[0].task)
-        devices = {worker_device(model.source, replace(extract.infer, task=model.task)) for model in models}
+        devices = {worker_device(model.source, infer_options(replace(extract, task=model.task))) for model in models}
         device = "cpu" if devices == {"cpu"} else self.device
         sizes = plan_replicas(
             ClusterSize(cpus, gpus, grows, nodes),

@@ -20,7 +20,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from pipelines.errors import InfrastructureError
-from pipelines.options import ExtractOptions, InputAccess, tokenize_options
+from pipelines.options import ExtractOptions, InputAccess, infer_options, tokenize_options
 from pipelines.schema import (
     DOCUMENTS,
     INFERRED,
@@ -142,7 +142,7 @@ def make_infer(options: ExtractOptions, threads: int | None = None, *, divides_t
     # time between two operators, spare 800 switches a page: 70 ms instead of 84 on idle cores, at the same CPU time.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("GOMP_SPINCOUNT", "2000")
-    infer = replace(options.infer, task=options.task, threads=threads)
+    infer = replace(infer_options(options), threads=threads)
     loaded = load_runtime(options.model, infer)
     return Infer(loaded.runtime, loaded.name, infer, divides_threads=divides_threads)
 

@@ -80,7 +80,7 @@ def check_options(options: ExtractOptions) -> None:
     if options.task != "question-answering" and options.questions:
         raise ValueError(f"--questions are for --task question-answering, and the task is {options.task}")
     check_task(options.model, options.task)
-    choose_runtime(options.model, replace(options.infer, task=options.task))
+    choose_runtime(options.model, infer_options(options))
     check_graph_files(options.model)
     tokenizer = load_tokenizer(options.model)
     windows = tokenize_options(options, tokenizer)
@@ -98,6 +98,11 @@ def check_options(options: ExtractOptions) -> None:
         raise ValueError(f"--min-read-quality is {options.min_read_quality}; it must be from 0 to 1")
     if not 0 <= options.stride < windows.max_length // 2:
         raise ValueError(f"--stride is {options.stride}; it must be from 0 to {windows.max_length // 2 - 1}")
+
+
+def infer_options(options: ExtractOptions) -> InferOptions:
+    """The model is asked what the pages are for."""
+    return replace(options.infer, task=options.task)
 
 
 def tokenize_options(options: ExtractOptions, tokenizer: LayoutTokenizer) -> TokenizeOptions:

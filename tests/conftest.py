@@ -3,9 +3,11 @@ from __future__ import annotations
 import logging
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 from PIL import Image
@@ -15,6 +17,8 @@ from tests.s3_server import S3Server, start_s3_server
 if TYPE_CHECKING:
     from xdist.remote import Producer
     from xdist.scheduler import LoadGroupScheduling
+
+T = TypeVar("T")
 
 BUCKET = "documents"
 
@@ -27,14 +31,40 @@ SERVICES = {"ray_cluster", "s3_server", "chrome", "endpoint", "narrow_endpoint"}
 QUICK_RAY = {
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.2",
     "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",
-    "RAY_metrics_report_interval_ms": "1000",
 }
 """By default Ray Train looks every 2 s whether a worker is done or has died, and starts a process that watches for
-nodes to leave; Ray exports its metrics every 10 s."""
+nodes to leave."""
+
+SHARED_SERVICES = pytest.StashKey["SharedServices"]()
 
 
-def pytest_configure() -> None:
+class SharedServices:
+    """Services that the tests of a group, or of a file, share.
+
+    They start when they are first wanted and end with the last test of the group: a Ray that nobody uses still takes a
+    fifth of a core.
+    """
+
+    def __init__(self) -> None:
+        self._running: dict[object, Any] = {}
+        self._ends = ExitStack()
+
+    def get(self, start: Callable[..., AbstractContextManager[T]], *arguments: Any) -> T:
+        """What `start(*arguments)` yields; it is entered once."""
+        if start not in self._running:
+            self._running[start] = self._ends.enter_context(start(*arguments))
+        service: T = self._running[start]
+        return service
+
+    def end(self) -> None:
+        """End those that run, the last one first."""
+        self._running.clear()
+        self._ends.close()
+
+
+def pytest_configure(config: pytest.Config) -> None:
     """Compute on one thread in each worker process: together they have as many threads as the machine has cores."""
+    config.stash[SHARED_SERVICES] = SharedServices()
     if "PYTEST_XDIST_WORKER" in os.environ:
         import torch
 
@@ -57,11 +87,39 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadGro
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests that `make check` leaves out; let the groups begin, which take the longest."""
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
+    items.sort(key=lambda item: group_of(item) if item.get_closest_marker("xdist_group") else "~")
     for item in items:
         if item.get_closest_marker("xdist_group") or SERVICES & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.services)
+
+
+def group_of(item: pytest.Item) -> str:
+    """What keeps tests together in a worker: their `xdist_group`, else their file."""
+    marker = item.get_closest_marker("xdist_group")
+    return marker.args[0] if marker else str(item.path)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """End the services of a group after its last test, when pytest has torn down what used them."""
+    if nextitem is None or group_of(item) != group_of(nextitem):
+        item.config.stash[SHARED_SERVICES].end()
+
+
+@pytest.fixture(scope="session")
+def shared_services(pytestconfig: pytest.Config) -> SharedServices:
+    """What a fixture of a service gets it from."""
+    return pytestconfig.stash[SHARED_SERVICES]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def models_are_loaded_once() -> Iterator[None]:
+    """The jobs that tests run in this process share what runs a model."""
+    from pipelines.stages.model_loader import load_runtime
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pipelines.extract.load_runtime", cache(load_runtime))
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -110,14 +168,22 @@ def s3_prefix(s3_server: S3Server) -> str:
     return f"s3://{BUCKET}/{secrets.token_hex(6)}"
 
 
-@pytest.fixture(scope="session")
-def ray_cluster(s3_server: S3Server) -> Iterator[None]:
-    """Ray with two CPUs in this test process; its workers reach the S3 server."""
+@contextmanager
+def start_ray() -> Iterator[None]:
+    """Ray with two CPUs in this test process."""
     import ray
 
     with pytest.MonkeyPatch.context() as patch:
         for name, value in QUICK_RAY.items():
             patch.setenv(name, value)
         ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
-        yield
-        ray.shutdown()
+        try:
+            yield
+        finally:
+            ray.shutdown()
+
+
+@pytest.fixture(scope="module")
+def ray_cluster(s3_server: S3Server, shared_services: SharedServices) -> None:
+    """Ray with two CPUs in this test process; its workers reach the S3 server."""
+    shared_services.get(start_ray)

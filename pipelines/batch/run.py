@@ -6,7 +6,6 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from pipelines.batch.answers import write_answers
@@ -24,6 +23,7 @@ from pipelines.batch.repair import keep_newest_pages
 from pipelines.batch.report import write_report
 from pipelines.batch.written_pages import Findings
 from pipelines.errors import JobError, describe_error
+from pipelines.options import infer_options
 from pipelines.runtime.cluster import Cluster
 from pipelines.stages.model_loader import model_name, weights_bytes
 from pipelines.stages.runtime_choice import worker_device
@@ -106,7 +106,7 @@ def _run_phases(
 
 def _cluster(options: RunOptions, connect: Callable[[], None] | None) -> Cluster:
     extract = options.extract
-    device = worker_device(extract.model, replace(extract.infer, task=extract.task))
+    device = worker_device(extract.model, infer_options(extract))
     return Cluster(connect, options.read_workers, options.model_workers, device, weights_bytes(extract.model))
 
 

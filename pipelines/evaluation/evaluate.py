@@ -2,6 +2,8 @@
 
     labelled pages -> [ read -> align labels -> tokenize ] -> [ infer ] -> [ merge ] -> scores, predictions, report
 
+Square brackets are operators of Ray Data; without a GPU all three are one, as in the batch job.
+
 Pages are scored whole: the windows of a long page are merged back to words before anything is compared, and the answers
 of a document's pages to answers of the document.
 """
@@ -30,9 +32,9 @@ from pipelines.runtime.pools import Pools, cap_pools, pages_per_block
 from pipelines.runtime.progress import Progress
 from pipelines.runtime.ray_data import set_data_context
 from pipelines.schema import INFERRED, Row, Task, page_schema
-from pipelines.stages.base import rows_to_table
+from pipelines.stages.base import StageFactory, rows_to_table
 from pipelines.stages.merge import Merge
-from pipelines.stages.model_loader import model_name
+from pipelines.stages.model_loader import model_name, weights_bytes
 from pipelines.stages.ray_data import map_stage, map_stages
 from pipelines.stages.runtime_choice import worker_device
 from pipelines.storage.files import Storage, join_uri
@@ -55,7 +57,10 @@ def predict_pages(pages: ray.data.Dataset, options: EvaluateOptions, pools: Pool
         One row a page, in the same order, with the columns of `prediction_schema(options.task)`.
     """
     merge = partial(Merge, merge_options(extract_options(options)), kept=KEPT)
-    return map_stage(infer_labelled(pages, options, pools), merge, prediction_schema(options.task), pools)
+    schema = prediction_schema(options.task)
+    if pools.whole_pages:
+        return _map_whole_pages(pages, options, pools, schema, merge)
+    return map_stage(infer_labelled(pages, options, pools), merge, schema, pools)
 
 
 def infer_labelled(pages: ray.data.Dataset, options: EvaluateOptions, pools: Pools) -> ray.data.Dataset:
@@ -64,10 +69,20 @@ def infer_labelled(pages: ray.data.Dataset, options: EvaluateOptions, pools: Poo
     Returns:
         One row a page, in the same order, with the columns of `INFERRED` and the ground truth.
     """
+    schema = pa.schema([*INFERRED, *GROUND_TRUTH])
+    if pools.whole_pages:
+        return _map_whole_pages(pages, options, pools, schema)
     pages.context.execution_options.preserve_order = True
     read = map_stages(pages, example_steps(options.preprocess), EXAMPLE, pools, "read")
-    infer = infer_steps(extract_options(options), pools.infer_threads)
-    return map_stages(read, infer, pa.schema([*INFERRED, *GROUND_TRUTH]), pools, "infer")
+    return map_stages(read, infer_steps(extract_options(options), pools.infer_threads), schema, pools, "infer")
+
+
+def _map_whole_pages(
+    pages: ray.data.Dataset, options: EvaluateOptions, pools: Pools, schema: pa.Schema, *last: StageFactory
+) -> ray.data.Dataset:
+    pages.context.execution_options.preserve_order = True
+    infer = infer_steps(extract_options(options), pools.page_threads)
+    return map_stages(pages, (*example_steps(options.preprocess), *infer, *last), schema, pools, "whole pages")
 
 
 def extract_options(options: EvaluateOptions) -> ExtractOptions:
@@ -116,7 +131,7 @@ def evaluate(options: EvaluateOptions, corpus: Corpus) -> dict[str, Any]:
 def labelled_dataset(pages: Sequence[LabelledPage], options: EvaluateOptions) -> tuple[ray.data.Dataset, Pools]:
     """Pages as rows of `LABELLED_PAGE`, in blocks that suit the connected cluster, and the workers for them."""
     device = worker_device(options.model, options.infer)
-    pools = pools_for_cluster(options.read_workers, options.model_workers, device)
+    pools = pools_for_cluster(options.read_workers, options.model_workers, device, weights_bytes(options.model))
     set_data_context()
     blocks = list(labelled_blocks(pages, pages_per_block(len(pages), pools)))
     return ray.data.from_blocks(blocks), cap_pools(pools, len(blocks))

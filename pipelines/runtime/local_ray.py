@@ -1,6 +1,7 @@
 """A Ray of this machine's own: its ports are bound to loopback, and open to those who have its token.
 
-By Ray's defaults they listen on all interfaces, and whoever reaches them runs code here.
+By Ray's defaults they listen on all interfaces, and whoever reaches them runs code here. It has no dashboard, and so it
+collects none of what only a dashboard shows.
 """
 
 from __future__ import annotations
@@ -15,6 +16,10 @@ from pathlib import Path
 LOOPBACK_VARIABLE = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 """Ray's switch for machines that no other one joins: with 0, a node's address is 127.0.0.1, and so is that of all its
 ports. It is the default on macOS and Windows and works on Linux as well."""
+
+WITHOUT_DASHBOARD = {"REPORTER_UPDATE_INTERVAL_MS": "60000", "RAY_task_events_report_interval_ms": "0"}
+"""How often a node's agent looks at each of its processes, by default every 5 s; and no history of tasks. Metrics are
+exported as ever."""
 
 TOKEN_FILE = Path("~/.ray/auth_token")
 """Where Ray, and the tools that come with it, look for the token of this user."""
@@ -44,6 +49,8 @@ def kept_to_this_machine() -> Iterator[None]:
             _keep_token(TOKEN_FILE.expanduser())
         except (OSError, RuntimeError):  # RuntimeError: there is no home
             os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+    for name, value in WITHOUT_DASHBOARD.items():
+        os.environ.setdefault(name, value)
     was_set = LOOPBACK_VARIABLE in os.environ
     os.environ.setdefault(LOOPBACK_VARIABLE, "0")
     try:

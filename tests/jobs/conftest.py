@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from selenium.webdriver import Chrome
 
 from pipelines.schema import Task
 from tests.chromium import set_screen, start_chromium
+from tests.conftest import SharedServices
 from tests.jobs.endpoint import LIMITS, Endpoint, start_endpoint, write_untrained
 from tests.jobs.reading_page import ReadingPage
 
@@ -24,10 +26,9 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[Task, Path]:
     return {task: write_untrained(folder / task, task) for task in tasks}
 
 
-@pytest.fixture(scope="session")
-def endpoint(models: dict[Task, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
+@contextmanager
+def start_shared_endpoint(models: dict[Task, Path], log: Path) -> Iterator[Endpoint]:
     """With a key, narrow limits and a model for each task: the one that comes with the package, `ask` and `kinds`."""
-    log = tmp_path_factory.mktemp("serve") / "log"
     named = [f"ask={models['question-answering']}", f"kinds={models['sequence-classification']}"]
     options = [word for name, value in LIMITS.items() for word in (f"--{name}", str(value))]
     with start_endpoint(log, *options, "--model", "layoutlmv2-forms-small", *named, key=KEY) as started:
@@ -35,11 +36,18 @@ def endpoint(models: dict[Task, Path], tmp_path_factory: pytest.TempPathFactory)
     assert KEY not in log.read_text()
 
 
-@pytest.fixture(scope="session")
-def chrome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
+@pytest.fixture(scope="module")
+def endpoint(
+    models: dict[Task, Path], tmp_path_factory: pytest.TempPathFactory, shared_services: SharedServices
+) -> Endpoint:
+    """The endpoint of the tests of its group."""
+    return shared_services.get(start_shared_endpoint, models, tmp_path_factory.mktemp("serve") / "log")
+
+
+@pytest.fixture(scope="module")
+def chrome(tmp_path_factory: pytest.TempPathFactory, shared_services: SharedServices) -> Chrome:
     """A browser without a window."""
-    with start_chromium(tmp_path_factory.mktemp("chromium")) as chrome:
-        yield chrome
+    return shared_services.get(start_chromium, tmp_path_factory.mktemp("chromium"))
 
 
 @pytest.fixture

@@ -1,22 +1,14 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from tests.pipelines.batch.execution import execution, load_runtime_once
+from tests.pipelines.batch.execution import execution
 
 __all__ = ["execution", "few_samples", "short_fax"]
-
-
-@pytest.fixture(scope="package", autouse=True)
-def a_model_is_loaded_once() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("pipelines.extract.load_runtime", load_runtime_once)
-        yield
 
 
 @pytest.fixture(scope="session")

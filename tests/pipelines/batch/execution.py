@@ -7,14 +7,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from functools import cache
 
 import pytest
-
-from pipelines.stages.model_loader import load_runtime
-
-load_runtime_once = cache(load_runtime)
-"""For `pipelines.extract.load_runtime`: the runs of a test process share what runs the model."""
 
 
 @pytest.fixture(
@@ -34,7 +28,6 @@ def execution(request: pytest.FixtureRequest) -> Iterator[str]:
 
 def extract_in_process(patch: pytest.MonkeyPatch) -> None:
     """Make runs of any size do their work in this process, though nobody says how to connect to Ray."""
-    patch.setattr("pipelines.extract.load_runtime", load_runtime_once)
     patch.setattr("pipelines.runtime.cluster.Cluster.is_optional", True)
     patch.setattr("pipelines.batch.page_writer.available_cores", lambda: 1)  # a sandbox starts in longer than it reads
     patch.setattr("pipelines.batch.page_writer.MAX_PAGES_IN_PROCESS", sys.maxsize)
