@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 import signal
 import subprocess
 import sys
@@ -26,10 +27,11 @@ from pipelines.training.errors import TrainingError
 from pipelines.training.initialization import choose_init, initialize_model
 from pipelines.training.metrics_log import read_metrics
 from pipelines.training.pretrain import check_learned, pretrain
-from tests.conftest import REPOSITORY
+from tests.conftest import BUCKET, REPOSITORY
 from tests.jobs.test_finetune import once, training_processes
 from tests.pipelines.datasets.drawn_corpus import write_tiny_config
 from tests.pipelines.training.kept_pages import kept_page, many_pages, write_kept_pages
+from tests.s3_server import S3Server
 
 pytestmark = pytest.mark.xdist_group("ray")
 on_ray = pytest.mark.usefixtures("ray_cluster")
@@ -104,40 +106,49 @@ def undisturbed(home: Path, ray_cluster: None) -> Finished:
     return run(options_for(home, home / "undisturbed"))
 
 
+@pytest.fixture(scope="module")
+def disturbed(home: Path, s3_server: S3Server, ray_cluster: None) -> Finished:
+    """A run of two workers on S3, of which one dies after the first evaluation."""
+    prefix = f"s3://{BUCKET}/{secrets.token_hex(6)}"
+    data = join_uri(prefix, "kept")
+    write_kept_pages(data, corpus())
+    return run_of_which_a_worker_dies(options_for(home, join_uri(prefix, "two"), data=(data,), workers=2))
+
+
 @on_ray
-def test_the_losses_fall_and_the_result_is_a_checkpoint_to_fine_tune_from(undisturbed: Finished) -> None:
-    steps, losses = zip(*undisturbed.curve, strict=True)
+def test_the_losses_fall_and_the_result_is_a_checkpoint_to_fine_tune_from(disturbed: Finished) -> None:
+    steps, losses = zip(*disturbed.curve, strict=True)
     assert list(steps) == list(range(1, STEPS + 1))
     assert losses[-1]["masked-words"] < 0.95 * losses[0]["masked-words"]
-    model = Path(undisturbed.options.output, "model")
-    names = {path.name for path in model.iterdir()}
+    model = join_uri(disturbed.options.output, "model")
+    names = {file.uri.rsplit("/", 1)[-1] for file in Storage().list(model)}
     assert {"config.json", "model.safetensors", "vocab.txt", "preprocessor_config.json"} <= names
     assert "training_state.pt" not in names
     assert not LayoutLMv2ForPreTraining.from_pretrained(model).new_tensors
-    start = choose_init(str(model), None, None)
+    start = choose_init(model, None, None)
     finetuned = initialize_model(start, "token-classification", ("O", "B-X"), seed=0)
     assert finetuned.new == {"classifier.weight", "classifier.bias"}
-    for name, tensor in undisturbed.weights.items():
+    for name, tensor in disturbed.weights.items():
         if name.startswith("layoutlmv2."):
             assert torch.equal(tensor, finetuned.model.state_dict()[name]), name
 
 
 @on_ray
-def test_each_objective_is_measured_on_held_out_pages_beside_its_chance(undisturbed: Finished) -> None:
-    assert [step for step, _ in undisturbed.evaluations] == [3, 6]
-    figures = undisturbed.evaluations[-1][1]
+def test_each_objective_is_measured_on_held_out_pages_beside_its_chance(disturbed: Finished) -> None:
+    assert [step for step, _ in disturbed.evaluations] == [3, 6]
+    figures = disturbed.evaluations[-1][1]
     assert list(figures) == ["masked-words", "alignment", "matching"]
     for name, each in figures.items():
         assert each["targets"] > 0 and 0 <= each["accuracy"] <= 1 and 0 < each["chance_accuracy"] <= 1, name
-    assert undisturbed.record["held_out"] == figures
-    assert Path(undisturbed.options.output, "curve.png").read_bytes().startswith(b"\x89PNG")
+    assert disturbed.record["held_out"] == figures
+    assert Storage().read(join_uri(disturbed.options.output, "curve.png")).startswith(b"\x89PNG")
 
 
 @on_ray
-def test_pages_that_cannot_be_read_are_counted_and_named(undisturbed: Finished) -> None:
-    epochs = STEPS * undisturbed.options.batch_size // undisturbed.record["corpus"]["training_pages"]
-    lost = [line for line in undisturbed.lines if "lost" in line]
-    assert len(lost) == undisturbed.record["lost_pages"] >= epochs
+def test_pages_that_cannot_be_read_are_counted_and_named(disturbed: Finished) -> None:
+    epochs = STEPS * disturbed.options.batch_size // disturbed.record["corpus"]["training_pages"]
+    lost = [line for line in disturbed.lines if "lost" in line]
+    assert len(lost) == disturbed.record["lost_pages"] >= epochs
     for line in lost:
         assert line["lost_pages"] == 1 and "the picture of a page cannot be read" in line["lost"][0]
         assert re.search(r"pages/part-00000001-.*\.parquet, row \d of row group \d", line["lost"][0])
@@ -145,30 +156,26 @@ def test_pages_that_cannot_be_read_are_counted_and_named(undisturbed: Finished) 
 
 @on_ray
 def test_a_finished_run_is_not_done_again_and_other_options_or_pages_are_not_mixed_in(
-    home: Path, undisturbed: Finished
+    home: Path, disturbed: Finished
 ) -> None:
-    assert run(undisturbed.options).record == undisturbed.record
+    assert run(disturbed.options).record == disturbed.record
     with pytest.raises(OutputConflictError, match=r"options.training.shares.covered_lines was 0.15 and is 0.3"):
-        run(replace(undisturbed.options, covered_lines=0.3))
+        run(replace(disturbed.options, covered_lines=0.3))
     write_kept_pages(str(home / "more"), [kept_page(f"{number}.pdf", 0) for number in range(5)])
     with pytest.raises(OutputConflictError, match=r"corpus.training_pages was \d+ and is \d+; options.data"):
-        run(replace(undisturbed.options, data=(*undisturbed.options.data, str(home / "more"))))
+        run(replace(disturbed.options, data=(*disturbed.options.data, str(home / "more"))))
 
 
+@pytest.mark.slow
 @on_ray
-def test_two_workers_of_which_one_dies_have_the_curve_of_one_and_on_s3_too(
-    home: Path, s3_prefix: str, undisturbed: Finished
-) -> None:
-    data = join_uri(s3_prefix, "kept")
-    write_kept_pages(data, corpus())
-    two = run_of_which_a_worker_dies(options_for(home, join_uri(s3_prefix, "two"), data=(data,), workers=2))
-    assert [step for step, _ in two.curve] == [step for step, _ in undisturbed.curve]
-    for (_, losses), (_, alone) in zip(two.curve, undisturbed.curve, strict=True):
+def test_two_workers_of_which_one_dies_have_the_curve_of_one(disturbed: Finished, undisturbed: Finished) -> None:
+    assert [step for step, _ in disturbed.curve] == [step for step, _ in undisturbed.curve]
+    for (_, losses), (_, alone) in zip(disturbed.curve, undisturbed.curve, strict=True):
         assert losses == pytest.approx(alone, rel=1e-3)
-    for (_, figures), (_, alone) in zip(two.evaluations, undisturbed.evaluations, strict=True):
+    for (_, figures), (_, alone) in zip(disturbed.evaluations, undisturbed.evaluations, strict=True):
         assert all(figures[name]["targets"] == alone[name]["targets"] for name in alone)
         assert all(figures[name]["loss"] == pytest.approx(alone[name]["loss"], rel=1e-2) for name in alone)
-    assert two.record["lost_pages"] == undisturbed.record["lost_pages"]
+    assert disturbed.record["lost_pages"] == undisturbed.record["lost_pages"]
 
 
 def has_evaluated(storage: Storage, output: str) -> bool:
