@@ -6,6 +6,7 @@ A process takes half a second of CPU to start, most runs of a test need two, and
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -32,9 +33,13 @@ class KeptSandbox(Sandbox):
 
     _is_reading = False
 
+    def __del__(self) -> None:
+        if not sys.is_finalizing():
+            self.close()
+
     @property
     def _key(self) -> object:
-        return cloudpickle.dumps(self.spec), os.getcwd(), sandbox_environment(os.environ, Path())
+        return cloudpickle.dumps(self.spec), sandbox_environment(os.environ, Path())
 
     def _run(self, row: Row, should_continue: Callable[[], bool]) -> Row:
         if self._process is None:
@@ -66,14 +71,10 @@ def _taken(key: object) -> Any:
     return None
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", autouse=True)
 def kept_sandboxes() -> Iterator[None]:
     """The jobs that tests of the module run in this process share the processes that read pages."""
     with pytest.MonkeyPatch.context() as patch:
-        keep_sandboxes(patch)
+        for module in ("pipelines.extract", "pipelines.datasets.labelled_reader"):
+            patch.setattr(f"{module}.Sandbox", KeptSandbox)
         yield
-
-
-def keep_sandboxes(patch: pytest.MonkeyPatch) -> None:
-    """Let the jobs in this process share the processes that read pages."""
-    patch.setattr("pipelines.extract.Sandbox", KeptSandbox)

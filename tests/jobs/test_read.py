@@ -11,6 +11,9 @@ from jobs.found_fields import FoundFields
 from jobs.read import Options, chosen_table, main
 from jobs.tables import Format, Table, file_names, write_table
 from tests.drawn_pdf import DrawnPage, draw_pdf, show
+from tests.kept_sandboxes import kept_sandboxes
+
+__all__ = ["kept_sandboxes"]
 
 
 def printed(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:

@@ -10,8 +10,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.kept_sandboxes import keep_sandboxes
-
 
 @pytest.fixture(
     scope="module",
@@ -25,7 +23,6 @@ def execution(request: pytest.FixtureRequest) -> Iterator[str]:
         return
     with pytest.MonkeyPatch.context() as patch:
         extract_in_process(patch)
-        keep_sandboxes(patch)
         yield request.param
 
 
