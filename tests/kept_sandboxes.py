@@ -71,9 +71,23 @@ def _taken(key: object) -> Any:
     return None
 
 
+def end_idle() -> None:
+    """End the processes that wait for a job."""
+    while _idle:
+        _idle.pop()[1].end()
+
+
 @pytest.fixture(scope="module", autouse=True)
-def kept_sandboxes() -> Iterator[None]:
-    """The jobs that tests of the module run in this process share the processes that read pages."""
+def kept_sandboxes(request: pytest.FixtureRequest) -> Iterator[None]:
+    """The jobs that tests of the module run in this process share the processes that read pages.
+
+    Those of a module that looks for processes on a cluster share none, and find none.
+    """
+    items = [item for item in request.session.items if item.path == request.path]
+    if any(item.get_closest_marker("xdist_group") for item in items):
+        end_idle()
+        yield
+        return
     with pytest.MonkeyPatch.context() as patch:
         for module in ("pipelines.extract", "pipelines.datasets.labelled_reader"):
             patch.setattr(f"{module}.Sandbox", KeptSandbox)

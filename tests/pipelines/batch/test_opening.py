@@ -18,6 +18,7 @@ from pipelines.runtime.cluster import Cluster
 from pipelines.schema import DOCUMENTS, Row
 from pipelines.stages.count_pages import ListingOptions
 from pipelines.storage.files import Storage
+from tests.kept_sandboxes import end_idle
 
 SIZE_LIMIT = 100_000
 SAMPLES = (
@@ -93,6 +94,12 @@ def test_documents_of_many_bytes_are_left_to_the_cluster(
     monkeypatch.setattr(opening, "open_in_driver", refuse)
     monkeypatch.setattr(opening, "open_on_cluster", record)
     assert open_documents(listed, options, Cluster(None)) == listed
+
+
+@pytest.fixture(scope="module", autouse=True)
+def kept_sandboxes() -> None:
+    """These tests count the processes of a run, which are of its own."""
+    end_idle()
 
 
 @pytest.mark.parametrize("end", [lambda rows: rows.close(), list], ids=["given up", "read to the end"])
