@@ -23,9 +23,7 @@ from tests.pipelines.batch.output_rows import rows_of
 
 pytestmark = pytest.mark.usefixtures("execution")
 
-OPTIONS = ExtractOptions(
-    "untrained", ocr=OcrOptions(engine="tesserocr"), limits=PageLimits(seconds=20, megabytes=1500)
-)
+OPTIONS = ExtractOptions("untrained", ocr=OcrOptions(engine="tesserocr"), limits=PageLimits(seconds=20, megabytes=1500))
 """With the engine that starts in no time."""
 
 
