@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -25,6 +26,7 @@ from pipelines.storage.s3_listing import list_entries
 from pipelines.storage.uris import StoredObject, split_s3
 
 if TYPE_CHECKING:
+    from botocore.loaders import Loader
     from mypy_boto3_s3 import S3Client
 
 logger = logging.getLogger(__name__)
@@ -100,12 +102,15 @@ class S3Access:
         """The S3 client of this process."""
         if self._client is None:
             import boto3
+            import botocore.session
             from botocore import UNSIGNED
             from botocore.config import Config
 
             config = Config(retries={"max_attempts": ATTEMPTS, "mode": "standard"}, connect_timeout=10, read_timeout=60)
             with translated_errors("s3://", lambda: _NO_CREDENTIALS):
-                session = boto3.session.Session()
+                settings = botocore.session.get_session()
+                settings.register_component("data_loader", _service_models())
+                session = boto3.session.Session(botocore_session=settings)
                 self._has_credentials = not self._options.sign_requests or session.get_credentials() is not None
                 if not (self._options.sign_requests and self._has_credentials):
                     config = config.merge(Config(signature_version=UNSIGNED))
@@ -319,6 +324,15 @@ class S3Access:
     def exists(self, uri: str) -> bool:
         """Whether there is an object of that very key."""
         return self.find(uri) is not None
+
+
+@cache
+def _service_models() -> Loader:
+    """What botocore knows of the services. Clients that share it are made in 15 ms each, else in 100 to 200."""
+    import botocore.session
+
+    loader: Loader = botocore.session.get_session().get_component("data_loader")
+    return loader
 
 
 def read_body(answer: Mapping[str, Any]) -> bytes:

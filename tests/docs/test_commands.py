@@ -31,6 +31,9 @@ import tyro
 import yaml
 
 from tests.docs.documents import DOCUMENTS, REPOSITORY, blocks, commands, inline_code, split_commands, without_measures
+from tests.kept_sandboxes import kept_sandboxes
+
+__all__ = ["kept_sandboxes"]
 
 COMMANDS = commands()
 CASES = [pytest.param(words, id=f"{where} {' '.join(words)[:60]}") for where, words in COMMANDS]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from model.ocr.options import OcrOptions
 from pipelines.batch.options import RunOptions
 from pipelines.batch.run import run
 from pipelines.extract import ExtractOptions
@@ -22,7 +23,8 @@ from tests.pipelines.batch.output_rows import rows_of
 
 pytestmark = pytest.mark.usefixtures("execution")
 
-OPTIONS = ExtractOptions("untrained", limits=PageLimits(seconds=20, megabytes=1500))
+OPTIONS = ExtractOptions("untrained", ocr=OcrOptions(engine="tesserocr"), limits=PageLimits(seconds=20, megabytes=1500))
+"""With the engine that starts in no time."""
 
 
 @pytest.fixture

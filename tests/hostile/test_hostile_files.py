@@ -37,7 +37,7 @@ LASTING = {
 """Light ones that take seconds; each has neighbours of its kind that take less."""
 HEAVY = [file for file in FILES if file.needs_limits]
 LIMITS = PageLimits(seconds=20, megabytes=1000)
-QUICK = PageLimits(seconds=4, megabytes=600)
+QUICK = PageLimits(seconds=2, megabytes=400)
 """For the bombs, of which the right end is to be stopped."""
 
 WORD = "Untouched"

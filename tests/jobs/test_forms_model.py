@@ -24,14 +24,14 @@ from tests.pipelines.training.text_checkpoint import write_text_checkpoint
 
 
 def test_drawn_forms_are_a_corpus_with_a_part_to_measure_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recipe_pages, "DRAWN_DEV_PAGES", 20)
-    write_drawn_pages(tmp_path, 23, seed=0)
+    monkeypatch.setattr(recipe_pages, "DRAWN_DEV_PAGES", 4)
+    write_drawn_pages(tmp_path, 7, seed=0)
     before = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
-    write_drawn_pages(tmp_path, 23, seed=0)
+    write_drawn_pages(tmp_path, 7, seed=0)
     assert before == {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}, "what is there is not drawn again"
     train = read_corpus("labelled-pages", str(tmp_path), "train", "token-classification")
     dev = read_corpus("labelled-pages", str(tmp_path), "dev", "token-classification")
-    assert (len(train.pages), len(dev.pages)) == (3, 20)
+    assert (len(train.pages), len(dev.pages)) == (3, 4)
     assert set(train.labels) == {"O", *(f"{p}-{n}" for p in "BI" for n in ("HEADER", "QUESTION", "ANSWER"))}
 
 

@@ -12,6 +12,9 @@ from jobs.extract import Options, main
 from jobs.input_options import InputAccessOptions, read_passwords
 from pipelines.storage.files import Storage
 from pipelines.storage.tables import read_tables, table_files
+from tests.kept_sandboxes import kept_sandboxes
+
+__all__ = ["kept_sandboxes"]
 
 SECRET = "sesame"
 """Of the sample `form-with-password.pdf`."""

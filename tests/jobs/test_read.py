@@ -6,11 +6,15 @@ import json
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from jobs.found_fields import FoundFields
 from jobs.read import Options, chosen_table, main
 from jobs.tables import Format, Table, file_names, write_table
 from tests.drawn_pdf import DrawnPage, draw_pdf, show
+from tests.kept_sandboxes import kept_sandboxes
+
+__all__ = ["kept_sandboxes"]
 
 
 def printed(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
@@ -21,9 +25,12 @@ def printed(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, s
 
 
 @pytest.fixture(scope="module")
-def forms(samples_directory: Path) -> tuple[str, str]:
-    """A scanned page, and a PDF of three pages of which one is asked for."""
-    return str(samples_directory / "invoice.png"), str(samples_directory / "supplier-form.pdf")
+def forms(samples_directory: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
+    """The sums of a scanned page, and a PDF of three pages of which one is asked for."""
+    sums = tmp_path_factory.mktemp("scan") / "invoice.png"
+    with Image.open(samples_directory / "invoice.png") as image:
+        image.crop((0, image.height * 2 // 5, image.width, image.height * 3 // 5)).save(sums)
+    return str(sums), str(samples_directory / "supplier-form.pdf")
 
 
 def test_a_table_has_a_line_an_entity_with_its_file_page_and_box(

@@ -104,7 +104,7 @@ def test_answers_are_written_in_files_of_limited_size_and_replace_the_earlier_on
 
 def test_a_document_is_held_no_longer_than_until_its_last_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As many rows have been read as have been written, however many documents there are."""
-    names = [f"d{number:03d}" for number in range(200)]
+    names = [f"d{number:03d}" for number in range(40)]
     write_rows(tmp_path, "documents", 1, [document_row(name, 2) for name in names])
     for name in names:
         write_pages(tmp_path, 1, *[(name, index, (0.5, 0.5)) for index in range(2)])

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from model.ocr.options import OcrOptions
 from pipelines.batch.options import RunOptions
 from pipelines.batch.ownership import OutputClaimedError
 from pipelines.batch.page_writer import write_pages
@@ -22,7 +23,8 @@ from tests.pipelines.batch.output_rows import rows_of
 
 pytestmark = pytest.mark.usefixtures("execution")
 
-TOKENS = ExtractOptions(model="untrained")
+TOKENS = ExtractOptions(model="untrained", ocr=OcrOptions(engine="tesserocr"))
+"""With the engine that starts in no time."""
 SMALL = ListingOptions(max_document_bytes=5_000)
 COMMAND = ("python", "-m", "jobs.extract", "--input", "in", "--output", "out", "--max-document-megabytes", "0.005")
 

@@ -24,7 +24,7 @@ from tests.hostile.all_files import hostile_files
 from tests.hostile.hostile_file import ENDED
 from tests.hostile.raw_pdf import AFTER, BEFORE
 
-LIMITS = PageLimits(seconds=4, megabytes=400)
+LIMITS = PageLimits(seconds=3, megabytes=320)
 """Low, because the right end of a bomb is to be stopped."""
 
 

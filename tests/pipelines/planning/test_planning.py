@@ -143,13 +143,13 @@ def test_the_plan_meets_the_deadline_and_nothing_cheaper_around_it_does() -> Non
 
 
 def test_a_tighter_deadline_takes_more_nodes_and_a_dear_gpu_none() -> None:
-    workload = Workload(60_000, 0.7, 10)
-    tight, loose = (planned(workload, Limits(hours=limit, **FEW_NODES)).plan().best.fleet for limit in (0.25, 1.0))
+    workload, most = Workload(30_000, 0.7, 10), {"ocr_nodes": 8, "gpu_nodes": 2}
+    tight, loose = (planned(workload, Limits(hours=limit, **most)).plan().best.fleet for limit in (0.2, 1.0))
     assert tight.ocr > loose.ocr
     dear = replace(CALM, gpu=replace(CALM.gpu, price=1000.0))
-    assert planned(workload, Limits(hours=1, **FEW_NODES), prices=dear).plan().best.fleet.gpu == 0
+    assert planned(workload, Limits(hours=1, **most), prices=dear).plan().best.fleet.gpu == 0
     cheap = replace(CALM, gpu=replace(CALM.gpu, price=0.01))
-    assert planned(workload, Limits(hours=1, **FEW_NODES), prices=cheap).plan().best.fleet.gpu > 0
+    assert planned(workload, Limits(hours=1, **most), prices=cheap).plan().best.fleet.gpu > 0
 
 
 def test_a_deadline_that_no_fleet_meets_is_told_with_the_fastest() -> None:

@@ -98,7 +98,7 @@ def test_a_layoutxlm_checkpoint_answers_for_words_that_are_sent(tmp_path: Path) 
 
 
 def test_a_page_in_slices_has_the_answer_of_a_direct_call(options: ServeOptions) -> None:
-    row = page(1200)
+    row = page(900)
     assert len(row["windows"]) > 2
     (expected,) = load_stages(options, options.models[0]).answers([row])
 

@@ -68,7 +68,7 @@ def as_on_a_gpu(stage: Infer) -> Infer:
 @pytest.mark.parametrize("way", [as_on_a_gpu, lambda stage: stage], ids=["in batches", "window by window"])
 @pytest.mark.parametrize("task", TASKS)
 def test_logits_of_a_window_equal_those_of_the_model_on_it_alone(task: Task, way: Callable[[Infer], Infer]) -> None:
-    rows = [page(count, task, seed) for seed, count in enumerate((5, 300, 60, 0))]
+    rows = [page(count, task, seed) for seed, count in enumerate((5, 250, 0))]
     stage = way(infer(task))
     for row, result in zip(rows, stage(rows), strict=True):
         model_image = torch.from_numpy(
@@ -179,32 +179,25 @@ def test_failed_pages_pass_through() -> None:
     assert result["status"] == "failed" and result["error"] == "slow" and result["window_logits"] is None
 
 
-def test_the_logits_of_a_page_are_the_same_to_the_bit_alone_and_beside_others() -> None:
-    rows = [page(300), page(37), page(120)]
-    stage = infer(threads=2)
+@pytest.mark.parametrize("threads", [1, 2])
+def test_the_logits_of_a_page_are_the_same_to_the_bit_alone_and_beside_others(threads: int) -> None:
+    rows = [page(count, seed=seed) for seed, count in enumerate((30, 250, 60))]
+    stage = infer(threads=threads)
     together = list(stage(rows))
     for row, expected in zip(rows, together, strict=True):
         (alone,) = stage([row])
+        assert len(alone["window_logits"]) == len(expected["window_logits"]) == len(row["windows"])
         assert all(map(np.array_equal, alone["window_logits"], expected["window_logits"]))
 
 
-@pytest.mark.parametrize("threads", [1, 3, 8])
+@pytest.mark.parametrize("threads", [1, 8])
 def test_results_and_their_order_do_not_depend_on_the_number_of_threads(threads: int) -> None:
-    rows = [page(count, seed=seed) for seed, count in enumerate((5, 700, 60, 0, 5))]
+    rows = [page(count, seed=seed) for seed, count in enumerate((5, 400, 60, 0, 5))]
     (first,) = infer(threads=2)(rows[:1])
     results = list(infer(threads=threads)(rows))
     assert [row["page_index"] for row in results] == [0, 1, 2, 3, 4]
     assert [len(row["window_logits"]) for row in results] == [len(row["windows"]) for row in rows]
     np.testing.assert_allclose(results[0]["window_logits"][0], first["window_logits"][0], atol=1e-4)
-
-
-def test_logits_of_a_page_on_a_cpu_are_bitwise_independent_of_the_other_pages() -> None:
-    rows = [page(count, seed=seed) for seed, count in enumerate((30, 700, 60))]
-    stage = infer(threads=1)
-    alone = [next(stage([row])) for row in rows]
-    for one, beside in zip(alone, stage(rows), strict=True):
-        for logits, others in zip(one["window_logits"], beside["window_logits"], strict=True):
-            np.testing.assert_array_equal(logits, others)
 
 
 @pytest.mark.parametrize(
@@ -238,5 +231,5 @@ def test_a_window_of_a_slice_that_is_invalid_fails_its_page() -> None:
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float32"])
 def test_logits_are_finite_in_every_precision(dtype: str) -> None:
-    (result,) = infer(dtype=dtype)([page(100)])
+    (result,) = infer(dtype=dtype)([page(10)])
     assert np.isfinite(result["window_logits"][0]).all()

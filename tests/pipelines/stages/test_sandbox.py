@@ -20,7 +20,7 @@ from pipelines.stages.sandbox_protocol import PageLimits
 from tests.pipelines.batch.misbehaving_stages import DieOnce, Misbehave, NoStage, Observe
 
 LIMITS = PageLimits(seconds=60, megabytes=300)
-QUICK = PageLimits(seconds=3, megabytes=300)
+QUICK = PageLimits(seconds=1.5, megabytes=300)
 """For pages that are expected to exceed the time limit."""
 
 
@@ -63,7 +63,7 @@ def test_valid_pages_share_one_process_and_keep_their_identity() -> None:
         ("signal:SIGABRT", "crashed", "SIGABRT"),
         ("signal:SIGBUS", "crashed", "SIGBUS"),
         ("exit:3", "crashed", "status 3"),
-        ("hang:", "timeout", "over 3 s"),
+        ("hang:", "timeout", "over 1.5 s"),
         ("spin:", "timeout", "--page-time-limit-seconds"),
         ("fill:", "out_of_memory", "--page-memory-limit-megabytes"),
         ("grab:500", "out_of_memory", "over 300 MB"),

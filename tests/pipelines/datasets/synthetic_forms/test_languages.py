@@ -34,9 +34,9 @@ ENGLISH_PAGES = {
 
 @cache
 def forms(language: str) -> tuple[DrawnForm, ...]:
-    """Six clean pages; skips the test if there is no font for them."""
+    """Four clean pages; skips the test if there is no font for them."""
     try:
-        return tuple(draw_form(seed, DrawOptions(noise=False, misspelt=0.0), language) for seed in range(6))
+        return tuple(draw_form(seed, DrawOptions(noise=False, misspelt=0.0), language) for seed in range(4))
     except FileNotFoundError as error:
         pytest.skip(str(error))
 

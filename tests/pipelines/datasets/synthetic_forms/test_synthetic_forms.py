@@ -15,7 +15,7 @@ from pipelines.datasets.synthetic_forms.languages.en import ROW_GROUPS
 from pipelines.datasets.synthetic_forms.page import SECTIONS
 from pipelines.datasets.synthetic_forms.pages import LABELS, drawn_pages
 
-SEEDS = range(40)
+SEEDS = range(20)
 CLEAN = DrawOptions(noise=False, jitter=0, misspelt=0.0)
 
 
