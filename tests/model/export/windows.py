@@ -18,11 +18,18 @@ HEADS = {
 }
 
 
+LEVELS = ["res2", "res3"]
+"""Two levels have all that a pyramid consists of, and half of the operations of four: conversion takes as long as a
+graph has operations."""
+
+
 def small_model(task: str = "token-classification", **changes: Any) -> Any:
-    """A model of one layer in evaluation mode; the same weights at each call."""
+    """A model of one layer over a pyramid of two levels, in evaluation mode; the same weights at each call."""
     torch.manual_seed(0)
-    config = untrained_config(task).replace(architectures=[HEADS[task]], num_hidden_layers=1, **changes)
-    return getattr(model, HEADS[task])(config).eval()
+    config = untrained_config(task)
+    pyramid = {**config.detectron2_config_args, "MODEL.FPN.IN_FEATURES": LEVELS, "MODEL.RESNETS.OUT_FEATURES": LEVELS}
+    settings = {"num_hidden_layers": 1, "detectron2_config_args": pyramid, **changes}
+    return getattr(model, HEADS[task])(config.replace(architectures=[HEADS[task]], **settings)).eval()
 
 
 def batch(windows: int, tokens: int, pages: int = 1) -> CheckedBatch:
