@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 import model
+from model.config import LayoutLMv2Config
 from model.export.check import CheckedBatch
 from model.untrained import untrained_config
 
@@ -23,13 +24,17 @@ LEVELS = ["res2", "res3"]
 graph has operations."""
 
 
-def small_model(task: str = "token-classification", **changes: Any) -> Any:
-    """A model of one layer over a pyramid of two levels, in evaluation mode; the same weights at each call."""
-    torch.manual_seed(0)
+def small_config(task: str = "token-classification") -> LayoutLMv2Config:
+    """One layer over a pyramid of two levels."""
     config = untrained_config(task)
     pyramid = {**config.detectron2_config_args, "MODEL.FPN.IN_FEATURES": LEVELS, "MODEL.RESNETS.OUT_FEATURES": LEVELS}
-    settings = {"num_hidden_layers": 1, "detectron2_config_args": pyramid, **changes}
-    return getattr(model, HEADS[task])(config.replace(architectures=[HEADS[task]], **settings)).eval()
+    return config.replace(architectures=[HEADS[task]], num_hidden_layers=1, detectron2_config_args=pyramid)
+
+
+def small_model(task: str = "token-classification") -> Any:
+    """A model of `small_config` in evaluation mode; the same weights at each call."""
+    torch.manual_seed(0)
+    return getattr(model, HEADS[task])(small_config(task)).eval()
 
 
 def batch(windows: int, tokens: int, pages: int = 1) -> CheckedBatch:
