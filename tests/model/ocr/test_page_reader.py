@@ -20,7 +20,7 @@ def reader(request: pytest.FixtureRequest) -> Iterator[PageReader]:
 
 
 def share_read(words: list[str]) -> float:
-    expected = " ".join(LINES * 2).split()
+    expected = " ".join(LINES).split()
     return sum(min(words.count(word), expected.count(word)) for word in set(expected)) / len(expected)
 
 
