@@ -23,7 +23,7 @@ from pipelines.stages.count_pages import ListingOptions
 from pipelines.storage.files import Storage, join_uri
 from pipelines.storage.tables import write_table
 from tests.docs.documents import REPOSITORY, Block, blocks, without_measures
-from tests.model.export.windows import small_model
+from tests.model.small_model import small_model
 
 SNIPPETS = blocks("python")
 

@@ -15,7 +15,7 @@ from model import (
     LayoutLMv2ForTokenClassification,
     LayoutLMv2Model,
 )
-from tests.model.export.windows import small_config
+from tests.model.small_model import small_config
 
 CLASSES = {
     LayoutLMv2Model: "token-classification",

@@ -18,10 +18,10 @@ from model import (
 )
 from model.masked_words import LayoutLMv2ForMaskedWords
 from model.outputs import LayoutLMv2ForPreTrainingOutput
-from model.untrained import untrained_config
 from tests.model.conftest import Golden
+from tests.model.small_model import small_config
 
-CONFIG = untrained_config("question-answering")
+CONFIG = small_config("question-answering")
 HEADS = ("alignment", "matching", "predictions")
 TOKENS = 12
 

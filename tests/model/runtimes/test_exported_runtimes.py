@@ -24,7 +24,8 @@ from model.runtimes.exported_graphs import open_graphs
 from model.runtimes.openvino_runtime import choose_precision
 from model.runtimes.runtime import Runtime
 from model.runtimes.torch_runtime import TorchRuntime
-from tests.model.export.windows import BATCHES, HEADS, batch, small_model
+from tests.model.export.windows import BATCHES, batch
+from tests.model.small_model import HEADS, small_model
 
 TASK = "token-classification"
 
