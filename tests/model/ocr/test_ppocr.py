@@ -147,6 +147,7 @@ def test_a_page_over_its_time_limit_is_a_timeout_and_the_next_is_read(engine: Oc
     assert engine.read(drawn()[0], time_limit_seconds=120).words == WORDS
 
 
+@pytest.mark.usefixtures("networks_are_loaded_anew")
 def test_a_closed_engine_frees_its_networks_and_reads_no_more() -> None:
     made = PpOcr()
     networks = made._networks
@@ -165,6 +166,7 @@ def test_a_language_that_it_does_not_read_is_refused_by_name(language: str) -> N
         OcrEngine(OcrOptions(engine="ppocr", language=f"eng+{language}"))
 
 
+@pytest.mark.usefixtures("networks_are_loaded_anew")
 def test_a_missing_package_or_model_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "rapidocr").mkdir()
     (tmp_path / "rapidocr" / "__init__.py").write_text("")
