@@ -107,12 +107,12 @@ def test_a_very_wide_line_is_read_whole(engine: OcrEngine) -> None:
 
 
 def test_a_dense_page_is_read_whole(engine: OcrEngine) -> None:
-    image = Image.new("L", (2480, 3508), 255)
-    rows = [" ".join(str(1000 + 17 * (row * 12 + column) % 9000) for column in range(12)) for row in range(31)]
+    image = Image.new("L", (1700, 3508), 255)
+    rows = [" ".join(str(1000 + 17 * (row * 8 + column) % 9000) for column in range(8)) for row in range(31)]
     for row, text in enumerate(rows):
         ImageDraw.Draw(image).text((120, 120 + 50 * row), text, fill=0, font=ImageFont.load_default(size=32))
     expected, words = " ".join(rows).split(), engine.read(image).words
-    assert len(expected) == 372
+    assert len(expected) == 248
     assert len(set(words) & set(expected)) > 0.98 * len(set(expected))
     assert len(words) == pytest.approx(len(expected), rel=0.01)
 
@@ -127,7 +127,10 @@ def test_a_screenshot_of_a_whole_site_keeps_its_small_letters(engine: OcrEngine)
     assert sum(words.count(word) == 1 for word in expected) >= 237
 
 
-@pytest.mark.parametrize(("rotation", "skew"), [(0, 4), (90, 0), (180, 4), (270, 0)])
+@pytest.mark.parametrize(
+    ("rotation", "skew"),
+    [(0, 4), (90, 0), (180, 4), pytest.param(270, 0, marks=pytest.mark.slow)],  # test_page_reader.py turns one by 270
+)
 def test_the_rotation_of_a_page_of_text_is_told(ppocr: PpOcr, rotation: int, skew: int) -> None:
     image = page().rotate(skew, fillcolor=255).rotate(rotation, expand=True)
     assert ppocr.rotation(image) == rotation
