@@ -39,7 +39,6 @@ def images(count: int = 1, side: int = 224) -> torch.Tensor:
     "arguments",
     [
         {},
-        {"RESNETS__DEPTH": 18, "RESNETS__RES2_OUT_CHANNELS": 64, "RESNETS__NUM_GROUPS": 1},
         {"RESNETS__NORM": "BN", "FPN__FUSE_TYPE": "avg"},
         {"RESNETS__NORM": ""},
     ],
