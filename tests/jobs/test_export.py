@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -12,7 +13,9 @@ import pytest
 from jobs import extract, read
 from jobs.export import main
 from model.export.record import read_record
+from pipelines.stages.model_loader import load_runtime
 from tests.conftest import REPOSITORY
+from tests.model.small_model import small_config
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +25,16 @@ def agreement_pdf(samples_directory: Path) -> str:
 
 
 @pytest.fixture(scope="module")
-def exported(agreement_pdf: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def small_untrained_model() -> Iterator[None]:
+    """`untrained` has half of its operations here: conversion takes as long as a graph has operations."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("model.untrained.untrained_config", small_config)
+        patch.setattr("pipelines.extract.load_runtime", load_runtime)  # not those of the usual size that jobs share
+        yield
+
+
+@pytest.fixture(scope="module")
+def exported(small_untrained_model: None, agreement_pdf: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The untrained model for OpenVINO, as the job writes it."""
     folder = tmp_path_factory.mktemp("exports") / "small"
     arguments = ["--model", "untrained", "--output", str(folder), "--calibration", agreement_pdf]

@@ -24,8 +24,8 @@ from model import (
     LayoutLMv2Processor,
     LayoutXLMProcessor,
 )
-from model.untrained import untrained_config
 from tests.model.preprocessing.small_sentencepiece import small_layoutxlm_tokenizer
+from tests.model.small_model import small_config
 
 MODELS = {
     AutoModel: "LayoutLMv2Model",
@@ -47,7 +47,7 @@ PARTS = {
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("checkpoint")
-    LayoutLMv2Model(untrained_config("question-answering")).save_pretrained(folder)
+    LayoutLMv2Model(small_config("question-answering")).save_pretrained(folder)
     LayoutLMv2Processor().save_pretrained(folder)
     return folder
 
@@ -88,7 +88,7 @@ def test_another_type_of_model_is_refused_by_name(checkpoint: Path, auto_class: 
 
 @pytest.mark.parametrize("auto_class", list(MODELS))
 def test_a_model_is_built_from_a_configuration(auto_class: Any) -> None:
-    model = auto_class.from_config(untrained_config("question-answering"))
+    model = auto_class.from_config(small_config("question-answering"))
     assert type(model).__name__ == MODELS[auto_class]
 
 

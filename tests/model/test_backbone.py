@@ -75,8 +75,8 @@ def test_features_of_the_default_network_equal_the_reference(shared_directory: P
     backbone = VisualBackbone(LayoutLMv2Config()).eval()
     fill_by_name(backbone, prefix="visual.")
     with torch.no_grad():
-        features = backbone(tensors["in.image"])
-    expected = tensors["model.visual_tokens"]
+        features = backbone(tensors["in.image"][:1])
+    expected = tensors["model.visual_tokens"][:1]
     # These weights amplify rounding: one thread or two, AVX2 or AVX-512 already differ by 0.00009 of the spread.
     assert (features - expected).abs().max() <= 1e-4 * (expected.max() - expected.min())
 

@@ -15,7 +15,7 @@ from model import (
     LayoutLMv2ForTokenClassification,
     LayoutLMv2Model,
 )
-from model.untrained import untrained_config
+from tests.model.small_model import small_config
 
 CLASSES = {
     LayoutLMv2Model: "token-classification",
@@ -34,7 +34,7 @@ SHAPES: dict[str, Any] = {
 
 def build(model_class: Any, **changes: Any) -> Any:
     torch.manual_seed(0)
-    return model_class(untrained_config(CLASSES[model_class]).replace(num_hidden_layers=1, **changes)).eval()
+    return model_class(small_config(CLASSES[model_class]).replace(**changes)).eval()
 
 
 def pages(batch: int, tokens: int) -> dict[str, torch.Tensor]:
@@ -49,12 +49,14 @@ def pages(batch: int, tokens: int) -> dict[str, torch.Tensor]:
     }
 
 
-def assert_same(program: torch.export.ExportedProgram, model: Any, inputs: dict[str, torch.Tensor]) -> None:
-    with torch.no_grad():
-        result, expected = program.module()(**inputs), model(**inputs)
-    assert type(result) is type(expected) and list(result) == list(expected)
-    for name, value in expected.items():
-        torch.testing.assert_close(result[name], value, rtol=1e-5, atol=1e-5)
+def assert_same(program: torch.export.ExportedProgram, model: Any, *inputs: dict[str, torch.Tensor]) -> None:
+    module = program.module()
+    for each in inputs:
+        with torch.no_grad():
+            result, expected = module(**each), model(**each)
+        assert type(result) is type(expected) and list(result) == list(expected)
+        for name, value in expected.items():
+            torch.testing.assert_close(result[name], value, rtol=1e-5, atol=1e-5)
 
 
 @pytest.fixture(scope="module")
@@ -65,8 +67,7 @@ def tagger() -> tuple[Any, torch.export.ExportedProgram]:
 
 
 def assert_any_number(program: torch.export.ExportedProgram, model: Any) -> None:
-    for batch, tokens in [(1, 2), (3, 7), (2, 512)]:
-        assert_same(program, model, pages(batch, tokens))
+    assert_same(program, model, pages(1, 2), pages(3, 7), pages(2, 512))
 
 
 def test_an_exported_model_takes_any_number_of_pages_and_tokens(

@@ -9,8 +9,8 @@ import pytest
 from huggingface_hub.errors import HfHubHTTPError
 
 from model import LayoutLMv2Config, LayoutLMv2ForTokenClassification, LayoutLMv2Processor
-from model.untrained import untrained_config
 from tests.model.hub_server import Hub, serve_hub
+from tests.model.small_model import small_config
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
 
 
 def test_a_model_is_uploaded_with_its_configuration(hub: Hub) -> None:
-    model = LayoutLMv2ForTokenClassification(untrained_config("token-classification"))
+    model = LayoutLMv2ForTokenClassification(small_config())
     address = model.push_to_hub("me/forms", token="secret")
     assert address.startswith(f"{hub.endpoint}/me/forms/commit/")
     files = hub.repositories["me/forms"]["main"]

@@ -9,22 +9,22 @@ import torch
 
 from model import LayoutLMv2ForTokenClassification
 from model.masked_words import LayoutLMv2ForMaskedWords
-from model.untrained import untrained_config
+from tests.model.small_model import small_config
 
 
 @pytest.fixture
 def masked_model() -> LayoutLMv2ForMaskedWords:
     torch.manual_seed(0)
-    return LayoutLMv2ForMaskedWords(untrained_config("token-classification")).eval()
+    return LayoutLMv2ForMaskedWords(small_config("token-classification")).eval()
 
 
-def page(tokens: int = 12, rows: int = 2) -> dict[str, torch.Tensor]:
+def page(tokens: int = 12, rows: int = 2, side: int = 64) -> dict[str, torch.Tensor]:
     generator = torch.Generator().manual_seed(1)
     return {
         "input_ids": torch.randint(1000, 30000, (rows, tokens), generator=generator),
         "bbox": torch.randint(0, 400, (rows, tokens, 2), generator=generator).repeat(1, 1, 2)
         + torch.tensor([0, 0, 9, 9]),
-        "image": torch.randint(0, 256, (rows, 3, 224, 224), generator=generator, dtype=torch.uint8),
+        "image": torch.randint(0, 256, (rows, 3, side, side), generator=generator, dtype=torch.uint8),
     }
 
 
@@ -43,7 +43,7 @@ def test_the_loss_is_over_the_masked_tokens_alone(masked_model: LayoutLMv2ForMas
 
 def test_the_model_can_overfit_one_page() -> None:
     torch.manual_seed(0)
-    model = LayoutLMv2ForMaskedWords(untrained_config("token-classification"))
+    model = LayoutLMv2ForMaskedWords(small_config("token-classification"))
     model.layoutlmv2.visual.requires_grad_(False)  # the words alone tell what is masked
     inputs = page(rows=1)
     labels = inputs["input_ids"].clone()

@@ -7,13 +7,13 @@ import pytest
 import torch
 
 from model import LayoutLMv2ForTokenClassification, LayoutLMv2Model
-from model.untrained import untrained_config
+from tests.model.small_model import small_config
 
 
 @pytest.fixture
 def model() -> Any:
     torch.manual_seed(0)
-    return LayoutLMv2ForTokenClassification(untrained_config("token-classification")).eval()
+    return LayoutLMv2ForTokenClassification(small_config("token-classification")).eval()
 
 
 def test_more_tokens_keep_the_rows_and_begin_at_their_mean(model: Any) -> None:
@@ -54,7 +54,7 @@ def test_a_table_has_rows(model: Any, arguments: dict[str, int]) -> None:
 
 
 def test_the_padding_token_is_not_cut_off() -> None:
-    model = LayoutLMv2Model(untrained_config("token-classification").replace(pad_token_id=7))
+    model = LayoutLMv2Model(small_config("token-classification").replace(pad_token_id=7))
     with pytest.raises(ValueError, match="pad_token_id=7"):
         model.resize_token_embeddings(7)
 

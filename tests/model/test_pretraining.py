@@ -18,10 +18,10 @@ from model import (
 )
 from model.masked_words import LayoutLMv2ForMaskedWords
 from model.outputs import LayoutLMv2ForPreTrainingOutput
-from model.untrained import untrained_config
 from tests.model.conftest import Golden
+from tests.model.small_model import small_config
 
-CONFIG = untrained_config("question-answering")
+CONFIG = small_config("question-answering")
 HEADS = ("alignment", "matching", "predictions")
 TOKENS = 12
 
@@ -182,7 +182,15 @@ def test_its_body_starts_every_other_class(
         assert torch.equal(model.base_model.state_dict()[name], value), name
 
 
-@pytest.mark.parametrize("head", [None, "token-classification", "masked-words"])
+@pytest.mark.parametrize(
+    ("golden", "head"),
+    [
+        ("tiny", None),
+        ("tiny-separate-qkv", "token-classification"),
+        ("tiny-segment", "masked-words"),
+    ],
+    indirect=["golden"],
+)
 def test_any_checkpoint_starts_it_with_new_heads_that_are_named(
     golden: Golden, head: str | None, tmp_path: Path
 ) -> None:

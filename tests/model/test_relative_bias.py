@@ -126,7 +126,9 @@ class Bias(torch.nn.Module):
         return relative_bias(self.in_text, on_page, position_ids, bbox, visible, torch.float32)
 
 
-@pytest.mark.parametrize("tables_of", ["text and page", "text", "page", "none"])
+@pytest.mark.parametrize(
+    "tables_of", ["text and page", *(pytest.param(one, marks=pytest.mark.slow) for one in ("text", "page")), "none"]
+)
 def test_an_exported_program_looks_up_the_bias_of_any_number_of_windows_and_tokens(tables_of: str) -> None:
     in_text, by_x, by_y = tables()
     bias = Bias(in_text if "text" in tables_of else None, [by_x, by_y] if "page" in tables_of else [])

@@ -7,7 +7,8 @@ import pytest
 
 from model.export.check import compare_runtimes, failed_check
 from model.runtimes.torch_runtime import TorchRuntime
-from tests.model.export.windows import BATCHES, small_model
+from tests.model.export.windows import BATCHES
+from tests.model.small_model import small_model
 
 
 class ShiftedRuntime(TorchRuntime):

@@ -1,28 +1,10 @@
-"""Batches of windows of made-up pages, and a small model with random weights."""
+"""Batches of windows of made-up pages."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import torch
 
-import model
 from model.export.check import CheckedBatch
-from model.untrained import untrained_config
-
-HEADS = {
-    "token-classification": "LayoutLMv2ForTokenClassification",
-    "sequence-classification": "LayoutLMv2ForSequenceClassification",
-    "question-answering": "LayoutLMv2ForQuestionAnswering",
-}
-
-
-def small_model(task: str = "token-classification", **changes: Any) -> Any:
-    """A model of one layer in evaluation mode; the same weights at each call."""
-    torch.manual_seed(0)
-    config = untrained_config(task).replace(architectures=[HEADS[task]], num_hidden_layers=1, **changes)
-    return getattr(model, HEADS[task])(config).eval()
 
 
 def batch(windows: int, tokens: int, pages: int = 1) -> CheckedBatch:

@@ -11,7 +11,7 @@ from model.ocr import engine as engine_module
 from model.ocr.doubtful_lines import divide
 from model.ocr.engine import OcrEngine, OcrOptions, OcrUnavailableError, PpOcrOptions, choose_engine
 from model.ocr.ppocr_languages import CHINESE_AND_JAPANESE, LATIN, is_latin, unread_languages
-from model.ocr.ppocr_runtime import has_bfloat16, load_networks
+from model.ocr.ppocr_runtime import Networks, has_bfloat16
 from model.ocr.text_detection import TextLine
 from model.ocr.word_filter import Word
 from tests.model.ocr.test_engine import WORDS, drawn
@@ -84,6 +84,7 @@ def test_without_rapidocr_tesseract_reads(monkeypatch: pytest.MonkeyPatch) -> No
         assert engine.read(drawn()[0]).engine == "tesserocr"
 
 
+@pytest.mark.usefixtures("networks_are_loaded_anew")
 def test_a_runtime_that_cannot_be_loaded_leaves_tesseract(
     bfloat16: None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -129,8 +130,8 @@ def test_each_engine_has_its_own_least_confidences_unless_given() -> None:
         assert len(engine._text(words, engine_module.PPOCR_CONFIDENCES).words) == 2
 
 
-def test_the_character_set_has_the_letters_of_the_languages() -> None:
-    known = set(load_networks(PpOcrOptions(), latin_only=True).characters)
+def test_the_character_set_has_the_letters_of_the_languages(latin_networks: Networks) -> None:
+    known = set(latin_networks.characters)
     missing = {language: set(letters) - known for language, letters in LETTERS.items()}
     assert not any(missing.values()), missing
     assert set(LETTERS) <= LATIN

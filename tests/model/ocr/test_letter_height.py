@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 from model.ocr.letter_height import MOST_REDUCTION, large_print_scale, median_letter_height
 from model.ocr.line_words import Grey
 from model.ocr.options import PpOcrOptions
-from model.ocr.ppocr_runtime import Network, load_networks
+from model.ocr.ppocr_runtime import Network, Networks
 from model.ocr.text_detection import SHAPE_STEP, detect_lines
 
 SIDE = 1280
@@ -54,11 +54,6 @@ def test_only_large_print_is_reduced_and_within_bounds(font_pixels: int, scale: 
     assert large_print_scale(printed_page(font_pixels, lines=5)) == scale
 
 
-@pytest.fixture(scope="module")
-def detector() -> Network:
-    return load_networks(PpOcrOptions(), latin_only=True).detect
-
-
 def seen_by(detect: Network) -> tuple[Network, list[tuple[int, ...]]]:
     """A detector that notes the shapes of its inputs."""
     shapes: list[tuple[int, ...]] = []
@@ -70,8 +65,8 @@ def seen_by(detect: Network) -> tuple[Network, list[tuple[int, ...]]]:
     return noting, shapes
 
 
-def test_the_detector_finds_the_lines_of_large_print_in_a_smaller_picture(detector: Network) -> None:
-    network, shapes = seen_by(detector)
+def test_the_detector_finds_the_lines_of_large_print_in_a_smaller_picture(latin_networks: Networks) -> None:
+    network, shapes = seen_by(latin_networks.detect)
     page = printed_page(50)
     lines = detect_lines(page, network, PpOcrOptions())
     assert len(lines) == 12

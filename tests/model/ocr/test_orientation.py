@@ -24,11 +24,10 @@ LINES = [
 ]
 
 
-def page(width: int = 1200, height: int = 1080) -> Image.Image:
-    """Ten lines of text."""
+def page(width: int = 1200, height: int = 680) -> Image.Image:
+    """A page with `LINES`."""
     image = Image.new("L", (width, height), 255)
-    for index in range(2 * len(LINES)):
-        text = LINES[index % len(LINES)]
+    for index, text in enumerate(LINES):
         ImageDraw.Draw(image).text((110, 120 + 80 * index), text, fill=0, font=ImageFont.load_default(36))
     return image
 

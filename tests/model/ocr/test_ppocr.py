@@ -51,8 +51,8 @@ def test_both_runtimes_give_the_same_words(runtime: Any) -> None:
 
 
 def test_lines_in_batches_are_read_as_singly(engine: OcrEngine) -> None:
-    with OcrEngine(OcrOptions(engine="ppocr", ppocr=PpOcrOptions(batch_lines=4))) as batches:
-        assert batches.read(page()).words == engine.read(page()).words
+    with OcrEngine(OcrOptions(engine="ppocr", ppocr=PpOcrOptions(batch_lines=2))) as batches:
+        assert batches.read(drawn()[0]).words == engine.read(drawn()[0]).words == WORDS
 
 
 @pytest.mark.parametrize("language", ["deu", "chi_sim"])
@@ -100,19 +100,19 @@ def test_noise_has_hardly_any_words(engine: OcrEngine) -> None:
 
 
 def test_a_very_wide_line_is_read_whole(engine: OcrEngine) -> None:
-    words = ["the", "tenant", "shall", "keep", "every", "garden", "shed", "in", "good", "repair"] * 15
-    image = Image.new("L", (15000, 90), 255)
+    words = ["the", "tenant", "shall", "keep", "every", "garden", "shed", "in", "good", "repair"] * 7
+    image = Image.new("L", (7500, 90), 255)
     ImageDraw.Draw(image).text((20, 20), " ".join(words), fill=0, font=ImageFont.load_default(size=36))
     assert engine.read(image).words == words
 
 
 def test_a_dense_page_is_read_whole(engine: OcrEngine) -> None:
-    image = Image.new("L", (2480, 3508), 255)
-    rows = [" ".join(str(1000 + 17 * (row * 12 + column) % 9000) for column in range(12)) for row in range(31)]
+    image = Image.new("L", (1700, 3508), 255)
+    rows = [" ".join(str(1000 + 17 * (row * 8 + column) % 9000) for column in range(8)) for row in range(31)]
     for row, text in enumerate(rows):
         ImageDraw.Draw(image).text((120, 120 + 50 * row), text, fill=0, font=ImageFont.load_default(size=32))
     expected, words = " ".join(rows).split(), engine.read(image).words
-    assert len(expected) == 372
+    assert len(expected) == 248
     assert len(set(words) & set(expected)) > 0.98 * len(set(expected))
     assert len(words) == pytest.approx(len(expected), rel=0.01)
 
@@ -127,7 +127,10 @@ def test_a_screenshot_of_a_whole_site_keeps_its_small_letters(engine: OcrEngine)
     assert sum(words.count(word) == 1 for word in expected) >= 237
 
 
-@pytest.mark.parametrize(("rotation", "skew"), [(0, 4), (90, 0), (180, 4), (270, 0)])
+@pytest.mark.parametrize(
+    ("rotation", "skew"),
+    [(0, 4), (90, 0), (180, 4), pytest.param(270, 0, marks=pytest.mark.slow)],  # test_page_reader.py turns one by 270
+)
 def test_the_rotation_of_a_page_of_text_is_told(ppocr: PpOcr, rotation: int, skew: int) -> None:
     image = page().rotate(skew, fillcolor=255).rotate(rotation, expand=True)
     assert ppocr.rotation(image) == rotation
@@ -147,6 +150,7 @@ def test_a_page_over_its_time_limit_is_a_timeout_and_the_next_is_read(engine: Oc
     assert engine.read(drawn()[0], time_limit_seconds=120).words == WORDS
 
 
+@pytest.mark.usefixtures("networks_are_loaded_anew")
 def test_a_closed_engine_frees_its_networks_and_reads_no_more() -> None:
     made = PpOcr()
     networks = made._networks
@@ -165,6 +169,7 @@ def test_a_language_that_it_does_not_read_is_refused_by_name(language: str) -> N
         OcrEngine(OcrOptions(engine="ppocr", language=f"eng+{language}"))
 
 
+@pytest.mark.usefixtures("networks_are_loaded_anew")
 def test_a_missing_package_or_model_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "rapidocr").mkdir()
     (tmp_path / "rapidocr" / "__init__.py").write_text("")

@@ -30,7 +30,7 @@ def backbone(pool_shape: tuple[int, int] = (7, 7), **arguments: Any) -> VisualBa
     return made
 
 
-def images(count: int = 2, side: int = 224) -> torch.Tensor:
+def images(count: int = 1, side: int = 224) -> torch.Tensor:
     generator = torch.Generator().manual_seed(1)
     return torch.randint(0, 256, (count, 3, side, side), generator=generator, dtype=torch.uint8)
 
@@ -39,7 +39,6 @@ def images(count: int = 2, side: int = 224) -> torch.Tensor:
     "arguments",
     [
         {},
-        {"RESNETS__DEPTH": 18, "RESNETS__RES2_OUT_CHANNELS": 64, "RESNETS__NUM_GROUPS": 1},
         {"RESNETS__NORM": "BN", "FPN__FUSE_TYPE": "avg"},
         {"RESNETS__NORM": ""},
     ],

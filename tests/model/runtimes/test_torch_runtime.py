@@ -8,16 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-import model
 from model.runtimes.probe_page import load_probe_page
 from model.runtimes.torch_runtime import TorchRuntime
-from model.untrained import untrained_model
-
-CLASSES = {
-    "token-classification": "LayoutLMv2ForTokenClassification",
-    "sequence-classification": "LayoutLMv2ForSequenceClassification",
-    "question-answering": "LayoutLMv2ForQuestionAnswering",
-}
+from tests.model.small_model import HEADS, small_model
 
 
 def windows(lengths: tuple[int, ...]) -> dict[str, np.ndarray]:
@@ -32,9 +25,9 @@ def windows(lengths: tuple[int, ...]) -> dict[str, np.ndarray]:
     }
 
 
-@pytest.mark.parametrize("task", CLASSES)
+@pytest.mark.parametrize("task", HEADS)
 def test_logits_equal_those_of_the_plain_model(task: Any) -> None:
-    plain = untrained_model(getattr(model, CLASSES[task]), task).eval()
+    plain = small_model(task)
     images = np.random.default_rng(1).integers(0, 256, (2, 3, 224, 224), dtype=np.uint8)
     inputs, image_of_row = windows((24, 9, 17)), np.array([1, 0, 1])
     with torch.no_grad():
