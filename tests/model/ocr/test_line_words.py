@@ -1,5 +1,10 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import matplotlib
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
@@ -10,10 +15,10 @@ HEIGHT = 60
 
 
 def line(
-    *words: str, gap: int = 30, spaces: bool = False, ink: int = 0, paper: int = 255
+    *words: str, gap: int = 30, spaces: bool = False, ink: int = 0, paper: int = 255, font: Any = None
 ) -> tuple[Grey, list[Character], list[tuple[int, int]]]:
     """A picture of words `gap` pixels apart, their characters, and where the ink of each begins and ends."""
-    font = ImageFont.load_default(size=36)
+    font = font or ImageFont.load_default(size=36)
     width = int(sum(font.getlength(word) for word in words)) + gap * (len(words) + 1)
     image = Image.new("L", (width, HEIGHT), paper)
     x, characters, extents = float(gap), [], []
@@ -44,6 +49,27 @@ def test_words_are_cut_at_recognised_spaces_of_any_width(gap: int) -> None:
 def test_words_are_cut_at_wide_gaps_in_the_ink_without_a_space(ink: int, paper: int) -> None:
     picture, characters, _ = line("Total", "amount", "due", gap=30, ink=ink, paper=paper)
     assert texts(picture, characters) == ["Total", "amount", "due"]
+
+
+NUMBERS = ["1221", "1238", "1255", "1111", "4017"]
+
+
+def moved(characters: list[Character], steps: int = 70) -> list[Character]:
+    """The same characters, with positions that are known to a step, as the recogniser gives them."""
+    return [replace(one, position=(round(one.position * steps - 0.5) + 0.5) / steps) for one in characters]
+
+
+def test_numbers_a_space_apart_are_cut_though_the_recogniser_saw_no_space() -> None:
+    picture, characters, _ = line(*NUMBERS, gap=round(ImageFont.load_default(size=36).getlength(" ")))
+    assert texts(picture, moved(characters)) == NUMBERS
+
+
+@pytest.mark.parametrize("font", ["DejaVuSans.ttf", "DejaVuSansMono.ttf", "DejaVuSerif.ttf"])
+def test_the_gaps_beside_ones_end_no_number(font: str) -> None:
+    path = Path(matplotlib.get_data_path(), "fonts", "ttf", font)
+    number = "1102118711114101"
+    picture, characters, _ = line(number, font=ImageFont.truetype(str(path), size=36))
+    assert texts(picture, moved(characters)) == [number]
 
 
 def test_letters_that_stand_close_are_one_word() -> None:

@@ -106,13 +106,16 @@ def test_a_very_wide_line_is_read_whole(engine: OcrEngine) -> None:
     assert engine.read(image).words == words
 
 
-def test_a_dense_page_is_read_whole(engine: OcrEngine) -> None:
-    image = Image.new("L", (1700, 3508), 255)
-    rows = [" ".join(str(1000 + 17 * (row * 8 + column) % 9000) for column in range(8)) for row in range(31)]
+@pytest.mark.parametrize(("width", "columns", "lines"), [(1700, 8, 31), (2480, 12, 15)], ids=["dense", "half empty"])
+def test_a_page_of_numbers_is_read_whole(engine: OcrEngine, width: int, columns: int, lines: int) -> None:
+    image = Image.new("L", (width, 3508), 255)
+    rows = [
+        " ".join(str(1000 + 17 * (row * columns + column) % 9000) for column in range(columns)) for row in range(lines)
+    ]
     for row, text in enumerate(rows):
         ImageDraw.Draw(image).text((120, 120 + 50 * row), text, fill=0, font=ImageFont.load_default(size=32))
     expected, words = " ".join(rows).split(), engine.read(image).words
-    assert len(expected) == 248
+    assert len(expected) == columns * lines
     assert len(set(words) & set(expected)) > 0.98 * len(set(expected))
     assert len(words) == pytest.approx(len(expected), rel=0.01)
 
