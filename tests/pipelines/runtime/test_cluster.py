@@ -7,6 +7,7 @@ import pytest
 from pipelines.runtime.cluster import ClusterSize, cluster_size, node_cpus
 
 
+@pytest.mark.xdist_group("ray")
 def test_the_size_is_that_of_the_nodes_that_are_there(ray_cluster: None) -> None:
     assert cluster_size() == ClusterSize(cpus=2, gpus=cluster_size().gpus, grows=False)
     assert node_cpus() == 2
