@@ -25,7 +25,7 @@ BUCKET = "documents"
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
-SERVICES = {"ray_cluster", "s3_server", "chrome", "endpoint", "narrow_endpoint"}
+SERVICES = {"ray_cluster", "s3_server", "chrome", "endpoint"}
 """Fixtures that start something; tests which start a job of their own have an `xdist_group`."""
 
 QUICK_RAY = {

@@ -43,7 +43,7 @@ def split_line(
     letters and a fifth of the text's height; and it is 0.7 times as wide as the line's recognised spaces. Before
     closing punctuation, after opening brackets and inside numbers the gap must be 1.5 to 1.8 times wider still. Between
     two digits whose ink is 1.2 times as far apart as that of the line's other digits, a gap of a fifth of the text's
-    height is enough, if it is wider than usual by as much as they are further apart, about: a space widens both.
+    height is enough, if it is wider than usual by four fifths of what they are further apart: a space widens both.
     What is left is cut as in `model.word_breaks`; boxes of words without spaces have the height of the line's ink, for
     strokes such as those of "一" would not tell which line they are on.
 
@@ -98,15 +98,13 @@ def _cuts(
         return cuts
     usual_gap = max(float(np.median([gaps[i][1] - gaps[i][0] for i in inner])), 1.0)
     usual_pitch = float(np.median([peaks[i + 1] - peaks[i] for i in inner]))
-    digit_pitches = _digit_pitches(letters, gaps)
-    even = float(np.median(list(digit_pitches.values()))) if len(digit_pitches) >= LEAST_DIGIT_PITCHES else np.inf
+    further = _further_apart(letters, gaps)
     space = float(np.median([gaps[i][1] - gaps[i][0] for i in cuts])) if cuts else 0.0
     for index in inner:
         gap = gaps[index][1] - gaps[index][0]
         need = _reluctance(letters, index) * max(0.2 * text_height, 3 * usual_gap)
         wide = gap >= need and peaks[index + 1] - peaks[index] >= 1.3 * usual_pitch
-        more = digit_pitches.get(index, 0.0) - even
-        apart = more >= 0.2 * even and gap >= 0.2 * text_height and gap - usual_gap >= 0.8 * more
+        apart = index in further and gap >= 0.2 * text_height and gap - usual_gap >= 0.8 * further[index]
         if not (wide or apart) or gap < 0.7 * space:
             continue
         if not any(_is_one_gap(gaps[index], gaps[beside]) for beside in (index - 1, index + 1) if beside in cuts):
@@ -114,8 +112,8 @@ def _cuts(
     return cuts
 
 
-def _digit_pitches(letters: Sequence[Character], gaps: Sequence[tuple[int, int]]) -> dict[int, float]:
-    """Distances in pixels between the middles of the ink of neighbouring digits, by the index of the first one.
+def _further_apart(letters: Sequence[Character], gaps: Sequence[tuple[int, int]]) -> dict[int, float]:
+    """By how many pixels the ink of digits is further from that of the next digit than usual, if by a fifth or more.
 
     Digits are equally wide in most fonts, narrow ones stand in wide gaps, and peaks are only known to a step of the
     recogniser: the middles of their ink tell a space from the gaps beside a "1". Digits that touch, and pale ones
@@ -128,7 +126,11 @@ def _digit_pitches(letters: Sequence[Character], gaps: Sequence[tuple[int, int]]
         and all(end > start for start, end in gaps[index - 1 : index + 1])
         and not _is_one_gap(gaps[index - 1], gaps[index])
     }
-    return {index: middles[index + 1] - middles[index] for index in middles if index + 1 in middles}
+    pitches = {index: middles[index + 1] - middles[index] for index in middles if index + 1 in middles}
+    if len(pitches) < LEAST_DIGIT_PITCHES:
+        return {}
+    usual = float(np.median(list(pitches.values())))
+    return {index: pitch - usual for index, pitch in pitches.items() if pitch - usual >= 0.2 * usual}
 
 
 def _dictionary_cuts(letters: Sequence[Character], cuts: set[int]) -> set[int]:
